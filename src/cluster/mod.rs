@@ -1,0 +1,6 @@
+//! The cluster: control plane, kubelet, process.
+
+pub mod app;
+pub mod deployment;
+pub mod pod;
+pub mod spec;

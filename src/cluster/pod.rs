@@ -1,0 +1,165 @@
+//! What the rooms of the cluster have in common: the pod's template and its object in the API.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{NodeId, PodId};
+use crate::setting::settings;
+use crate::time::{Span, Time};
+
+settings! {
+    /// The pod template (`[pod]`), as far as a rollout depends on it.
+    PodSpec in "pod" {
+        /// How long a pod may take to stop, preStop included, before SIGKILL.
+        termination_grace_period: Span = Span::from_secs(30), Documented "terminationGracePeriodSeconds, pkg/apis/core/v1/defaults.go";
+        /// Whether the AWS LBC's readiness gate is injected (namespace label; target type `ip` only).
+        readiness_gate: bool = false, Documented "elbv2.k8s.aws/pod-readiness-gate-inject, docs/deploy/pod_readiness_gate.md: off unless the namespace has the label";
+        /// The preStop hook: a span to sleep, `{ exec = "10s" }`, `{ http_get = "1s" }` or `{ fails = true }`.
+        pre_stop: Option<PreStop> = None, Documented "none unless given";
+        /// Decides whether the pod gets traffic; without one a container is ready the moment it runs.
+        readiness_probe: Option<ProbeSpec> = None, Documented "none unless given; prober_manager.go";
+        /// Holds the other probes back until it succeeds.
+        startup_probe: Option<ProbeSpec> = None, Documented "none unless given";
+        /// Restarts the container when it fails.
+        liveness_probe: Option<ProbeSpec> = None, Documented "none unless given";
+    }
+}
+
+/// The preStop hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PreStop {
+    /// The `sleep` action, or anything else that takes this long and succeeds.
+    Sleep(Span),
+    /// A command that takes this long.
+    Exec(ExecHook),
+    /// An HTTP request to the container that takes this long; its status is ignored.
+    HttpGet(HttpGetHook),
+    /// A hook that cannot run (`exec: sleep` in an image without a shell): SIGTERM follows at once.
+    Fails(FailingHook),
+}
+
+/// `{ exec = "10s" }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecHook {
+    /// How long the command takes.
+    pub exec: Span,
+}
+
+/// `{ http_get = "1s" }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpGetHook {
+    /// How long the answer takes.
+    pub http_get: Span,
+}
+
+/// `{ fails = true }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailingHook {
+    /// Whether the hook fails at once.
+    pub fails: bool,
+}
+
+impl PreStop {
+    /// How long the hook runs if nothing stops it.
+    pub const fn duration(self) -> Span {
+        match self {
+            PreStop::Sleep(span) => span,
+            PreStop::Exec(ExecHook { exec }) => exec,
+            PreStop::HttpGet(HttpGetHook { http_get }) => http_get,
+            PreStop::Fails(_) => Span::ZERO,
+        }
+    }
+}
+
+settings! {
+    /// A probe (`[pod.readiness_probe]`, `[pod.startup_probe]`, `[pod.liveness_probe]`).
+    ProbeSpec in "pod.readiness_probe" {
+        /// No probe earlier than this after the container's start; whole seconds.
+        initial_delay: Span = Span::ZERO, Documented "initialDelaySeconds, pkg/apis/core/v1/defaults.go";
+        /// From one probe to the next; at least 1 s.
+        period: Span = Span::from_secs(10), Documented "periodSeconds, pkg/apis/core/v1/defaults.go";
+        /// After this a probe has failed; at least 1 s.
+        timeout: Span = Span::from_secs(1), Documented "timeoutSeconds, pkg/apis/core/v1/defaults.go";
+        /// Successes in a row that count as success; at least 1.
+        success_threshold: u32 = 1, Documented "successThreshold, pkg/apis/core/v1/defaults.go";
+        /// Failures in a row that count as failure; at least 1.
+        failure_threshold: u32 = 3, Documented "failureThreshold, pkg/apis/core/v1/defaults.go";
+    }
+}
+
+/// `status.phase` of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Accepted, its containers not running yet.
+    Pending,
+    /// At least one container has started.
+    Running,
+    /// All containers have ended well.
+    Succeeded,
+    /// All containers have ended, one of them badly.
+    Failed,
+}
+
+/// A pod's object as the API server holds it, and as a watch delivers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PodObject {
+    /// Which pod.
+    pub pod: PodId,
+    /// When it was created.
+    pub created: Time,
+    /// `spec.nodeName`.
+    pub node: Option<NodeId>,
+    /// `status.phase`.
+    pub phase: Phase,
+    /// The `ContainersReady` condition.
+    pub containers_ready: bool,
+    /// The `Ready` condition.
+    pub ready: bool,
+    /// `Ready.lastTransitionTime`, in whole seconds.
+    pub ready_since: Time,
+    /// The readiness gate's condition, as the LBC patched it.
+    pub gate: bool,
+    /// Container restarts so far.
+    pub restarts: u32,
+    /// Whether `deletionTimestamp` is set.
+    pub deleting: bool,
+    /// Whether the object is gone from the API.
+    pub removed: bool,
+}
+
+impl PodObject {
+    /// A pod just created.
+    pub const fn new(pod: PodId, created: Time) -> PodObject {
+        PodObject {
+            pod,
+            created,
+            node: None,
+            phase: Phase::Pending,
+            containers_ready: false,
+            ready: false,
+            ready_since: Time::ZERO,
+            gate: false,
+            restarts: 0,
+            deleting: false,
+            removed: false,
+        }
+    }
+
+    /// Neither finished nor being deleted: counts as a replica (`controller.IsPodActive`).
+    pub const fn is_active(&self) -> bool {
+        !self.deleting && !self.removed && !self.is_finished()
+    }
+
+    /// Whether its containers have ended for good.
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Succeeded | Phase::Failed)
+    }
+
+    /// Ready for `min_ready` already (`podutil.IsPodAvailable`); the condition has whole seconds.
+    pub fn is_available(&self, min_ready: Span, now: Time) -> bool {
+        self.ready && (min_ready == Span::ZERO || now >= self.ready_since + min_ready)
+    }
+}

@@ -1,0 +1,72 @@
+//! Hosts and hops of the cluster (`[cluster]`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::dist::{Dist, LogNormal};
+use crate::setting::settings;
+use crate::time::Span;
+
+settings! {
+    /// The cluster's hosts and control plane (`[cluster]`).
+    ClusterSpec in "cluster" {
+        /// How busy the control plane is: `idle`, `typical` (3 times as slow) or `busy` (15 times).
+        preset: Preset = Preset::Typical, Assumed "an API hop is p50 10 ms, p99 80 ms when idle; recorded on Kubernetes 1.36 with two shared cores: 16–30 ms p50, 50–200 ms p90";
+        /// Hosts that pods are spread over.
+        nodes: u16 = 3, Assumed "one a zone in three zones";
+        /// Kubernetes version: decides version-dependent behaviour of kubelet and controllers.
+        kubernetes: String = "1.36".to_owned(), Documented "the version whose source the model was written from";
+        /// Pod bound → container running, image present.
+        pod_start: Dist = Dist::LogNormal(LogNormal::p50_p99(Span::from_millis(1100), Span::from_millis(2800))), Measured "kubernetes PR #137362, kubemark #42000; recorded on Kubernetes 1.36: 0.77 s p50, 1.9 s p90";
+        /// Process exit → pod network gone, when the process is the pod's only container.
+        network_removal: Dist = Dist::Uniform(Span::from_millis(100), Span::from_millis(400)), Measured "2023 load test: 0.22–0.32 s a pod";
+        /// Pod network gone → pod object gone from the API.
+        pod_removal: Dist = Dist::Uniform(Span::from_millis(100), Span::from_millis(600)), Measured "recorded on Kubernetes 1.36: process exit → object gone 0.66 s p50, 1.5 s max";
+        /// Probability that the immediate readiness run sees the container ID and probes at once.
+        immediate_readiness: f64 = 0.7, Assumed "the run races with the caching of the container ID, prober/worker.go";
+        /// Single hops (`[cluster.links]`); a hop that is not given follows `preset`.
+        links: LinksSpec = LinksSpec::default(), Assumed "see preset";
+    }
+}
+
+settings! {
+    /// Hops that can be set alone (`[cluster.links]`); absent: as `cluster.preset` says.
+    LinksSpec in "cluster.links" {
+        /// A component's write → committed by the API server.
+        api_write: Option<Dist> = None, Assumed "the first half of an API hop, by cluster.preset";
+        /// Watch: → Deployment controller.
+        api_to_deployment: Option<Dist> = None, Assumed "the second half of an API hop, by cluster.preset";
+        /// Watch: → ReplicaSet controller.
+        api_to_replica_set: Option<Dist> = None, Assumed "the second half of an API hop, by cluster.preset";
+        /// Watch: → scheduler.
+        api_to_scheduler: Option<Dist> = None, Assumed "the second half of an API hop, by cluster.preset";
+        /// Watch: → kubelet.
+        api_to_kubelet: Option<Dist> = None, Assumed "the second half of an API hop, by cluster.preset";
+        /// Watch: pods → EndpointSlice controller.
+        api_to_endpoint_slice: Option<Dist> = None, Assumed "the second half of an API hop, by cluster.preset";
+        /// Watch: EndpointSlices and pods → AWS Load Balancer Controller.
+        endpoints_to_lbc: Option<Dist> = None, Assumed "the second half of an API hop, by cluster.preset";
+    }
+}
+
+/// How busy the control plane is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preset {
+    /// A hop takes 10 ms (p50), 80 ms (p99).
+    Idle,
+    /// 3 times as slow.
+    Typical,
+    /// 15 times as slow.
+    Busy,
+}
+
+impl Preset {
+    /// How many times slower than an idle control plane.
+    pub const fn slowdown(self) -> f64 {
+        match self {
+            Preset::Idle => 1.0,
+            Preset::Typical => 3.0,
+            Preset::Busy => 15.0,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! rollcast
+#![warn(missing_docs)]
+
+pub mod actor;
+pub mod agenda;
+pub mod aws;
+pub mod cluster;
+pub mod dist;
+pub mod error;
+pub mod id;
+pub mod monte_carlo;
+pub mod observe;
+pub mod random;
+pub mod rollout;
+pub mod scenario;
+pub mod setting;
+pub mod time;
+pub mod traffic;
+pub mod verdict;

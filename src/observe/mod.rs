@@ -1,0 +1,3 @@
+//! Listeners on facts. They watch and never speak.
+
+pub mod timeline;

@@ -1,0 +1,177 @@
+//! The joint between the two stages: what the pods' sockets did, and what each ALB node believed.
+
+use crate::aws::alb_node::Belief;
+use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
+use crate::time::Time;
+
+/// One replication of a rollout, as far as requests and reports can tell.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    /// When the rollout starts; the load starts at [`Time::ZERO`].
+    pub rollout_at: Time,
+    /// When the simulation of the control plane stopped. Nothing is known after it.
+    pub end: Time,
+    /// Pods in creation order: the row is [`PodId::index`].
+    pub pods: Vec<PodRecord>,
+    /// Targets: the row is [`TargetId::index`]. With target type `ip`, target and pod have the same row.
+    pub targets: Vec<TargetRecord>,
+    /// Per ALB node, in order of time: what it came to believe of a target. What it believed when
+    /// the load started has [`Time::ZERO`].
+    pub beliefs: Vec<Vec<BeliefChange>>,
+    /// Changes of a ReplicaSet's desired replicas, in order of time.
+    pub scales: Vec<ScaleChange>,
+    /// Changes of the Deployment's conditions, in order of time.
+    pub conditions: Vec<ConditionChange>,
+}
+
+/// What happened to a pod. `None`: it did not happen.
+#[derive(Debug, Clone)]
+pub struct PodRecord {
+    /// Which pod.
+    pub pod: PodId,
+    /// Whether it ran before the load started.
+    pub initial: bool,
+    /// Its host.
+    pub node: Option<NodeId>,
+    /// Object created.
+    pub created: Option<Time>,
+    /// Bound to a host.
+    pub bound: Option<Time>,
+    /// Phase Running, in the API.
+    pub running: Option<Time>,
+    /// First Ready, in the API.
+    pub ready: Option<Time>,
+    /// First ready in its EndpointSlice.
+    pub in_slice_ready: Option<Time>,
+    /// `deletionTimestamp` set.
+    pub terminating: Option<Time>,
+    /// No longer ready in its EndpointSlice.
+    pub out_of_slice_ready: Option<Time>,
+    /// SIGTERM sent.
+    pub sigterm: Option<Time>,
+    /// Listener closed for good.
+    pub listener_closed: Option<Time>,
+    /// Process ended for good (phase Succeeded or Failed, in the API).
+    pub finished: Option<Time>,
+    /// Pod network removed.
+    pub network_gone: Option<Time>,
+    /// Object gone.
+    pub gone: Option<Time>,
+    /// What a new connection meets, piecewise constant, in order of time; before the first entry: [`Socket::Silent`].
+    pub sockets: Vec<(Time, Socket)>,
+    /// Instants at which every request in flight was reset: the process died or gave up draining.
+    pub resets: Vec<Time>,
+}
+
+/// What a new connection to the pod's port meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Socket {
+    /// No pod network: packets are lost (or the node answers "host unreachable").
+    #[default]
+    Silent,
+    /// The pod network is up, nobody listens: RST.
+    Closed,
+    /// The application answers.
+    Serving,
+    /// The application answers 503 of its own: it is shutting down.
+    Refusing,
+}
+
+/// A change of one node's belief about one target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BeliefChange {
+    /// When.
+    pub at: Time,
+    /// About whom.
+    pub target: TargetId,
+    /// What it believes from now on. [`Belief::Gone`] after [`Belief::Draining`] is the end of the
+    /// deregistration delay: requests still in flight to the target through this node are cut.
+    pub belief: Belief,
+}
+
+/// What the target group did with a target. `None`: it did not happen.
+#[derive(Debug, Clone)]
+pub struct TargetRecord {
+    /// The pod behind it, with target type `ip`.
+    pub pod: Option<PodId>,
+    /// `RegisterTargets` returned.
+    pub registered: Option<Time>,
+    /// First shown `healthy` by the API.
+    pub healthy: Option<Time>,
+    /// `DeregisterTargets` returned.
+    pub deregister_called: Option<Time>,
+    /// `draining` over: the deregistration delay has passed.
+    pub draining_over: Option<Time>,
+}
+
+/// A change of a ReplicaSet's `spec.replicas`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScaleChange {
+    /// When.
+    pub at: Time,
+    /// Which ReplicaSet.
+    pub revision: RevisionId,
+    /// From how many; `None`: the ReplicaSet was created.
+    pub from: Option<u32>,
+    /// To how many.
+    pub to: u32,
+}
+
+/// A change of a Deployment condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConditionChange {
+    /// When.
+    pub at: Time,
+    /// `Progressing` or `Available`.
+    pub condition: &'static str,
+    /// Its status.
+    pub status: bool,
+    /// Its reason.
+    pub reason: &'static str,
+}
+
+impl Timeline {
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.pods.clear();
+        self.targets.clear();
+        self.beliefs.iter_mut().for_each(Vec::clear);
+        self.scales.clear();
+        self.conditions.clear();
+    }
+
+    /// The changes of one ALB node's beliefs.
+    pub fn beliefs_of(&self, node: AlbNodeId) -> &[BeliefChange] {
+        &self.beliefs[node.index()]
+    }
+}
+
+impl PodRecord {
+    /// A pod of which nothing is known yet.
+    pub const fn new(pod: PodId) -> PodRecord {
+        PodRecord {
+            pod,
+            initial: false,
+            node: None,
+            created: None,
+            bound: None,
+            running: None,
+            ready: None,
+            in_slice_ready: None,
+            terminating: None,
+            out_of_slice_ready: None,
+            sigterm: None,
+            listener_closed: None,
+            finished: None,
+            network_gone: None,
+            gone: None,
+            sockets: Vec::new(),
+            resets: Vec::new(),
+        }
+    }
+
+    /// What a connection opened at `at` meets.
+    pub fn socket_at(&self, at: Time) -> Socket {
+        self.sockets.iter().rev().find(|(from, _)| *from <= at).map_or(Socket::Silent, |(_, socket)| *socket)
+    }
+}

@@ -1,0 +1,204 @@
+//! Chance with an address.
+//!
+//! A stream is a pure function of (seed, environment or replication, purpose, entity): no draw
+//! depends on the order of events. Two configurations therefore share every draw they have in
+//! common (common random numbers), and monotone laws hold replication by replication.
+//!
+//! The generator is named and portable (`Xoshiro256PlusPlus`); `StdRng` and `SmallRng` may change.
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// What a stream is drawn for. Numbers are part of the output's identity: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Purpose {
+    /// Environment: the median lag from `DeregisterTargets` to the ALB nodes.
+    DeregistrationMedian = 1,
+    /// Environment: the share of connects to a removed pod IP that end as host unreachable.
+    HostUnreachableShare = 2,
+
+    /// One API request's way to the server; the entity is the link and its message number.
+    ApiWrite = 16,
+    /// One watch event's way to a listener; the entity is the link and its message number.
+    Watch = 17,
+    /// Pod bound → container running, per pod.
+    PodStart = 18,
+    /// Container running → observed by the kubelet (PLEG relist), per pod and restart.
+    Pleg = 19,
+    /// When within the pod's start the probe workers start, per pod.
+    ProbePhase = 20,
+    /// Whether the immediate readiness run wins its race, per pod.
+    ReadinessRace = 21,
+    /// Container running → listening, per pod and restart.
+    StartUp = 22,
+    /// How long a graceful drain lasts, per pod.
+    Drain = 23,
+    /// SIGTERM → exit beyond the drain, per pod.
+    Shutdown = 24,
+    /// Process exit → pod network gone, per pod.
+    NetworkRemoval = 25,
+    /// The rank of equal pods in deletion order (their UIDs), per pod.
+    Uid = 26,
+    /// Image pull, per pod.
+    ImagePull = 27,
+    /// How long a probe's answer takes, per pod and probe.
+    ProbeAnswer = 28,
+    /// Jitter of kubelet retries and back-offs, per pod and attempt.
+    KubeletRetry = 29,
+    /// Pod network gone → object gone, per pod.
+    PodRemoval = 30,
+
+    /// One LBC call of the ELB API, per call.
+    ElbApi = 48,
+    /// `DeregisterTargets` returned → this node stops choosing the target, per target and node.
+    Deregistration = 49,
+    /// The rare long tail of a deregistration, per target.
+    DeregistrationTail = 50,
+    /// `RegisterTargets` returned → first health check of this node, per target and node.
+    Registration = 51,
+    /// Phase of the health checks, per target and node.
+    HealthCheckPhase = 52,
+    /// When the LBC's no-change reconcile is due.
+    Deferred = 53,
+    /// LBC leader failover.
+    Leader = 54,
+
+    /// Inter-arrival times of the open loop.
+    Arrival = 80,
+    /// Which ALB node a request enters.
+    EntryNode = 81,
+    /// Service times in order of arrival.
+    Service = 82,
+    /// Whether a connect to a removed pod IP ends as host unreachable.
+    Unreachable = 83,
+    /// Where each ALB node's round robin starts.
+    RoundRobin = 84,
+    /// Latency noise that no target causes (connect time-out overshoot, host unreachable).
+    Network = 85,
+    /// Choices of randomised routing algorithms.
+    Routing = 86,
+    /// Think times of closed-loop workers.
+    ThinkTime = 87,
+    /// Client retries and their back-off.
+    Retry = 88,
+
+    /// When disturbances strike, and whom.
+    Disturbance = 112,
+    /// Latin hypercube and sensitivity samples.
+    Design = 113,
+    /// Bootstrap and other resampling.
+    Resampling = 114,
+}
+
+impl Purpose {
+    /// Drawn once per environment rather than once per replication.
+    const fn is_environment(self) -> bool {
+        matches!(self, Purpose::DeregistrationMedian | Purpose::HostUnreachableShare)
+    }
+}
+
+/// All the chance of one replication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Streams {
+    seed: u64,
+    environment: u64,
+    replication: u64,
+}
+
+/// One addressed stream of random numbers.
+#[derive(Debug, Clone)]
+pub struct Stream(Xoshiro256PlusPlus);
+
+impl Streams {
+    /// The streams of a replication in an environment of its own.
+    pub const fn new(seed: u64, replication: u64) -> Streams {
+        Streams { seed, environment: replication, replication }
+    }
+
+    /// A second replication in the same environment: what differs between the two is chance alone.
+    #[must_use]
+    pub const fn twin(self) -> Streams {
+        Streams { replication: self.replication | 1 << 63, ..self }
+    }
+
+    /// The stream at an address.
+    pub fn at(&self, purpose: Purpose, entity: u64) -> Stream {
+        let level = if purpose.is_environment() { self.environment } else { self.replication };
+        let address = [self.seed, level, purpose as u64, entity];
+        let key = address.into_iter().fold(0x726f_6c6c_6361_7374, |hash, word| mix(hash ^ word));
+        Stream(Xoshiro256PlusPlus::seed_from_u64(key))
+    }
+}
+
+/// An entity made of two: a pod and its n-th restart, a target and an ALB node.
+pub const fn pair(a: u64, b: u64) -> u64 {
+    a << 32 | b
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014) after one golden-ratio step.
+const fn mix(word: u64) -> u64 {
+    let mut z = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+impl Stream {
+    /// Uniform in [0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        self.0.random()
+    }
+
+    /// Uniform in 0..n.
+    ///
+    /// # Panics
+    /// If `n` is 0.
+    pub fn below(&mut self, n: usize) -> usize {
+        self.0.random_range(0..n)
+    }
+
+    /// True with the given probability.
+    pub fn chance(&mut self, probability: f64) -> bool {
+        self.uniform() < probability
+    }
+
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// The generator, for `rand_distr`.
+    pub(crate) fn generator(&mut self) -> &mut Xoshiro256PlusPlus {
+        &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_all_that_matters() {
+        let streams = Streams::new(1, 7);
+        let first = streams.at(Purpose::PodStart, 3).bits();
+        assert_eq!(first, streams.at(Purpose::PodStart, 3).bits());
+        assert_ne!(first, streams.at(Purpose::PodStart, 4).bits());
+        assert_ne!(first, streams.at(Purpose::Drain, 3).bits());
+        assert_ne!(first, Streams::new(1, 8).at(Purpose::PodStart, 3).bits());
+        assert_ne!(first, Streams::new(2, 7).at(Purpose::PodStart, 3).bits());
+    }
+
+    #[test]
+    fn twins_share_their_environment_and_nothing_else() {
+        let (one, twin) = (Streams::new(1, 7), Streams::new(1, 7).twin());
+        assert_eq!(one.at(Purpose::DeregistrationMedian, 0).bits(), twin.at(Purpose::DeregistrationMedian, 0).bits());
+        assert_ne!(one.at(Purpose::Deregistration, 0).bits(), twin.at(Purpose::Deregistration, 0).bits());
+    }
+
+    /// A golden value: the generator and the mixing are part of every published forecast.
+    #[test]
+    fn the_generator_is_pinned() {
+        assert_eq!(Streams::new(1, 0).at(Purpose::Arrival, 0).bits(), 5_054_667_129_685_023_010);
+    }
+}

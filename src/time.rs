@@ -1,0 +1,261 @@
+//! Instants and durations on the simulated clock: whole microseconds, nothing finer.
+//!
+//! Integers make ties exact and results portable; a log-normal's last bits may differ between
+//! builds of `rand_distr`, its microseconds do not.
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Sub};
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// An instant: microseconds since the load started.
+///
+/// Whole seconds of simulated time are whole seconds of the cluster's wall clock, which matters
+/// where Kubernetes truncates a time to seconds (`Ready.lastTransitionTime`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(u64);
+
+/// A duration in microseconds, never negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(u64);
+
+impl Time {
+    /// When the load starts.
+    pub const ZERO: Time = Time(0);
+    /// Later than anything that happens.
+    pub const NEVER: Time = Time(u64::MAX);
+
+    /// The instant `micros` µs after the load started.
+    pub const fn from_micros(micros: u64) -> Time {
+        Time(micros)
+    }
+
+    /// Microseconds since the load started.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Seconds since the load started.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
+    /// Seconds since `origin`, negative before it.
+    pub fn secs_since(self, origin: Time) -> f64 {
+        (self.0 as i64 - origin.0 as i64) as f64 / 1e6
+    }
+
+    /// The span since `earlier`; zero if `earlier` is later.
+    pub fn saturating_since(self, earlier: Time) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+
+    /// `self − span`, not before the load started.
+    pub fn saturating_sub(self, span: Span) -> Time {
+        Time(self.0.saturating_sub(span.0))
+    }
+
+    /// The start of the second this instant lies in, as `metav1.Time` keeps it.
+    pub fn whole_seconds(self) -> Time {
+        Time(self.0 - self.0 % 1_000_000)
+    }
+}
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Span = Span(0);
+
+    /// `micros` microseconds.
+    pub const fn from_micros(micros: u64) -> Span {
+        Span(micros)
+    }
+
+    /// `millis` milliseconds.
+    pub const fn from_millis(millis: u64) -> Span {
+        Span(millis * 1_000)
+    }
+
+    /// `secs` seconds.
+    pub const fn from_secs(secs: u64) -> Span {
+        Span(secs * 1_000_000)
+    }
+
+    /// `secs` seconds, rounded to the nearest microsecond; negative and NaN become zero, and
+    /// anything above a century becomes a century, so that sums never overflow.
+    pub fn from_secs_f64(secs: f64) -> Span {
+        const CENTURY: f64 = 3.2e9;
+        Span((secs.clamp(0.0, CENTURY) * 1e6).round() as u64)
+    }
+
+    /// Microseconds.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Seconds.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
+    /// Completed seconds, as Go's `int64(d.Seconds())` counts them.
+    pub const fn whole_seconds(self) -> Span {
+        Span(self.0 - self.0 % 1_000_000)
+    }
+
+    /// `self − other`, at least zero.
+    pub fn saturating_sub(self, other: Span) -> Span {
+        Span(self.0.saturating_sub(other.0))
+    }
+
+    /// The span `factor` times as long, rounded to the microsecond.
+    pub fn scaled(self, factor: f64) -> Span {
+        Span::from_secs_f64(self.as_secs_f64() * factor)
+    }
+
+    /// Parses `"15s"`, `"250ms"`, `"1m30s"`.
+    ///
+    /// # Errors
+    /// A bare number, an unknown unit or a negative span, with the reason in words.
+    pub fn parse(text: &str) -> Result<Span, String> {
+        if text.trim().parse::<f64>().is_ok() {
+            return Err(format!("`{text}` has no unit; write `\"{}s\"` or `\"{}ms\"`", text.trim(), text.trim()));
+        }
+        let span: SignedDuration =
+            text.parse().map_err(|_| format!("`{text}` is not a span like \"15s\", \"250ms\" or \"1m30s\""))?;
+        if span.is_negative() {
+            return Err(format!("`{text}` is negative; a span starts at 0s"));
+        }
+        u64::try_from(span.as_micros())
+            .ok()
+            .filter(|&micros| micros <= 3_200_000_000_000_000)
+            .map(Span)
+            .ok_or_else(|| format!("`{text}` is longer than a century"))
+    }
+}
+
+impl Add<Span> for Time {
+    type Output = Time;
+    fn add(self, span: Span) -> Time {
+        Time(self.0 + span.0)
+    }
+}
+
+impl AddAssign<Span> for Time {
+    fn add_assign(&mut self, span: Span) {
+        self.0 += span.0;
+    }
+}
+
+impl Sub for Time {
+    type Output = Span;
+    /// # Panics
+    /// In debug builds, if `earlier` is later: time does not run backwards.
+    fn sub(self, earlier: Time) -> Span {
+        Span(self.0 - earlier.0)
+    }
+}
+
+impl Add for Span {
+    type Output = Span;
+    fn add(self, other: Span) -> Span {
+        Span(self.0 + other.0)
+    }
+}
+
+impl std::ops::Mul<u64> for Span {
+    type Output = Span;
+    fn mul(self, times: u64) -> Span {
+        Span(self.0 * times)
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}s", self.0 / 1_000_000, self.0 / 1_000 % 1_000)
+    }
+}
+
+impl fmt::Display for Span {
+    /// The shortest exact form that [`Span::parse`] reads back: `15s`, `250ms`, `1m30s`, `1.5s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (secs, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        match (secs, micros) {
+            (0, 0) => f.write_str("0s"),
+            (0, m) if m % 1_000 == 0 => write!(f, "{}ms", m / 1_000),
+            (0, m) => write!(f, "{m}us"),
+            (s, 0) if s < 60 || s % 60 != 0 && s < 600 => write!(f, "{s}s"),
+            (s, 0) if s % 3600 == 0 => write!(f, "{}h", s / 3600),
+            (s, 0) if s % 60 == 0 => write!(f, "{}m", s / 60),
+            (s, 0) => write!(f, "{}m{}s", s / 60, s % 60),
+            (s, m) => f.write_str(format!("{s}.{m:06}").trim_end_matches('0')).and_then(|()| f.write_str("s")),
+        }
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Span;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a span like \"15s\" or \"250ms\"")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+                Span::parse(text).map_err(E::custom)
+            }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Span, E> {
+                self.visit_str(&number.to_string())
+            }
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Span, E> {
+                self.visit_str(&number.to_string())
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, micros: u64, shown: &str) {
+        let span = Span::parse(text).unwrap();
+        assert_eq!(span.as_micros(), micros);
+        assert_eq!(span.to_string(), shown);
+        assert_eq!(Span::parse(shown).unwrap(), span, "what is printed reads back");
+    }
+
+    #[test]
+    fn spans_read_and_print() {
+        check("15s", 15_000_000, "15s");
+        check("250ms", 250_000, "250ms");
+        check("1m30s", 90_000_000, "90s");
+        check("10.1s", 10_100_000, "10.1s");
+        check("300s", 300_000_000, "5m");
+        check("1h 30m", 5_400_000_000, "90m");
+        check("17us", 17, "17us");
+        check("0s", 0, "0s");
+    }
+
+    #[test]
+    fn bare_negative_and_endless_spans_are_refused() {
+        assert!(Span::parse("5").unwrap_err().contains("has no unit"));
+        assert!(Span::parse("-5s").unwrap_err().contains("negative"));
+        assert!(Span::parse("999999999h").unwrap_err().contains("century"));
+        assert!(Span::parse("5 parsecs").unwrap_err().contains("not a span"));
+    }
+
+    #[test]
+    fn whole_seconds_truncate() {
+        assert_eq!(Time::from_micros(3_999_999).whole_seconds(), Time::from_micros(3_000_000));
+        assert_eq!(Time::from_micros(3_999_999).to_string(), "3.999s");
+    }
+}

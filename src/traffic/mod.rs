@@ -1,0 +1,3 @@
+//! Stage 2: user requests against a timeline.
+
+pub mod outcome;
