@@ -48,6 +48,8 @@ pub enum Purpose {
     KubeletRetry = 29,
     /// Pod network gone → object gone, per pod.
     PodRemoval = 30,
+    /// Listening → the process ends by itself, per pod and restart.
+    Crash = 31,
 
     /// One LBC call of the ELB API, per call.
     ElbApi = 48,

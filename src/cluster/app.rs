@@ -2,9 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::{Actor, Outbox};
+use crate::cluster::pod::ProbeKind;
 use crate::dist::{Dist, LogNormal};
+use crate::id::{AlbNodeId, PodId};
+use crate::random::{Purpose, Stream, pair};
 use crate::setting::settings;
-use crate::time::Span;
+use crate::time::{Span, Time};
 
 settings! {
     /// What the process does (`[app]`).
@@ -40,4 +44,304 @@ pub enum OnSigterm {
     KeepServing,
     /// Serves until SIGKILL.
     Ignore,
+}
+
+/// What a new connection to the pod's port meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Socket {
+    /// No pod network: packets are lost (or the node answers "host unreachable").
+    #[default]
+    Silent,
+    /// The pod network is up, nobody listens: RST.
+    Closed,
+    /// The application answers.
+    Serving,
+    /// The application answers 503 of its own: it is shutting down.
+    Refusing,
+}
+
+/// What became of a probe or a health check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// A success.
+    Ok,
+    /// A refusal, at once: RST, or a 503.
+    Failed,
+    /// Silence: whoever asked waits until its own time-out.
+    None,
+}
+
+/// Who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// The kubelet.
+    Probe(ProbeKind),
+    /// A node of the load balancer, with the number of its check.
+    HealthCheck(AlbNodeId, u32),
+}
+
+/// What happens to processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// The kubelet started the container, for the `n`-th time.
+    Started(PodId, u32),
+    /// Own timer: start-up of this run is over.
+    Listen(PodId, u32),
+    /// The kubelet sent SIGTERM.
+    Sigterm(PodId),
+    /// The kubelet sent SIGKILL.
+    Sigkill(PodId),
+    /// Own timer: the listener closes.
+    Close(PodId, u32),
+    /// Own timer: the drain is over.
+    Drained(PodId, u32),
+    /// Own timer: this run ends.
+    Exit(PodId, u32),
+    /// The kubelet removed the pod's network.
+    NetworkRemoved(PodId),
+    /// Somebody asks whether the app is well.
+    Ask(PodId, Question),
+}
+
+/// The truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// What a new connection meets from now on.
+    Socket(PodId, Socket),
+    /// Every request in flight was reset.
+    Reset(PodId),
+    /// The process ended.
+    Exited(PodId),
+    /// The answer to a question.
+    Answered(PodId, Question, Answer),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Stage {
+    #[default]
+    Absent,
+    Starting,
+    Up,
+    Stopping,
+    Ended,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Process {
+    stage: Stage,
+    socket: Socket,
+    run: u32,
+    /// When a drain is given up.
+    deadline: Time,
+}
+
+/// What a revision's processes do, beyond their spec.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Program {
+    /// Its spec.
+    pub spec: AppSpec,
+    /// Starts, but never listens.
+    pub never_ready: bool,
+    /// Ends by itself this long after it listens.
+    pub crash_after: Option<Dist>,
+    /// Requests a second to one pod, which decide how long a drain lasts.
+    pub rate_per_pod: f64,
+}
+
+/// The processes of all pods.
+#[derive(Debug)]
+pub struct Apps {
+    programs: Vec<Program>,
+    processes: Vec<Process>,
+}
+
+impl Apps {
+    /// Processes of these revisions' programs.
+    pub const fn new(programs: Vec<Program>) -> Apps {
+        Apps { programs, processes: Vec::new() }
+    }
+
+    /// No processes again.
+    pub fn reset(&mut self) {
+        self.processes.clear();
+    }
+
+    /// A process that has been serving since before the run started.
+    pub fn seed(&mut self, pod: PodId) {
+        *self.process(pod) = Process { stage: Stage::Up, socket: Socket::Serving, ..Process::default() };
+    }
+
+    fn process(&mut self, pod: PodId) -> &mut Process {
+        if self.processes.len() <= pod.index() {
+            self.processes.resize(pod.index() + 1, Process::default());
+        }
+        &mut self.processes[pod.index()]
+    }
+
+    fn set_socket(&mut self, pod: PodId, socket: Socket, out: &mut Outbox<'_, Input, Fact>) {
+        let process = self.process(pod);
+        if process.socket != socket {
+            process.socket = socket;
+            out.say(Fact::Socket(pod, socket));
+        }
+    }
+
+    fn start(&mut self, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
+        self.process(pod).stage = Stage::Starting;
+        self.process(pod).run = run;
+        self.set_socket(pod, Socket::Closed, out);
+        let program = &self.programs[pod.revision().0 as usize];
+        if !program.never_ready {
+            let mut stream = out.streams().at(Purpose::StartUp, pair(pod.index() as u64, u64::from(run)));
+            out.wake(program.spec.start_up.sample(&mut stream), Input::Listen(pod, run));
+        }
+    }
+
+    fn listen(&mut self, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
+        self.process(pod).stage = Stage::Up;
+        self.set_socket(pod, Socket::Serving, out);
+        if let Some(crash_after) = &self.programs[pod.revision().0 as usize].crash_after {
+            let mut stream = out.streams().at(Purpose::Crash, pair(pod.index() as u64, u64::from(run)));
+            out.wake(crash_after.sample(&mut stream), Input::Exit(pod, run));
+        }
+    }
+
+    /// SIGTERM. A process that is still starting has no handler yet and ends at once.
+    fn terminate(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
+        let Process { stage, run, .. } = *self.process(pod);
+        if stage == Stage::Starting {
+            return self.exit(pod, out);
+        }
+        if stage != Stage::Up {
+            return;
+        }
+        let spec = &self.programs[pod.revision().0 as usize].spec;
+        let (refusing, drain_timeout, on_sigterm) = (spec.refusing, spec.drain_timeout, spec.on_sigterm);
+        let shutdown = spec.shutdown.sample(&mut out.streams().at(Purpose::Shutdown, pod.index() as u64));
+        match on_sigterm {
+            OnSigterm::Ignore => {}
+            OnSigterm::KeepServing => {
+                self.process(pod).stage = Stage::Stopping;
+                out.wake(shutdown, Input::Exit(pod, run));
+            }
+            OnSigterm::Exit | OnSigterm::Drain => {
+                let process = self.process(pod);
+                process.stage = Stage::Stopping;
+                process.deadline = now + drain_timeout;
+                if refusing == Span::ZERO {
+                    self.close(now, pod, run, out);
+                } else {
+                    self.set_socket(pod, Socket::Refusing, out);
+                    out.wake(refusing, Input::Close(pod, run));
+                }
+            }
+        }
+    }
+
+    /// The listener closes; what is in flight is reset or drained.
+    fn close(&mut self, now: Time, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
+        self.set_socket(pod, Socket::Closed, out);
+        let deadline = self.process(pod).deadline;
+        let program = &self.programs[pod.revision().0 as usize];
+        if program.spec.on_sigterm == OnSigterm::Exit {
+            out.say(Fact::Reset(pod));
+            return self.end_after_shutdown(pod, run, out);
+        }
+        let mut stream = out.streams().at(Purpose::Drain, pod.index() as u64);
+        let drained = now + drain_length(&program.spec.service_time, program.rate_per_pod, &mut stream);
+        out.wake_at(drained.min(deadline), Input::Drained(pod, run));
+    }
+
+    /// A drain is over: everything finished, or it was given up.
+    fn drained(&mut self, now: Time, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
+        if now >= self.process(pod).deadline {
+            out.say(Fact::Reset(pod));
+        }
+        self.end_after_shutdown(pod, run, out);
+    }
+
+    fn end_after_shutdown(&mut self, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
+        let spec = &self.programs[pod.revision().0 as usize].spec;
+        let shutdown = spec.shutdown.sample(&mut out.streams().at(Purpose::Shutdown, pod.index() as u64));
+        out.wake(shutdown, Input::Exit(pod, run));
+    }
+
+    /// The process is gone. The kernel answers RST as long as the pod's network stands.
+    fn exit(&mut self, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
+        let was_drained = {
+            let Process { stage, socket, .. } = *self.process(pod);
+            stage == Stage::Stopping && socket == Socket::Closed
+        };
+        self.process(pod).stage = Stage::Ended;
+        self.set_socket(pod, Socket::Closed, out);
+        if !was_drained {
+            out.say(Fact::Reset(pod));
+        }
+        out.say(Fact::Exited(pod));
+    }
+
+    /// SIGKILL: nothing is drained any more.
+    fn kill(&mut self, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
+        self.process(pod).stage = Stage::Ended;
+        self.set_socket(pod, Socket::Closed, out);
+        out.say(Fact::Reset(pod));
+        out.say(Fact::Exited(pod));
+    }
+
+    fn answer(&mut self, pod: PodId) -> Answer {
+        match self.process(pod).socket {
+            Socket::Silent => Answer::None,
+            Socket::Closed | Socket::Refusing => Answer::Failed,
+            Socket::Serving => Answer::Ok,
+        }
+    }
+
+    /// Whether a timer belongs to the process that runs now.
+    fn is_current(&mut self, pod: PodId, run: u32, stage: Stage) -> bool {
+        let process = self.process(pod);
+        process.run == run && process.stage == stage
+    }
+}
+
+/// How long a graceful drain lasts: until the last request in flight has ended.
+///
+/// With Poisson arrivals at rate λ and service times F, P(drained by t) = exp(−λ ∫ₜ^∞ (1−F(u)) du)
+/// (M/G/∞: Eick, Massey, Whitt 1993). Inverted by bisection, to the millisecond.
+fn drain_length(service_time: &Dist, rate: f64, stream: &mut Stream) -> Span {
+    let unit = -(1.0 - stream.uniform()).ln();
+    let in_flight = |t: Span| rate * service_time.mean_excess(t);
+    if in_flight(Span::ZERO) <= unit {
+        return Span::ZERO;
+    }
+    let (mut low, mut high) = (Span::ZERO, Span::from_millis(64));
+    while in_flight(high) > unit {
+        (low, high) = (high, high * 2);
+    }
+    while high.saturating_sub(low) > Span::from_millis(1) {
+        let middle = Span::from_micros(low.as_micros().midpoint(high.as_micros()));
+        if in_flight(middle) > unit { low = middle } else { high = middle }
+    }
+    high
+}
+
+impl Actor for Apps {
+    type Input = Input;
+    type Fact = Fact;
+
+    fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
+        match input {
+            Input::Started(pod, run) => self.start(pod, run, out),
+            Input::Listen(pod, run) if self.is_current(pod, run, Stage::Starting) => self.listen(pod, run, out),
+            Input::Sigterm(pod) => self.terminate(now, pod, out),
+            Input::Sigkill(pod) if self.process(pod).stage != Stage::Ended => self.kill(pod, out),
+            Input::Close(pod, run) if self.is_current(pod, run, Stage::Stopping) => self.close(now, pod, run, out),
+            Input::Drained(pod, run) if self.is_current(pod, run, Stage::Stopping) => self.drained(now, pod, run, out),
+            Input::Exit(pod, run) if self.process(pod).run == run && self.process(pod).stage != Stage::Ended => {
+                self.exit(pod, out);
+            }
+            Input::NetworkRemoved(pod) => self.set_socket(pod, Socket::Silent, out),
+            Input::Ask(pod, question) => out.say(Fact::Answered(pod, question, self.answer(pod))),
+            Input::Listen(..) | Input::Sigkill(_) | Input::Close(..) | Input::Drained(..) | Input::Exit(..) => {}
+        }
+    }
 }

@@ -1,6 +1,14 @@
 //! The cluster: control plane, kubelet, process.
 
+pub mod api_server;
 pub mod app;
 pub mod deployment;
+pub mod endpoint_slice;
+pub mod kubelet;
 pub mod pod;
+pub mod replica_set;
+pub mod rolling;
+pub mod scheduler;
 pub mod spec;
+pub mod token_bucket;
+pub mod workload;

@@ -90,6 +90,17 @@ settings! {
     }
 }
 
+/// Which probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProbeKind {
+    /// Holds the other two back until it succeeds.
+    Startup,
+    /// Decides whether the pod gets traffic.
+    Readiness,
+    /// Restarts the container when it fails.
+    Liveness,
+}
+
 /// `status.phase` of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -101,6 +112,44 @@ pub enum Phase {
     Succeeded,
     /// All containers have ended, one of them badly.
     Failed,
+}
+
+/// An endpoint of an EndpointSlice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Gets traffic.
+    pub ready: bool,
+    /// Its pod is Ready, terminating or not.
+    pub serving: bool,
+    /// Its pod is being deleted.
+    pub terminating: bool,
+}
+
+/// What changed in a pod's object: the most telling of the changes that one write makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodChange {
+    /// It was created.
+    Created,
+    /// It was bound to a host.
+    Bound,
+    /// Its containers run.
+    Running,
+    /// Its containers are ready, a readiness gate is not.
+    ContainersReady,
+    /// It became Ready.
+    Ready,
+    /// It is no longer Ready.
+    Unready,
+    /// The readiness gate's condition was patched.
+    Gate,
+    /// Its deletion began.
+    Deleting,
+    /// Its containers have ended for good.
+    Finished,
+    /// It is gone.
+    Removed,
+    /// Anything else.
+    Other,
 }
 
 /// A pod's object as the API server holds it, and as a watch delivers it.
@@ -130,7 +179,30 @@ pub struct PodObject {
     pub removed: bool,
 }
 
+/// What a kubelet reports of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PodStatus {
+    /// Which pod.
+    pub pod: PodId,
+    /// `status.phase`.
+    pub phase: Phase,
+    /// The `ContainersReady` condition.
+    pub containers_ready: bool,
+    /// The `Ready` condition.
+    pub ready: bool,
+    /// When the `Ready` condition last changed, by the kubelet's clock in whole seconds.
+    pub ready_since: Time,
+    /// Container restarts so far.
+    pub restarts: u32,
+}
+
 impl PodObject {
+    /// What its kubelet last reported.
+    pub const fn status(&self) -> PodStatus {
+        let PodObject { pod, phase, containers_ready, ready, ready_since, restarts, .. } = *self;
+        PodStatus { pod, phase, containers_ready, ready, ready_since, restarts }
+    }
+
     /// A pod just created.
     pub const fn new(pod: PodId, created: Time) -> PodObject {
         PodObject {

@@ -1,5 +1,7 @@
 //! Hosts and hops of the cluster (`[cluster]`).
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::dist::{Dist, LogNormal};
@@ -14,7 +16,7 @@ settings! {
         /// Hosts that pods are spread over.
         nodes: u16 = 3, Assumed "one a zone in three zones";
         /// Kubernetes version: decides version-dependent behaviour of kubelet and controllers.
-        kubernetes: String = "1.36".to_owned(), Documented "the version whose source the model was written from";
+        kubernetes: KubernetesVersion = KubernetesVersion { minor: 36 }, Documented "the version whose source the model was written from";
         /// Pod bound → container running, image present.
         pod_start: Dist = Dist::LogNormal(LogNormal::p50_p99(Span::from_millis(1100), Span::from_millis(2800))), Measured "kubernetes PR #137362, kubemark #42000; recorded on Kubernetes 1.36: 0.77 s p50, 1.9 s p90";
         /// Process exit → pod network gone, when the process is the pod's only container.
@@ -67,6 +69,42 @@ impl Preset {
             Preset::Idle => 1.0,
             Preset::Typical => 3.0,
             Preset::Busy => 15.0,
+        }
+    }
+}
+
+/// A Kubernetes version, as far as behaviour depends on it: `1.minor`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KubernetesVersion {
+    minor: u16,
+}
+
+impl KubernetesVersion {
+    /// Whether this is `1.minor` or newer.
+    pub const fn at_least(self, minor: u16) -> bool {
+        self.minor >= minor
+    }
+}
+
+impl fmt::Display for KubernetesVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "1.{}", self.minor)
+    }
+}
+
+impl Serialize for KubernetesVersion {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KubernetesVersion {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<KubernetesVersion, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut parts = text.trim_start_matches('v').split('.');
+        match (parts.next(), parts.next().map(str::parse)) {
+            (Some("1"), Some(Ok(minor))) => Ok(KubernetesVersion { minor }),
+            _ => Err(serde::de::Error::custom(format!("`{text}` is no Kubernetes version like \"1.36\""))),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The joint between the two stages: what the pods' sockets did, and what each ALB node believed.
 
 use crate::aws::alb_node::Belief;
+pub use crate::cluster::app::Socket;
 use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
 use crate::time::Time;
 
@@ -61,20 +62,6 @@ pub struct PodRecord {
     pub sockets: Vec<(Time, Socket)>,
     /// Instants at which every request in flight was reset: the process died or gave up draining.
     pub resets: Vec<Time>,
-}
-
-/// What a new connection to the pod's port meets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Socket {
-    /// No pod network: packets are lost (or the node answers "host unreachable").
-    #[default]
-    Silent,
-    /// The pod network is up, nobody listens: RST.
-    Closed,
-    /// The application answers.
-    Serving,
-    /// The application answers 503 of its own: it is shutting down.
-    Refusing,
 }
 
 /// A change of one node's belief about one target.

@@ -1,0 +1,200 @@
+//! The API server: where objects are. It commits a write the moment the request arrives; how long
+//! requests and watches take is the links' business.
+
+use crate::actor::{Actor, Outbox};
+use crate::cluster::pod::{Endpoint, Phase, PodChange, PodObject, PodStatus};
+use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetStatus};
+use crate::id::{NodeId, PodId, RevisionId};
+use crate::time::Time;
+
+/// A request that has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// The Deployment's spec is replaced: replicas, template, paused.
+    UpdateDeployment(DeploymentObject),
+    /// A ReplicaSet is created or scaled.
+    WriteReplicaSet {
+        /// Which.
+        revision: RevisionId,
+        /// `spec.replicas`.
+        replicas: u32,
+        /// Annotation `deployment.kubernetes.io/desired-replicas`.
+        desired: u32,
+        /// Annotation `deployment.kubernetes.io/max-replicas`.
+        max: u32,
+    },
+    /// A ReplicaSet's status is written.
+    WriteReplicaSetStatus {
+        /// Which.
+        revision: RevisionId,
+        /// Its status.
+        status: ReplicaSetStatus,
+    },
+    /// The Deployment controller wrote its status; the content is not modelled beyond its conditions.
+    WriteDeploymentStatus,
+    /// A pod is created from a template.
+    CreatePod(RevisionId),
+    /// A pod is bound to a host.
+    Bind(PodId, NodeId),
+    /// A pod is deleted, gracefully.
+    DeletePod(PodId),
+    /// A kubelet patches a pod's status.
+    PatchPodStatus(PodStatus),
+    /// The LBC patches its readiness gate.
+    PatchGate(PodId, bool),
+    /// A kubelet removes a pod whose containers have ended: delete with grace 0.
+    RemovePod(PodId),
+    /// The EndpointSlice controller writes an endpoint; those of one write arrive together.
+    WriteEndpoint(PodId, Option<Endpoint>),
+}
+
+/// What was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// The Deployment's spec.
+    Deployment(DeploymentObject),
+    /// The Deployment's status was written.
+    DeploymentStatus,
+    /// A ReplicaSet, and what it had asked for before (`None`: it is new).
+    ReplicaSet {
+        /// The object.
+        object: ReplicaSetObject,
+        /// `spec.replicas` before; equal to the present one if only the status changed.
+        from: Option<u32>,
+    },
+    /// A pod, and what changed.
+    Pod(PodObject, PodChange),
+    /// An endpoint of the Service; `None`: it left the slice.
+    Endpoint(PodId, Option<Endpoint>),
+}
+
+/// The objects of one Deployment and its Service.
+#[derive(Debug, Default)]
+pub struct ApiServer {
+    pods: Vec<PodObject>,
+    replica_sets: Vec<ReplicaSetObject>,
+}
+
+impl ApiServer {
+    /// Forgets all objects.
+    pub fn reset(&mut self) {
+        self.pods.clear();
+        self.replica_sets.clear();
+    }
+
+    /// Starts with a ReplicaSet that exists.
+    pub fn seed_replica_set(&mut self, object: ReplicaSetObject) {
+        self.replica_sets.push(object);
+    }
+
+    /// Starts with a pod that exists.
+    pub fn seed_pod(&mut self, object: PodObject) {
+        self.pods.push(object);
+    }
+
+    fn create_pod(&mut self, now: Time, revision: RevisionId) -> PodObject {
+        let ordinal = 1 + self.pods.iter().filter(|object| object.pod.revision() == revision).count();
+        let object = PodObject::new(PodId::new(self.pods.len() as u16, revision, ordinal as u16), now);
+        self.pods.push(object);
+        object
+    }
+
+    fn write_replica_set(&mut self, revision: RevisionId, replicas: u32, desired: u32, max: u32) -> Fact {
+        let born = self.replica_sets.len() as u8;
+        let found = self.replica_sets.iter_mut().find(|object| object.revision == revision);
+        let from = found.as_ref().map(|object| object.replicas);
+        let object = match found {
+            Some(object) => {
+                *object = ReplicaSetObject { replicas, desired, max, writes: object.writes + 1, ..*object };
+                *object
+            }
+            None => {
+                let status = ReplicaSetStatus::default();
+                let object = ReplicaSetObject { revision, replicas, desired, max, born, writes: 1, status };
+                self.replica_sets.push(object);
+                object
+            }
+        };
+        Fact::ReplicaSet { object, from }
+    }
+
+    fn write_replica_set_status(&mut self, revision: RevisionId, status: ReplicaSetStatus) -> Option<Fact> {
+        let object = self.replica_sets.iter_mut().find(|object| object.revision == revision)?;
+        object.status = status;
+        Some(Fact::ReplicaSet { object: *object, from: Some(object.replicas) })
+    }
+
+    /// Changes a pod that still exists.
+    fn change(&mut self, pod: PodId, change: PodChange, edit: impl FnOnce(&mut PodObject)) -> Option<Fact> {
+        let object = self.pods.get_mut(pod.index()).filter(|object| !object.removed)?;
+        edit(object);
+        Some(Fact::Pod(*object, change))
+    }
+
+    /// Graceful deletion; a pod that runs nowhere or has ended is removed at once
+    /// (pkg/registry/core/pod/strategy.go, `CheckGracefulDelete`).
+    fn delete_pod(&mut self, pod: PodId) -> Option<Fact> {
+        let object = self.pods[pod.index()];
+        if object.deleting {
+            return None;
+        }
+        if object.node.is_none() || object.is_finished() {
+            return self.remove_pod(pod);
+        }
+        self.change(pod, PodChange::Deleting, |object| object.deleting = true)
+    }
+
+    fn remove_pod(&mut self, pod: PodId) -> Option<Fact> {
+        self.change(pod, PodChange::Removed, |object| object.removed = true)
+    }
+
+    fn patch_status(&mut self, status: PodStatus) -> Option<Fact> {
+        let before = *self.pods.get(status.pod.index())?;
+        let change = match status {
+            PodStatus { phase: Phase::Succeeded | Phase::Failed, .. } => PodChange::Finished,
+            PodStatus { ready, .. } if ready != before.ready => {
+                if ready {
+                    PodChange::Ready
+                } else {
+                    PodChange::Unready
+                }
+            }
+            PodStatus { containers_ready: true, .. } if !before.containers_ready => PodChange::ContainersReady,
+            PodStatus { phase: Phase::Running, .. } if before.phase == Phase::Pending => PodChange::Running,
+            _ => PodChange::Other,
+        };
+        self.change(status.pod, change, |object| {
+            object.phase = status.phase;
+            object.containers_ready = status.containers_ready;
+            object.ready = status.ready;
+            object.ready_since = status.ready_since;
+            object.restarts = status.restarts;
+        })
+    }
+}
+
+impl Actor for ApiServer {
+    type Input = Input;
+    type Fact = Fact;
+
+    fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
+        let fact = match input {
+            Input::UpdateDeployment(object) => Some(Fact::Deployment(object)),
+            Input::WriteDeploymentStatus => Some(Fact::DeploymentStatus),
+            Input::WriteReplicaSet { revision, replicas, desired, max } => {
+                Some(self.write_replica_set(revision, replicas, desired, max))
+            }
+            Input::WriteReplicaSetStatus { revision, status } => self.write_replica_set_status(revision, status),
+            Input::CreatePod(revision) => Some(Fact::Pod(self.create_pod(now, revision), PodChange::Created)),
+            Input::Bind(pod, node) => self.change(pod, PodChange::Bound, |object| object.node = Some(node)),
+            Input::DeletePod(pod) => self.delete_pod(pod),
+            Input::PatchPodStatus(status) => self.patch_status(status),
+            Input::PatchGate(pod, healthy) => self.change(pod, PodChange::Gate, |object| object.gate = healthy),
+            Input::RemovePod(pod) => self.remove_pod(pod),
+            Input::WriteEndpoint(pod, endpoint) => Some(Fact::Endpoint(pod, endpoint)),
+        };
+        if let Some(fact) = fact {
+            out.say(fact);
+        }
+    }
+}

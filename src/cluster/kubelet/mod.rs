@@ -1,0 +1,228 @@
+//! A kubelet: starts, probes and stops the containers of its host, and publishes their status.
+//!
+//! It believes readiness as of the last probe. Sources: Kubernetes 1.36, pkg/kubelet/kubelet.go,
+//! kuberuntime/kuberuntime_container.go, status/status_manager.go, pod_workers.go.
+
+mod probe;
+mod worker;
+
+use std::collections::VecDeque;
+
+use crate::actor::{Actor, Outbox};
+use crate::cluster::app::Answer;
+use crate::cluster::pod::{PodChange, PodObject, PodSpec, PodStatus, ProbeKind};
+use crate::cluster::spec::ClusterSpec;
+use crate::cluster::token_bucket::TokenBucket;
+use crate::dist::Dist;
+use crate::id::PodId;
+use crate::random::Purpose;
+use crate::time::{Span, Time};
+use worker::{Host, PodWorker};
+
+/// What a kubelet needs to know of a revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    /// The pod template.
+    pub spec: PodSpec,
+    /// Image pull before the first start; `None`: the image is present.
+    pub image_pull: Option<Dist>,
+}
+
+/// What a kubelet hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// Watch: a pod of its host.
+    Pod(PodObject, PodChange),
+    /// The status patch was answered.
+    StatusWritten(PodId),
+    /// Own timer: the client's rate limit lets the next status patch pass.
+    SendStatus,
+    /// Own timer: the container starts, for the `n`-th time.
+    Start(PodId, u32),
+    /// Own timer: the kubelet notices that the container runs (PLEG).
+    ObserveRunning(PodId, u32),
+    /// Own timer: a probe's tick, with its number.
+    Tick(PodId, ProbeKind, u32),
+    /// What became of a probe.
+    Answered(PodId, ProbeKind, Answer),
+    /// Own timer: nobody answered a probe.
+    TimedOut(PodId, ProbeKind, u32),
+    /// Own timer: the preStop hook is over.
+    PreStopOver(PodId, u32),
+    /// Own timer: the grace period is over.
+    GraceOver(PodId, u32),
+    /// The process ended.
+    Exited(PodId),
+    /// Own timer: the kubelet notices that the container ended (PLEG).
+    ObserveExit(PodId, u32),
+    /// Own timer: the sandbox is gone.
+    SandboxStopped(PodId),
+    /// Own timer: nothing is left of the pod on the host.
+    CleanedUp(PodId),
+}
+
+/// What a kubelet does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// The container runs, for the `n`-th time.
+    Started(PodId, u32),
+    /// A probe asks.
+    Probed(PodId, ProbeKind),
+    /// SIGTERM.
+    SentSigterm(PodId),
+    /// SIGKILL.
+    SentSigkill(PodId),
+    /// The pod's network is gone.
+    RemovedNetwork(PodId),
+    /// A status patch, the `nth` of this pod.
+    PatchedStatus(PodStatus, u32),
+    /// The pod may be removed from the API.
+    RemovedPod(PodId),
+}
+
+/// The kubelet of one host.
+#[derive(Debug)]
+pub struct Kubelet {
+    cluster: ClusterSpec,
+    templates: Vec<Template>,
+    pods: Vec<PodWorker>,
+    /// Pods whose status is to be patched: one goroutine, GET and PATCH in turn.
+    queue: VecDeque<PodId>,
+    writing: bool,
+    bucket: TokenBucket,
+}
+
+impl Kubelet {
+    /// The kubelet of an empty host.
+    pub const fn new(cluster: ClusterSpec, templates: Vec<Template>) -> Kubelet {
+        // pkg/kubelet/apis/config/v1beta1/defaults.go: 50 a second, burst 100.
+        let bucket = TokenBucket::new(50, 100);
+        Kubelet { cluster, templates, pods: Vec::new(), queue: VecDeque::new(), writing: false, bucket }
+    }
+
+    /// An empty host again.
+    pub fn reset(&mut self) {
+        self.pods.clear();
+        self.queue.clear();
+        self.writing = false;
+        self.bucket.reset();
+    }
+
+    /// A pod that has been Ready since before the run started.
+    pub fn seed(&mut self, object: PodObject, out: &mut Outbox<'_, Input, Fact>) {
+        let template = &self.templates[usize::from(object.pod.revision().0)];
+        let host = Host { cluster: &self.cluster, template };
+        self.pods.push(PodWorker::settled(object, host, out));
+    }
+
+    /// Lets a pod's worker do something, then publishes its status if that changed.
+    fn work(
+        &mut self,
+        now: Time,
+        pod: PodId,
+        out: &mut Outbox<'_, Input, Fact>,
+        act: impl FnOnce(&mut PodWorker, Host, &mut Outbox<'_, Input, Fact>),
+    ) {
+        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
+        let host = Host { cluster: &self.cluster, template: &self.templates[usize::from(pod.revision().0)] };
+        act(worker, host, out);
+        if worker.refresh_status(now, host, false) {
+            self.publish(now, pod, out);
+        }
+    }
+
+    fn sandbox_stopped(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
+        out.say(Fact::RemovedNetwork(pod));
+        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
+        let host = Host { cluster: &self.cluster, template: &self.templates[usize::from(pod.revision().0)] };
+        worker.refresh_status(now, host, true);
+        self.publish(now, pod, out);
+    }
+
+    /// Queues a pod for the status goroutine. A pod that waits already is written once, with the latest status.
+    fn publish(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
+        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
+        if !std::mem::replace(&mut worker.queued, true) {
+            self.queue.push_back(pod);
+        }
+        if !self.writing {
+            self.next_status(now, out);
+        }
+    }
+
+    fn next_status(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) {
+        self.writing = !self.queue.is_empty();
+        if self.writing {
+            self.bucket.take(now);
+            let wait = self.bucket.take(now);
+            if wait == Span::ZERO {
+                self.send_status(out);
+            } else {
+                out.wake(wait, Input::SendStatus);
+            }
+        }
+    }
+
+    fn send_status(&mut self, out: &mut Outbox<'_, Input, Fact>) {
+        let Some(pod) = self.queue.pop_front() else { return };
+        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
+        worker.queued = false;
+        out.say(Fact::PatchedStatus(worker.status, worker.patches));
+        worker.patches += 1;
+    }
+
+    fn status_written(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
+        self.next_status(now, out);
+        let finished = self.pods.iter().any(|worker| worker.pod == pod && worker.is_done());
+        if finished {
+            let mut stream = out.streams().at(Purpose::PodRemoval, pod.index() as u64);
+            out.wake(self.cluster.pod_removal.sample(&mut stream), Input::CleanedUp(pod));
+        }
+    }
+
+    fn see_pod(&mut self, now: Time, object: PodObject, change: PodChange, out: &mut Outbox<'_, Input, Fact>) {
+        match change {
+            PodChange::Bound => {
+                let template = &self.templates[usize::from(object.pod.revision().0)];
+                let worker = PodWorker::bound(now, object, Host { cluster: &self.cluster, template }, out);
+                self.pods.push(worker);
+            }
+            PodChange::Gate => self.work(now, object.pod, out, |worker, _, _| worker.see_gate(object.gate)),
+            PodChange::Deleting => self.work(now, object.pod, out, PodWorker::terminate),
+            _ => {}
+        }
+    }
+}
+
+impl Actor for Kubelet {
+    type Input = Input;
+    type Fact = Fact;
+
+    fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
+        match input {
+            Input::Pod(object, change) => self.see_pod(now, object, change, out),
+            Input::StatusWritten(pod) => self.status_written(now, pod, out),
+            Input::SendStatus => self.send_status(out),
+            Input::Start(pod, run) => self.work(now, pod, out, |w, host, out| w.start(now, run, host, out)),
+            Input::ObserveRunning(pod, run) => {
+                self.work(now, pod, out, |w, host, out| w.observe_running(now, run, host, out));
+            }
+            Input::Tick(pod, kind, tick) => self.work(now, pod, out, |w, _, out| w.tick(now, kind, tick, out)),
+            Input::Answered(pod, kind, answer) => {
+                self.work(now, pod, out, |w, host, out| w.heard(now, kind, answer, host, out));
+            }
+            Input::TimedOut(pod, kind, run) => {
+                self.work(now, pod, out, |w, host, out| w.timed_out(now, kind, run, host, out));
+            }
+            Input::PreStopOver(pod, run) => self.work(now, pod, out, |w, host, out| w.pre_stop_over(run, host, out)),
+            Input::GraceOver(pod, run) => self.work(now, pod, out, |w, _, out| w.grace_over(run, out)),
+            Input::Exited(pod) => self.work(now, pod, out, PodWorker::exited),
+            Input::ObserveExit(pod, run) => self.work(now, pod, out, |w, _, out| w.observe_exit(now, run, out)),
+            Input::SandboxStopped(pod) => self.sandbox_stopped(now, pod, out),
+            Input::CleanedUp(pod) => {
+                self.pods.retain(|worker| worker.pod != pod);
+                out.say(Fact::RemovedPod(pod));
+            }
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! The life of one pod on its host: start, probes, restarts, termination.
+
+use crate::actor::Outbox;
+use crate::cluster::app::Answer;
+use crate::cluster::kubelet::probe::ProbeWorker;
+use crate::cluster::kubelet::{Fact, Input, Template};
+use crate::cluster::pod::{Phase, PodObject, PodStatus, PreStop, ProbeKind};
+use crate::cluster::spec::ClusterSpec;
+use crate::dist::Dist;
+use crate::id::PodId;
+use crate::random::{Purpose, pair};
+use crate::time::{Span, Time};
+
+/// SIGKILL comes no sooner than this after SIGTERM (`minimumGracePeriodInSeconds`).
+const MINIMUM_GRACE: Span = Span::from_secs(2);
+
+/// Waits before the n-th restart (`newCrashLoopBackOff`): none, then 10 s doubling up to 300 s.
+const BACK_OFF: [Span; 7] = [
+    Span::ZERO,
+    Span::from_secs(10),
+    Span::from_secs(20),
+    Span::from_secs(40),
+    Span::from_secs(80),
+    Span::from_secs(160),
+    Span::from_secs(300),
+];
+
+/// A run that lasted longer than this starts the back-off over.
+const BACK_OFF_RESET: Span = Span::from_secs(600);
+
+/// The pod worker looks again after this at most, times U(1, 1.5) (`completeWork`, 1.36).
+const BACK_OFF_POLL: Span = Span::from_secs(60);
+
+/// Ticks after this one: the grid's next instant.
+const NEXT: Span = Span::from_micros(1);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Volumes, sandbox, image.
+    Starting,
+    Running,
+    /// Ended by itself or killed for a restart, which is to come.
+    BackingOff,
+    /// The preStop hook runs.
+    PreStop,
+    /// SIGTERM was sent.
+    Stopping,
+    Stopped,
+}
+
+/// A pod as its kubelet has it.
+#[derive(Debug)]
+pub struct PodWorker {
+    /// Which pod.
+    pub pod: PodId,
+    stage: Stage,
+    deleting: bool,
+    run: u32,
+    started: Time,
+    /// The kubelet knows that the container runs.
+    observed: bool,
+    /// The container ended while its preStop hook ran.
+    exited: bool,
+    gate: bool,
+    restarts: u32,
+    /// Failures since the back-off last started over.
+    failures: usize,
+    startup: Option<ProbeWorker>,
+    readiness: Option<ProbeWorker>,
+    liveness: Option<ProbeWorker>,
+    /// What the API is to be told.
+    pub status: PodStatus,
+    /// Status patches so far.
+    pub patches: u32,
+    /// Waits for the status goroutine.
+    pub queued: bool,
+}
+
+/// What a pod worker works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Host<'a> {
+    /// The cluster.
+    pub cluster: &'a ClusterSpec,
+    /// The pod's template.
+    pub template: &'a Template,
+}
+
+type Out<'a, 'b> = &'a mut Outbox<'b, Input, Fact>;
+
+impl PodWorker {
+    fn new(object: PodObject, origin: Time, stage: Stage, host: Host) -> PodWorker {
+        let spec = &host.template.spec;
+        let worker = |probe: &Option<_>| probe.clone().map(|probe| ProbeWorker::new(probe, origin));
+        PodWorker {
+            pod: object.pod,
+            stage,
+            deleting: false,
+            run: 0,
+            started: Time::ZERO,
+            observed: false,
+            exited: false,
+            gate: object.gate,
+            restarts: object.restarts,
+            failures: 0,
+            startup: worker(&spec.startup_probe),
+            readiness: worker(&spec.readiness_probe),
+            liveness: worker(&spec.liveness_probe),
+            status: object.status(),
+            patches: 0,
+            queued: false,
+        }
+    }
+
+    /// A pod that has been Ready since before the run started. Its probes tick on at phases of their own.
+    pub fn settled(object: PodObject, host: Host, out: Out) -> PodWorker {
+        let mut worker = PodWorker::new(object, Time::ZERO, Stage::Running, host);
+        worker.observed = true;
+        let mut phase = out.streams().at(Purpose::ProbePhase, object.pod.index() as u64);
+        worker.probes().for_each(|probe| probe.settle(phase.uniform()));
+        worker.tick_from(ProbeKind::Readiness, Time::ZERO, out);
+        worker.tick_from(ProbeKind::Liveness, Time::ZERO, out);
+        worker
+    }
+
+    /// A pod just bound: volumes, sandbox, image, container.
+    pub fn bound(now: Time, object: PodObject, host: Host, out: Out) -> PodWorker {
+        let entity = object.pod.index() as u64;
+        let start = host.cluster.pod_start.sample(&mut out.streams().at(Purpose::PodStart, entity));
+        // Probe workers start once the volumes are mounted, which takes 0.1 to 0.6 s of the start.
+        let mount = Dist::Uniform(Span::from_millis(100), Span::from_millis(600));
+        let mounted = mount.sample(&mut out.streams().at(Purpose::ProbePhase, entity)).min(start);
+        let pull = host.template.image_pull.as_ref();
+        let pull = pull.map_or(Span::ZERO, |pull| pull.sample(&mut out.streams().at(Purpose::ImagePull, entity)));
+        out.wake(start + pull, Input::Start(object.pod, 0));
+        PodWorker::new(object, now + mounted, Stage::Starting, host)
+    }
+
+    fn probes(&mut self) -> impl Iterator<Item = &mut ProbeWorker> {
+        [&mut self.startup, &mut self.readiness, &mut self.liveness].into_iter().flatten()
+    }
+
+    fn probe(&mut self, kind: ProbeKind) -> Option<&mut ProbeWorker> {
+        match kind {
+            ProbeKind::Startup => self.startup.as_mut(),
+            ProbeKind::Readiness => self.readiness.as_mut(),
+            ProbeKind::Liveness => self.liveness.as_mut(),
+        }
+    }
+
+    /// Whether this probe asks at present. Liveness and startup stop when a pod is deleted,
+    /// readiness goes on until its container has ended (`SyncTerminatingPod`).
+    fn is_probing(&self, kind: ProbeKind) -> bool {
+        let runs = self.observed && matches!(self.stage, Stage::Running | Stage::PreStop | Stage::Stopping);
+        let started = self.startup.as_ref().is_none_or(ProbeWorker::succeeded);
+        runs && match kind {
+            ProbeKind::Startup => !started && !self.deleting,
+            ProbeKind::Readiness => started,
+            ProbeKind::Liveness => started && !self.deleting,
+        }
+    }
+
+    /// Schedules the first tick at or after `earliest` that can ask.
+    fn tick_from(&mut self, kind: ProbeKind, earliest: Time, out: Out) {
+        let (pod, started) = (self.pod, self.started);
+        if let Some(probe) = self.probe(kind) {
+            let (at, tick) = probe.next_tick(earliest.max(started + probe.initial_delay()));
+            out.wake_at(at, Input::Tick(pod, kind, tick));
+        }
+    }
+
+    fn ask(&mut self, kind: ProbeKind, out: Out) {
+        let pod = self.pod;
+        if self.probe(kind).is_some_and(ProbeWorker::ask) {
+            out.say(Fact::Probed(pod, kind));
+        }
+    }
+
+    /// A tick of a probe's ticker.
+    pub fn tick(&mut self, now: Time, kind: ProbeKind, tick: u32, out: Out) {
+        if self.is_probing(kind) && self.probe(kind).is_some_and(|probe| probe.tick() == tick) {
+            self.tick_from(kind, now + NEXT, out);
+            self.ask(kind, out);
+        }
+    }
+
+    /// The manual run that a status update triggers while a started container is not ready
+    /// (`UpdatePodStatus`); from 1.29 on it also restarts the ticker.
+    fn probe_readiness_now(&mut self, now: Time, host: Host, out: Out) {
+        let started = self.started;
+        let Some(probe) = &mut self.readiness else { return };
+        if now.saturating_since(started) < probe.initial_delay() {
+            return;
+        }
+        if host.cluster.kubernetes.at_least(29) {
+            probe.reset_ticker(now);
+            self.tick_from(ProbeKind::Readiness, now + NEXT, out);
+        }
+        self.ask(ProbeKind::Readiness, out);
+    }
+
+    /// An answer to a probe arrived; silence becomes a failure at the probe's time-out.
+    pub fn heard(&mut self, now: Time, kind: ProbeKind, answer: Answer, host: Host, out: Out) {
+        let (pod, run) = (self.pod, self.run);
+        match answer {
+            Answer::None => {
+                if let Some(probe) = self.probe(kind) {
+                    out.wake(probe.timeout(), Input::TimedOut(pod, kind, run));
+                }
+            }
+            Answer::Ok | Answer::Failed => self.probed(now, kind, answer == Answer::Ok, host, out),
+        }
+    }
+
+    /// Nobody answered a probe in time.
+    pub fn timed_out(&mut self, now: Time, kind: ProbeKind, run: u32, host: Host, out: Out) {
+        if run == self.run {
+            self.probed(now, kind, false, host, out);
+        }
+    }
+
+    fn probed(&mut self, now: Time, kind: ProbeKind, ok: bool, host: Host, out: Out) {
+        if !self.is_probing(kind) {
+            return;
+        }
+        let Some(probe) = self.probe(kind) else { return };
+        let (result, ask_again) = probe.answered(ok);
+        if ask_again {
+            self.ask(kind, out);
+        }
+        match (kind, result) {
+            (ProbeKind::Startup, Some(true)) => {
+                self.tick_from(ProbeKind::Liveness, now, out);
+                self.tick_from(ProbeKind::Readiness, now, out);
+                self.probe_readiness_now(now, host, out);
+            }
+            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => self.stop_container(host, out),
+            _ => {}
+        }
+    }
+
+    /// The container starts, for the `run`-th time.
+    pub fn start(&mut self, now: Time, run: u32, host: Host, out: Out) {
+        if !matches!(self.stage, Stage::Starting | Stage::BackingOff) {
+            return;
+        }
+        (self.stage, self.run, self.started) = (Stage::Running, run, now);
+        out.say(Fact::Started(self.pod, run));
+        // `PLEGOnDemandRelist`, from 1.36: a relist right after the container was started.
+        let noticed = if host.cluster.kubernetes.at_least(36) { Span::ZERO } else { self.relist(2 * run, out) };
+        out.wake(noticed, Input::ObserveRunning(self.pod, run));
+    }
+
+    /// Until the next PLEG relist, which comes every second.
+    fn relist(&self, event: u32, out: &Outbox<'_, Input, Fact>) -> Span {
+        let entity = pair(self.pod.index() as u64, u64::from(event));
+        Span::from_secs(1).scaled(out.streams().at(Purpose::Pleg, entity).uniform())
+    }
+
+    /// The kubelet sees that the container runs.
+    pub fn observe_running(&mut self, now: Time, run: u32, host: Host, out: Out) {
+        if run != self.run || self.stage != Stage::Running {
+            return;
+        }
+        self.observed = true;
+        if self.startup.is_some() {
+            return self.tick_from(ProbeKind::Startup, now, out);
+        }
+        self.tick_from(ProbeKind::Liveness, now, out);
+        self.tick_from(ProbeKind::Readiness, now, out);
+        let mut race = out.streams().at(Purpose::ReadinessRace, self.pod.index() as u64);
+        if race.chance(host.cluster.immediate_readiness) {
+            self.probe_readiness_now(now, host, out);
+        }
+    }
+
+    /// Kills the container with its preStop hook and grace period (`killContainer`).
+    fn stop_container(&mut self, host: Host, out: Out) {
+        self.stage = Stage::PreStop;
+        match host.template.spec.pre_stop {
+            Some(hook @ (PreStop::Sleep(_) | PreStop::Exec(_) | PreStop::HttpGet(_))) => {
+                out.wake(hook.duration().min(grace(host)), Input::PreStopOver(self.pod, self.run));
+            }
+            Some(PreStop::Fails(_)) | None => self.send_sigterm(grace(host), out),
+        }
+    }
+
+    /// The hook is over. The whole seconds that it took are deducted from the grace period; two
+    /// seconds are left in any case.
+    pub fn pre_stop_over(&mut self, run: u32, host: Host, out: Out) {
+        if run != self.run || self.stage != Stage::PreStop {
+            return;
+        }
+        let ran = host.template.spec.pre_stop.map_or(Span::ZERO, PreStop::duration).min(grace(host));
+        if self.exited {
+            self.stage = Stage::Stopping;
+            self.exited(host, out);
+        } else {
+            self.send_sigterm(grace(host).saturating_sub(ran.whole_seconds()), out);
+        }
+    }
+
+    fn send_sigterm(&mut self, left: Span, out: Out) {
+        self.stage = Stage::Stopping;
+        out.say(Fact::SentSigterm(self.pod));
+        out.wake(left.max(MINIMUM_GRACE), Input::GraceOver(self.pod, self.run));
+    }
+
+    /// The grace period is over: SIGKILL, if the container still runs.
+    pub fn grace_over(&mut self, run: u32, out: Out) {
+        if run == self.run && self.stage == Stage::Stopping {
+            out.say(Fact::SentSigkill(self.pod));
+        }
+    }
+
+    /// The pod is being deleted.
+    pub fn terminate(&mut self, host: Host, out: Out) {
+        if std::mem::replace(&mut self.deleting, true) {
+            return;
+        }
+        match self.stage {
+            Stage::Running => self.stop_container(host, out),
+            Stage::Starting | Stage::BackingOff => self.stop_sandbox(host, out),
+            // Being killed for a restart: that kill becomes the last one.
+            Stage::PreStop | Stage::Stopping | Stage::Stopped => {}
+        }
+    }
+
+    /// The process ended.
+    pub fn exited(&mut self, host: Host, out: Out) {
+        match self.stage {
+            Stage::PreStop => self.exited = true,
+            Stage::Running | Stage::Stopping if self.deleting => self.stop_sandbox(host, out),
+            Stage::Running | Stage::Stopping => {
+                self.stage = Stage::BackingOff;
+                out.wake(self.relist(2 * self.run + 1, out), Input::ObserveExit(self.pod, self.run));
+            }
+            Stage::Starting | Stage::BackingOff | Stage::Stopped => {}
+        }
+    }
+
+    /// The kubelet sees that a container ended that should run: unready, and again after the back-off.
+    pub fn observe_exit(&mut self, now: Time, run: u32, out: Out) {
+        if run != self.run || self.stage != Stage::BackingOff {
+            return;
+        }
+        (self.observed, self.exited) = (false, false);
+        self.probes().for_each(ProbeWorker::restart);
+        if now.saturating_since(self.started) > BACK_OFF_RESET {
+            self.failures = 0;
+        }
+        let wait = self.back_off(BACK_OFF[self.failures.min(BACK_OFF.len() - 1)], out);
+        self.failures += 1;
+        self.restarts += 1;
+        out.wake(wait, Input::Start(self.pod, run + 1));
+    }
+
+    /// The worker polls: waits are lower bounds.
+    fn back_off(&self, wait: Span, out: &Outbox<'_, Input, Fact>) -> Span {
+        let mut jitter = out.streams().at(Purpose::KubeletRetry, pair(self.pod.index() as u64, u64::from(self.run)));
+        let mut waited = Span::ZERO;
+        while waited < wait {
+            let poll = wait.saturating_sub(waited).min(BACK_OFF_POLL);
+            waited = waited + poll.scaled(1.0 + 0.5 * jitter.uniform());
+        }
+        waited
+    }
+
+    /// All containers have ended for good: the sandbox goes, and with it the network.
+    fn stop_sandbox(&mut self, host: Host, out: Out) {
+        self.stage = Stage::Stopped;
+        self.observed = false;
+        let mut stream = out.streams().at(Purpose::NetworkRemoval, self.pod.index() as u64);
+        out.wake(host.cluster.network_removal.sample(&mut stream), Input::SandboxStopped(self.pod));
+    }
+
+    /// Whether the API has been, or is about to be, told that the containers have ended for good.
+    pub const fn is_done(&self) -> bool {
+        matches!(self.status.phase, Phase::Succeeded | Phase::Failed) && !self.queued
+    }
+
+    /// The readiness gate's condition changed.
+    pub const fn see_gate(&mut self, gate: bool) {
+        self.gate = gate;
+    }
+
+    /// What the API should be told now; whether that is news.
+    pub fn refresh_status(&mut self, now: Time, host: Host, sandbox_stopped: bool) -> bool {
+        let started = self.startup.as_ref().is_none_or(ProbeWorker::succeeded);
+        let ready = self.readiness.as_ref().is_none_or(ProbeWorker::succeeded);
+        let containers_ready = self.observed && started && ready;
+        let phase = match self.status.phase {
+            _ if sandbox_stopped => Phase::Succeeded,
+            Phase::Pending if self.observed => Phase::Running,
+            phase => phase,
+        };
+        // A stopped container's status is published with its sandbox, not before.
+        if self.stage == Stage::Stopped && !sandbox_stopped {
+            return false;
+        }
+        let ready = containers_ready && (self.gate || !host.template.spec.readiness_gate);
+        let ready_since = if ready == self.status.ready { self.status.ready_since } else { now.whole_seconds() };
+        let pod = self.pod;
+        let status = PodStatus { pod, phase, containers_ready, ready, ready_since, restarts: self.restarts };
+        std::mem::replace(&mut self.status, status) != status
+    }
+}
+
+/// The grace period that counts: a second at least (`calculateEffectiveGracePeriod`).
+fn grace(host: Host) -> Span {
+    host.template.spec.termination_grace_period.max(Span::from_secs(1))
+}

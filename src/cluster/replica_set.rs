@@ -1,0 +1,390 @@
+//! The ReplicaSet controller: pods are created and deleted here, and counted.
+//!
+//! It believes the pods of its cache, a watch hop old, and keeps expectations so that it never acts
+//! twice on the same difference. Source: Kubernetes 1.36, pkg/controller/replicaset/replica_set.go,
+//! replica_set_utils.go, pkg/controller/controller_utils.go.
+
+use crate::actor::{Actor, Outbox};
+use crate::cluster::pod::{Phase, PodChange, PodObject};
+use crate::cluster::token_bucket::TokenBucket;
+use crate::cluster::workload::{ReplicaSetObject, ReplicaSetStatus};
+use crate::id::{PodId, RevisionId};
+use crate::random::{Purpose, Streams};
+use crate::time::{Span, Time};
+
+/// Pods created or deleted in one sync at most (`BurstReplicas`).
+const BURST_REPLICAS: usize = 500;
+
+/// Events of one object that pass the spam filter at once (client-go/tools/record/events_cache.go);
+/// each costs a token of the same bucket as the create or delete that it reports.
+const EVENT_BURST: u32 = 25;
+
+/// What the controller hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// Watch: a ReplicaSet.
+    ReplicaSet(ReplicaSetObject),
+    /// Watch: a pod.
+    Pod(PodObject, PodChange),
+    /// A create or delete of this ReplicaSet's was answered.
+    PodWritten(RevisionId),
+    /// The status write of this ReplicaSet was answered.
+    StatusWritten(RevisionId),
+    /// Own timer: a pod may have become available.
+    CheckAvailability(RevisionId),
+    /// Own timer: the client's rate limit lets a create pass.
+    SendCreate(RevisionId),
+    /// Own timer: the client's rate limit lets a delete pass.
+    SendDelete(PodId),
+}
+
+/// What the controller does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// Creates the `nth` pod of a revision in this run.
+    CreatedPod {
+        /// From which template.
+        revision: RevisionId,
+        /// Counted from 0.
+        nth: u32,
+    },
+    /// Deletes a pod.
+    DeletedPod(PodId),
+    /// Writes a ReplicaSet's status, for the `nth` time.
+    WroteStatus {
+        /// Of which ReplicaSet.
+        revision: RevisionId,
+        /// What it says.
+        status: ReplicaSetStatus,
+        /// Counted from 0.
+        nth: u32,
+    },
+}
+
+/// What the controller is doing for one ReplicaSet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Idle,
+    /// Creating in batches of 1, 2, 4, …: the next one starts when all calls of this one are answered.
+    Creating {
+        left: u32,
+        batch: u32,
+        unanswered: u32,
+    },
+    /// Deleting all at once.
+    Deleting {
+        unanswered: u32,
+    },
+    WritingStatus,
+}
+
+#[derive(Debug)]
+struct Set {
+    object: ReplicaSetObject,
+    work: Work,
+    triggered: bool,
+    /// Creates that the cache has not shown yet.
+    creates_expected: u32,
+    /// Deletions that the cache has not shown yet.
+    deletes_expected: Vec<PodId>,
+    created: u32,
+    events: u32,
+    status_writes: u32,
+    status: ReplicaSetStatus,
+    /// The status computed before this sync changed anything, to be written at its end.
+    next_status: ReplicaSetStatus,
+}
+
+/// The ReplicaSet controller, working on the ReplicaSets of one Deployment.
+#[derive(Debug)]
+pub struct ReplicaSetController {
+    min_ready: Span,
+    reports_terminating: bool,
+    bucket: TokenBucket,
+    sets: Vec<Set>,
+    pods: Vec<Option<PodObject>>,
+    doomed: Vec<PodObject>,
+}
+
+impl ReplicaSetController {
+    /// A controller that knows nothing yet. `reports_terminating`: `status.terminatingReplicas`
+    /// exists (from Kubernetes 1.35).
+    pub const fn new(min_ready: Span, reports_terminating: bool) -> ReplicaSetController {
+        ReplicaSetController {
+            min_ready,
+            reports_terminating,
+            // pkg/controller/apis/config/v1alpha1/defaults.go: 20 a second, burst 30, per controller.
+            bucket: TokenBucket::new(20, 30),
+            sets: Vec::new(),
+            pods: Vec::new(),
+            doomed: Vec::new(),
+        }
+    }
+
+    /// Back to one ReplicaSet at rest, or to none.
+    pub fn reset(&mut self, settled: ReplicaSetObject) {
+        self.bucket.reset();
+        self.sets.clear();
+        self.pods.clear();
+        self.sets.push(Set::new(settled));
+    }
+
+    /// Knows a pod that ran before the run started.
+    pub fn seed_pod(&mut self, object: PodObject) {
+        self.see_pod(object);
+    }
+
+    fn see_pod(&mut self, object: PodObject) {
+        let row = object.pod.index();
+        if self.pods.len() <= row {
+            self.pods.resize(row + 1, None);
+        }
+        self.pods[row] = Some(object);
+    }
+
+    fn row(&self, revision: RevisionId) -> Option<usize> {
+        self.sets.iter().position(|set| set.object.revision == revision)
+    }
+
+    fn pods_of(&self, revision: RevisionId) -> impl Iterator<Item = &PodObject> {
+        self.pods.iter().flatten().filter(move |object| object.pod.revision() == revision)
+    }
+
+    /// One sync of a ReplicaSet's key, unless one is under way (`syncReplicaSet`).
+    fn trigger(&mut self, now: Time, revision: RevisionId, out: &mut Outbox<'_, Input, Fact>) {
+        let Some(row) = self.row(revision) else { return };
+        self.sets[row].triggered = true;
+        if self.sets[row].work == Work::Idle {
+            self.sync(now, row, out);
+        }
+    }
+
+    fn sync(&mut self, now: Time, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+        let revision = self.sets[row].object.revision;
+        let active = self.pods_of(revision).filter(|object| object.is_active()).count() as u32;
+        let status = self.status(revision, now);
+        self.check_availability_later(revision, now, out);
+        let set = &mut self.sets[row];
+        set.triggered = false;
+        set.next_status = status;
+        let wanted = set.object.replicas;
+        if set.creates_expected == 0 && set.deletes_expected.is_empty() && wanted != active {
+            if wanted > active {
+                let left = (wanted - active).min(BURST_REPLICAS as u32);
+                set.creates_expected = left;
+                set.work = Work::Creating { left, batch: 1, unanswered: 0 };
+                self.create_batch(now, row, out);
+            } else {
+                self.delete(now, row, (active - wanted) as usize, out);
+            }
+        } else {
+            self.write_status(now, row, out);
+        }
+    }
+
+    /// The client's rate limit: one token for the call, one for the event that reports it.
+    fn take_tokens(&mut self, now: Time, row: usize) -> Span {
+        let wait = self.bucket.take(now);
+        self.sets[row].events += 1;
+        if self.sets[row].events <= EVENT_BURST {
+            self.bucket.take(now);
+        }
+        wait
+    }
+
+    /// `slowStartBatch`.
+    fn create_batch(&mut self, now: Time, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+        let Work::Creating { left, batch, .. } = self.sets[row].work else { return };
+        let size = batch.min(left);
+        self.sets[row].work = Work::Creating { left: left - size, batch: batch * 2, unanswered: size };
+        for _ in 0..size {
+            let wait = self.take_tokens(now, row);
+            if wait == Span::ZERO {
+                self.send_create(row, out);
+            } else {
+                out.wake(wait, Input::SendCreate(self.sets[row].object.revision));
+            }
+        }
+    }
+
+    fn send_create(&mut self, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+        let set = &mut self.sets[row];
+        out.say(Fact::CreatedPod { revision: set.object.revision, nth: set.created });
+        set.created += 1;
+    }
+
+    /// All deletions at once, no slow start; the client's rate limit alone holds them back.
+    fn delete(&mut self, now: Time, row: usize, count: usize, out: &mut Outbox<'_, Input, Fact>) {
+        let revision = self.sets[row].object.revision;
+        let mut doomed = std::mem::take(&mut self.doomed);
+        doomed.clear();
+        doomed.extend(self.pods_of(revision).filter(|object| object.is_active()));
+        let count = count.min(BURST_REPLICAS);
+        if count < doomed.len() {
+            let (pods, streams) = (&self.pods, out.streams());
+            doomed.sort_by_cached_key(|object| deletion_rank(object, pods, now, streams));
+            doomed.truncate(count);
+        }
+        self.sets[row].work = Work::Deleting { unanswered: doomed.len() as u32 };
+        self.sets[row].deletes_expected.extend(doomed.iter().map(|object| object.pod));
+        for object in &doomed {
+            let wait = self.take_tokens(now, row);
+            if wait == Span::ZERO {
+                out.say(Fact::DeletedPod(object.pod));
+            } else {
+                out.wake(wait, Input::SendDelete(object.pod));
+            }
+        }
+        self.doomed = doomed;
+    }
+
+    /// A call of the present batch was answered.
+    fn answered(&mut self, now: Time, revision: RevisionId, out: &mut Outbox<'_, Input, Fact>) {
+        let Some(row) = self.row(revision) else { return };
+        match &mut self.sets[row].work {
+            Work::Creating { left, unanswered, .. } => {
+                *unanswered -= 1;
+                match (*unanswered, *left) {
+                    (0, 0) => self.write_status(now, row, out),
+                    (0, _) => self.create_batch(now, row, out),
+                    _ => {}
+                }
+            }
+            Work::Deleting { unanswered } => {
+                *unanswered -= 1;
+                if *unanswered == 0 {
+                    self.write_status(now, row, out);
+                }
+            }
+            Work::Idle | Work::WritingStatus => {}
+        }
+    }
+
+    fn write_status(&mut self, now: Time, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+        let set = &mut self.sets[row];
+        if set.status == set.next_status {
+            return self.finish(now, row, out);
+        }
+        set.status = set.next_status;
+        set.work = Work::WritingStatus;
+        out.say(Fact::WroteStatus { revision: set.object.revision, status: set.status, nth: set.status_writes });
+        set.status_writes += 1;
+    }
+
+    fn finish(&mut self, now: Time, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+        self.sets[row].work = Work::Idle;
+        if self.sets[row].triggered {
+            self.sync(now, row, out);
+        }
+    }
+
+    fn status(&self, revision: RevisionId, now: Time) -> ReplicaSetStatus {
+        let mut status = ReplicaSetStatus::default();
+        for object in self.pods_of(revision) {
+            if object.is_active() {
+                status.replicas += 1;
+                status.ready += u32::from(object.ready);
+                status.available += u32::from(object.is_available(self.min_ready, now));
+            } else if self.reports_terminating && object.deleting && !object.removed && !object.is_finished() {
+                status.terminating += 1;
+            }
+        }
+        status
+    }
+
+    /// `FindMinNextPodAvailabilityCheck`: back at the next instant a Ready pod becomes available.
+    fn check_availability_later(&self, revision: RevisionId, now: Time, out: &mut Outbox<'_, Input, Fact>) {
+        let waiting = self.pods_of(revision).filter(|object| object.is_active() && object.ready);
+        let next = waiting.map(|object| object.ready_since + self.min_ready).filter(|&at| at > now).min();
+        if let Some(at) = next.filter(|_| self.min_ready > Span::ZERO) {
+            out.wake_at(at, Input::CheckAvailability(revision));
+        }
+    }
+}
+
+impl Set {
+    const fn new(object: ReplicaSetObject) -> Set {
+        Set {
+            object,
+            work: Work::Idle,
+            triggered: false,
+            creates_expected: 0,
+            deletes_expected: Vec::new(),
+            created: 0,
+            events: 0,
+            status_writes: 0,
+            status: object.status,
+            next_status: object.status,
+        }
+    }
+
+    /// A pod event settles what it was expected to bring.
+    fn expectation_met(&mut self, object: &PodObject, change: PodChange) {
+        match change {
+            PodChange::Created => self.creates_expected = self.creates_expected.saturating_sub(1),
+            PodChange::Deleting | PodChange::Removed => self.deletes_expected.retain(|&pod| pod != object.pod),
+            _ => {}
+        }
+    }
+}
+
+/// Who dies first: the order of `ActivePodsWithRanks.Less`, least first. Ages are compared in
+/// logarithmic buckets; equal ones by UID, which is as good as random.
+fn deletion_rank(
+    object: &PodObject,
+    pods: &[Option<PodObject>],
+    now: Time,
+    streams: &Streams,
+) -> (bool, bool, bool, std::cmp::Reverse<usize>, u32, std::cmp::Reverse<u32>, u32, u64) {
+    let neighbours = pods.iter().flatten().filter(|other| other.is_active() && other.node == object.node).count();
+    let bucket = |since: Time| 64 - now.saturating_since(since).as_micros().leading_zeros();
+    let ready_for = if object.ready { bucket(object.ready_since) } else { 0 };
+    let uid = streams.at(Purpose::Uid, object.pod.index() as u64).bits();
+    (
+        object.node.is_some(),
+        object.phase != Phase::Pending,
+        object.ready,
+        std::cmp::Reverse(neighbours),
+        ready_for,
+        std::cmp::Reverse(object.restarts),
+        bucket(object.created),
+        uid,
+    )
+}
+
+impl Actor for ReplicaSetController {
+    type Input = Input;
+    type Fact = Fact;
+
+    fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
+        match input {
+            Input::ReplicaSet(object) => {
+                match self.row(object.revision) {
+                    Some(row) => self.sets[row].object = object,
+                    None => self.sets.push(Set::new(object)),
+                }
+                self.trigger(now, object.revision, out);
+            }
+            Input::Pod(object, change) => {
+                self.see_pod(object);
+                if let Some(row) = self.row(object.pod.revision()) {
+                    self.sets[row].expectation_met(&object, change);
+                }
+                self.trigger(now, object.pod.revision(), out);
+            }
+            Input::PodWritten(revision) => self.answered(now, revision, out),
+            Input::StatusWritten(revision) => {
+                if let Some(row) = self.row(revision) {
+                    self.finish(now, row, out);
+                }
+            }
+            Input::CheckAvailability(revision) => self.trigger(now, revision, out),
+            Input::SendCreate(revision) => {
+                if let Some(row) = self.row(revision) {
+                    self.send_create(row, out);
+                }
+            }
+            Input::SendDelete(pod) => out.say(Fact::DeletedPod(pod)),
+        }
+    }
+}
