@@ -69,13 +69,20 @@ pub enum Fact {
 }
 
 /// The objects of one Deployment and its Service.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ApiServer {
+    /// By revision: whether the webhook injects the LBC's readiness gate.
+    gated: Vec<bool>,
     pods: Vec<PodObject>,
     replica_sets: Vec<ReplicaSetObject>,
 }
 
 impl ApiServer {
+    /// An API server without objects; `gated` tells, by revision, which pods get the readiness gate.
+    pub const fn new(gated: Vec<bool>) -> ApiServer {
+        ApiServer { gated, pods: Vec::new(), replica_sets: Vec::new() }
+    }
+
     /// Forgets all objects.
     pub fn reset(&mut self) {
         self.pods.clear();
@@ -94,7 +101,11 @@ impl ApiServer {
 
     fn create_pod(&mut self, now: Time, revision: RevisionId) -> PodObject {
         let ordinal = 1 + self.pods.iter().filter(|object| object.pod.revision() == revision).count();
-        let object = PodObject::new(PodId::new(self.pods.len() as u16, revision, ordinal as u16), now);
+        let object = PodObject::new(
+            PodId::new(self.pods.len() as u16, revision, ordinal as u16),
+            now,
+            self.gated[usize::from(revision.0)],
+        );
         self.pods.push(object);
         object
     }
@@ -105,12 +116,13 @@ impl ApiServer {
         let from = found.as_ref().map(|object| object.replicas);
         let object = match found {
             Some(object) => {
-                *object = ReplicaSetObject { replicas, desired, max, writes: object.writes + 1, ..*object };
+                let (writes, version) = (object.writes + 1, object.version + 1);
+                *object = ReplicaSetObject { replicas, desired, max, writes, version, ..*object };
                 *object
             }
             None => {
                 let status = ReplicaSetStatus::default();
-                let object = ReplicaSetObject { revision, replicas, desired, max, born, writes: 1, status };
+                let object = ReplicaSetObject { revision, replicas, desired, max, born, writes: 1, version: 1, status };
                 self.replica_sets.push(object);
                 object
             }
@@ -121,6 +133,7 @@ impl ApiServer {
     fn write_replica_set_status(&mut self, revision: RevisionId, status: ReplicaSetStatus) -> Option<Fact> {
         let object = self.replica_sets.iter_mut().find(|object| object.revision == revision)?;
         object.status = status;
+        object.version += 1;
         Some(Fact::ReplicaSet { object: *object, from: Some(object.replicas) })
     }
 

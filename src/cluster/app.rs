@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{Actor, Outbox};
 use crate::cluster::pod::ProbeKind;
 use crate::dist::{Dist, LogNormal};
-use crate::id::{AlbNodeId, PodId};
+use crate::id::{AlbNodeId, NodeId, PodId};
 use crate::random::{Purpose, Stream, pair};
 use crate::setting::settings;
 use crate::time::{Span, Time};
@@ -74,8 +74,8 @@ pub enum Answer {
 /// Who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// The kubelet.
-    Probe(ProbeKind),
+    /// The kubelet of its host.
+    Probe(NodeId, ProbeKind),
     /// A node of the load balancer, with the number of its check.
     HealthCheck(AlbNodeId, u32),
 }
@@ -83,8 +83,8 @@ pub enum Question {
 /// What happens to processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// The kubelet started the container, for the `n`-th time.
-    Started(PodId, u32),
+    /// The kubelet of a host started the container, for the `n`-th time.
+    Started(PodId, NodeId, u32),
     /// Own timer: start-up of this run is over.
     Listen(PodId, u32),
     /// The kubelet sent SIGTERM.
@@ -110,15 +110,14 @@ pub enum Fact {
     Socket(PodId, Socket),
     /// Every request in flight was reset.
     Reset(PodId),
-    /// The process ended.
-    Exited(PodId),
+    /// The process ended, on this host.
+    Exited(PodId, NodeId),
     /// The answer to a question.
     Answered(PodId, Question, Answer),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    #[default]
     Absent,
     Starting,
     Up,
@@ -126,13 +125,19 @@ enum Stage {
     Ended,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Process {
+    node: NodeId,
     stage: Stage,
     socket: Socket,
     run: u32,
     /// When a drain is given up.
     deadline: Time,
+}
+
+impl Process {
+    const ABSENT: Process =
+        Process { node: NodeId(0), stage: Stage::Absent, socket: Socket::Silent, run: 0, deadline: Time::NEVER };
 }
 
 /// What a revision's processes do, beyond their spec.
@@ -167,13 +172,13 @@ impl Apps {
     }
 
     /// A process that has been serving since before the run started.
-    pub fn seed(&mut self, pod: PodId) {
-        *self.process(pod) = Process { stage: Stage::Up, socket: Socket::Serving, ..Process::default() };
+    pub fn seed(&mut self, pod: PodId, node: NodeId) {
+        *self.process(pod) = Process { node, stage: Stage::Up, socket: Socket::Serving, ..Process::ABSENT };
     }
 
     fn process(&mut self, pod: PodId) -> &mut Process {
         if self.processes.len() <= pod.index() {
-            self.processes.resize(pod.index() + 1, Process::default());
+            self.processes.resize(pod.index() + 1, Process::ABSENT);
         }
         &mut self.processes[pod.index()]
     }
@@ -186,9 +191,9 @@ impl Apps {
         }
     }
 
-    fn start(&mut self, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
-        self.process(pod).stage = Stage::Starting;
-        self.process(pod).run = run;
+    fn start(&mut self, pod: PodId, node: NodeId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
+        let process = self.process(pod);
+        (process.stage, process.node, process.run) = (Stage::Starting, node, run);
         self.set_socket(pod, Socket::Closed, out);
         let program = &self.programs[pod.revision().0 as usize];
         if !program.never_ready {
@@ -277,7 +282,7 @@ impl Apps {
         if !was_drained {
             out.say(Fact::Reset(pod));
         }
-        out.say(Fact::Exited(pod));
+        out.say(Fact::Exited(pod, self.process(pod).node));
     }
 
     /// SIGKILL: nothing is drained any more.
@@ -285,7 +290,7 @@ impl Apps {
         self.process(pod).stage = Stage::Ended;
         self.set_socket(pod, Socket::Closed, out);
         out.say(Fact::Reset(pod));
-        out.say(Fact::Exited(pod));
+        out.say(Fact::Exited(pod, self.process(pod).node));
     }
 
     fn answer(&mut self, pod: PodId) -> Answer {
@@ -330,7 +335,7 @@ impl Actor for Apps {
 
     fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         match input {
-            Input::Started(pod, run) => self.start(pod, run, out),
+            Input::Started(pod, node, run) => self.start(pod, node, run, out),
             Input::Listen(pod, run) if self.is_current(pod, run, Stage::Starting) => self.listen(pod, run, out),
             Input::Sigterm(pod) => self.terminate(now, pod, out),
             Input::Sigkill(pod) if self.process(pod).stage != Stage::Ended => self.kill(pod, out),

@@ -92,9 +92,14 @@ pub enum Fact {
         desired: u32,
         /// Annotation `max-replicas`.
         max: u32,
+        /// Writes of this ReplicaSet before.
+        nth: u32,
     },
     /// Writes the Deployment's status.
-    WroteStatus,
+    WroteStatus {
+        /// Status writes before.
+        nth: u32,
+    },
     /// A condition changed.
     Condition {
         /// `Progressing` or `Available`.
@@ -127,6 +132,7 @@ pub struct DeploymentController {
     syncing: bool,
     triggered: bool,
     status_due: bool,
+    status_writes: u32,
     counts: Counts,
     available: (bool, &'static str),
     progressing: (bool, &'static str),
@@ -147,6 +153,7 @@ impl DeploymentController {
             syncing: false,
             triggered: false,
             status_due: false,
+            status_writes: 0,
             counts: Counts::default(),
             available: (true, "MinimumReplicasAvailable"),
             progressing: (true, "NewReplicaSetAvailable"),
@@ -165,6 +172,7 @@ impl DeploymentController {
         self.syncing = false;
         self.triggered = false;
         self.status_due = false;
+        self.status_writes = 0;
         self.counts = Counts { replicas, updated: replicas, ready: replicas, available: replicas };
         self.available = (true, "MinimumReplicasAvailable");
         self.progressing = (true, "NewReplicaSetAvailable");
@@ -202,11 +210,12 @@ impl DeploymentController {
         if let Some(Write { revision, replicas }) = self.plan.pop() {
             let desired = self.object.replicas;
             let max = desired + self.spec.surge(desired);
-            self.fleet.expect(revision);
-            out.say(Fact::WroteReplicaSet { revision, replicas, desired, max });
+            let nth = self.fleet.expect(revision);
+            out.say(Fact::WroteReplicaSet { revision, replicas, desired, max, nth });
         } else if self.status_due {
             self.status_due = false;
-            out.say(Fact::WroteStatus);
+            out.say(Fact::WroteStatus { nth: self.status_writes });
+            self.status_writes += 1;
         } else {
             self.syncing = false;
             if self.triggered {

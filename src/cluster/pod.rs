@@ -169,6 +169,8 @@ pub struct PodObject {
     pub ready: bool,
     /// `Ready.lastTransitionTime`, in whole seconds.
     pub ready_since: Time,
+    /// Whether the LBC's readiness gate was injected.
+    pub gated: bool,
     /// The readiness gate's condition, as the LBC patched it.
     pub gate: bool,
     /// Container restarts so far.
@@ -204,7 +206,7 @@ impl PodObject {
     }
 
     /// A pod just created.
-    pub const fn new(pod: PodId, created: Time) -> PodObject {
+    pub const fn new(pod: PodId, created: Time, gated: bool) -> PodObject {
         PodObject {
             pod,
             created,
@@ -213,6 +215,7 @@ impl PodObject {
             containers_ready: false,
             ready: false,
             ready_since: Time::ZERO,
+            gated,
             gate: false,
             restarts: 0,
             deleting: false,

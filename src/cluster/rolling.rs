@@ -51,11 +51,17 @@ impl Fleet {
         }
     }
 
-    /// A write of this ReplicaSet's spec is on its way.
-    pub fn expect(&mut self, revision: RevisionId) {
+    /// A write of this ReplicaSet's spec is on its way; how many there were before.
+    pub fn expect(&mut self, revision: RevisionId) -> u32 {
         match self.written.iter_mut().find(|(written, _)| *written == revision) {
-            Some((_, writes)) => *writes += 1,
-            None => self.written.push((revision, 1)),
+            Some((_, writes)) => {
+                *writes += 1;
+                *writes - 1
+            }
+            None => {
+                self.written.push((revision, 1));
+                0
+            }
         }
     }
 
@@ -257,7 +263,16 @@ mod tests {
 
     fn set(revision: u8, replicas: u32, available: u32, desired: u32, max: u32) -> ReplicaSetObject {
         let status = ReplicaSetStatus { replicas, ready: available, available, terminating: 0 };
-        ReplicaSetObject { revision: RevisionId(revision), replicas, desired, max, born: revision, writes: 1, status }
+        ReplicaSetObject {
+            revision: RevisionId(revision),
+            replicas,
+            desired,
+            max,
+            born: revision,
+            writes: 1,
+            version: 1,
+            status,
+        }
     }
 
     /// Runs the law with no latency at all: syncs until nothing changes, then one new pod (or all

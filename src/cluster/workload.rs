@@ -28,6 +28,8 @@ pub struct ReplicaSetObject {
     pub born: u8,
     /// Writes of the spec so far.
     pub writes: u32,
+    /// Writes of spec and status so far.
+    pub version: u32,
     /// `status`.
     pub status: ReplicaSetStatus,
 }

@@ -126,16 +126,16 @@ impl Kubelet {
         let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
         let host = Host { cluster: &self.cluster, template: &self.templates[usize::from(pod.revision().0)] };
         act(worker, host, out);
-        if worker.refresh_status(now, host, false) {
+        if worker.refresh_status(now, false) {
             self.publish(now, pod, out);
         }
     }
 
     fn sandbox_stopped(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
         out.say(Fact::RemovedNetwork(pod));
-        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
-        let host = Host { cluster: &self.cluster, template: &self.templates[usize::from(pod.revision().0)] };
-        worker.refresh_status(now, host, true);
+        if let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) {
+            worker.refresh_status(now, true);
+        }
         self.publish(now, pod, out);
     }
 

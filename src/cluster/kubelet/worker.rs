@@ -61,7 +61,8 @@ pub struct PodWorker {
     observed: bool,
     /// The container ended while its preStop hook ran.
     exited: bool,
-    gate: bool,
+    /// No readiness gate, or its condition is True.
+    gate_open: bool,
     restarts: u32,
     /// Failures since the back-off last started over.
     failures: usize,
@@ -99,7 +100,7 @@ impl PodWorker {
             started: Time::ZERO,
             observed: false,
             exited: false,
-            gate: object.gate,
+            gate_open: !object.gated || object.gate,
             restarts: object.restarts,
             failures: 0,
             startup: worker(&spec.startup_probe),
@@ -380,11 +381,11 @@ impl PodWorker {
 
     /// The readiness gate's condition changed.
     pub const fn see_gate(&mut self, gate: bool) {
-        self.gate = gate;
+        self.gate_open = gate;
     }
 
     /// What the API should be told now; whether that is news.
-    pub fn refresh_status(&mut self, now: Time, host: Host, sandbox_stopped: bool) -> bool {
+    pub fn refresh_status(&mut self, now: Time, sandbox_stopped: bool) -> bool {
         let started = self.startup.as_ref().is_none_or(ProbeWorker::succeeded);
         let ready = self.readiness.as_ref().is_none_or(ProbeWorker::succeeded);
         let containers_ready = self.observed && started && ready;
@@ -397,7 +398,7 @@ impl PodWorker {
         if self.stage == Stage::Stopped && !sandbox_stopped {
             return false;
         }
-        let ready = containers_ready && (self.gate || !host.template.spec.readiness_gate);
+        let ready = containers_ready && self.gate_open;
         let ready_since = if ready == self.status.ready { self.status.ready_since } else { now.whole_seconds() };
         let pod = self.pod;
         let status = PodStatus { pod, phase, containers_ready, ready, ready_since, restarts: self.restarts };

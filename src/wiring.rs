@@ -1,0 +1,401 @@
+//! Who hears which fact, over which link, after what delay. It reads like a timetable.
+
+use crate::actor::Actor;
+use crate::agenda::Agenda;
+use crate::aws::alb_node::{self, LoadBalancerSpec, deregistration_lag, registration_lag};
+use crate::aws::lbc::{self, LbcSpec, Operation};
+use crate::aws::target::target_of;
+use crate::aws::target_group;
+use crate::cluster::deployment::{self, Strategy};
+use crate::cluster::pod::{Endpoint, PodChange, PodObject};
+use crate::cluster::spec::ClusterSpec;
+use crate::cluster::{api_server, app, endpoint_slice, kubelet, replica_set, scheduler};
+use crate::dist::Dist;
+use crate::id::{AlbNodeId, NodeId, RevisionId};
+use crate::random::{Purpose, Streams, pair};
+use crate::scenario::Scenario;
+use crate::time::{Span, Time};
+
+/// Something a room is about to hear.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Event {
+    /// The API server.
+    Api(api_server::Input),
+    /// The Deployment controller.
+    Deployment(deployment::Input),
+    /// The ReplicaSet controller.
+    ReplicaSet(replica_set::Input),
+    /// The scheduler.
+    Scheduler(scheduler::Input),
+    /// The kubelet of a host.
+    Kubelet(NodeId, kubelet::Input),
+    /// The processes.
+    App(app::Input),
+    /// The EndpointSlice controller.
+    EndpointSlice(endpoint_slice::Input),
+    /// The AWS Load Balancer Controller.
+    Lbc(lbc::Input),
+    /// The target group.
+    TargetGroup(target_group::Input),
+    /// A node of the load balancer.
+    AlbNode(AlbNodeId, alb_node::Input),
+}
+
+/// Something a room said.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fact {
+    /// The API server.
+    Api(api_server::Fact),
+    /// The Deployment controller.
+    Deployment(deployment::Fact),
+    /// The ReplicaSet controller.
+    ReplicaSet(replica_set::Fact),
+    /// The scheduler.
+    Scheduler(<scheduler::Scheduler as Actor>::Fact),
+    /// The kubelet of a host.
+    Kubelet(NodeId, kubelet::Fact),
+    /// The processes.
+    App(app::Fact),
+    /// The EndpointSlice controller.
+    EndpointSlice(endpoint_slice::Wrote),
+    /// The AWS Load Balancer Controller.
+    Lbc(lbc::Fact),
+    /// The target group.
+    TargetGroup(target_group::Fact),
+    /// A node of the load balancer.
+    AlbNode(AlbNodeId, alb_node::Fact),
+}
+
+/// A watch: events of one kind to one listener, which arrive in the order they were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Watch {
+    Deployment,
+    ReplicaSet,
+    Scheduler,
+    Kubelet,
+    EndpointSlice,
+    Lbc,
+}
+
+const WATCHES: usize = 6;
+
+/// The links between the rooms.
+#[derive(Debug)]
+pub struct Wiring {
+    api_write: Dist,
+    watches: [Dist; WATCHES],
+    /// When the last event of each watch arrives: later ones arrive no earlier.
+    last: [Time; WATCHES],
+    lbc: LbcSpec,
+    load_balancer: LoadBalancerSpec,
+    recreate: bool,
+}
+
+impl Wiring {
+    /// The links of a scenario.
+    pub fn new(scenario: &Scenario) -> Wiring {
+        let ClusterSpec { preset, links, .. } = &scenario.cluster;
+        // One half of an API hop, a write or a watch event. Two of them in a row are p50 10 ms and
+        // p99 80 ms on an idle control plane.
+        let half_hop = Dist::p50_p99_millis(4, 54).scaled(preset.slowdown());
+        let link = |given: &Option<Dist>| given.clone().unwrap_or_else(|| half_hop.clone());
+        Wiring {
+            api_write: link(&links.api_write),
+            watches: [
+                link(&links.api_to_deployment),
+                link(&links.api_to_replica_set),
+                link(&links.api_to_scheduler),
+                link(&links.api_to_kubelet),
+                link(&links.api_to_endpoint_slice),
+                link(&links.endpoints_to_lbc),
+            ],
+            last: [Time::ZERO; WATCHES],
+            lbc: scenario.lbc.clone(),
+            load_balancer: scenario.load_balancer.clone(),
+            recreate: scenario.deployment.strategy == Strategy::Recreate,
+        }
+    }
+
+    /// Before a replication.
+    pub const fn reset(&mut self) {
+        self.last = [Time::ZERO; WATCHES];
+    }
+}
+
+/// One fact on its way to those who hear it.
+pub struct Telling<'a> {
+    /// The links.
+    pub wiring: &'a mut Wiring,
+    /// Where it goes.
+    pub agenda: &'a mut Agenda<Event>,
+    /// Chance.
+    pub streams: &'a Streams,
+    /// Now.
+    pub now: Time,
+}
+
+/// Entities of API writes: the writer, and what tells its writes apart.
+mod writer {
+    pub const DEPLOYMENT: u64 = 1;
+    pub const REPLICA_SET: u64 = 2;
+    pub const REPLICA_SET_STATUS: u64 = 3;
+    pub const DELETE: u64 = 4;
+    pub const SCHEDULER: u64 = 5;
+    pub const KUBELET_GET: u64 = 6;
+    pub const KUBELET_PATCH: u64 = 7;
+    pub const KUBELET_DELETE: u64 = 8;
+    pub const ENDPOINT_SLICE: u64 = 9;
+    pub const LBC: u64 = 10;
+}
+
+impl Telling<'_> {
+    /// Delivers a fact to everyone who hears it.
+    pub fn tell(&mut self, fact: Fact) {
+        match fact {
+            Fact::Api(fact) => self.committed(fact),
+            Fact::Deployment(fact) => self.deployment(fact),
+            Fact::ReplicaSet(fact) => self.replica_set(fact),
+            Fact::Scheduler(scheduler::Bound(pod, node)) => {
+                self.write(writer::SCHEDULER, pod.index() as u64, api_server::Input::Bind(pod, node), None);
+            }
+            Fact::Kubelet(node, fact) => self.kubelet(node, fact),
+            Fact::App(fact) => self.app(fact),
+            Fact::EndpointSlice(wrote) => {
+                let request = api_server::Input::WriteEndpoint(wrote.pod, wrote.endpoint);
+                let reply = Event::EndpointSlice(endpoint_slice::Input::Written);
+                self.write(writer::ENDPOINT_SLICE, u64::from(wrote.write), request, Some(reply));
+            }
+            Fact::Lbc(fact) => self.lbc(fact),
+            Fact::TargetGroup(fact) => self.target_group(fact),
+            Fact::AlbNode(node, fact) => self.alb_node(node, fact),
+        }
+    }
+
+    fn now(&mut self, event: Event) {
+        self.agenda.push(self.now, event);
+    }
+
+    fn later(&mut self, delay: Span, event: Event) {
+        self.agenda.push(self.now + delay, event);
+    }
+
+    /// A write to the API server; the writer hears the answer when it is committed.
+    fn write(&mut self, writer: u64, message: u64, request: api_server::Input, reply: Option<Event>) {
+        let delay = self.api_write(writer, message);
+        self.later(delay, Event::Api(request));
+        if let Some(reply) = reply {
+            self.later(delay, reply);
+        }
+    }
+
+    fn api_write(&mut self, writer: u64, message: u64) -> Span {
+        self.wiring.api_write.sample(&mut self.streams.at(Purpose::ApiWrite, pair(writer, message)))
+    }
+
+    /// A watch event; `message` tells the events of one watch apart.
+    fn watch(&mut self, watch: Watch, message: u64, event: Event) {
+        let row = watch as usize;
+        let delay = self.wiring.watches[row].sample(&mut self.streams.at(Purpose::Watch, pair(row as u64, message)));
+        let at = (self.now + delay).max(self.wiring.last[row]);
+        self.wiring.last[row] = at;
+        self.agenda.push(at, event);
+    }
+
+    fn deployment(&mut self, fact: deployment::Fact) {
+        let written = Some(Event::Deployment(deployment::Input::Written));
+        match fact {
+            deployment::Fact::WroteReplicaSet { revision, replicas, desired, max, nth } => {
+                let request = api_server::Input::WriteReplicaSet { revision, replicas, desired, max };
+                self.write(writer::DEPLOYMENT, set_message(revision, nth), request, written);
+            }
+            deployment::Fact::WroteStatus { nth } => {
+                let request = api_server::Input::WriteDeploymentStatus;
+                self.write(writer::DEPLOYMENT, set_message(RevisionId(u8::MAX), nth), request, written);
+            }
+            deployment::Fact::Condition { .. } => {}
+        }
+    }
+
+    fn replica_set(&mut self, fact: replica_set::Fact) {
+        match fact {
+            replica_set::Fact::CreatedPod { revision, nth } => {
+                let reply = Event::ReplicaSet(replica_set::Input::PodWritten(revision));
+                let request = api_server::Input::CreatePod(revision);
+                self.write(writer::REPLICA_SET, set_message(revision, nth), request, Some(reply));
+            }
+            replica_set::Fact::DeletedPod(pod) => {
+                let reply = Event::ReplicaSet(replica_set::Input::PodWritten(pod.revision()));
+                self.write(writer::DELETE, pod.index() as u64, api_server::Input::DeletePod(pod), Some(reply));
+            }
+            replica_set::Fact::WroteStatus { revision, status, nth } => {
+                let reply = Event::ReplicaSet(replica_set::Input::StatusWritten(revision));
+                let request = api_server::Input::WriteReplicaSetStatus { revision, status };
+                self.write(writer::REPLICA_SET_STATUS, set_message(revision, nth), request, Some(reply));
+            }
+        }
+    }
+
+    fn kubelet(&mut self, node: NodeId, fact: kubelet::Fact) {
+        match fact {
+            kubelet::Fact::Started(pod, run) => self.now(Event::App(app::Input::Started(pod, node, run))),
+            kubelet::Fact::Probed(pod, kind) => {
+                self.now(Event::App(app::Input::Ask(pod, app::Question::Probe(node, kind))));
+            }
+            kubelet::Fact::SentSigterm(pod) => self.now(Event::App(app::Input::Sigterm(pod))),
+            kubelet::Fact::SentSigkill(pod) => self.now(Event::App(app::Input::Sigkill(pod))),
+            kubelet::Fact::RemovedNetwork(pod) => self.now(Event::App(app::Input::NetworkRemoved(pod))),
+            kubelet::Fact::PatchedStatus(status, nth) => {
+                // One GET, then one PATCH.
+                let message = pod_message(status.pod.index(), nth);
+                let delay = self.api_write(writer::KUBELET_GET, message) + self.api_write(writer::KUBELET_PATCH, message);
+                self.later(delay, Event::Api(api_server::Input::PatchPodStatus(status)));
+                self.later(delay, Event::Kubelet(node, kubelet::Input::StatusWritten(status.pod)));
+            }
+            kubelet::Fact::RemovedPod(pod) => {
+                self.write(writer::KUBELET_DELETE, pod.index() as u64, api_server::Input::RemovePod(pod), None);
+            }
+        }
+    }
+
+    fn app(&mut self, fact: app::Fact) {
+        match fact {
+            app::Fact::Exited(pod, node) => self.now(Event::Kubelet(node, kubelet::Input::Exited(pod))),
+            app::Fact::Answered(pod, app::Question::Probe(node, kind), answer) => {
+                self.now(Event::Kubelet(node, kubelet::Input::Answered(pod, kind, answer)));
+            }
+            app::Fact::Answered(pod, app::Question::HealthCheck(node, check), answer) => {
+                // Silence is no event: the node has a time-out of its own.
+                if answer != app::Answer::None {
+                    let (target, ok) = (target_of(pod), answer == app::Answer::Ok);
+                    self.now(Event::AlbNode(node, alb_node::Input::CheckAnswered { target, check, ok }));
+                }
+            }
+            app::Fact::Socket(..) | app::Fact::Reset(_) => {}
+        }
+    }
+
+    /// What the API server committed goes to everyone who watches it.
+    fn committed(&mut self, fact: api_server::Fact) {
+        match fact {
+            api_server::Fact::Deployment(object) => {
+                let event = Event::Deployment(deployment::Input::Deployment(object));
+                self.watch(Watch::Deployment, set_message(object.revision, object.replicas), event);
+            }
+            api_server::Fact::ReplicaSet { object, .. } => {
+                let message = set_message(object.revision, object.version);
+                self.watch(Watch::Deployment, message, Event::Deployment(deployment::Input::ReplicaSet(object)));
+                self.watch(Watch::ReplicaSet, message, Event::ReplicaSet(replica_set::Input::ReplicaSet(object)));
+            }
+            api_server::Fact::Pod(object, change) => self.pod(object, change),
+            api_server::Fact::Endpoint(pod, endpoint) => {
+                let message = pod_message(pod.index(), 0xE0 + endpoint.map_or(0, endpoint_bits));
+                self.watch(Watch::EndpointSlice, message, Event::EndpointSlice(endpoint_slice::Input::SawWrite));
+                let endpoint = endpoint.map(|e| lbc::Endpoint { ready: e.ready, serving: e.serving, terminating: e.terminating });
+                self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Endpoint { pod, endpoint }));
+            }
+            api_server::Fact::DeploymentStatus => {}
+        }
+    }
+
+    /// A pod's change, to those who do something about such a change.
+    fn pod(&mut self, object: PodObject, change: PodChange) {
+        use PodChange::{Bound, ContainersReady, Created, Deleting, Finished, Gate, Ready, Removed, Running, Unready};
+        let message = pod_message(object.pod.index(), (object.restarts & 0xF) << 4 | change as u32);
+        if self.wiring.recreate {
+            self.watch(Watch::Deployment, message, Event::Deployment(deployment::Input::Pod(object, change)));
+        }
+        if !matches!(change, Gate) {
+            self.watch(Watch::ReplicaSet, message, Event::ReplicaSet(replica_set::Input::Pod(object, change)));
+        }
+        if matches!(change, Created | Deleting) {
+            self.watch(Watch::Scheduler, message, Event::Scheduler(scheduler::Input::Pod(object, change)));
+        }
+        if let (Some(node), Bound | Gate | Deleting) = (object.node, change) {
+            self.watch(Watch::Kubelet, message, Event::Kubelet(node, kubelet::Input::Pod(object, change)));
+        }
+        if matches!(change, Running | ContainersReady | Ready | Unready | Deleting | Finished | Removed) {
+            self.watch(Watch::EndpointSlice, message, Event::EndpointSlice(endpoint_slice::Input::Pod(object)));
+            let status = (!object.removed).then_some(lbc::PodStatus {
+                containers_ready: object.containers_ready,
+                gated: object.gated,
+                gate: object.gate,
+            });
+            self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Pod { pod: object.pod, status }));
+        }
+    }
+
+    fn lbc(&mut self, fact: lbc::Fact) {
+        let spec = &self.wiring.lbc;
+        match fact {
+            lbc::Fact::DescribeTargetHealth { call } => {
+                let delay = spec.call_duration(self.streams, Operation::Describe, call);
+                self.later(delay, Event::TargetGroup(target_group::Input::Describe { call }));
+            }
+            lbc::Fact::DeregisterTargets { call, target } => {
+                let delay = spec.call_duration(self.streams, Operation::Deregister, call);
+                self.later(delay, Event::TargetGroup(target_group::Input::Deregister { call, target }));
+            }
+            lbc::Fact::RegisterTargets { call, target, pod } => {
+                let delay = spec.call_duration(self.streams, Operation::Register, call);
+                self.later(delay, Event::TargetGroup(target_group::Input::Register { call, target, pod }));
+            }
+            lbc::Fact::GatePatched { pod, status } => {
+                let message = pod_message(pod.index(), u32::from(status));
+                self.write(writer::LBC, message, api_server::Input::PatchGate(pod, status), None);
+            }
+        }
+    }
+
+    fn target_group(&mut self, fact: target_group::Fact) {
+        match fact {
+            target_group::Fact::Registered { call, target, .. } => self.to_each_node(|telling, node| {
+                let lag = registration_lag(&telling.wiring.load_balancer, telling.streams, target, node);
+                telling.later(lag, Event::AlbNode(node, alb_node::Input::Register { call, target }));
+            }),
+            target_group::Fact::Deregistered { call, target } => self.to_each_node(|telling, node| {
+                let lag = deregistration_lag(&telling.wiring.load_balancer, telling.streams, target, node);
+                telling.later(lag, Event::AlbNode(node, alb_node::Input::Deregister { call, target }));
+            }),
+            target_group::Fact::DrainingOver { call, target } => self.to_each_node(|telling, node| {
+                telling.now(Event::AlbNode(node, alb_node::Input::DrainingOver { call, target }));
+            }),
+            target_group::Fact::TargetHealth { target, state } => {
+                self.now(Event::Lbc(lbc::Input::TargetHealth { target, state }));
+            }
+            target_group::Fact::Returned { call } => self.now(Event::Lbc(lbc::Input::Returned { call })),
+            target_group::Fact::StateChanged { .. } => {}
+        }
+    }
+
+    fn to_each_node(&mut self, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
+        (0..self.wiring.load_balancer.nodes).for_each(|node| tell(self, AlbNodeId(node)));
+    }
+
+    fn alb_node(&mut self, node: AlbNodeId, fact: alb_node::Fact) {
+        match fact {
+            alb_node::Fact::CheckSent { target, check } => {
+                let question = app::Question::HealthCheck(node, check);
+                self.now(Event::App(app::Input::Ask(self.wiring.pod_of(target), question)));
+            }
+            alb_node::Fact::HealthFound { target, call, healthy } => {
+                self.now(Event::TargetGroup(target_group::Input::NodeHealth { node, target, call, healthy }));
+            }
+            alb_node::Fact::Believes { .. } => {}
+        }
+    }
+}
+
+/// Tells messages about ReplicaSets apart.
+fn set_message(revision: RevisionId, nth: u32) -> u64 {
+    u64::from(revision.0) << 24 | u64::from(nth)
+}
+
+/// Tells messages about pods apart.
+const fn pod_message(pod: usize, kind: u32) -> u64 {
+    1 << 31 | (pod as u64) << 8 | kind as u64
+}
+
+/// The state of an endpoint as a number.
+const fn endpoint_bits(endpoint: Endpoint) -> u32 {
+    1 | (endpoint.ready as u32) << 1 | (endpoint.serving as u32) << 2 | (endpoint.terminating as u32) << 3
+}

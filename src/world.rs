@@ -1,0 +1,226 @@
+//! The house: all rooms, the clock, and the loop that lets each hear what is due.
+
+use crate::actor::{Actor, Outbox};
+use crate::agenda::Agenda;
+use crate::aws::alb_node::{self, AlbNode};
+use crate::aws::lbc::{self, Lbc};
+use crate::aws::target::target_of;
+use crate::aws::target_group::{self, TargetGroup};
+use crate::cluster::api_server::{self, ApiServer};
+use crate::cluster::app::{Apps, Program};
+use crate::cluster::deployment::DeploymentController;
+use crate::cluster::endpoint_slice::EndpointSliceController;
+use crate::cluster::kubelet::{Kubelet, Template};
+use crate::cluster::pod::{Phase, PodObject};
+use crate::cluster::replica_set::ReplicaSetController;
+use crate::cluster::scheduler::Scheduler;
+use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetStatus};
+use crate::id::{AlbNodeId, NodeId, PodId, RevisionId};
+use crate::random::Streams;
+use crate::scenario::{Revision, Scenario};
+use crate::time::Time;
+use crate::wiring::{Event, Fact, Telling, Wiring};
+
+/// An actor and what it wrote down while it handled one input.
+#[derive(Debug)]
+struct Room<A: Actor> {
+    actor: A,
+    wakes: Vec<(Time, A::Input)>,
+    facts: Vec<A::Fact>,
+}
+
+impl<A: Actor> From<A> for Room<A> {
+    fn from(actor: A) -> Self {
+        Room { actor, wakes: Vec::new(), facts: Vec::new() }
+    }
+}
+
+/// All rooms and what is to come.
+pub struct World<'a> {
+    scenario: &'a Scenario,
+    agenda: Agenda<Event>,
+    wiring: Wiring,
+    /// What the present event made rooms say.
+    said: Vec<Fact>,
+    api: Room<ApiServer>,
+    deployment: Room<DeploymentController>,
+    replica_sets: Room<ReplicaSetController>,
+    scheduler: Room<Scheduler>,
+    kubelets: Vec<Room<Kubelet>>,
+    apps: Room<Apps>,
+    endpoint_slice: Room<EndpointSliceController>,
+    lbc: Room<Lbc>,
+    target_group: Room<TargetGroup>,
+    alb_nodes: Vec<Room<AlbNode>>,
+}
+
+impl<'a> World<'a> {
+    /// The rooms of a scenario, empty.
+    pub fn new(scenario: &'a Scenario) -> World<'a> {
+        let Scenario { cluster, deployment, target_group, load_balancer, service, revisions, .. } = scenario;
+        let gated = revisions.iter().map(|revision| revision.pod.readiness_gate).collect();
+        let templates: Vec<Template> = revisions.iter().map(template).collect();
+        let rate_per_pod = scenario.load.rate / f64::from(deployment.replicas.max(1));
+        let programs = revisions.iter().map(|revision| program(revision, rate_per_pod)).collect();
+        let kubelet = |_| Kubelet::new(cluster.clone(), templates.clone()).into();
+        let alb_node = |node| AlbNode::new(&target_group.health_check, AlbNodeId(node)).into();
+        World {
+            scenario,
+            agenda: Agenda::new(),
+            wiring: Wiring::new(scenario),
+            said: Vec::new(),
+            api: ApiServer::new(gated).into(),
+            deployment: DeploymentController::new(deployment.clone()).into(),
+            replica_sets: ReplicaSetController::new(deployment.min_ready, cluster.kubernetes.at_least(35)).into(),
+            scheduler: Scheduler::new(cluster.nodes).into(),
+            kubelets: (0..cluster.nodes).map(kubelet).collect(),
+            apps: Apps::new(programs).into(),
+            endpoint_slice: EndpointSliceController::new(service.publish_not_ready_addresses).into(),
+            lbc: Lbc::new(&scenario.lbc).into(),
+            target_group: TargetGroup::new(target_group, load_balancer.nodes).into(),
+            alb_nodes: (0..load_balancer.nodes).map(alb_node).collect(),
+        }
+    }
+
+    /// Back to the steady state before the load: all old pods Ready, registered and healthy.
+    /// Their facts are told to nobody; `initial` hears of each pod and its host.
+    pub fn reset(&mut self, streams: &Streams, mut initial: impl FnMut(PodId, NodeId)) {
+        self.agenda.clear();
+        self.wiring.reset();
+        let replicas = self.scenario.deployment.replicas;
+        let settled = self.settled();
+        self.api.actor.reset();
+        self.api.actor.seed_replica_set(settled);
+        self.deployment.actor.reset(settled);
+        self.replica_sets.actor.reset(settled);
+        self.scheduler.actor.reset();
+        self.apps.actor.reset();
+        self.endpoint_slice.actor.reset();
+        self.lbc.actor.reset();
+        self.target_group.actor.reset();
+        self.kubelets.iter_mut().for_each(|kubelet| kubelet.actor.reset());
+        self.alb_nodes.iter_mut().for_each(|node| node.actor.reset());
+        for index in 0..replicas as u16 {
+            let pod = PodId::new(index, RevisionId::OLD, index + 1);
+            let node = self.scheduler.actor.place();
+            self.seed_pod(pod, node, streams);
+            initial(pod, node);
+        }
+    }
+
+    fn settled(&self) -> ReplicaSetObject {
+        let replicas = self.scenario.deployment.replicas;
+        let max = replicas + self.scenario.deployment.surge(replicas);
+        let status = ReplicaSetStatus { replicas, ready: replicas, available: replicas, terminating: 0 };
+        let revision = RevisionId::OLD;
+        ReplicaSetObject { revision, replicas, desired: replicas, max, born: 0, writes: 1, version: 1, status }
+    }
+
+    fn seed_pod(&mut self, pod: PodId, node: NodeId, streams: &Streams) {
+        let gated = self.scenario.revision(pod.revision()).pod.readiness_gate;
+        let object = PodObject {
+            node: Some(node),
+            phase: Phase::Running,
+            containers_ready: true, ready: true, gate: gated, ..PodObject::new(pod, Time::ZERO, gated) };
+        self.api.actor.seed_pod(object);
+        self.deployment.actor.seed_pod(object);
+        self.replica_sets.actor.seed_pod(object);
+        self.endpoint_slice.actor.seed_pod(object);
+        self.apps.actor.seed(pod, node);
+        let Room { actor: kubelet, wakes, facts } = &mut self.kubelets[node.index()];
+        kubelet.seed(object, &mut Outbox::new(Time::ZERO, streams, wakes, facts));
+        wakes.drain(..).for_each(|(at, input)| self.agenda.push(at, Event::Kubelet(node, input)));
+        let target = target_of(pod);
+        self.deliver(Time::ZERO, Event::Lbc(lbc::Input::Known { pod, gated }), streams);
+        self.deliver(Time::ZERO, Event::TargetGroup(target_group::Input::Known { target }), streams);
+        for alb_node in 0..self.scenario.load_balancer.nodes {
+            let known = alb_node::Input::Known { target };
+            self.deliver(Time::ZERO, Event::AlbNode(AlbNodeId(alb_node), known), streams);
+        }
+        self.said.clear();
+    }
+
+    /// Changes the Deployment's spec at an instant, as `kubectl apply` would.
+    pub fn update_deployment(&mut self, at: Time, object: DeploymentObject) {
+        self.agenda.push(at, Event::Api(api_server::Input::UpdateDeployment(object)));
+    }
+
+    /// Deletes a pod at an instant, as `kubectl delete pod` would.
+    pub fn delete_pod(&mut self, at: Time, pod: PodId) {
+        self.agenda.push(at, Event::Api(api_server::Input::DeletePod(pod)));
+    }
+
+    /// Lets the next event happen; `observe` hears every fact that follows from it at that instant.
+    /// Nothing to come: `None`.
+    pub fn step(&mut self, streams: &Streams, mut observe: impl FnMut(Time, &Fact)) -> Option<Time> {
+        let (now, event) = self.agenda.pop()?;
+        self.deliver(now, event, streams);
+        let mut said = std::mem::take(&mut self.said);
+        let mut telling = Telling { wiring: &mut self.wiring, agenda: &mut self.agenda, streams, now };
+        for fact in said.drain(..) {
+            observe(now, &fact);
+            telling.tell(fact);
+        }
+        self.said = said;
+        Some(now)
+    }
+
+    /// A room hears its event.
+    fn deliver(&mut self, now: Time, event: Event, streams: &Streams) {
+        let mut turn = Turn { now, streams, agenda: &mut self.agenda, said: &mut self.said };
+        match event {
+            Event::Api(input) => turn.hear(&mut self.api, input, Event::Api, Fact::Api),
+            Event::Deployment(input) => turn.hear(&mut self.deployment, input, Event::Deployment, Fact::Deployment),
+            Event::ReplicaSet(input) => turn.hear(&mut self.replica_sets, input, Event::ReplicaSet, Fact::ReplicaSet),
+            Event::Scheduler(input) => turn.hear(&mut self.scheduler, input, Event::Scheduler, Fact::Scheduler),
+            Event::Kubelet(node, input) => {
+                let kubelet = &mut self.kubelets[node.index()];
+                turn.hear(kubelet, input, |input| Event::Kubelet(node, input), |fact| Fact::Kubelet(node, fact));
+            }
+            Event::App(input) => turn.hear(&mut self.apps, input, Event::App, Fact::App),
+            Event::EndpointSlice(input) => {
+                turn.hear(&mut self.endpoint_slice, input, Event::EndpointSlice, Fact::EndpointSlice);
+            }
+            Event::Lbc(input) => turn.hear(&mut self.lbc, input, Event::Lbc, Fact::Lbc),
+            Event::TargetGroup(input) => {
+                turn.hear(&mut self.target_group, input, Event::TargetGroup, Fact::TargetGroup);
+            }
+            Event::AlbNode(node, input) => {
+                let alb_node = &mut self.alb_nodes[node.index()];
+                turn.hear(alb_node, input, |input| Event::AlbNode(node, input), |fact| Fact::AlbNode(node, fact));
+            }
+        }
+    }
+}
+
+fn template(revision: &Revision) -> Template {
+    Template { spec: revision.pod.clone(), image_pull: revision.image_pull.clone() }
+}
+
+fn program(revision: &Revision, rate_per_pod: f64) -> Program {
+    let Revision { app, never_ready, crash_after, .. } = revision;
+    Program { spec: app.clone(), never_ready: *never_ready, crash_after: crash_after.clone(), rate_per_pod }
+}
+
+/// One event's turn: what the room asks for goes to the agenda, what it says is collected.
+struct Turn<'b> {
+    now: Time,
+    streams: &'b Streams,
+    agenda: &'b mut Agenda<Event>,
+    said: &'b mut Vec<Fact>,
+}
+
+impl Turn<'_> {
+    fn hear<A: Actor>(
+        &mut self,
+        room: &mut Room<A>,
+        input: A::Input,
+        event: impl Fn(A::Input) -> Event,
+        fact: impl Fn(A::Fact) -> Fact,
+    ) {
+        let Room { actor, wakes, facts } = room;
+        actor.handle(self.now, input, &mut Outbox::new(self.now, self.streams, wakes, facts));
+        wakes.drain(..).for_each(|(at, input)| self.agenda.push(at, event(input)));
+        self.said.extend(facts.drain(..).map(fact));
+    }
+}
