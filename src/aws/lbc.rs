@@ -12,17 +12,16 @@
 mod endpoint;
 mod throttle;
 pub mod version;
+mod words;
 mod workqueue;
 
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
 use crate::actor::{Actor, Outbox};
 use crate::aws::target::{Call, TargetState, target_of};
 use crate::dist::Dist;
-use crate::id::{PodId, TargetId};
+use crate::id::PodId;
 use crate::random::{Purpose, Streams};
 use crate::setting::settings;
 use crate::time::{Span, Time};
@@ -30,6 +29,7 @@ pub use endpoint::{Endpoint, PodStatus};
 use endpoint::{Standing, standing};
 use throttle::Throttle;
 use version::LbcVersion;
+pub use words::{Fact, Input};
 use workqueue::Workqueue;
 
 settings! {
@@ -69,92 +69,6 @@ impl LbcSpec {
         };
         dist.sample(&mut streams.at(Purpose::ElbApi, u64::from(call.0)))
     }
-}
-
-/// What the controller hears.
-#[derive(Debug, Clone, Copy)]
-pub enum Input {
-    /// A pod that runs, is registered and healthy before the load.
-    Known {
-        /// Which pod.
-        pod: PodId,
-        /// Whether it has the gate (True, then).
-        gated: bool,
-    },
-    /// An endpoint changed in its EndpointSlice; `None`: it left. Those of one event come at one instant.
-    Endpoint {
-        /// Whose endpoint.
-        pod: PodId,
-        /// Its conditions now.
-        endpoint: Option<Endpoint>,
-    },
-    /// A watch event of a pod; `None`: its object is gone.
-    Pod {
-        /// Which pod.
-        pod: PodId,
-        /// Its status now.
-        status: Option<PodStatus>,
-    },
-    /// Part of the answer to `DescribeTargetHealth`: a state that is not what the last answer
-    /// said; `None`: no longer registered. `Returned` ends the answer.
-    TargetHealth {
-        /// Which target.
-        target: TargetId,
-        /// Its state.
-        state: Option<TargetState>,
-    },
-    /// A call returned well.
-    Returned {
-        /// Which call.
-        call: Call,
-    },
-    /// A call failed for good, after the SDK's own retries.
-    Failed {
-        /// Which call.
-        call: Call,
-    },
-    /// Own wake: the call has its tokens.
-    Admitted {
-        /// Which call.
-        call: Call,
-    },
-    /// Own wake: the work queue hands the item out.
-    Reconcile,
-    /// Own wake: a requeue may be due.
-    Due,
-}
-
-/// What the controller says. One call of several targets says a fact for each, at one instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fact {
-    /// Asked for the targets' health.
-    DescribeTargetHealth {
-        /// The call.
-        call: Call,
-    },
-    /// Asked to deregister a target.
-    DeregisterTargets {
-        /// The call.
-        call: Call,
-        /// One of its targets.
-        target: TargetId,
-    },
-    /// Asked to register a target.
-    RegisterTargets {
-        /// The call.
-        call: Call,
-        /// One of its targets.
-        target: TargetId,
-        /// The pod behind it.
-        pod: PodId,
-    },
-    /// Sent a patch of a pod's gate whose status has changed.
-    GatePatched {
-        /// Which pod.
-        pod: PodId,
-        /// True only for a target that is `healthy`.
-        status: bool,
-    },
 }
 
 /// What is known of a pod and the target that stands for it.
@@ -281,12 +195,23 @@ impl Actor for Lbc {
 impl Lbc {
     /// A controller that knows no pod yet.
     pub fn new(spec: &LbcSpec) -> Lbc {
+        Lbc::with_rows(spec.version, spec.requeue, Vec::new())
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn reset(&mut self) {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        *self = Lbc::with_rows(self.version, self.requeue, rows);
+    }
+
+    fn with_rows(version: LbcVersion, requeue: Span, rows: Vec<Row>) -> Lbc {
         Lbc {
-            version: spec.version,
-            requeue: spec.requeue,
-            rows: Vec::new(),
-            queue: Workqueue::new(spec.version.events_absorb_polls()),
-            throttle: Throttle::new(spec.version),
+            version,
+            requeue,
+            rows,
+            queue: Workqueue::new(version.events_absorb_polls()),
+            throttle: Throttle::new(version),
             stage: Stage::Idle,
             call: Call::INITIAL,
             cached_until: None,
@@ -294,17 +219,6 @@ impl Lbc {
             checkpoint: true,
             potential: false,
         }
-    }
-
-    /// Forgets everything, keeps the memory.
-    pub fn reset(&mut self) {
-        self.rows.clear();
-        self.queue = Workqueue::new(self.version.events_absorb_polls());
-        self.throttle = Throttle::new(self.version);
-        self.stage = Stage::Idle;
-        self.call = Call::INITIAL;
-        self.cached_until = None;
-        self.checkpoint = true;
     }
 
     fn row(&mut self, pod: PodId) -> &mut Row {
@@ -508,18 +422,6 @@ impl Lbc {
         }
         if self.queue.done() {
             out.wake(Span::ZERO, Input::Reconcile);
-        }
-    }
-}
-
-impl fmt::Display for Fact {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fact::DescribeTargetHealth { call } => write!(f, "asks for target health ({call})"),
-            Fact::DeregisterTargets { call, target } => write!(f, "deregisters {target} ({call})"),
-            Fact::RegisterTargets { call, target, pod } => write!(f, "registers {target} for {pod} ({call})"),
-            Fact::GatePatched { pod, status: true } => write!(f, "sets the gate of {pod} to True"),
-            Fact::GatePatched { pod, status: false } => write!(f, "sets the gate of {pod} to False"),
         }
     }
 }
