@@ -1,10 +1,23 @@
 //! One node of the load balancer: what it believes about each target. Belief only; requests come later.
 
+mod propagation;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::dist::Dist;
+use crate::actor::{Actor, Outbox};
+use crate::aws::health_check::{Health, HealthCheckSpec, Standing};
+use crate::aws::target::Call;
+use crate::id::{AlbNodeId, TargetId};
+use crate::random::Purpose;
 use crate::setting::settings;
-use crate::time::Span;
+use crate::time::{Span, Time};
+use propagation::entity;
+pub use propagation::{DeregistrationPreset, DeregistrationPropagation, RegistrationPropagation};
 
 settings! {
     /// The Application Load Balancer (`[load_balancer]`).
@@ -24,42 +37,6 @@ settings! {
         /// What a node does when no target is healthy: `fail_open` (draining targets, then any registered one) or `strict` (503).
         no_routable_target: NoRoutableTarget = NoRoutableTarget::FailOpen, Assumed "AWS documents fail-open for unhealthy targets only; evidence on initial and draining ones conflicts (og-aws#116)";
     }
-}
-
-/// Lag from the answer to `DeregisterTargets` until one node stops choosing the target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum DeregistrationPropagation {
-    /// A named prior.
-    Preset(DeregistrationPreset),
-    /// The user's own: drawn per target and node.
-    Span(Dist),
-}
-
-/// Named priors of the deregistration lag. Per target and node the lag is M × log-normal(σ 0.25);
-/// with 2 % per deregistration an extra U(10, 45) s strikes all nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeregistrationPreset {
-    /// M differs between environments: log-normal, p50 7 s, p95 18 s.
-    Published,
-    /// M = 4 s.
-    Fast,
-    /// M = 7 s.
-    Typical,
-    /// M = 18 s.
-    Slow,
-}
-
-/// Lag from the answer to `RegisterTargets` to the node's first health check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegistrationPropagation {
-    /// U(1, 3) s, then a health-check phase U(0, min(interval, 10 s)).
-    Typical,
-    /// The user's own span in place of U(1, 3) s.
-    #[serde(untagged)]
-    Span(Dist),
 }
 
 /// Share of connects to a removed pod IP that end as host unreachable.
@@ -99,4 +76,266 @@ pub enum Belief {
     Draining,
     /// Not in the node's table. Requests still in flight when a draining target leaves it are cut.
     Gone,
+}
+
+/// What a node hears.
+#[derive(Debug, Clone, Copy)]
+pub enum Input {
+    /// A target that was registered and healthy before the load; its checks have long been running.
+    Known {
+        /// Which target.
+        target: TargetId,
+    },
+    /// The news of a registration has arrived, after this node's own lag.
+    Register {
+        /// The registration.
+        call: Call,
+        /// Which target.
+        target: TargetId,
+    },
+    /// The news of a deregistration has arrived, after this node's own lag.
+    Deregister {
+        /// The deregistration.
+        call: Call,
+        /// Which target.
+        target: TargetId,
+    },
+    /// The deregistration delay of a target is over.
+    DrainingOver {
+        /// The deregistration.
+        call: Call,
+        /// Which target.
+        target: TargetId,
+    },
+    /// Own wake: a health check is due.
+    CheckDue {
+        /// Of which target.
+        target: TargetId,
+        /// Its number.
+        check: u32,
+    },
+    /// The target answered a health check.
+    CheckAnswered {
+        /// Which target.
+        target: TargetId,
+        /// Which check.
+        check: u32,
+        /// Whether the answer has a status that the matcher accepts; a connection refused is not ok.
+        ok: bool,
+    },
+    /// Own wake: a health check has had its time.
+    CheckTimedOut {
+        /// Of which target.
+        target: TargetId,
+        /// Its number.
+        check: u32,
+    },
+}
+
+/// What a node says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// It has come to believe this of a target.
+    Believes {
+        /// Which target.
+        target: TargetId,
+        /// What it believes from now on.
+        belief: Belief,
+    },
+    /// It has sent a health check: whoever is there answers with the same number, or nobody.
+    CheckSent {
+        /// To which target.
+        target: TargetId,
+        /// Its number.
+        check: u32,
+    },
+    /// Its health checks have come to a verdict.
+    HealthFound {
+        /// About which target.
+        target: TargetId,
+        /// The registration that it checks.
+        call: Call,
+        /// The verdict.
+        healthy: bool,
+    },
+}
+
+/// What a node knows of a target.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    belief: Belief,
+    /// The newest change that it has heard of.
+    call: Call,
+    health: Health,
+    /// The number of the next check; a timer with another number is stale.
+    next: u32,
+    /// The check that has not been answered yet.
+    open: Option<u32>,
+    /// A deregistration whose delay is over, though the news of it is still on its way.
+    over: Option<Call>,
+}
+
+impl Row {
+    const EMPTY: Row =
+        Row { belief: Belief::Gone, call: Call::INITIAL, health: Health::NEW, next: 0, open: None, over: None };
+
+    const fn is_checked(&self) -> bool {
+        matches!(self.belief, Belief::Initial | Belief::Healthy | Belief::Unhealthy)
+    }
+}
+
+/// One node of the load balancer: its own routing table and its own health checks.
+///
+/// News may overtake each other on the way; of two changes the one of the later call holds.
+///
+/// Health checks stop when the node learns of the deregistration (assumed; AWS does not say whether
+/// a draining target is checked, and no verdict about one would change where requests go).
+#[derive(Debug)]
+pub struct AlbNode {
+    spec: HealthCheckSpec,
+    node: AlbNodeId,
+    /// By target.
+    rows: Vec<Row>,
+}
+
+impl Actor for AlbNode {
+    type Input = Input;
+    type Fact = Fact;
+
+    fn handle(&mut self, _: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
+        match input {
+            Input::Known { target } => self.know(target, out),
+            Input::Register { call, target } => self.register(call, target, out),
+            Input::Deregister { call, target } => self.deregister(call, target, out),
+            Input::DrainingOver { call, target } => self.end_draining(call, target, out),
+            Input::CheckDue { target, check } => self.send_check(target, check, out),
+            Input::CheckAnswered { target, check, ok } => self.end_check(target, check, ok, out),
+            Input::CheckTimedOut { target, check } => self.end_check(target, check, false, out),
+        }
+    }
+}
+
+impl AlbNode {
+    /// A node that knows no target yet.
+    pub fn new(spec: &HealthCheckSpec, node: AlbNodeId) -> AlbNode {
+        AlbNode { spec: spec.clone(), node, rows: Vec::new() }
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn reset(&mut self) {
+        self.rows.clear();
+    }
+
+    fn row(&mut self, target: TargetId) -> &mut Row {
+        if self.rows.len() <= target.index() {
+            self.rows.resize(target.index() + 1, Row::EMPTY);
+        }
+        &mut self.rows[target.index()]
+    }
+
+    fn know(&mut self, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+        let interval = self.spec.interval;
+        *self.row(target) = Row { belief: Belief::Healthy, health: Health::HEALTHY, ..Row::EMPTY };
+        out.say(Fact::Believes { target, belief: Belief::Healthy });
+        self.start_checks(target, interval, out);
+    }
+
+    fn register(&mut self, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+        let first_within = self.spec.first_within();
+        let row = self.row(target);
+        if call <= row.call {
+            return;
+        }
+        *row = Row { belief: Belief::Initial, call, next: row.next + 1, ..Row::EMPTY };
+        out.say(Fact::Believes { target, belief: Belief::Initial });
+        self.start_checks(target, first_within, out);
+    }
+
+    fn deregister(&mut self, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+        let row = self.row(target);
+        if call <= row.call {
+            return;
+        }
+        row.call = call;
+        row.open = None;
+        if row.belief == Belief::Gone {
+            return;
+        }
+        row.belief = Belief::Draining;
+        let over = row.over == Some(call);
+        out.say(Fact::Believes { target, belief: Belief::Draining });
+        if over {
+            self.end_draining(call, target, out);
+        }
+    }
+
+    /// The delay does not wait for the node to learn of the deregistration, nor does it hasten that.
+    fn end_draining(&mut self, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+        let row = self.row(target);
+        if call > row.call {
+            row.over = Some(call);
+        } else if call == row.call && row.belief == Belief::Draining {
+            row.belief = Belief::Gone;
+            out.say(Fact::Believes { target, belief: Belief::Gone });
+        }
+    }
+
+    /// Each node checks each target at a phase of its own.
+    fn start_checks(&mut self, target: TargetId, within: Span, out: &mut Outbox<'_, Input, Fact>) {
+        let mut stream = out.streams().at(Purpose::HealthCheckPhase, entity(target, self.node));
+        let check = self.row(target).next;
+        out.wake(within.scaled(stream.uniform()), Input::CheckDue { target, check });
+    }
+
+    /// "The time that it takes for the target to respond does not affect the interval for the next
+    /// health check request" (AWS guide, target-group-health-checks).
+    fn send_check(&mut self, target: TargetId, check: u32, out: &mut Outbox<'_, Input, Fact>) {
+        let (interval, timeout) = (self.spec.interval, self.spec.timeout);
+        let row = self.row(target);
+        if !row.is_checked() || check != row.next {
+            return;
+        }
+        row.next += 1;
+        row.open = Some(check);
+        out.say(Fact::CheckSent { target, check });
+        out.wake(timeout, Input::CheckTimedOut { target, check });
+        out.wake(interval, Input::CheckDue { target, check: check + 1 });
+    }
+
+    /// The first of answer and time-out decides; what comes after it is ignored.
+    fn end_check(&mut self, target: TargetId, check: u32, passed: bool, out: &mut Outbox<'_, Input, Fact>) {
+        let Some(row) = self.rows.get_mut(target.index()).filter(|row| row.open == Some(check)) else { return };
+        row.open = None;
+        let belief = match row.health.count(&self.spec, passed) {
+            None | Some(Standing::New) => return,
+            Some(Standing::Healthy) => Belief::Healthy,
+            Some(Standing::Unhealthy) => Belief::Unhealthy,
+        };
+        row.belief = belief;
+        out.say(Fact::Believes { target, belief });
+        out.say(Fact::HealthFound { target, call: row.call, healthy: belief == Belief::Healthy });
+    }
+}
+
+impl fmt::Display for Belief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Belief::Initial => "initial",
+            Belief::Healthy => "healthy",
+            Belief::Unhealthy => "unhealthy",
+            Belief::Draining => "draining",
+            Belief::Gone => "gone",
+        })
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fact::Believes { target, belief } => write!(f, "believes {target} {belief}"),
+            Fact::CheckSent { target, check } => write!(f, "checks {target} (check {check})"),
+            Fact::HealthFound { target, healthy: true, .. } => write!(f, "finds {target} healthy"),
+            Fact::HealthFound { target, healthy: false, .. } => write!(f, "finds {target} unhealthy"),
+        }
+    }
 }

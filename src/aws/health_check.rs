@@ -16,3 +16,86 @@ settings! {
         unhealthy_threshold: u32 = 2, Documented "LBC default, pkg/ingress/model_builder.go";
     }
 }
+
+impl HealthCheckSpec {
+    /// The first check of a new target comes within this of the node's learning of it: no public
+    /// log shows a target `initial` for much longer, whatever the interval (LBC#1834).
+    pub fn first_within(&self) -> Span {
+        self.interval.min(Span::from_secs(10))
+    }
+}
+
+/// What a node's checks of a target have come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// No verdict yet.
+    New,
+    /// Passed one check when new, or `healthy_threshold` in a row since it was unhealthy.
+    Healthy,
+    /// Failed `unhealthy_threshold` checks in a row.
+    Unhealthy,
+}
+
+/// The count of one node's checks of one target.
+///
+/// "After your target is registered, it must pass one health check to be considered healthy":
+/// `HealthyThresholdCount` holds for unhealthy targets only (AWS guide, target-group-health-checks).
+/// A new target that fails `unhealthy_threshold` checks before it passes one is unhealthy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    standing: Standing,
+    /// Checks in a row that spoke against the standing.
+    against: u32,
+}
+
+impl Health {
+    /// A target just registered.
+    pub const NEW: Health = Health { standing: Standing::New, against: 0 };
+    /// A target that has long been healthy.
+    pub const HEALTHY: Health = Health { standing: Standing::Healthy, against: 0 };
+
+    /// Counts one check; the new standing, if it changed.
+    pub fn count(&mut self, spec: &HealthCheckSpec, passed: bool) -> Option<Standing> {
+        let (speaks_against, threshold, becomes) = match self.standing {
+            Standing::New if passed => (true, 1, Standing::Healthy),
+            Standing::New | Standing::Healthy => (!passed, spec.unhealthy_threshold, Standing::Unhealthy),
+            Standing::Unhealthy => (passed, spec.healthy_threshold, Standing::Healthy),
+        };
+        self.against = if speaks_against { self.against + 1 } else { 0 };
+        if self.against < threshold {
+            return None;
+        }
+        *self = Health { standing: becomes, against: 0 };
+        Some(becomes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `checks`: `+` passed, `-` failed. `expected`: after each, `n`ew, `h`ealthy or `u`nhealthy.
+    #[track_caller]
+    fn check(start: Health, checks: &str, expected: &str) {
+        let spec = HealthCheckSpec { healthy_threshold: 3, unhealthy_threshold: 2, ..HealthCheckSpec::default() };
+        let mut health = start;
+        let standings = checks.chars().map(|check| {
+            health.count(&spec, check == '+');
+            match health.standing {
+                Standing::New => 'n',
+                Standing::Healthy => 'h',
+                Standing::Unhealthy => 'u',
+            }
+        });
+        assert_eq!(standings.collect::<String>(), expected);
+    }
+
+    #[test]
+    fn a_new_target_needs_one_pass_an_unhealthy_one_the_threshold() {
+        check(Health::NEW, "+", "h");
+        check(Health::NEW, "-+", "nh");
+        check(Health::NEW, "--+++", "nuuuh");
+        check(Health::HEALTHY, "-+-+--", "hhhhhu");
+        check(Health::HEALTHY, "--++-+++", "huuuuuuh");
+    }
+}

@@ -1,10 +1,18 @@
 //! The target group as the API shows it. `draining` here does not mean that any node has stopped.
 
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use crate::actor::{Actor, Outbox};
 use crate::aws::health_check::HealthCheckSpec;
+use crate::aws::target::{Call, TargetState};
+use crate::id::{AlbNodeId, PodId, TargetId};
 use crate::setting::settings;
-use crate::time::Span;
+use crate::time::{Span, Time};
 
 settings! {
     /// The target group (`[target_group]`).
@@ -42,4 +50,301 @@ pub enum Algorithm {
     LeastOutstandingRequests,
     /// At random.
     WeightedRandom,
+}
+
+/// What the target group hears.
+#[derive(Debug, Clone, Copy)]
+pub enum Input {
+    /// A target registered and healthy before the load.
+    Known {
+        /// Which target.
+        target: TargetId,
+    },
+    /// `RegisterTargets`, one target of it.
+    Register {
+        /// The call.
+        call: Call,
+        /// Which target.
+        target: TargetId,
+        /// The pod behind it.
+        pod: PodId,
+    },
+    /// `DeregisterTargets`, one target of it.
+    Deregister {
+        /// The call.
+        call: Call,
+        /// Which target.
+        target: TargetId,
+    },
+    /// `DescribeTargetHealth`.
+    Describe {
+        /// The call.
+        call: Call,
+    },
+    /// A node has come to a verdict about a target.
+    NodeHealth {
+        /// Which node.
+        node: AlbNodeId,
+        /// Which target.
+        target: TargetId,
+        /// The registration that the node checks.
+        call: Call,
+        /// Its verdict.
+        healthy: bool,
+    },
+    /// Own wake: everything of this call has been heard.
+    Return {
+        /// The call.
+        call: Call,
+    },
+    /// Own wake: the deregistration delay is over.
+    DrainingOver {
+        /// Which target.
+        target: TargetId,
+        /// The deregistration.
+        call: Call,
+    },
+}
+
+/// What the target group says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// A target is registered; the nodes will learn of it.
+    Registered {
+        /// The registration.
+        call: Call,
+        /// Which target.
+        target: TargetId,
+        /// The pod behind it.
+        pod: PodId,
+    },
+    /// A target is deregistered; the nodes will learn of it.
+    Deregistered {
+        /// The deregistration.
+        call: Call,
+        /// Which target.
+        target: TargetId,
+    },
+    /// Part of an answer: a state that the last answer did not have yet; `None`: no longer registered.
+    TargetHealth {
+        /// Which target.
+        target: TargetId,
+        /// Its state.
+        state: Option<TargetState>,
+    },
+    /// A call is answered.
+    Returned {
+        /// The call.
+        call: Call,
+    },
+    /// The API shows a target in a new state.
+    StateChanged {
+        /// Which target.
+        target: TargetId,
+        /// Its state now.
+        state: TargetState,
+    },
+    /// The deregistration delay of a target is over: requests still in flight to it are cut.
+    DrainingOver {
+        /// Which target.
+        target: TargetId,
+        /// The deregistration.
+        call: Call,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    state: Option<TargetState>,
+    /// The call that last changed its registration.
+    call: Call,
+    /// Whether the state has changed since the last answer.
+    news: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NodeVerdict {
+    None,
+    Healthy,
+    Unhealthy,
+}
+
+/// The target group: what the API shows, whatever the nodes believe.
+///
+/// A target is `healthy` when every node has found it so, and `unhealthy` as soon as one node finds
+/// it so. AWS does not say how it folds its nodes' verdicts into one; the readiness gate therefore
+/// waits for the slowest node, which is the safe reading of "each load balancer node checks the
+/// health of each target" (AWS guide, target-group-health-checks).
+///
+/// Registering a draining target takes effect at once. AWS's guide says to wait for the
+/// deregistration delay with IP targets, and not what happens if one does not.
+#[derive(Debug)]
+pub struct TargetGroup {
+    deregistration_delay: Span,
+    nodes: usize,
+    rows: Vec<Row>,
+    /// By target, then node.
+    verdicts: Vec<NodeVerdict>,
+    /// The call that is being heard.
+    answering: Option<Call>,
+}
+
+impl Actor for TargetGroup {
+    type Input = Input;
+    type Fact = Fact;
+
+    fn handle(&mut self, _: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
+        match input {
+            Input::Known { target } => self.know(target),
+            Input::Register { call, target, pod } => {
+                self.register(call, target, pod, out);
+                self.answer(call, out);
+            }
+            Input::Deregister { call, target } => {
+                self.deregister(call, target, out);
+                self.answer(call, out);
+            }
+            Input::Describe { call } => {
+                self.describe(out);
+                out.say(Fact::Returned { call });
+            }
+            Input::NodeHealth { node, target, call, healthy } => self.hear_node(node, target, call, healthy, out),
+            Input::Return { call } => out.say(Fact::Returned { call }),
+            Input::DrainingOver { target, call } => self.end_draining(target, call, out),
+        }
+    }
+}
+
+impl TargetGroup {
+    /// A target group without targets, behind so many load balancer nodes.
+    pub fn new(spec: &TargetGroupSpec, nodes: u8) -> TargetGroup {
+        TargetGroup {
+            deregistration_delay: spec.deregistration_delay,
+            nodes: usize::from(nodes),
+            rows: Vec::new(),
+            verdicts: Vec::new(),
+            answering: None,
+        }
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn reset(&mut self) {
+        self.rows.clear();
+        self.verdicts.clear();
+        self.answering = None;
+    }
+
+    fn row(&mut self, target: TargetId) -> &mut Row {
+        if self.rows.len() <= target.index() {
+            self.rows.resize(target.index() + 1, Row { state: None, call: Call::INITIAL, news: false });
+            self.verdicts.resize(self.rows.len() * self.nodes, NodeVerdict::None);
+        }
+        &mut self.rows[target.index()]
+    }
+
+    fn verdicts_of(&mut self, target: TargetId) -> &mut [NodeVerdict] {
+        &mut self.verdicts[target.index() * self.nodes..][..self.nodes]
+    }
+
+    fn know(&mut self, target: TargetId) {
+        self.row(target).state = Some(TargetState::Healthy);
+        self.verdicts_of(target).fill(NodeVerdict::Healthy);
+    }
+
+    /// Idempotent, like the API: a registered target stays as it is.
+    fn register(&mut self, call: Call, target: TargetId, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
+        let row = self.row(target);
+        if !matches!(row.state, None | Some(TargetState::Draining)) {
+            return;
+        }
+        row.call = call;
+        self.verdicts_of(target).fill(NodeVerdict::None);
+        out.say(Fact::Registered { call, target, pod });
+        self.show(target, TargetState::Initial, out);
+    }
+
+    fn deregister(&mut self, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+        let delay = self.deregistration_delay;
+        let row = self.row(target);
+        if matches!(row.state, None | Some(TargetState::Draining)) {
+            return;
+        }
+        row.call = call;
+        out.say(Fact::Deregistered { call, target });
+        self.show(target, TargetState::Draining, out);
+        out.wake(delay, Input::DrainingOver { target, call });
+    }
+
+    /// Answers a call of several targets once, after the last of them.
+    fn answer(&mut self, call: Call, out: &mut Outbox<'_, Input, Fact>) {
+        if self.answering.replace(call) != Some(call) {
+            out.wake(Span::ZERO, Input::Return { call });
+        }
+    }
+
+    /// The answer is the whole list; what has not changed since the last one need not be said.
+    fn describe(&mut self, out: &mut Outbox<'_, Input, Fact>) {
+        for (index, row) in self.rows.iter_mut().enumerate().filter(|(_, row)| row.news) {
+            row.news = false;
+            out.say(Fact::TargetHealth { target: TargetId(index as u16), state: row.state });
+        }
+    }
+
+    /// A verdict about an earlier registration, or a target no longer checked, is late news.
+    fn hear_node(
+        &mut self,
+        node: AlbNodeId,
+        target: TargetId,
+        call: Call,
+        healthy: bool,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
+        let row = *self.row(target);
+        if row.call != call || matches!(row.state, None | Some(TargetState::Draining)) {
+            return;
+        }
+        let verdicts = self.verdicts_of(target);
+        verdicts[node.index()] = if healthy { NodeVerdict::Healthy } else { NodeVerdict::Unhealthy };
+        let state = if verdicts.contains(&NodeVerdict::Unhealthy) {
+            TargetState::Unhealthy
+        } else if verdicts.contains(&NodeVerdict::None) {
+            TargetState::Initial
+        } else {
+            TargetState::Healthy
+        };
+        self.show(target, state, out);
+    }
+
+    /// A target that was registered again meanwhile is no longer draining.
+    fn end_draining(&mut self, target: TargetId, call: Call, out: &mut Outbox<'_, Input, Fact>) {
+        let row = self.row(target);
+        if row.call == call && row.state == Some(TargetState::Draining) {
+            row.state = None;
+            row.news = true;
+            out.say(Fact::DrainingOver { target, call });
+        }
+    }
+
+    fn show(&mut self, target: TargetId, state: TargetState, out: &mut Outbox<'_, Input, Fact>) {
+        let row = self.row(target);
+        if row.state != Some(state) {
+            row.state = Some(state);
+            row.news = true;
+            out.say(Fact::StateChanged { target, state });
+        }
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fact::Registered { call, target, pod } => write!(f, "{target} of {pod} registered ({call})"),
+            Fact::Deregistered { call, target } => write!(f, "{target} deregistered ({call})"),
+            Fact::TargetHealth { target, state: Some(state) } => write!(f, "answers: {target} is {state}"),
+            Fact::TargetHealth { target, state: None } => write!(f, "answers: {target} is not registered"),
+            Fact::Returned { call } => write!(f, "{call} returns"),
+            Fact::StateChanged { target, state } => write!(f, "{target} is {state}"),
+            Fact::DrainingOver { target, .. } => write!(f, "draining of {target} is over"),
+        }
+    }
 }

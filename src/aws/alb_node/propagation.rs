@@ -1,0 +1,186 @@
+//! How long a change takes from the API to a node: nobody documents it, so it is a prior with a name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dist::{Dist, LogNormal};
+use crate::id::{AlbNodeId, TargetId};
+use crate::random::{Purpose, Streams, pair};
+use crate::time::Span;
+
+/// Lag from the answer to `DeregisterTargets` until one node stops choosing the target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DeregistrationPropagation {
+    /// A named prior.
+    Preset(DeregistrationPreset),
+    /// The user's own: drawn per target and node.
+    Span(Dist),
+}
+
+/// Named priors of the deregistration lag. Per target and node the lag is M × log-normal(σ 0.25);
+/// with 2 % per deregistration an extra U(10, 45) s strikes all nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeregistrationPreset {
+    /// M differs between environments: log-normal, p50 7 s, p95 18 s.
+    Published,
+    /// M = 4 s.
+    Fast,
+    /// M = 7 s.
+    Typical,
+    /// M = 18 s.
+    Slow,
+}
+
+/// Lag from the answer to `RegisterTargets` to the node's first health check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistrationPropagation {
+    /// U(1, 3) s, then a health-check phase U(0, min(interval, 10 s)).
+    Typical,
+    /// The user's own span in place of U(1, 3) s.
+    #[serde(untagged)]
+    Span(Dist),
+}
+
+/// σ of the logarithm between targets and nodes of one load balancer.
+const SIGMA_WITHIN: f64 = 0.25;
+/// Share of deregistrations that the long tail strikes.
+const TAIL_SHARE: f64 = 0.02;
+/// The tail: "up to 60 seconds during the cluster upgrade" (pod-graceful-drain values.yaml).
+const TAIL: (Span, Span) = (Span::from_secs(10), Span::from_secs(45));
+
+impl DeregistrationPropagation {
+    /// From the answer to `DeregisterTargets` until this node stops choosing the target.
+    pub fn lag(&self, streams: &Streams, target: TargetId, node: AlbNodeId) -> Span {
+        let mut within = streams.at(Purpose::Deregistration, entity(target, node));
+        match self {
+            DeregistrationPropagation::Span(dist) => dist.sample(&mut within),
+            DeregistrationPropagation::Preset(preset) => {
+                LogNormal::new(preset.median(streams), SIGMA_WITHIN).sample(&mut within) + tail(streams, target)
+            }
+        }
+    }
+}
+
+impl DeregistrationPreset {
+    /// M: what differs between environments.
+    pub fn median(self, streams: &Streams) -> Span {
+        match self {
+            DeregistrationPreset::Published => LogNormal::p50_p95(Span::from_secs(7), Span::from_secs(18))
+                .sample(&mut streams.at(Purpose::DeregistrationMedian, 0)),
+            DeregistrationPreset::Fast => Span::from_secs(4),
+            DeregistrationPreset::Typical => Span::from_secs(7),
+            DeregistrationPreset::Slow => Span::from_secs(18),
+        }
+    }
+}
+
+impl RegistrationPropagation {
+    /// From the answer to `RegisterTargets` until this node knows the target; its health checks
+    /// have a phase of their own.
+    pub fn lag(&self, streams: &Streams, target: TargetId, node: AlbNodeId) -> Span {
+        let mut stream = streams.at(Purpose::Registration, entity(target, node));
+        match self {
+            RegistrationPropagation::Typical => {
+                Dist::Uniform(Span::from_secs(1), Span::from_secs(3)).sample(&mut stream)
+            }
+            RegistrationPropagation::Span(dist) => dist.sample(&mut stream),
+        }
+    }
+}
+
+/// The long tail of a deregistration, the same for all nodes.
+fn tail(streams: &Streams, target: TargetId) -> Span {
+    let mut stream = streams.at(Purpose::DeregistrationTail, u64::from(target.0));
+    if stream.chance(TAIL_SHARE) { Dist::Uniform(TAIL.0, TAIL.1).sample(&mut stream) } else { Span::ZERO }
+}
+
+/// The address of what belongs to one target and one node.
+pub(super) const fn entity(target: TargetId, node: AlbNodeId) -> u64 {
+    pair(target.0 as u64, node.0 as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODES: [AlbNodeId; 2] = [AlbNodeId(0), AlbNodeId(1)];
+
+    /// The 50 % and 95 % quantile, in seconds.
+    fn quantiles(spans: impl Iterator<Item = Span>) -> (f64, f64) {
+        let mut secs: Vec<f64> = spans.map(Span::as_secs_f64).collect();
+        secs.sort_by(f64::total_cmp);
+        (secs[secs.len() / 2], secs[secs.len() * 95 / 100])
+    }
+
+    #[track_caller]
+    fn check_near((p50, p95): (f64, f64), expected: (f64, f64)) {
+        let is_near = |got: f64, expected: f64| (got / expected - 1.0).abs() < 0.05;
+        assert!(is_near(p50, expected.0) && is_near(p95, expected.1), "p50 {p50}, p95 {p95}, not {expected:?}");
+    }
+
+    #[test]
+    fn between_environments_the_median_is_spread_as_published() {
+        let medians = (0..10_000).map(|run| DeregistrationPreset::Published.median(&Streams::new(1, run)));
+        check_near(quantiles(medians), (7.0, 18.0));
+    }
+
+    /// Within one environment: σ 0.25 over targets and nodes, around the one median.
+    #[test]
+    fn within_an_environment_the_median_is_one() {
+        for (preset, median) in [
+            (DeregistrationPreset::Fast, 4.0),
+            (DeregistrationPreset::Typical, 7.0),
+            (DeregistrationPreset::Slow, 18.0),
+            (
+                DeregistrationPreset::Published,
+                DeregistrationPreset::Published.median(&Streams::new(5, 0)).as_secs_f64(),
+            ),
+        ] {
+            let streams = Streams::new(5, 0);
+            let propagation = DeregistrationPropagation::Preset(preset);
+            let targets = (0..10_000).map(TargetId).filter(|&target| tail(&streams, target) == Span::ZERO);
+            let lags = targets.map(|target| propagation.lag(&streams, target, NODES[0]));
+            check_near(quantiles(lags), (median, median * (0.25 * 1.645_f64).exp()));
+        }
+    }
+
+    /// Over everything: log-normal with σ² = (ln(18/7)/1.645)² + 0.25², and the tail, whose 2 % lie
+    /// almost all above the log-normal's p95: P(lag > 21.9 s) = 0.98 × 3.4 % + 0.02 × 84 % = 5 %.
+    #[test]
+    fn the_published_prior_as_a_whole() {
+        let propagation = DeregistrationPropagation::Preset(DeregistrationPreset::Published);
+        let lags = (0..10_000).map(|run| propagation.lag(&Streams::new(3, run), TargetId(0), NODES[0]));
+        check_near(quantiles(lags), (7.1, 21.9));
+    }
+
+    #[test]
+    fn two_in_a_hundred_deregistrations_have_a_tail_on_all_nodes() {
+        let streams = Streams::new(7, 0);
+        let tails: Vec<_> = (0..20_000)
+            .map(TargetId)
+            .map(|target| (target, tail(&streams, target)))
+            .filter(|t| t.1 > Span::ZERO)
+            .collect();
+        let share = tails.len() as f64 / 20_000.0;
+        assert!((0.017..0.023).contains(&share), "{share}");
+        let propagation = DeregistrationPropagation::Preset(DeregistrationPreset::Fast);
+        for (target, tail) in tails {
+            assert!((TAIL.0..=TAIL.1).contains(&tail));
+            assert!(NODES.iter().all(|&node| propagation.lag(&streams, target, node) > tail));
+        }
+    }
+
+    #[test]
+    fn registration_and_the_users_own_spans() {
+        let streams = Streams::new(2, 0);
+        for target in (0..1000).map(TargetId) {
+            let lag = RegistrationPropagation::Typical.lag(&streams, target, NODES[1]);
+            assert!((Span::from_secs(1)..=Span::from_secs(3)).contains(&lag));
+        }
+        let own = Dist::constant(Span::from_secs(5));
+        assert_eq!(RegistrationPropagation::Span(own.clone()).lag(&streams, TargetId(0), NODES[0]), Span::from_secs(5));
+        assert_eq!(DeregistrationPropagation::Span(own).lag(&streams, TargetId(0), NODES[0]), Span::from_secs(5));
+    }
+}
