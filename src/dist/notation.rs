@@ -34,7 +34,7 @@ impl Serialize for Dist {
                 map.serialize_entry("p99", &l.quantile(Z99))?;
             }
             Dist::Weibull { scale, shape } => {
-                map.serialize_entry("weibull", &WeibullForm { scale: *scale, shape: *shape })?
+                map.serialize_entry("weibull", &WeibullForm { scale: *scale, shape: *shape })?;
             }
             Dist::Empirical(spans) => map.serialize_entry("empirical", spans)?,
             Dist::Mixture(parts) => {
