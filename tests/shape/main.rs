@@ -15,7 +15,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("words", &["time", "id", "verdict", "error", "setting"]),
     ("chance", &["random", "dist"]),
     ("clockwork", &["agenda", "actor"]),
-    ("the rooms' vocabulary", &["cluster", "cluster::pod", "cluster::spec", "aws"]),
+    ("the rooms' vocabulary", &["cluster", "cluster::pod", "cluster::service", "cluster::spec", "aws"]),
     ("rooms", &["cluster::*", "aws::*"]),
     ("the house", &["disturbance", "scenario", "wiring", "world", "observe", "rollout", "traffic"]),
     ("judging", &["monte_carlo", "stats", "sweep", "compare", "recommend"]),
