@@ -4,6 +4,7 @@
 //! same as a scenario.
 
 mod compare;
+mod forecast;
 mod recording;
 
 use compare::{Extent, Row, compare};
