@@ -185,3 +185,76 @@ impl RoutingTable {
         self.turn = if next == self.choices.len() { 0 } else { next };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Belief::{Draining, Gone, Healthy, Initial, Unhealthy};
+    use NoRoutableTarget::{FailOpen, Strict};
+
+    /// Who is chosen, one request a second: `-` for nobody. Target 3 was registered before target 2.
+    #[track_caller]
+    fn check(fallback: NoRoutableTarget, start: f64, changes: &[(u64, u16, Belief)], expected: &str) {
+        let second = |secs| Time::from_micros(secs * 1_000_000);
+        let targets = [0, 1, 9, 5].map(|registered| TargetRecord {
+            pod: None,
+            registered: Some(second(registered)),
+            healthy: None,
+            deregister_called: None,
+            draining_over: None,
+        });
+        let changes: Vec<BeliefChange> = changes
+            .iter()
+            .map(|&(at, target, belief)| BeliefChange { at: second(at), target: TargetId(target), belief })
+            .collect();
+        let mut registration = Registration::default();
+        registration.sort(&targets);
+        let mut table = RoutingTable::new(fallback);
+        // A table that has been used before forgets it.
+        for _ in 0..2 {
+            table.begin(&changes, &registration, start);
+            let chosen: String = (0..expected.len() as u64)
+                .map(|secs| table.choose(second(secs), &changes, &registration))
+                .map(|target| target.map_or("-".to_owned(), |target| target.0.to_string()))
+                .collect();
+            assert_eq!(chosen, expected);
+        }
+    }
+
+    #[test]
+    fn everybody_in_turn() {
+        let all = [(0, 0, Healthy), (0, 1, Healthy), (0, 2, Healthy), (0, 3, Healthy)];
+        check(Strict, 0.0, &all, "01320132");
+        check(Strict, 0.5, &all, "32013201");
+        check(Strict, 0.99, &all, "20132013");
+    }
+
+    #[test]
+    fn the_turn_stays_with_its_target() {
+        // Those before it come and go; the one whose turn it is leaves; one comes to the end of the list.
+        check(Strict, 0.0, &[(0, 1, Healthy), (0, 2, Healthy), (3, 0, Healthy), (3, 3, Healthy)], "1212013201");
+        check(Strict, 0.0, &[(0, 0, Healthy), (0, 1, Healthy), (0, 3, Healthy), (2, 0, Draining)], "0131313");
+        check(Strict, 0.0, &[(0, 0, Healthy), (0, 1, Healthy), (0, 3, Healthy), (1, 1, Gone)], "0303030");
+        check(Strict, 0.0, &[(0, 0, Healthy), (0, 1, Healthy), (2, 2, Healthy)], "01012012");
+    }
+
+    #[test]
+    fn draining_before_unproven_before_nobody() {
+        let story = [(0, 0, Healthy), (1, 1, Initial), (2, 0, Draining), (4, 0, Gone), (6, 1, Unhealthy), (8, 1, Gone)];
+        check(FailOpen, 0.0, &story, "00001111--");
+        check(Strict, 0.0, &story, "00--------");
+        check(FailOpen, 0.0, &[], "---");
+    }
+
+    #[test]
+    fn a_cut_is_foreseen_from_the_change_before_it() {
+        let second = Time::from_micros;
+        let changes = [(0, Healthy), (1, Draining), (2, Healthy), (3, Draining), (4, Gone), (5, Initial), (6, Gone)]
+            .map(|(at, belief)| BeliefChange { at: second(at), target: TargetId(0), belief });
+        let mut table = RoutingTable::new(FailOpen);
+        table.foresee_cuts(&changes, 1);
+        let after: Vec<Option<u64>> =
+            table.cuts_after.iter().map(|cut| (*cut != Time::NEVER).then(|| cut.as_micros())).collect();
+        assert_eq!(after, [Some(4), Some(4), Some(4), Some(4), None, None, None]);
+    }
+}
