@@ -101,6 +101,11 @@ fn normal_cdf(z: f64) -> f64 {
     0.5 * erfc(-z / std::f64::consts::SQRT_2)
 }
 
+/// One draw of the exponential distribution with mean 1, for sums of gaps too short to be spans.
+pub fn unit_exponential(stream: &mut Stream) -> f64 {
+    Exp1.sample(stream.generator())
+}
+
 impl Dist {
     /// Always `span`.
     pub const fn constant(span: Span) -> Dist {
@@ -118,15 +123,9 @@ impl Dist {
             Dist::Constant(span) => *span,
             Dist::Uniform(low, high) => *low + high.saturating_sub(*low).scaled(stream.uniform()),
             Dist::Triangular(low, mode, high) => triangular(*low, *mode, *high, stream.uniform()),
-            Dist::Exponential(mean) => {
-                let unit: f64 = Exp1.sample(stream.generator());
-                mean.scaled(unit)
-            }
+            Dist::Exponential(mean) => mean.scaled(unit_exponential(stream)),
             Dist::LogNormal(log_normal) => log_normal.sample(stream),
-            Dist::Weibull { scale, shape } => {
-                let unit: f64 = Exp1.sample(stream.generator());
-                scale.scaled(unit.powf(1.0 / shape))
-            }
+            Dist::Weibull { scale, shape } => scale.scaled(unit_exponential(stream).powf(1.0 / shape)),
             Dist::Empirical(spans) => spans[stream.below(spans.len())],
             Dist::Mixture(parts) => {
                 let mut rest = stream.uniform() * parts.iter().map(|(weight, _)| weight).sum::<f64>();

@@ -56,6 +56,11 @@ impl Time {
         Time(self.0.saturating_sub(span.0))
     }
 
+    /// `self + span`, not later than [`Time::NEVER`].
+    pub fn saturating_add(self, span: Span) -> Time {
+        Time(self.0.saturating_add(span.0))
+    }
+
     /// The start of the second this instant lies in, as `metav1.Time` keeps it.
     pub fn whole_seconds(self) -> Time {
         Time(self.0 - self.0 % 1_000_000)

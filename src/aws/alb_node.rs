@@ -28,6 +28,8 @@ settings! {
         idle_timeout: Span = Span::from_secs(60), Documented "idle_timeout.timeout_seconds (elbv2 API)";
         /// How long a connect to a target may take: after it the client gets a 504.
         connect_timeout: Span = Span::from_secs(10), Documented "AWS guide, load-balancer-troubleshooting, HTTP 504; not an attribute";
+        /// From a node to a target and back: what a new connection costs, and how late the target's FIN may come.
+        round_trip: Span = Span::from_millis(1), Assumed "targets in the VPC of the load balancer, half of them in another zone";
         /// From the answer to DeregisterTargets until a node stops choosing the target: a preset (`published`, `fast`, `typical`, `slow`) or a span.
         deregistration_propagation: DeregistrationPropagation = DeregistrationPropagation::Preset(DeregistrationPreset::Published), Assumed "eleven published observations from 3 s to 60 s (LBC#2366, LBC#1064, ecs-agent#2316, pod-graceful-drain, the 2023 load test)";
         /// From the answer to RegisterTargets until a node starts to check the target's health: `typical` or a span.

@@ -1,3 +1,10 @@
 //! Stage 2: user requests against a timeline.
+//!
+//! A request enters one ALB node, is routed on that node's belief, finds a kept connection or opens
+//! one, and meets whatever the pod's socket does. Nothing here feeds back into the timeline.
 
+mod arrivals;
+mod connection;
 pub mod outcome;
+pub mod request;
+mod routing;

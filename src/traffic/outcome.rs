@@ -75,6 +75,86 @@ impl Outcome {
         }
     }
 
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.requests = 0;
+        self.ok = 0;
+        self.target = 0;
+        self.causes = [0; Cause::ALL.len()];
+        self.latency.reset();
+        self.min_latency = Span::from_micros(u64::MAX);
+        self.max_latency = Span::ZERO;
+        self.latency_sum = 0;
+        self.per_second.fill([0; Cause::ALL.len() + 1]);
+        self.error_window = None;
+        self.failures.clear();
+    }
+
+    /// Counts one request. Failures come in order of sending.
+    ///
+    /// # Panics
+    /// If a failed request was sent after the load's duration.
+    #[inline]
+    pub fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
+        self.requests += 1;
+        self.latency.saturating_record(latency.as_micros());
+        self.min_latency = self.min_latency.min(latency);
+        self.max_latency = self.max_latency.max(latency);
+        self.latency_sum += u128::from(latency.as_micros());
+        if verdict == Verdict::Ok {
+            self.ok += 1;
+        } else {
+            self.record_failure(Failure { sent, node, pod, verdict, latency });
+        }
+    }
+
+    #[cold]
+    fn record_failure(&mut self, failure: Failure) {
+        let column = match failure.verdict {
+            Verdict::Alb(cause) => {
+                self.causes[cause.index()] += 1;
+                cause.index()
+            }
+            Verdict::Ok | Verdict::Target(_) => {
+                self.target += 1;
+                Cause::ALL.len()
+            }
+        };
+        self.per_second[(failure.sent.as_micros() / 1_000_000) as usize][column] += 1;
+        if failure.verdict.is_5xx() {
+            let first = self.error_window.map_or(failure.sent, |(first, _)| first);
+            self.error_window = Some((first, failure.sent));
+        }
+        if self.keep_failures && self.failures.len() < FIRST_FAILURES {
+            self.failures.push(failure);
+        }
+    }
+
+    /// Adds what became of other requests of the same load: another replication, another share of
+    /// the clients. Failures stay in order of sending.
+    pub fn merge(&mut self, other: &Outcome) {
+        self.requests += other.requests;
+        self.ok += other.ok;
+        self.target += other.target;
+        self.causes.iter_mut().zip(other.causes).for_each(|(mine, theirs)| *mine += theirs);
+        self.latency += &other.latency;
+        self.min_latency = self.min_latency.min(other.min_latency);
+        self.max_latency = self.max_latency.max(other.max_latency);
+        self.latency_sum += other.latency_sum;
+        for (mine, theirs) in self.per_second.iter_mut().zip(&other.per_second) {
+            mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
+        }
+        self.error_window = match (self.error_window, other.error_window) {
+            (Some(mine), Some(theirs)) => Some((mine.0.min(theirs.0), mine.1.max(theirs.1))),
+            (mine, theirs) => mine.or(theirs),
+        };
+        if self.keep_failures {
+            self.failures.extend_from_slice(&other.failures);
+            self.failures.sort_by_key(|failure| failure.sent);
+            self.failures.truncate(FIRST_FAILURES);
+        }
+    }
+
     /// Requests that ended with this status.
     pub fn status(&self, status: u16) -> u64 {
         let by_alb: u64 =
@@ -89,5 +169,61 @@ impl Outcome {
     /// Requests whose user saw a 5xx.
     pub fn count_5xx(&self) -> u64 {
         self.status(502) + self.status(503) + self.status(504)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(requests: &[(u64, Verdict, u64)]) -> Outcome {
+        let mut outcome = Outcome::new(Span::from_secs(3));
+        outcome.keep_failures = true;
+        for &(sent, verdict, latency) in requests {
+            outcome.record(Time::from_micros(sent), AlbNodeId(0), None, verdict, Span::from_micros(latency));
+        }
+        outcome
+    }
+
+    #[track_caller]
+    fn check(got: &Outcome, expected: &Outcome) {
+        assert_eq!(format!("{got:?}"), format!("{expected:?}"));
+    }
+
+    const REQUESTS: [(u64, Verdict, u64); 5] = [
+        (0, Verdict::Ok, 14_000),
+        (500_000, Verdict::Target(503), 2_000),
+        (1_000_000, Verdict::Alb(Cause::ConnectTimeout), 10_015_000),
+        (1_999_999, Verdict::Alb(Cause::Refused), 1_000),
+        (2_500_000, Verdict::Alb(Cause::ClientGaveUp), 30_000_000),
+    ];
+
+    #[test]
+    fn counts_add_up() {
+        let outcome = outcome(&REQUESTS);
+        assert_eq!([200, 460, 502, 503, 504].map(|status| outcome.status(status)), [1, 1, 1, 1, 1].map(|n: u64| n));
+        assert_eq!((outcome.requests, outcome.count_5xx(), outcome.latency.len()), (5, 3, 5));
+        assert_eq!(outcome.per_second.iter().map(|row| row.iter().sum()).collect::<Vec<u32>>(), [1, 2, 1]);
+        let window = (Time::from_micros(500_000), Time::from_micros(1_999_999));
+        assert_eq!(outcome.error_window, Some(window), "a client that gave up saw no 5xx");
+        assert_eq!((outcome.min_latency, outcome.max_latency), (Span::from_millis(1), Span::from_secs(30)));
+        assert_eq!(outcome.latency_sum, 40_032_000);
+        assert_eq!(outcome.failures.len(), 4);
+    }
+
+    #[test]
+    fn shares_merge_into_the_whole() {
+        for cut in 0..=REQUESTS.len() {
+            let mut merged = outcome(&REQUESTS[cut..]);
+            merged.merge(&outcome(&REQUESTS[..cut]));
+            check(&merged, &outcome(&REQUESTS));
+        }
+    }
+
+    #[test]
+    fn cleared_is_as_new() {
+        let mut cleared = outcome(&REQUESTS);
+        cleared.clear();
+        check(&cleared, &outcome(&[]));
     }
 }

@@ -1,0 +1,289 @@
+//! The `request` engine: every request on its own, its end decided when it is sent.
+//!
+//! In an open loop whose targets serve any number of requests at once, nothing that becomes of one
+//! request changes another's, so none has to be remembered. The streams of arrivals, entry nodes
+//! and service times are read once a request whatever its fate, and rare draws are addressed by the
+//! request's number: two configurations see the same users.
+//!
+//! A service time is what the client waits for an answer on a kept connection; the way from the
+//! client through the load balancer is part of it, as it is of the measured default.
+
+use crate::dist::Dist;
+use crate::id::{AlbNodeId, PodId, RevisionId};
+use crate::observe::timeline::{BeliefChange, Socket, Timeline};
+use crate::random::{Purpose, Stream, Streams};
+use crate::scenario::Scenario;
+use crate::scenario::load::Pacing;
+use crate::time::{Span, Time};
+use crate::traffic::arrivals::{Evenly, Poisson};
+use crate::traffic::connection::{KeepAlive, Port, SYN_RETRIES, Silence, Way};
+use crate::traffic::outcome::Outcome;
+use crate::traffic::routing::{Registration, RoutingTable};
+use crate::verdict::{Cause, Verdict};
+
+/// Simulates the requests of one scenario; keeps its buffers between replications.
+#[derive(Debug)]
+pub struct RequestEngine<'a> {
+    scenario: &'a Scenario,
+    limits: Limits,
+    keep: [KeepAlive; REVISIONS],
+    registration: Registration,
+    tables: Vec<RoutingTable>,
+    targets: Vec<Target>,
+    /// Per ALB node and target: until when the connection used last is kept.
+    kept_until: Vec<Time>,
+}
+
+/// Before the rollout and after it.
+const REVISIONS: usize = 2;
+
+/// What bounds a request's life.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    round_trip: Span,
+    one_way: Span,
+    connect: Span,
+    idle: Span,
+    client: Span,
+}
+
+/// A target as the packets find it.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    port: Port,
+    pod: Option<PodId>,
+    /// Its row in tables by revision.
+    revision: usize,
+}
+
+/// A request that has entered the load balancer.
+#[derive(Debug, Clone, Copy)]
+struct Request {
+    number: u64,
+    sent: Time,
+    /// How long an answer takes, by revision.
+    work: [Span; REVISIONS],
+    /// When its target's deregistration delay runs out.
+    cut: Time,
+}
+
+/// How and when a request ends, were the client patient.
+type End = (Verdict, Time);
+
+/// Service times in order of sending.
+struct ServiceTimes<'a> {
+    old: (&'a Dist, Stream),
+    /// Only if it differs. It reads a copy of the same stream, so that a slower revision is slower
+    /// request by request.
+    new: Option<(&'a Dist, Stream)>,
+}
+
+/// One replication's surroundings, the same for all its requests.
+struct Surroundings<'a> {
+    timeline: &'a Timeline,
+    streams: &'a Streams,
+    silence: Silence,
+    limits: Limits,
+}
+
+impl<'a> RequestEngine<'a> {
+    /// An engine for this scenario.
+    pub fn new(scenario: &'a Scenario) -> RequestEngine<'a> {
+        let balancer = &scenario.load_balancer;
+        let keep_alive = |revision| KeepAlive::new(&scenario.revision(revision).app, balancer.idle_timeout);
+        RequestEngine {
+            scenario,
+            limits: Limits {
+                round_trip: balancer.round_trip,
+                one_way: Span::from_micros(balancer.round_trip.as_micros() / 2),
+                connect: balancer.connect_timeout,
+                idle: balancer.idle_timeout,
+                client: scenario.load.client_timeout,
+            },
+            keep: [keep_alive(RevisionId::OLD), keep_alive(RevisionId::NEW)],
+            registration: Registration::default(),
+            tables: vec![RoutingTable::new(balancer.no_routable_target); usize::from(balancer.nodes.max(1))],
+            targets: Vec::new(),
+            kept_until: Vec::new(),
+        }
+    }
+
+    /// Sends the whole load against one timeline; `outcome` is overwritten.
+    pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
+        self.begin(timeline, streams);
+        outcome.clear();
+        let load = &self.scenario.load;
+        match load.pacing {
+            Pacing::Constant => self.send(Evenly::new(load.rate, load.duration), timeline, streams, outcome),
+            Pacing::Poisson => {
+                let arrivals = Poisson::new(load.rate, load.duration, streams.at(Purpose::Arrival, 0));
+                self.send(arrivals, timeline, streams, outcome);
+            }
+        }
+    }
+
+    fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
+        self.registration.sort(&timeline.targets);
+        for (node, table) in self.tables.iter_mut().enumerate() {
+            let start = streams.at(Purpose::RoundRobin, node as u64).uniform();
+            table.begin(beliefs(timeline, node), &self.registration, start);
+        }
+        self.targets.clear();
+        self.targets.extend(timeline.targets.iter().map(|target| Target {
+            port: Port::UNSEEN,
+            pod: target.pod,
+            revision: usize::from(target.pod.is_some_and(|pod| pod.revision() != RevisionId::OLD)),
+        }));
+        self.kept_until.clear();
+        self.kept_until.resize(self.tables.len() * self.targets.len(), Time::ZERO);
+    }
+
+    fn send(
+        &mut self,
+        arrivals: impl Iterator<Item = Time>,
+        timeline: &Timeline,
+        streams: &Streams,
+        outcome: &mut Outcome,
+    ) {
+        let silence = Silence::new(self.scenario.load_balancer.host_unreachable_share, streams);
+        let surroundings = Surroundings { timeline, streams, silence, limits: self.limits };
+        let mut service = ServiceTimes::new(self.scenario, streams);
+        let mut entry = streams.at(Purpose::EntryNode, 0);
+        for (number, sent) in (0..).zip(arrivals) {
+            let node = entry.below(self.tables.len());
+            let request = Request { number, sent, work: service.draw(), cut: Time::NEVER };
+            let (verdict, latency, pod) = self.route(node, request, &surroundings);
+            outcome.record(sent, AlbNodeId(node as u8), pod, verdict, latency);
+        }
+    }
+
+    #[inline]
+    fn route(&mut self, node: usize, request: Request, around: &Surroundings) -> (Verdict, Span, Option<PodId>) {
+        let table = &mut self.tables[node];
+        let Some(target) = table.choose(request.sent, beliefs(around.timeline, node), &self.registration) else {
+            return (Verdict::Alb(Cause::NoTarget), self.limits.round_trip, None);
+        };
+        let request = Request { cut: table.cut(target), ..request };
+        let kept_until = &mut self.kept_until[node * self.targets.len() + target.index()];
+        let target = &mut self.targets[target.index()];
+        if request.sent >= target.port.until {
+            target.port = around.look(target.pod, request.sent);
+        }
+        let keep = self.keep[target.revision];
+        let way = target.port.way(request.sent, *kept_until, keep, self.limits.one_way);
+        let (verdict, end) = match way {
+            Way::Kept => around.fly(&target.port, request.sent, request, target.revision),
+            Way::New => around.connect(target, request),
+            Way::Crossing => (Verdict::Alb(Cause::KeepAliveRace), request.sent + self.limits.round_trip),
+            Way::Lost => {
+                *kept_until = Time::ZERO;
+                around.wait_in_vain(request.sent, request)
+            }
+        };
+        let latency = end - request.sent;
+        if latency > self.limits.client {
+            return (Verdict::Alb(Cause::ClientGaveUp), self.limits.client, target.pod);
+        }
+        if matches!(verdict, Verdict::Ok | Verdict::Target(_)) {
+            *kept_until = keep.until(end).max(*kept_until);
+        }
+        (verdict, latency, target.pod)
+    }
+}
+
+/// What a node came to believe; a node of which nothing is known believes nothing.
+fn beliefs(timeline: &Timeline, node: usize) -> &[BeliefChange] {
+    timeline.beliefs.get(node).map_or(&[], Vec::as_slice)
+}
+
+impl Surroundings<'_> {
+    #[cold]
+    fn look(&self, pod: Option<PodId>, at: Time) -> Port {
+        Port::look(pod.and_then(|pod| self.timeline.pods.get(pod.index())), at)
+    }
+
+    /// Opens a connection.
+    fn connect(&self, target: &Target, request: Request) -> End {
+        match target.port.socket {
+            Socket::Silent => self.knock(target, request),
+            _ => self.meet(&target.port, request.sent, request, target.revision),
+        }
+    }
+
+    /// A SYN comes in at an open or a closed port.
+    fn meet(&self, port: &Port, syn: Time, request: Request, revision: usize) -> End {
+        let connected = syn + self.limits.round_trip;
+        match port.socket {
+            Socket::Closed => (Verdict::Alb(Cause::Refused), connected),
+            _ => self.fly(port, connected, request, revision),
+        }
+    }
+
+    /// Nobody answers the first SYN: a later one may meet a pod that has come up, or nobody does.
+    #[cold]
+    fn knock(&self, target: &Target, request: Request) -> End {
+        let unreachable = self.silence.unreachable_after(self.streams, request.number);
+        let patience = unreachable.unwrap_or(self.limits.connect).min(self.limits.connect);
+        for wait in SYN_RETRIES.into_iter().filter(|wait| *wait < patience) {
+            let syn = request.sent + wait;
+            let port = if syn < target.port.until { target.port } else { self.look(target.pod, syn) };
+            if port.socket != Socket::Silent {
+                return self.meet(&port, syn, request, target.revision);
+            }
+        }
+        match unreachable.filter(|after| *after < self.limits.connect) {
+            Some(after) => (Verdict::Alb(Cause::HostUnreachable), request.sent + after),
+            None => {
+                let overshoot = self.silence.overshoot(self.streams, request.number);
+                (Verdict::Alb(Cause::ConnectTimeout), request.sent + self.limits.connect + overshoot)
+            }
+        }
+    }
+
+    /// The request is on its way on a connection since `start`.
+    #[inline]
+    fn fly(&self, port: &Port, start: Time, request: Request, revision: usize) -> End {
+        let (answer, answered) = match port.socket {
+            Socket::Refusing => (Verdict::Target(503), start + self.limits.round_trip),
+            _ => (Verdict::Ok, start + request.work[revision]),
+        };
+        let quiet = port.reset.min(port.silence).min(request.cut).min(start + self.limits.idle);
+        if answered <= quiet { (answer, answered) } else { self.fail(port, start, request) }
+    }
+
+    /// Something came before the answer. A reset after the network went is not heard.
+    #[cold]
+    fn fail(&self, port: &Port, start: Time, request: Request) -> End {
+        let rest = self.wait_in_vain(start, request);
+        if port.reset <= port.silence && port.reset <= rest.1 {
+            (Verdict::Alb(Cause::ResetInFlight), port.reset)
+        } else {
+            rest
+        }
+    }
+
+    /// No answer will come: the load balancer waits for it while it may.
+    fn wait_in_vain(&self, start: Time, request: Request) -> End {
+        let tired = start + self.limits.idle;
+        if request.cut <= tired {
+            (Verdict::Alb(Cause::CutByDeregistration), request.cut)
+        } else {
+            (Verdict::Alb(Cause::ResponseTimeout), tired)
+        }
+    }
+}
+
+impl<'a> ServiceTimes<'a> {
+    fn new(scenario: &'a Scenario, streams: &Streams) -> ServiceTimes<'a> {
+        let (old, new) = (&scenario.old.app.service_time, &scenario.new.app.service_time);
+        let stream = || streams.at(Purpose::Service, 0);
+        ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())) }
+    }
+
+    #[inline]
+    fn draw(&mut self) -> [Span; REVISIONS] {
+        let old = self.old.0.sample(&mut self.old.1);
+        let new = self.new.as_mut().map_or(old, |(dist, stream)| dist.sample(stream));
+        [old, new]
+    }
+}

@@ -1,0 +1,192 @@
+//! Laws that hold replication by replication, whatever theory knows of the numbers.
+
+use rollcast::aws::alb_node::Belief;
+use rollcast::dist::Dist;
+use rollcast::id::RevisionId;
+use rollcast::observe::timeline::Socket;
+use rollcast::random::{Purpose, Streams};
+use rollcast::scenario::Scenario;
+use rollcast::scenario::load::Pacing;
+use rollcast::time::Span;
+use rollcast::traffic::outcome::Outcome;
+use rollcast::verdict::Cause;
+
+use crate::staged::{Stage, replicate, run, scenario};
+
+const PAIRS: u64 = 2_000;
+
+/// What differs between two rollouts.
+#[derive(Clone, Copy)]
+struct Delays {
+    /// Times on the clock of the whole timeline.
+    slowdown: f64,
+    /// How many of the four old pods stop.
+    stopping: usize,
+    lag: f64,
+    grace: f64,
+    deregistration: f64,
+}
+
+const USUAL: Delays = Delays { slowdown: 1.0, stopping: 4, lag: 1.0, grace: 0.5, deregistration: 8.0 };
+
+/// Old pods stop one after another, new ones come; lags differ by target and node.
+fn rollout(delays: Delays, streams: &Streams) -> Stage {
+    let mut stage = Stage::serving(4, 2);
+    let clock = |secs: f64| secs * delays.slowdown;
+    for old in 0..delays.stopping {
+        let deleted = 1.5 + 1.25 * old as f64;
+        stage.socket(old, clock(deleted + 0.125), Socket::Closed);
+        stage.reset(old, clock(deleted + 0.125 + delays.grace));
+        stage.socket(old, clock(deleted + 0.125 + delays.grace + 0.25), Socket::Silent);
+        for node in 0..2 {
+            let chance = streams.at(Purpose::Deregistration, (old * 2 + node) as u64).uniform();
+            let lag = delays.lag * (0.5 + chance);
+            stage.believe(node, old, clock(deleted + lag), Belief::Draining);
+            stage.believe(node, old, clock(deleted + lag + delays.deregistration), Belief::Gone);
+        }
+        stage.add(RevisionId::NEW, clock(deleted + 0.5), clock(deleted + 1.0));
+    }
+    stage
+}
+
+fn ten_seconds(pacing: Pacing) -> Scenario {
+    let mut scenario = scenario();
+    scenario.load.duration = Span::from_secs(10);
+    scenario.load.pacing = pacing;
+    scenario.old.app.service_time = Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(100), 1.5));
+    scenario.new.app.service_time = Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(50), 1.0));
+    scenario
+}
+
+fn printed(outcome: &Outcome) -> String {
+    format!("{outcome:?}")
+}
+
+/// A count never falls when a delay rises: 0 violations in 2,000 pairs, and some that rise.
+#[track_caller]
+fn check_rises(less: Delays, more: Delays, count: impl Fn(&Outcome) -> u64) {
+    let scenario = ten_seconds(Pacing::Poisson);
+    let mut higher = 0;
+    for pair in 0..PAIRS {
+        let streams = Streams::new(7, pair);
+        let counted = |delays| count(&run(&scenario, &rollout(delays, &streams).0, streams));
+        let (few, many) = (counted(less), counted(more));
+        assert!(few <= many, "pair {pair}: {few} became {many}");
+        higher += u64::from(few < many);
+    }
+    assert!(higher > PAIRS / 20, "only {higher} pairs differ");
+}
+
+#[test]
+fn a_longer_lag_never_costs_fewer_errors() {
+    let one_pod = Delays { stopping: 1, ..USUAL };
+    check_rises(one_pod, Delays { lag: 1.02, ..one_pod }, Outcome::count_5xx);
+    check_rises(USUAL, Delays { lag: 2.0, ..USUAL }, Outcome::count_5xx);
+}
+
+#[test]
+fn a_longer_grace_never_resets_more() {
+    let resets = |outcome: &Outcome| outcome.causes[Cause::ResetInFlight.index()];
+    check_rises(Delays { grace: 0.75, ..USUAL }, USUAL, resets);
+}
+
+#[test]
+fn a_longer_deregistration_delay_never_cuts_more() {
+    let cuts = |outcome: &Outcome| outcome.causes[Cause::CutByDeregistration.index()];
+    let patient = Delays { grace: 6.0, deregistration: 1.0, ..USUAL };
+    check_rises(patient, Delays { deregistration: 0.25, ..patient }, cuts);
+}
+
+#[test]
+fn no_requests_no_errors() {
+    for pacing in [Pacing::Constant, Pacing::Poisson] {
+        let mut scenario = ten_seconds(pacing);
+        scenario.load.rate = 0.0;
+        let streams = Streams::new(1, 0);
+        let outcome = run(&scenario, &rollout(USUAL, &streams).0, streams);
+        assert_eq!((outcome.requests, outcome.count_5xx()), (0, 0));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let scenario = ten_seconds(Pacing::Poisson);
+    let streams = Streams::new(1, 0);
+    let timeline = rollout(USUAL, &streams).0;
+    let first = printed(&run(&scenario, &timeline, streams));
+    assert_eq!(first, printed(&run(&scenario, &timeline, streams)));
+    assert_ne!(first, printed(&run(&scenario, &timeline, Streams::new(1, 1))));
+    // An engine and an outcome that have seen another replication forget it.
+    let mut engine = rollcast::traffic::request::RequestEngine::new(&scenario);
+    let mut outcome = Outcome::new(scenario.load.duration);
+    outcome.keep_failures = true;
+    engine.simulate(&Stage::serving(9, 2).0, &Streams::new(3, 3), &mut outcome);
+    engine.simulate(&timeline, &streams, &mut outcome);
+    assert_eq!(first, printed(&outcome));
+}
+
+#[test]
+fn a_trace_changes_nothing() {
+    let scenario = ten_seconds(Pacing::Poisson);
+    let streams = Streams::new(1, 0);
+    let timeline = rollout(USUAL, &streams).0;
+    let mut traced = run(&scenario, &timeline, streams);
+    assert_eq!(traced.failures.len() as u64, traced.requests - traced.ok);
+    traced.failures.clear();
+    traced.keep_failures = false;
+    let mut untraced = Outcome::new(scenario.load.duration);
+    rollcast::traffic::request::RequestEngine::new(&scenario).simulate(&timeline, &streams, &mut untraced);
+    assert_eq!(printed(&untraced), printed(&traced));
+}
+
+/// Time is only a unit: everything twice as long, half the rate, the same counts.
+#[test]
+fn twice_as_slow_counts_the_same() {
+    let mut scenario = ten_seconds(Pacing::Constant);
+    scenario.new = scenario.old.clone();
+    for revision in [&mut scenario.old, &mut scenario.new] {
+        revision.app.service_time = Dist::constant(Span::from_micros(123_456));
+    }
+    let mut slow = scenario.clone();
+    slow.load.rate /= 2.0;
+    for revision in [&mut slow.old, &mut slow.new] {
+        revision.app.service_time = Dist::constant(Span::from_micros(246_912));
+        revision.app.keep_alive = revision.app.keep_alive * 2;
+    }
+    let spans = [&mut slow.load_balancer.round_trip, &mut slow.load_balancer.idle_timeout];
+    let client = [&mut slow.load_balancer.connect_timeout, &mut slow.load.client_timeout, &mut slow.load.duration];
+    spans.into_iter().chain(client).for_each(|span| *span = *span * 2);
+    for replication in 0..50 {
+        let streams = Streams::new(1, replication);
+        let counts = |scenario: &Scenario, slowdown| {
+            let outcome = run(scenario, &rollout(Delays { slowdown, ..USUAL }, &streams).0, streams);
+            (outcome.requests, outcome.ok, outcome.target, outcome.causes)
+        };
+        assert_eq!(counts(&scenario, 1.0), counts(&slow, 2.0), "replication {replication}");
+    }
+}
+
+/// Two loads on one service cost what the two cost alone.
+#[test]
+fn loads_add_up() {
+    let errors = |rate: f64| {
+        let mut scenario = ten_seconds(Pacing::Poisson);
+        scenario.load.rate = rate;
+        replicate(&scenario, 1_000, |streams| rollout(USUAL, streams), Outcome::count_5xx)
+    };
+    let (few, more, both) = (errors(30.0), errors(70.0), errors(100.0));
+    let tolerance = 4.5 * [&few, &more, &both].map(|sample| sample.variance() / 1_000.0).iter().sum::<f64>().sqrt();
+    let gap = few.mean() + more.mean() - both.mean();
+    assert!(gap.abs() <= tolerance, "{} + {} is not {}", few.mean(), more.mean(), both.mean());
+}
+
+/// A slower new revision is slower request by request, and changes nothing about the old one.
+#[test]
+fn revisions_share_their_users() {
+    let mut scenario = ten_seconds(Pacing::Poisson);
+    let streams = Streams::new(1, 0);
+    let timeline = Stage::serving(4, 2).0;
+    let before = run(&scenario, &timeline, streams);
+    scenario.new.app.service_time = Dist::Exponential(Span::from_secs(3));
+    assert_eq!(printed(&before), printed(&run(&scenario, &timeline, streams)));
+}

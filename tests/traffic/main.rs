@@ -1,0 +1,6 @@
+//! The `request` engine against timelines drawn by hand.
+
+mod causes;
+mod closed_forms;
+mod laws;
+mod staged;
