@@ -3,4 +3,5 @@
 pub mod app;
 pub mod deployment;
 pub mod pod;
+pub mod service;
 pub mod spec;
