@@ -22,8 +22,18 @@ enum ErrorKind {
 #[derive(Debug, Clone)]
 struct Place {
     path: PathBuf,
-    /// Line and column, from 1, and the line's text with the length of the offending part.
-    spot: Option<(usize, usize, String, usize)>,
+    spot: Option<Spot>,
+}
+
+#[derive(Debug, Clone)]
+struct Spot {
+    /// Line and column, from 1.
+    row: usize,
+    column: usize,
+    /// What is shown of the line; in it, where the offending part starts, and its length.
+    shown: String,
+    indent: usize,
+    width: usize,
 }
 
 impl Error {
@@ -66,7 +76,9 @@ impl Error {
         let column = source[line_start..start].chars().count() + 1;
         let end = source.floor_char_boundary(range.end.clamp(start, line_start + line.len().max(start - line_start)));
         let width = source[start..end].chars().count().max(1);
-        self.place = Some(Box::new(Place { path: path.to_owned(), spot: Some((row, column, line.to_owned(), width)) }));
+        let (shown, indent, width) = excerpt(line, column - 1, width);
+        self.place =
+            Some(Box::new(Place { path: path.to_owned(), spot: Some(Spot { row, column, shown, indent, width }) }));
         self
     }
 
@@ -80,19 +92,39 @@ impl Error {
     }
 }
 
+/// What of a line fits a terminal: the part around the offence, one column a character, nothing that
+/// a terminal would obey.
+fn excerpt(line: &str, start: usize, width: usize) -> (String, usize, usize) {
+    const WIDEST: usize = 120;
+    const BEFORE: usize = 60;
+    let tame = |letter: char| if letter.is_control() { ' ' } else { letter };
+    if line.chars().count() <= WIDEST {
+        return (line.chars().map(tame).collect(), start, width);
+    }
+    let skipped = start.saturating_sub(BEFORE);
+    let rest = line.chars().skip(skipped);
+    let mut shown: String = if skipped > 0 { "…".to_owned() } else { String::new() };
+    shown.extend(rest.clone().take(WIDEST).map(tame));
+    if rest.count() > WIDEST {
+        shown.push('…');
+    }
+    let indent = start - skipped + usize::from(skipped > 0);
+    (shown, indent, width.min(WIDEST - (start - skipped)))
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         if let Some(place) = &self.place {
             match &place.spot {
                 None => write!(f, "\n  --> {}", place.path.display())?,
-                Some((row, column, line, width)) => {
+                Some(Spot { row, column, shown, indent, width }) => {
                     let margin = " ".repeat(row.to_string().len());
                     write!(f, "\n{margin} --> {}:{row}:{column}", place.path.display())?;
                     write!(
                         f,
-                        "\n{margin} |\n{row} | {line}\n{margin} | {}{}",
-                        " ".repeat(column - 1),
+                        "\n{margin} |\n{row} | {shown}\n{margin} | {}{}",
+                        " ".repeat(*indent),
                         "^".repeat(*width)
                     )?;
                 }
@@ -120,6 +152,16 @@ mod tests {
             error.to_string(),
             "unknown key `runz`\n  --> x.toml:2:1\n  |\n2 | runz = 3\n  | ^^^^\nhint: did you mean `runs`?"
         );
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_offence() {
+        let source = format!("{}\u{1b}[31mX{}", "a".repeat(500), "b".repeat(500));
+        let shown = Error::input("long").at(Path::new("x.toml"), &source, 505..506).to_string();
+        assert!(shown.contains("x.toml:1:506") && !shown.contains('\u{1b}'), "{shown}");
+        let [line, marks] = shown.lines().skip(3).collect::<Vec<_>>()[..] else { panic!("{shown}") };
+        let mark = marks.chars().position(|letter| letter == '^').unwrap();
+        assert_eq!(line.chars().nth(mark), Some('X'), "{shown}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod pod;
 pub mod replica_set;
 pub mod rolling;
 pub mod scheduler;
+pub mod service;
 pub mod spec;
 pub mod token_bucket;
 pub mod workload;

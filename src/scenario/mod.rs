@@ -1,8 +1,21 @@
 //! A scenario: everything a forecast depends on.
+//!
+//! Two stages: a [`document::Document`] is exactly what was written, a [`Scenario`] is what it means.
 
+mod check;
+pub mod document;
+pub mod keys;
+mod layer;
 pub mod load;
+pub mod objectives;
+mod print;
+pub mod prior;
+pub mod profile;
+mod resolve;
+pub mod rollout;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::aws::alb_node::LoadBalancerSpec;
 use crate::aws::lbc::LbcSpec;
@@ -10,10 +23,18 @@ use crate::aws::target_group::TargetGroupSpec;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
 use crate::cluster::pod::PodSpec;
+use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::ClusterSpec;
+use crate::dist::Dist;
+use crate::error::Error;
 use crate::id::RevisionId;
 use crate::setting::settings;
+pub use document::Document;
+pub use keys::settings;
 use load::LoadSpec;
+use objectives::ObjectivesSpec;
+pub use print::Assumption;
+use rollout::Step;
 
 /// What a scenario file means, defaults and profiles filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,10 +45,13 @@ pub struct Scenario {
     pub description: String,
     /// What the Deployment says.
     pub deployment: DeploymentSpec,
-    /// The revision that runs before the rollout.
-    pub old: Revision,
-    /// The revision that the rollout brings: `old` overlaid with `[new_revision]`.
-    pub new: Revision,
+    /// The pod templates, in order of appearance: the row is the [`RevisionId`]. At least two, the
+    /// one that runs before the rollout and the one that it brings.
+    pub revisions: Vec<Revision>,
+    /// What the rollout does, in order of time.
+    pub steps: Vec<Step>,
+    /// The Service.
+    pub service: ServiceSpec,
     /// Hosts and hops.
     pub cluster: ClusterSpec,
     /// AWS Load Balancer Controller.
@@ -40,6 +64,10 @@ pub struct Scenario {
     pub load: LoadSpec,
     /// Monte Carlo.
     pub monte_carlo: MonteCarloSpec,
+    /// What a configuration is held to.
+    pub objectives: ObjectivesSpec,
+    /// What a sweep varies: dotted key → list or range, as written.
+    pub sweep: BTreeMap<String, toml::Value>,
     /// Dotted keys that the user gave, rather than left to their defaults.
     pub given: BTreeSet<String>,
 }
@@ -51,6 +79,12 @@ pub struct Revision {
     pub pod: PodSpec,
     /// The process.
     pub app: AppSpec,
+    /// Whether its readiness probe fails for ever.
+    pub never_ready: bool,
+    /// The process crashes so long after its container started.
+    pub crash_after: Option<Dist>,
+    /// Its image is pulled first, which takes so long.
+    pub image_pull: Option<Dist>,
 }
 
 settings! {
@@ -67,7 +101,41 @@ settings! {
 
 impl Scenario {
     /// The template of a revision.
+    ///
+    /// # Panics
+    /// If no revision has this number, which is a bug: numbers are made by [`Document::resolve`].
     pub fn revision(&self, revision: RevisionId) -> &Revision {
-        if revision == RevisionId::OLD { &self.old } else { &self.new }
+        &self.revisions[usize::from(revision.0)]
     }
+}
+
+/// Nothing given: all defaults.
+impl Default for Scenario {
+    fn default() -> Scenario {
+        Scenario {
+            name: "unnamed".to_owned(),
+            description: String::new(),
+            deployment: DeploymentSpec::default(),
+            revisions: vec![Revision::default(); 2],
+            steps: vec![Step::new_revision()],
+            service: ServiceSpec::default(),
+            cluster: ClusterSpec::default(),
+            lbc: LbcSpec::default(),
+            target_group: TargetGroupSpec::default(),
+            load_balancer: LoadBalancerSpec::default(),
+            load: LoadSpec::default(),
+            monte_carlo: MonteCarloSpec::default(),
+            objectives: ObjectivesSpec::default(),
+            sweep: BTreeMap::new(),
+            given: BTreeSet::new(),
+        }
+    }
+}
+
+/// Reads a scenario file; `-` is stdin.
+///
+/// # Errors
+/// The file cannot be read or is no scenario: what is wrong, where, and what to write instead.
+pub fn load(path: &Path) -> Result<Scenario, Error> {
+    Document::read(path)?.resolve()
 }

@@ -1,0 +1,389 @@
+//! Values that are well formed and yet impossible: what Kubernetes and AWS would refuse, what makes
+//! no sense, and what no machine can compute.
+
+use std::path::Path;
+
+use super::layer::{Layer, Leaf};
+use super::rollout::{Change, Step};
+use super::{Revision, Scenario};
+use crate::aws::alb_node::HostUnreachableShare;
+use crate::aws::target_group::{Algorithm, TargetType};
+use crate::cluster::deployment::Strategy;
+use crate::cluster::pod::{PreStop, ProbeSpec};
+use crate::error::Error;
+use crate::setting::Count;
+use crate::time::Span;
+
+/// The templates of all revisions, as layers.
+pub(super) type Templates<'a> = Vec<Layer<'a>>;
+
+/// Pods that one run may create.
+const MOST_PODS: u64 = 20_000;
+/// Requests of one replication.
+const MOST_REQUESTS: f64 = 2e9;
+/// Requests of all replications.
+const MOST_REQUESTS_IN_ALL: f64 = 1e12;
+/// Pods times replications.
+const MOST_PODS_IN_ALL: u64 = 1_000_000_000;
+/// Seconds of load times replications: each has a row of counts.
+const MOST_SECONDS_IN_ALL: f64 = 1e9;
+
+/// Refuses a scenario that cannot be.
+pub(super) fn check(
+    scenario: &Scenario,
+    path: &Path,
+    file: &Layer<'_>,
+    templates: &Templates<'_>,
+    steps: &[(Step, Option<Leaf<'_>>)],
+) -> Result<(), Error> {
+    let at = Places { path, layer: file };
+    deployment(scenario, at)?;
+    for (revision, layer) in scenario.revisions.iter().zip(templates) {
+        template(revision, Places { path, layer })?;
+    }
+    cluster(scenario, at)?;
+    lbc(scenario, at)?;
+    target_group(scenario, at)?;
+    health_check(scenario, at)?;
+    load_balancer(scenario, at)?;
+    load(scenario, at)?;
+    monte_carlo(scenario, at)?;
+    objectives(scenario, at)?;
+    steps.iter().try_for_each(|(step, leaf)| in_time(scenario, step, leaf.as_ref()))?;
+    sizes(scenario, at)
+}
+
+/// Where keys were written.
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    path: &'a Path,
+    layer: &'a Layer<'a>,
+}
+
+impl Places<'_> {
+    /// An error at the first of these keys that was given; the others have their defaults.
+    fn refuse(self, keys: &[&str], message: impl Into<String>) -> Error {
+        match keys.iter().find_map(|&key| self.layer.get(key)) {
+            Some(leaf) => leaf.error(message),
+            None => Error::input(message).in_file(self.path),
+        }
+    }
+
+    fn too_large(self, keys: &[&str], message: impl Into<String>) -> Error {
+        let error = Error::too_large(message);
+        match keys.iter().find_map(|&key| self.layer.get(key)) {
+            Some(leaf) => error.at(leaf.source.path, leaf.source.text, leaf.value.span()),
+            None => error.in_file(self.path),
+        }
+    }
+
+    fn within(self, key: &str, span: Span, low: u64, high: u64, who: &str) -> Result<(), Error> {
+        if (Span::from_secs(low)..=Span::from_secs(high)).contains(&span) {
+            return Ok(());
+        }
+        Err(self.refuse(&[key], format!("`{key}` is {span}")).hint(format!("{who} takes {low}s to {high}s")))
+    }
+
+    fn whole_seconds(self, key: &str, span: Span, who: &str) -> Result<(), Error> {
+        if span == span.whole_seconds() {
+            return Ok(());
+        }
+        Err(self.refuse(&[key], format!("`{key}` is {span}")).hint(format!("{who} counts it in whole seconds")))
+    }
+
+    fn share(self, key: &str, share: f64) -> Result<(), Error> {
+        if (0.0..=1.0).contains(&share) {
+            return Ok(());
+        }
+        Err(self.refuse(&[key], format!("`{key}` is {share}")).hint("a share lies from 0 to 1"))
+    }
+
+    fn above_zero(self, key: &str, span: Span) -> Result<(), Error> {
+        if span > Span::ZERO {
+            return Ok(());
+        }
+        Err(self.refuse(&[key], format!("`{key}` is 0s")).hint("it must be above 0s"))
+    }
+
+    fn not_modelled(self, key: &str, value: &str, hint: &str) -> Error {
+        self.refuse(&[key], format!("`{key}` = {value}: not modelled yet")).hint(hint)
+    }
+}
+
+fn deployment(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let spec = &scenario.deployment;
+    if spec.replicas == 0 {
+        return Err(at.refuse(&["deployment.replicas"], "a rollout of 0 replicas has no pods to replace"));
+    }
+    at.whole_seconds("deployment.min_ready", spec.min_ready, "Kubernetes (minReadySeconds)")?;
+    at.whole_seconds("deployment.progress_deadline", spec.progress_deadline, "Kubernetes (progressDeadlineSeconds)")?;
+    if spec.min_ready >= spec.progress_deadline {
+        let message = format!("min_ready ({}) reaches progress_deadline ({})", spec.min_ready, spec.progress_deadline);
+        return Err(at
+            .refuse(&["deployment.min_ready", "deployment.progress_deadline"], message)
+            .hint("Kubernetes refuses this: progressDeadlineSeconds must be above minReadySeconds"));
+    }
+    if let Count::Percent(percent @ 101..) = spec.max_unavailable {
+        return Err(at
+            .refuse(&["deployment.max_unavailable"], format!("`deployment.max_unavailable` is {percent}%"))
+            .hint("Kubernetes refuses this: at most 100%"));
+    }
+    let none = |count| matches!(count, Count::Pods(0) | Count::Percent(0));
+    if spec.strategy == Strategy::RollingUpdate && none(spec.max_surge) && none(spec.max_unavailable) {
+        return Err(at
+            .refuse(
+                &["deployment.max_unavailable", "deployment.max_surge"],
+                "max_surge and max_unavailable are both 0: no pod could ever be replaced",
+            )
+            .hint("Kubernetes refuses this: let one of them be at least 1"));
+    }
+    Ok(())
+}
+
+fn template(revision: &Revision, at: Places) -> Result<(), Error> {
+    let pod = &revision.pod;
+    let grace = "pod.termination_grace_period";
+    at.whole_seconds(grace, pod.termination_grace_period, "Kubernetes (terminationGracePeriodSeconds)")?;
+    probe(at, "pod.readiness_probe", pod.readiness_probe.as_ref())?;
+    probe(at, "pod.startup_probe", pod.startup_probe.as_ref())?;
+    probe(at, "pod.liveness_probe", pod.liveness_probe.as_ref())?;
+    match pod.pre_stop {
+        Some(PreStop::Fails(hook)) if !hook.fails => {
+            Err(at.refuse(&["pod.pre_stop"], "a hook with `fails = false` does nothing").hint("leave `pre_stop` out"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn probe(at: Places, section: &str, probe: Option<&ProbeSpec>) -> Result<(), Error> {
+    let Some(probe) = probe else { return Ok(()) };
+    let key = |name: &str| format!("{section}.{name}");
+    let spans = [("initial_delay", probe.initial_delay), ("period", probe.period), ("timeout", probe.timeout)];
+    for (name, span) in spans {
+        at.whole_seconds(&key(name), span, "Kubernetes")?;
+        if name != "initial_delay" && span < Span::from_secs(1) {
+            return Err(at
+                .refuse(&[&key(name)], format!("`{}` is {span}", key(name)))
+                .hint("Kubernetes refuses this: at least 1s"));
+        }
+    }
+    for (name, threshold) in
+        [("success_threshold", probe.success_threshold), ("failure_threshold", probe.failure_threshold)]
+    {
+        if threshold == 0 {
+            return Err(at.refuse(&[&key(name)], format!("`{}` is 0", key(name))).hint("at least 1"));
+        }
+    }
+    if section != "pod.readiness_probe" && probe.success_threshold != 1 {
+        let name = key("success_threshold");
+        return Err(at
+            .refuse(&[&name], format!("`{name}` is {}", probe.success_threshold))
+            .hint("Kubernetes refuses this: startup and liveness probes take 1 only"));
+    }
+    Ok(())
+}
+
+fn cluster(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let spec = &scenario.cluster;
+    if spec.nodes == 0 {
+        return Err(at.refuse(&["cluster.nodes"], "a cluster of 0 nodes runs no pods"));
+    }
+    at.share("cluster.immediate_readiness", spec.immediate_readiness)?;
+    if !matches!(version(&spec.kubernetes).as_deref(), Some([1, minor, ..]) if *minor >= 20) {
+        return Err(at
+            .refuse(&["cluster.kubernetes"], format!("`{}` is no Kubernetes version that is known", spec.kubernetes))
+            .hint("write \"1.36\"; the oldest is \"1.20\""));
+    }
+    Ok(())
+}
+
+fn lbc(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    if !matches!(version(&scenario.lbc.version).as_deref(), Some([2 | 3, _, ..])) {
+        let message =
+            format!("`{}` is no version of the AWS Load Balancer Controller that is known", scenario.lbc.version);
+        return Err(at.refuse(&["lbc.version"], message).hint("write \"2.13\"; the majors are 2 and 3"));
+    }
+    at.above_zero("lbc.requeue", scenario.lbc.requeue)
+}
+
+/// `1.36`, `v2.13.4` as numbers.
+fn version(text: &str) -> Option<Vec<u32>> {
+    text.strip_prefix('v').unwrap_or(text).split('.').map(|part| part.parse().ok()).collect()
+}
+
+fn target_group(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let spec = &scenario.target_group;
+    if spec.target_type == TargetType::Instance {
+        return Err(at.not_modelled(
+            "target_group.target_type",
+            "\"instance\"",
+            "the forecast is of target type \"ip\"",
+        ));
+    }
+    if spec.algorithm != Algorithm::RoundRobin {
+        let given =
+            if spec.algorithm == Algorithm::WeightedRandom { "weighted_random" } else { "least_outstanding_requests" };
+        return Err(at.not_modelled(
+            "target_group.algorithm",
+            &format!("\"{given}\""),
+            "nodes choose by \"round_robin\"",
+        ));
+    }
+    if spec.slow_start > Span::ZERO {
+        let hint = "leave it out: a new target gets its full share at once";
+        return Err(at.not_modelled("target_group.slow_start", &format!("\"{}\"", spec.slow_start), hint));
+    }
+    let delay = "target_group.deregistration_delay";
+    at.whole_seconds(delay, spec.deregistration_delay, "AWS")?;
+    at.within(delay, spec.deregistration_delay, 0, 3600, "AWS")
+}
+
+fn health_check(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let spec = &scenario.target_group.health_check;
+    let [interval, timeout] = ["target_group.health_check.interval", "target_group.health_check.timeout"];
+    at.whole_seconds(interval, spec.interval, "AWS")?;
+    at.whole_seconds(timeout, spec.timeout, "AWS")?;
+    at.within(interval, spec.interval, 5, 300, "AWS")?;
+    at.within(timeout, spec.timeout, 2, 120, "AWS")?;
+    if spec.timeout >= spec.interval {
+        let message = format!("a check's timeout ({}) reaches its interval ({})", spec.timeout, spec.interval);
+        return Err(at
+            .refuse(&[timeout, interval], message)
+            .hint("AWS refuses this: the timeout must be below the interval"));
+    }
+    let thresholds = [("healthy_threshold", spec.healthy_threshold), ("unhealthy_threshold", spec.unhealthy_threshold)];
+    for (name, threshold) in thresholds {
+        let key = format!("target_group.health_check.{name}");
+        if !(2..=10).contains(&threshold) {
+            return Err(at.refuse(&[&key], format!("`{key}` is {threshold}")).hint("AWS takes 2 to 10"));
+        }
+    }
+    Ok(())
+}
+
+fn load_balancer(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let spec = &scenario.load_balancer;
+    if !(1..=100).contains(&spec.nodes) {
+        let message = format!("`load_balancer.nodes` is {}", spec.nodes);
+        return Err(at.refuse(&["load_balancer.nodes"], message).hint("a load balancer has 1 to 100 nodes"));
+    }
+    at.within("load_balancer.idle_timeout", spec.idle_timeout, 1, 4000, "AWS")?;
+    at.above_zero("load_balancer.connect_timeout", spec.connect_timeout)?;
+    match spec.host_unreachable_share {
+        HostUnreachableShare::Fixed(share) => at.share("load_balancer.host_unreachable_share", share),
+        HostUnreachableShare::Silent | HostUnreachableShare::Published => Ok(()),
+    }
+}
+
+fn load(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let spec = &scenario.load;
+    if !(spec.rate.is_finite() && spec.rate >= 0.0) {
+        let message = format!("`load.rate` is {}", spec.rate);
+        return Err(at.refuse(&["load.rate"], message).hint("requests a second: a number from 0"));
+    }
+    at.above_zero("load.duration", spec.duration)?;
+    at.above_zero("load.client_timeout", spec.client_timeout)?;
+    if spec.rollout_at >= spec.duration {
+        let message = format!("the rollout starts at {}, when the load of {} is over", spec.rollout_at, spec.duration);
+        return Err(at
+            .refuse(&["load.rollout_at", "load.duration"], message)
+            .hint("let `load.rollout_at` lie inside `load.duration`"));
+    }
+    Ok(())
+}
+
+fn monte_carlo(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let spec = &scenario.monte_carlo;
+    if spec.runs == 0 {
+        return Err(at.refuse(&["monte_carlo.runs"], "0 runs forecast nothing").hint("at least 1"));
+    }
+    if !(spec.confidence > 0.0 && spec.confidence < 1.0) {
+        let message = format!("`monte_carlo.confidence` is {}", spec.confidence);
+        return Err(at
+            .refuse(&["monte_carlo.confidence"], message)
+            .hint("a level lies between 0 and 1: 0.95 is customary"));
+    }
+    Ok(())
+}
+
+fn objectives(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let share = scenario.objectives.probability;
+    if share > 0.0 && share <= 1.0 {
+        return Ok(());
+    }
+    let message = format!("`objectives.probability` is {share}");
+    Err(at.refuse(&["objectives.probability"], message).hint("a share of rollouts: above 0, at most 1"))
+}
+
+fn in_time(scenario: &Scenario, step: &Step, leaf: Option<&Leaf>) -> Result<(), Error> {
+    let load = &scenario.load;
+    match leaf {
+        Some(leaf) if load.rollout_at + step.at >= load.duration => {
+            let message = format!(
+                "this step comes {} after the rollout's start at {}, when the load of {} is over",
+                step.at, load.rollout_at, load.duration
+            );
+            Err(leaf.error(message).hint("let the load last longer: `load.duration`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sizes(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let load = &scenario.load;
+    let (seconds, runs) = (load.duration.as_secs_f64(), scenario.monte_carlo.runs);
+    let requests = load.rate * seconds;
+    if requests > MOST_REQUESTS {
+        let message = format!("one replication would send {requests:.3e} requests; the limit is {MOST_REQUESTS:.0e}");
+        return Err(at
+            .too_large(&["load.rate", "load.duration"], message)
+            .hint("a shorter `load.duration` shows the same rollout"));
+    }
+    if requests * f64::from(runs) > MOST_REQUESTS_IN_ALL {
+        let total = requests * f64::from(runs);
+        let message = format!("{runs} runs would send {total:.3e} requests; the limit is {MOST_REQUESTS_IN_ALL:.0e}");
+        return Err(at
+            .too_large(&["monte_carlo.runs", "load.rate", "load.duration"], message)
+            .hint("fewer runs, or less load"));
+    }
+    if seconds * f64::from(runs) > MOST_SECONDS_IN_ALL {
+        let total = seconds * f64::from(runs);
+        let message =
+            format!("{runs} runs would last {total:.3e} simulated seconds; the limit is {MOST_SECONDS_IN_ALL:.0e}");
+        return Err(at
+            .too_large(&["load.duration", "monte_carlo.runs"], message)
+            .hint("a shorter `load.duration`, or fewer runs"));
+    }
+    let pods = pods(scenario);
+    if pods > MOST_PODS {
+        let message = format!("the rollout would make {pods} pods; the limit is {MOST_PODS}");
+        return Err(at.too_large(&["deployment.replicas", "deployment.max_surge"], message));
+    }
+    if pods * u64::from(runs) > MOST_PODS_IN_ALL {
+        let message = format!("{runs} runs of {pods} pods; the limit is {MOST_PODS_IN_ALL} pods in all");
+        return Err(at
+            .too_large(&["monte_carlo.runs", "deployment.replicas"], message)
+            .hint("fewer runs, or fewer replicas"));
+    }
+    Ok(())
+}
+
+/// At most so many pods are made: each template change replaces all of them, and surge comes on top.
+fn pods(scenario: &Scenario) -> u64 {
+    let mut replicas = scenario.deployment.replicas;
+    let mut pods = u64::from(replicas);
+    for step in &scenario.steps {
+        pods = pods.saturating_add(match step.change {
+            Change::NewRevision(_) | Change::Rollback => {
+                u64::from(replicas) + u64::from(scenario.deployment.max_surge.rounded_up(replicas))
+            }
+            Change::Replicas(desired) => {
+                replicas = replicas.max(desired);
+                u64::from(desired)
+            }
+            Change::DeletePods(deleted) => u64::from(deleted),
+            Change::Paused(_) => 0,
+        });
+    }
+    pods
+}

@@ -1,0 +1,213 @@
+//! A layer of a scenario: dotted keys with their values, and where each was written.
+//!
+//! Profiles, the file, edits and `[new_revision]` are layers laid over each other; a value keeps its
+//! place through all of it, so that an error found late still points at its line.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
+
+use super::keys::{self, Kind};
+use crate::dist::Dist;
+use crate::error::Error;
+
+/// The text that values come from, and what to call it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    pub(super) text: &'a str,
+}
+
+/// A key's value, and where it was written.
+#[derive(Debug, Clone)]
+pub(super) struct Leaf<'a> {
+    /// The dotted key as written: `new_revision.pre_stop`, whatever the layer calls it.
+    pub(super) written: String,
+    pub(super) value: Spanned<DeValue<'a>>,
+    pub(super) source: Source<'a>,
+}
+
+/// Dotted keys and their values.
+pub(super) type Layer<'a> = BTreeMap<String, Leaf<'a>>;
+
+impl<'a> Source<'a> {
+    /// The tables of the text.
+    pub(super) fn parse(self) -> Result<DeTable<'a>, Error> {
+        DeTable::parse(self.text).map(Spanned::into_inner).map_err(|error| {
+            let span = error.span().unwrap_or(self.text.len()..self.text.len());
+            Error::input(format!("not TOML: {}", error.message())).at(self.path, self.text, span)
+        })
+    }
+
+    /// An error at a place in the text.
+    pub(super) fn error(self, message: impl Into<String>, span: Range<usize>) -> Error {
+        Error::input(message).at(self.path, self.text, span)
+    }
+
+    /// Flattens a table into dotted keys, each of which must exist.
+    pub(super) fn flatten(self, group: &str, table: DeTable<'a>, layer: &mut Layer<'a>) -> Result<(), Error> {
+        let mut entries: Vec<_> = table.into_iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        for (name, value) in entries {
+            let key = if group.is_empty() { name.get_ref().to_string() } else { format!("{group}.{}", name.get_ref()) };
+            if let Some(words) = not_modelled(&key) {
+                return Err(self.error(format!("`{}`: not modelled yet", clip(&key)), name.span()).hint(words));
+            }
+            match if name.get_ref().contains('.') { None } else { keys::kind(&key) } {
+                None => return Err(self.unknown(group, name)),
+                Some(Kind::Key) => {
+                    layer.insert(key.clone(), Leaf { written: key, value, source: self });
+                }
+                Some(Kind::Group) => self.descend(key, value, layer)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn descend(self, key: String, value: Spanned<DeValue<'a>>, layer: &mut Layer<'a>) -> Result<(), Error> {
+        let span = value.span();
+        match value.into_inner() {
+            // An empty [pod.readiness_probe] is a probe with defaults, not the absence of one.
+            DeValue::Table(table) if table.is_empty() => {
+                let value = Spanned::new(span, DeValue::Table(table));
+                layer.insert(key.clone(), Leaf { written: key, value, source: self });
+                Ok(())
+            }
+            DeValue::Table(table) => self.flatten(&key, table, layer),
+            other => Err(self
+                .error(format!("`{key}` is a table of keys, not a {}", other.type_str()), span)
+                .hint(format!("write its keys below a line [{key}]"))),
+        }
+    }
+
+    fn unknown(self, group: &str, name: Spanned<std::borrow::Cow<'a, str>>) -> Error {
+        let place = if group.is_empty() { String::new() } else { format!(" in [{group}]") };
+        let hint = if keys::kind(name.get_ref()).is_some() && name.get_ref().contains('.') {
+            format!("write {} without the quotes", name.get_ref())
+        } else {
+            keys::suggestion(group, name.get_ref())
+        };
+        self.error(format!("unknown key `{}`{place}", clip(name.get_ref())), name.span()).hint(hint)
+    }
+}
+
+impl Leaf<'_> {
+    /// The value as a type of its own, if it is one.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        T::deserialize(ValueDeserializer::from(self.value.clone())).map_err(|error| self.refused(&error))
+    }
+
+    /// An error at the value.
+    pub(super) fn error(&self, message: impl Into<String>) -> Error {
+        self.source.error(message, self.value.span())
+    }
+
+    /// The parser's refusal in the words of the scenario.
+    fn refused(&self, error: &toml::de::Error) -> Error {
+        let span = error.span().unwrap_or_else(|| self.value.span());
+        let message = self.words(error.message());
+        let refused = self.source.error(format!("`{}`: {}", self.written, clip(&message)), span);
+        match keys::setting(&self.written) {
+            Some(row) => refused.hint(hint(&message, row.meaning.trim())),
+            None => refused,
+        }
+    }
+
+    fn words(&self, message: &str) -> String {
+        // A value that may be a preset or a span reports that it is neither; the span's own words say why.
+        if message.starts_with("data did not match any variant") {
+            return match Dist::deserialize(ValueDeserializer::from(self.value.clone())) {
+                Err(why) if !why.message().starts_with("unknown field") => why.message().to_owned(),
+                _ => "this is none of the forms that it may have".to_owned(),
+            };
+        }
+        [("u8", "a whole number"), ("u16", "a whole number"), ("u32", "a whole number"), ("u64", "a whole number")]
+            .into_iter()
+            .chain([("f64", "a number"), ("a boolean", "true or false")])
+            .find_map(|(rust, plain)| {
+                message.strip_suffix(rust)?.strip_suffix("expected ").map(|head| format!("{head}expected {plain}"))
+            })
+            .unwrap_or_else(|| message.to_owned())
+    }
+}
+
+/// The nearest of the names that a message offers (`… expected one of `a`, `b``), or else the meaning of the key.
+fn hint(message: &str, meaning: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let near = quoted.next().filter(|_| message.starts_with("unknown ")).and_then(|given| {
+        let candidates: Vec<&str> = quoted.collect();
+        candidates
+            .iter()
+            .find(|name| name.eq_ignore_ascii_case(given))
+            .copied()
+            .or_else(|| keys::nearest(given, candidates.into_iter()))
+    });
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => meaning.to_owned(),
+    }
+}
+
+/// Deserialises the keys of a group; every one alone first, so that an error knows its place.
+pub(super) fn read<T: DeserializeOwned>(layer: &Layer<'_>, group: &str) -> Result<T, Error> {
+    let prefix = format!("{group}.");
+    let members = || layer.iter().filter_map(|(key, leaf)| Some((key.strip_prefix(&prefix)?, leaf)));
+    for (key, leaf) in members() {
+        from_table::<T>(nested([(key, leaf)])).map_err(|error| leaf.refused(&error))?;
+    }
+    from_table(nested(members())).map_err(|error| Error::input(format!("[{group}]: {}", error.message())))
+}
+
+fn from_table<T: DeserializeOwned>(table: DeTable<'_>) -> Result<T, toml::de::Error> {
+    T::deserialize(Deserializer::from(Spanned::new(0..0, table)))
+}
+
+fn nested<'a, 'k>(members: impl IntoIterator<Item = (&'k str, &'k Leaf<'a>)>) -> DeTable<'a>
+where
+    'a: 'k,
+{
+    let mut root = DeTable::new();
+    for (key, leaf) in members {
+        insert(&mut root, key, leaf);
+    }
+    root
+}
+
+fn insert<'a>(table: &mut DeTable<'a>, key: &str, leaf: &Leaf<'a>) {
+    let Some((group, rest)) = key.split_once('.') else {
+        table.insert(Spanned::new(leaf.value.span(), key.to_owned().into()), leaf.value.clone());
+        return;
+    };
+    if table.get(group).is_none_or(|inner| !inner.get_ref().is_table()) {
+        let empty = Spanned::new(leaf.value.span(), DeValue::Table(DeTable::new()));
+        table.insert(Spanned::new(leaf.value.span(), group.to_owned().into()), empty);
+    }
+    if let Some(DeValue::Table(inner)) = table.get_mut(group).map(Spanned::get_mut) {
+        insert(inner, rest, leaf);
+    }
+}
+
+/// What a later version may model, and what to do until then.
+fn not_modelled(key: &str) -> Option<&'static str> {
+    match key {
+        "disturbance" => Some("leave [[disturbance]] out; the forecast is of a rollout in calm weather"),
+        "load.workers" | "load.think_time" | "load.reuse_connections" => {
+            Some("the load is an open loop: give `load.rate` and `load.pacing`")
+        }
+        "app.concurrency" | "new_revision.concurrency" | "step.set.concurrency" => {
+            Some("leave it out; the application serves any number of requests at once")
+        }
+        _ => None,
+    }
+}
+
+/// What a message may quote of a text that somebody else wrote.
+fn clip(text: &str) -> String {
+    const LONGEST: usize = 300;
+    if text.chars().count() <= LONGEST { text.to_owned() } else { text.chars().take(LONGEST).chain(['…']).collect() }
+}

@@ -1,0 +1,208 @@
+//! A scenario written out again: complete, canonical, and as what was assumed.
+
+use serde::Serialize;
+use toml::{Table, Value};
+
+use super::keys;
+use super::profile;
+use super::rollout::{Change, NewRevisionSpec, Ready};
+use super::{Revision, Scenario};
+use crate::cluster::app::OnSigterm;
+use crate::error::Error;
+use crate::setting::{Grade, Setting};
+
+/// Something that the forecast relies on, and nobody gave or published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Assumption {
+    /// The dotted key.
+    pub key: String,
+    /// Its value, as a scenario would write it.
+    pub value: String,
+    /// Always [`Grade::Assumed`] so far.
+    pub grade: Grade,
+    /// Why this value.
+    pub source: &'static str,
+}
+
+impl Scenario {
+    /// A complete scenario file, every default spelt out, that means the same.
+    ///
+    /// # Errors
+    /// The seed is above 9223372036854775807, the greatest integer of TOML.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        let mut table = self.table()?;
+        table.insert("name".to_owned(), Value::String(self.name.clone()));
+        table.insert("description".to_owned(), Value::String(self.description.clone()));
+        if !self.sweep.is_empty() {
+            table.insert("sweep".to_owned(), Value::Table(self.sweep.clone().into_iter().collect()));
+        }
+        toml::to_string(&table).map_err(|error| Error::input(format!("no TOML: {error}")))
+    }
+
+    /// The same 16 hexadecimal digits for the same meaning: whatever the order of keys, comments,
+    /// name and description, whether a default or a profile's value was spelt out, and for any seed
+    /// and number of runs.
+    pub fn digest(&self) -> String {
+        let mut canonical = self.clone();
+        canonical.monte_carlo.runs = 0;
+        canonical.monte_carlo.seed = 0;
+        canonical.revisions.iter_mut().for_each(|revision| revision.app.profile = None);
+        let table = canonical.table().expect("a seed of 0 is a TOML integer, and so is every other number");
+        format!("{:016x}", fnv1a(Value::Table(table).to_string().as_bytes()))
+    }
+
+    /// The value of a dotted key as a scenario would write it, without the quotes of a text;
+    /// nothing if it is absent, or no key.
+    pub fn value_of(&self, key: &str) -> Option<String> {
+        let mut table = self.table().ok()?;
+        table.insert("name".to_owned(), Value::String(self.name.clone()));
+        show(at(&table, key)?)
+    }
+
+    /// What the forecast relies on that nobody gave and nobody published, in the order of docs/MODEL.md.
+    pub fn assumptions(&self) -> Vec<Assumption> {
+        let table = self.table().unwrap_or_default();
+        let old = &self.revisions[0].app;
+        let profile = old.profile.as_deref().and_then(profile::find);
+        let mut assumptions: Vec<Assumption> = keys::settings()
+            .iter()
+            .filter(|row| !self.given.contains(row.key) && self.depends_on(row.key))
+            .filter_map(|row| {
+                let (grade, source) = match profile.and_then(|profile| profile.row(row.key)) {
+                    Some(row) => (row.grade, row.source),
+                    None => (row.grade, row.source),
+                };
+                assumption(row, grade, source, &table)
+            })
+            .collect();
+        assumptions.extend(self.assumed_of_new_profiles());
+        assumptions
+    }
+
+    /// A new revision with a profile of its own brings that profile's assumptions.
+    fn assumed_of_new_profiles(&self) -> Vec<Assumption> {
+        let old = &self.revisions[0].app.profile;
+        let profiles = self.revisions[1..].iter().filter(|revision| revision.app.profile != *old);
+        let mut assumptions = Vec::new();
+        for profile in profiles.filter_map(|revision| revision.app.profile.as_deref().and_then(profile::find)) {
+            let given = |key: &str| ["app", "new_revision", "step.set"].map(|table| format!("{table}.{key}"));
+            for row in profile.rows.iter().filter(|row| row.grade == Grade::Assumed) {
+                if given(row.key).iter().all(|key| !self.given.contains(key)) {
+                    assumptions.push(Assumption {
+                        key: format!("new_revision.{}", row.key),
+                        value: row.value.trim_matches('"').to_owned(),
+                        grade: row.grade,
+                        source: row.source,
+                    });
+                }
+            }
+        }
+        assumptions.dedup();
+        assumptions
+    }
+
+    /// Whether the forecast depends on a key at all, given the others.
+    fn depends_on(&self, key: &str) -> bool {
+        let any = |holds: fn(&Revision) -> bool| self.revisions.iter().any(holds);
+        match key {
+            "cluster.immediate_readiness" => any(|revision| revision.pod.readiness_probe.is_some()),
+            "lbc.version" | "lbc.requeue" => any(|revision| revision.pod.readiness_gate),
+            "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
+            "cluster.links" => false,
+            _ => !["monte_carlo.", "objectives.", "sweep", "step.", "new_revision."]
+                .iter()
+                .any(|group| key.starts_with(group)),
+        }
+    }
+
+    /// Everything but name, description and sweep, as tables.
+    fn table(&self) -> Result<Table, Error> {
+        let [old, new] = [template(&self.revisions[0])?, template(&self.revisions[1])?];
+        let mut table = Table::new();
+        let mut put = |name: &str, value: Value| table.insert(name.to_owned(), value);
+        put("deployment", tree(&self.deployment)?);
+        put("pod", tree(&self.revisions[0].pod)?);
+        put("app", tree(&self.revisions[0].app)?);
+        put("service", tree(&self.service)?);
+        put("cluster", tree(&self.cluster)?);
+        put("lbc", tree(&self.lbc)?);
+        put("target_group", tree(&self.target_group)?);
+        put("load_balancer", tree(&self.load_balancer)?);
+        put("load", tree(&self.load)?);
+        put("monte_carlo", tree(&self.monte_carlo)?);
+        put("objectives", tree(&self.objectives)?);
+        put("new_revision", Value::Table(difference(&new, &old)));
+        put("step", Value::Array(self.steps.iter().map(|step| self.step(step, &old)).collect::<Result<_, _>>()?));
+        Ok(table)
+    }
+
+    fn step(&self, step: &super::Step, old: &Table) -> Result<Value, Error> {
+        let set = match step.change {
+            Change::NewRevision(crate::id::RevisionId::NEW) => one("revision", Value::String("new".to_owned())),
+            Change::NewRevision(revision) => difference(&template(self.revision(revision))?, old),
+            Change::Rollback => one("revision", Value::String("old".to_owned())),
+            Change::Replicas(replicas) => one("replicas", Value::Integer(replicas.into())),
+            Change::Paused(paused) => one("paused", Value::Boolean(paused)),
+            Change::DeletePods(pods) => one("delete_pods", Value::Integer(pods.into())),
+        };
+        let mut table = one("at", Value::String(step.at.to_string()));
+        table.insert("set".to_owned(), Value::Table(set));
+        Ok(Value::Table(table))
+    }
+}
+
+fn one(key: &str, value: Value) -> Table {
+    [(key.to_owned(), value)].into_iter().collect()
+}
+
+fn tree<T: Serialize>(group: &T) -> Result<Value, Error> {
+    Value::try_from(group).map_err(|error| Error::input(format!("this scenario cannot be written as TOML: {error}")))
+}
+
+/// A revision flattened as `[new_revision]` writes it.
+fn template(revision: &Revision) -> Result<Table, Error> {
+    let own = NewRevisionSpec {
+        ready: if revision.never_ready { Ready::Never } else { Ready::Probes },
+        crash_after: revision.crash_after.clone(),
+        image_pull: revision.image_pull.clone(),
+    };
+    let mut table = Table::new();
+    for group in [tree(&revision.pod)?, tree(&revision.app)?, tree(&own)?] {
+        if let Value::Table(group) = group {
+            table.extend(group);
+        }
+    }
+    Ok(table)
+}
+
+/// What a new revision says differently. `ready` is always said, so that a table is never empty.
+fn difference(new: &Table, old: &Table) -> Table {
+    new.iter()
+        .filter(|(key, value)| *key == "ready" || old.get(*key) != Some(value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+fn at<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+    match key.split_once('.') {
+        None => table.get(key),
+        Some((group, rest)) => at(table.get(group)?.as_table()?, rest),
+    }
+}
+
+fn show(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    })
+}
+
+fn assumption(row: &Setting, grade: Grade, source: &'static str, table: &Table) -> Option<Assumption> {
+    let value = show(at(table, row.key)?)?;
+    (grade == Grade::Assumed).then(|| Assumption { key: row.key.to_owned(), value, grade, source })
+}
+
+/// FNV-1a, 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv): not against forgery, only against mistakes.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
