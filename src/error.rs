@@ -17,6 +17,7 @@ enum ErrorKind {
     Input,
     TooLarge,
     Invariant,
+    Interrupted,
 }
 
 #[derive(Debug, Clone)]
@@ -50,6 +51,11 @@ impl Error {
     /// An invariant of the model broke, which is a bug in rollcast: exit code 70.
     pub fn invariant(message: impl Into<String>) -> Error {
         Error { kind: ErrorKind::Invariant, ..Error::input(message) }
+    }
+
+    /// Stopped by the user before it was done: exit code 130.
+    pub fn interrupted() -> Error {
+        Error { kind: ErrorKind::Interrupted, ..Error::input("interrupted") }
     }
 
     /// Says what to do instead.
@@ -88,6 +94,7 @@ impl Error {
             ErrorKind::Input => 2,
             ErrorKind::TooLarge => 4,
             ErrorKind::Invariant => 70,
+            ErrorKind::Interrupted => 130,
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod random;
 pub mod rollout;
 pub mod scenario;
 pub mod setting;
+pub mod stats;
 pub mod time;
 pub mod traffic;
 pub mod verdict;

@@ -1,3 +1,4 @@
 //! Listeners on facts. They watch and never speak.
 
+pub mod measure;
 pub mod timeline;

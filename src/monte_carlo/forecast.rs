@@ -1,0 +1,90 @@
+//! What the replications say together.
+
+use super::Options;
+use super::sample::{Fingerprint, Sample};
+use super::tally::{ErrorSeries, Latency, Tally};
+use crate::scenario::Scenario;
+use crate::scenario::load::LoadSpec;
+use crate::stats::{Proportion, Summary, VarianceSplit};
+
+/// Everything that reports and charts say about one scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The scenario's digest.
+    pub digest: String,
+    /// The version of rollcast that made it.
+    pub version: &'static str,
+    /// The seed that everything follows from.
+    pub seed: u64,
+    /// Replications.
+    pub runs: u64,
+    /// The traffic engine.
+    pub engine: &'static str,
+    /// Equal if, and in practice only if, every replication came to the same: 16 hex digits.
+    pub fingerprint: String,
+    /// Level of confidence intervals.
+    pub level: f64,
+    /// The load that the requests came from.
+    pub load: LoadSpec,
+    /// One nutshell a replication, in order, independent of each other.
+    pub samples: Vec<Sample>,
+    /// For the first replications, a second one in the same environment: [`VarianceSplit`].
+    pub twins: Vec<Sample>,
+    /// All requests of all replications; `None` if there was none.
+    pub latency: Option<Latency>,
+    /// Failures per second of the load.
+    pub series: ErrorSeries,
+}
+
+impl Forecast {
+    /// Judges what was counted.
+    pub(super) fn of(tally: Tally, scenario: &Scenario, digest: String, options: &Options) -> Forecast {
+        let mut fingerprint = Fingerprint::default();
+        tally.samples.values().for_each(|sample| fingerprint.push(sample.fingerprint()));
+        Forecast {
+            scenario: scenario.name.clone(),
+            digest,
+            version: env!("CARGO_PKG_VERSION"),
+            seed: options.seed,
+            runs: options.runs,
+            engine: options.engine,
+            fingerprint: format!("{:016x}", fingerprint.value()),
+            level: options.level,
+            load: scenario.load.clone(),
+            latency: tally.latency(),
+            series: tally.series(),
+            samples: tally.samples.into_values().collect(),
+            twins: tally.twins.into_values().collect(),
+        }
+    }
+
+    /// A count over the replications.
+    pub fn counts(&self, count: impl Fn(&Sample) -> u64) -> Option<Summary> {
+        Summary::of_counts(self.samples.iter().map(count), self.level)
+    }
+
+    /// A measurement over those replications that have it.
+    pub fn measurements(&self, measure: impl Fn(&Sample) -> Option<f64>) -> Option<Summary> {
+        Summary::of(self.samples.iter().filter_map(measure).collect(), self.level)
+    }
+
+    /// In how many replications something happened.
+    pub fn proportion(&self, happened: impl Fn(&Sample) -> bool) -> Option<Proportion> {
+        let hits = self.samples.iter().filter(|sample| happened(sample)).count() as u64;
+        Proportion::of(hits, self.samples.len() as u64, self.level)
+    }
+
+    /// Which part of a quantity's variance lies between environments.
+    pub fn variance_split(&self, quantity: impl Fn(&Sample) -> f64) -> Option<VarianceSplit> {
+        let twins = self.samples.iter().zip(&self.twins);
+        let pairs: Vec<_> = twins.map(|(one, twin)| (quantity(one), quantity(twin))).collect();
+        VarianceSplit::of_twins(&pairs, self.level)
+    }
+
+    /// 5xx per replication, in order.
+    pub fn counts_5xx(&self) -> Vec<u64> {
+        self.samples.iter().map(Sample::count_5xx).collect()
+    }
+}

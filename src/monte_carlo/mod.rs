@@ -1,0 +1,282 @@
+//! Many replications of one scenario, and what they say together.
+//!
+//! Workers take the next replication as they become free. Nothing depends on who takes which: what
+//! they count is keyed by index or added as integers, and is judged in order when all is done. The
+//! same seed therefore gives the same bytes for any number of threads.
+
+mod forecast;
+mod sample;
+mod tally;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rayon::ThreadPoolBuilder;
+
+use crate::error::Error;
+use crate::id::RevisionId;
+use crate::observe::measure::{Goal, Measures};
+use crate::observe::timeline::Timeline;
+use crate::random::Streams;
+use crate::rollout::Rollout;
+use crate::scenario::Scenario;
+use crate::traffic::outcome::Outcome;
+pub use forecast::Forecast;
+pub use sample::Sample;
+use tally::Tally;
+pub use tally::{ErrorSeries, Latency};
+
+/// So many of the first replications get a twin, to tell what differs between environments from
+/// chance: at most 200 replications more, a fifth of the default 1,000, for a share known to about ±10 points.
+const TWINS: u64 = 200;
+
+/// How to forecast.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Replications, at least one.
+    pub runs: u64,
+    /// Everything that chance decides follows from it.
+    pub seed: u64,
+    /// Level of confidence intervals, above 0 and below 1.
+    pub level: f64,
+    /// Worker threads; `None`: one for each core. The result does not depend on it.
+    pub threads: Option<usize>,
+    /// Name of the traffic engine, for the record.
+    pub engine: &'static str,
+}
+
+/// Forecasts a scenario with the traffic engine that `traffic` makes, one for each worker.
+///
+/// `progress` hears, from any worker, how many replications have just ended; they add up to `runs`.
+/// `cancelled` is looked at before each replication.
+///
+/// # Errors
+/// No run was asked for; the threads could not be started; `cancelled` became true; or an invariant of
+/// the model broke, always that of the lowest replication.
+pub fn forecast_with<T>(
+    scenario: &Scenario,
+    digest: String,
+    options: &Options,
+    traffic: impl Fn() -> T + Sync,
+    progress: &(dyn Fn(u64) + Sync),
+    cancelled: &AtomicBool,
+) -> Result<Forecast, Error>
+where
+    T: FnMut(&Timeline, &Streams, &mut Outcome),
+{
+    let goal = Goal {
+        revision: RevisionId::NEW,
+        replicas: scenario.deployment.replicas,
+        min_ready: scenario.deployment.min_ready,
+    };
+    let replications = || {
+        let (mut rollout, mut traffic) = (Rollout::new(scenario), traffic());
+        move |streams: &Streams, outcome: &mut Outcome| {
+            let timeline = rollout.simulate(streams)?;
+            traffic(timeline, streams, outcome);
+            Ok(Measures::of(timeline, &goal))
+        }
+    };
+    let nothing = Outcome::new(scenario.load.duration);
+    let tally = gather(options, &nothing, replications, progress, cancelled)?;
+    Ok(Forecast::of(tally, scenario, digest, options))
+}
+
+/// Runs the replications. `replications` makes a worker's simulator of one replication, which finds
+/// `nothing` in its outcome.
+fn gather<R>(
+    options: &Options,
+    nothing: &Outcome,
+    replications: impl Fn() -> R + Sync,
+    progress: &(dyn Fn(u64) + Sync),
+    cancelled: &AtomicBool,
+) -> Result<Tally, Error>
+where
+    R: FnMut(&Streams, &mut Outcome) -> Result<Measures, Error>,
+{
+    if options.runs == 0 {
+        return Err(Error::input("a forecast needs at least one run"));
+    }
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(options.threads.unwrap_or(0))
+        .build()
+        .map_err(|error| Error::too_large(format!("the worker threads could not be started: {error}")))?;
+    let (next, broken) = (AtomicU64::new(0), AtomicBool::new(false));
+    let stop = || cancelled.load(Ordering::Relaxed) || broken.load(Ordering::Relaxed);
+    // A replication that was taken is always finished, and they are taken in order: so the lowest one
+    // that breaks is found, whatever the number of threads.
+    let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < options.runs);
+    let shares = pool.broadcast(|_| {
+        let (mut share, mut outcome) = (Tally::new(nothing.per_second.len()), nothing.clone());
+        let mut replicate = replications();
+        while !stop()
+            && let Some(replication) = take()
+        {
+            let done = count(replication, options.seed, &mut replicate, &mut outcome, &mut share);
+            if let Err(error) = done {
+                broken.store(true, Ordering::Relaxed);
+                return Err((replication, error));
+            }
+            progress(1);
+        }
+        Ok(share)
+    });
+    let (shares, breaks): (Vec<_>, Vec<_>) = shares.into_iter().partition(Result::is_ok);
+    if let Some((_, error)) = breaks.into_iter().filter_map(Result::err).min_by_key(|(replication, _)| *replication) {
+        return Err(error);
+    }
+    if cancelled.load(Ordering::Relaxed) {
+        return Err(Error::interrupted());
+    }
+    let mut tally = Tally::new(nothing.per_second.len());
+    shares.into_iter().flatten().for_each(|share| tally.merge(share));
+    Ok(tally)
+}
+
+/// Simulates one replication, and its twin if it has one.
+fn count(
+    replication: u64,
+    seed: u64,
+    replicate: &mut impl FnMut(&Streams, &mut Outcome) -> Result<Measures, Error>,
+    outcome: &mut Outcome,
+    share: &mut Tally,
+) -> Result<(), Error> {
+    let streams = Streams::new(seed, replication);
+    outcome.clear();
+    let measures = replicate(&streams, outcome)?;
+    share.count(replication, outcome, measures);
+    if replication < TWINS {
+        outcome.clear();
+        let measures = replicate(&streams.twin(), outcome)?;
+        share.count_twin(replication, outcome, measures);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Purpose;
+    use crate::time::{Span, Time};
+    use crate::verdict::Cause;
+
+    const OPTIONS: Options = Options { runs: 500, seed: 1, level: 0.95, threads: Some(2), engine: "request" };
+
+    /// A synthetic replication: 504s that depend half on the environment, half on chance.
+    fn synthetic(streams: &Streams, outcome: &mut Outcome) -> Result<Measures, Error> {
+        let environment = streams.at(Purpose::DeregistrationMedian, 0).below(100) as u64;
+        let chance = streams.at(Purpose::Deregistration, 0).below(100) as u64;
+        outcome.requests = 1_000;
+        outcome.causes[Cause::ConnectTimeout.index()] = environment + chance;
+        outcome.ok = 1_000 - environment - chance;
+        outcome.per_second[0][Cause::ConnectTimeout.index()] = (environment + chance) as u32;
+        outcome.latency.saturating_record(1_000 + chance);
+        outcome.latency_sum = u128::from(1_000 + chance);
+        outcome.max_latency = Span::from_micros(1_000 + chance);
+        outcome.error_window = Some((Time::ZERO, Time::ZERO));
+        Ok(Measures::default())
+    }
+
+    fn gathered(options: &Options) -> Result<Tally, Error> {
+        let nothing = Outcome::new(Span::from_secs(2));
+        gather(options, &nothing, || synthetic, &|_| (), &AtomicBool::new(false))
+    }
+
+    fn judged(options: &Options) -> Forecast {
+        let tally = gathered(options).unwrap();
+        Forecast::of(tally, &specimen(), "digest".to_owned(), options)
+    }
+
+    fn specimen() -> Scenario {
+        Scenario {
+            name: "synthetic".to_owned(),
+            description: String::new(),
+            deployment: Default::default(),
+            old: Default::default(),
+            new: Default::default(),
+            cluster: Default::default(),
+            lbc: Default::default(),
+            target_group: Default::default(),
+            load_balancer: Default::default(),
+            load: Default::default(),
+            monte_carlo: Default::default(),
+            given: Default::default(),
+        }
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_forecast() {
+        let [one, two, seven] = [1, 2, 7].map(|threads| judged(&Options { threads: Some(threads), ..OPTIONS }));
+        assert_eq!(format!("{one:?}"), format!("{two:?}"));
+        assert_eq!(format!("{one:?}"), format!("{seven:?}"));
+        assert_ne!(one.fingerprint, judged(&Options { seed: 2, ..OPTIONS }).fingerprint);
+    }
+
+    #[test]
+    fn samples_are_in_order_and_independent_of_their_number() {
+        let (few, many) = (judged(&Options { runs: 50, ..OPTIONS }), judged(&OPTIONS));
+        assert_eq!(few.samples, many.samples[..50]);
+        assert_eq!((few.twins.len(), many.twins.len()), (50, 200));
+    }
+
+    #[test]
+    fn twins_tell_the_environment_from_chance() {
+        let split = judged(&OPTIONS).variance_split(|sample| sample.status(504) as f64).unwrap();
+        let (low, high) = split.between_interval.unwrap();
+        assert!(low <= 0.5 && 0.5 <= high && high - low < 0.25, "{split:?}");
+    }
+
+    #[test]
+    fn progress_adds_up() {
+        let ended = AtomicU64::new(0);
+        let progress = |runs| {
+            ended.fetch_add(runs, Ordering::Relaxed);
+        };
+        gather(&OPTIONS, &Outcome::new(Span::ZERO), || quiet, &progress, &AtomicBool::new(false)).unwrap();
+        assert_eq!(ended.into_inner(), 500);
+    }
+
+    fn quiet(_: &Streams, _: &mut Outcome) -> Result<Measures, Error> {
+        Ok(Measures::default())
+    }
+
+    #[test]
+    fn an_interruption_is_an_error_of_its_own() {
+        let cancelled = AtomicBool::new(false);
+        let progress = |_| cancelled.store(true, Ordering::Relaxed);
+        let error = gather(&OPTIONS, &Outcome::new(Span::ZERO), || quiet, &progress, &cancelled).unwrap_err();
+        assert_eq!(error.exit_code(), 130);
+    }
+
+    #[test]
+    fn the_lowest_broken_replication_is_reported() {
+        let broken = |streams: &Streams, _: &mut Outcome| match (0..500).find(|i| *streams == Streams::new(1, *i)) {
+            Some(i) if i % 10 == 7 => Err(Error::invariant(format!("replication {i}"))),
+            _ => Ok(Measures::default()),
+        };
+        for threads in [1, 2, 7] {
+            let options = Options { threads: Some(threads), ..OPTIONS };
+            let nothing = Outcome::new(Span::ZERO);
+            let error = gather(&options, &nothing, || broken, &|_| (), &AtomicBool::new(false)).unwrap_err();
+            assert_eq!(error.to_string(), "replication 7");
+        }
+    }
+
+    #[test]
+    fn no_runs_are_refused() {
+        assert_eq!(gathered(&Options { runs: 0, ..OPTIONS }).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_scenario_is_rolled_out_and_measured() {
+        let sees_rollout = || {
+            |timeline: &Timeline, _: &Streams, outcome: &mut Outcome| {
+                outcome.requests = timeline.rollout_at.as_micros();
+            }
+        };
+        let forecast =
+            forecast_with(&specimen(), "d".to_owned(), &OPTIONS, sees_rollout, &|_| (), &AtomicBool::new(false))
+                .unwrap();
+        assert_eq!(forecast.counts(|sample| sample.requests).unwrap().mean, 10e6);
+        assert_eq!(forecast.series.mean.len(), 120);
+    }
+}

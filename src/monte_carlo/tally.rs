@@ -1,0 +1,250 @@
+//! What many replications add up to. Everything in it merges by integer addition or by index, so it
+//! does not matter who counted what, or in which order.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use super::sample::Sample;
+use crate::observe::measure::Measures;
+use crate::stats;
+use crate::time::Span;
+use crate::traffic::outcome::Outcome;
+use crate::verdict::Cause;
+
+/// Columns of a second: every cause, then the application's own answers.
+const COLUMNS: usize = Cause::ALL.len() + 1;
+
+/// The series per second is taken from no more than so many replications: its band needs every one of their counts.
+const SERIES_RUNS: u64 = 2_000;
+
+/// Nor does the series keep more than so many counts, which only loads of hours come near.
+const SERIES_COUNTS: u64 = 20_000_000;
+
+/// Replications counted so far, of any indices.
+#[derive(Debug, Clone)]
+pub(super) struct Tally {
+    pub(super) samples: BTreeMap<u64, Sample>,
+    pub(super) twins: BTreeMap<u64, Sample>,
+    latency: LatencyPool,
+    seconds: Vec<Second>,
+    series_limit: u64,
+}
+
+/// One second of the load, over the replications that the series is taken from.
+#[derive(Debug, Clone, Default)]
+struct Second {
+    /// Failures, by column.
+    sums: [u64; COLUMNS],
+    /// How many replications had so many failures; those with none are not listed.
+    totals: BTreeMap<u64, u64>,
+}
+
+/// The latencies of all requests.
+#[derive(Debug, Clone)]
+struct LatencyPool {
+    histogram: Histogram<u64>,
+    min: Span,
+    max: Span,
+    sum: u128,
+}
+
+/// How long requests took, whatever became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latency {
+    /// Least.
+    pub min: Span,
+    /// Arithmetic mean.
+    pub mean: Span,
+    /// Median, to three digits like the other quantiles.
+    pub p50: Span,
+    /// 90 % quantile.
+    pub p90: Span,
+    /// 95 % quantile.
+    pub p95: Span,
+    /// 99 % quantile.
+    pub p99: Span,
+    /// Greatest.
+    pub max: Span,
+}
+
+/// Failed requests by the second in which they were sent, over the first 2,000 replications (fewer
+/// where a load lasts for hours).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ErrorSeries {
+    /// Mean count per second by cause: [`Cause::index`], the last column being the application's own answers.
+    pub mean: Vec<[f64; COLUMNS]>,
+    /// 5 % quantile over the replications of all failures in that second.
+    pub low: Vec<f64>,
+    /// 95 % quantile over the replications of all failures in that second.
+    pub high: Vec<f64>,
+}
+
+impl Tally {
+    /// Nothing counted yet of a load of so many seconds.
+    pub(super) fn new(seconds: usize) -> Tally {
+        Tally {
+            samples: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            latency: LatencyPool::new(),
+            seconds: vec![Second::default(); seconds],
+            series_limit: SERIES_RUNS.min(SERIES_COUNTS / seconds.max(1) as u64).max(1),
+        }
+    }
+
+    /// Counts a replication.
+    pub(super) fn count(&mut self, replication: u64, outcome: &Outcome, measures: Measures) {
+        self.samples.insert(replication, Sample::of(outcome, measures));
+        self.latency.add(&outcome.latency, outcome.min_latency, outcome.max_latency, outcome.latency_sum);
+        if replication < self.series_limit {
+            self.seconds.iter_mut().zip(&outcome.per_second).for_each(|(second, row)| second.count(row));
+        }
+    }
+
+    /// Counts the twin of a replication, which tells chance from environment and nothing else.
+    pub(super) fn count_twin(&mut self, replication: u64, outcome: &Outcome, measures: Measures) {
+        self.twins.insert(replication, Sample::of(outcome, measures));
+    }
+
+    /// Adds what somebody else counted.
+    pub(super) fn merge(&mut self, other: Tally) {
+        self.samples.extend(other.samples);
+        self.twins.extend(other.twins);
+        self.latency.add(&other.latency.histogram, other.latency.min, other.latency.max, other.latency.sum);
+        self.seconds.iter_mut().zip(other.seconds).for_each(|(second, other)| second.merge(other));
+    }
+
+    /// All requests of all replications; `None` without a request.
+    pub(super) fn latency(&self) -> Option<Latency> {
+        let LatencyPool { histogram, min, max, sum } = &self.latency;
+        Latency::of(histogram, *min, *max, *sum)
+    }
+
+    /// Mean and band of the failures per second.
+    pub(super) fn series(&self) -> ErrorSeries {
+        let runs = self.samples.range(..self.series_limit).count() as u64;
+        let mut series = ErrorSeries::default();
+        for second in &self.seconds {
+            let totals = second.sorted_totals(runs);
+            series.mean.push(second.sums.map(|sum| sum as f64 / runs.max(1) as f64));
+            series.low.push(stats::quantile(&totals, 0.05).unwrap_or(0.0));
+            series.high.push(stats::quantile(&totals, 0.95).unwrap_or(0.0));
+        }
+        series
+    }
+}
+
+impl Second {
+    fn count(&mut self, row: &[u32; COLUMNS]) {
+        let total: u64 = row.iter().map(|count| u64::from(*count)).sum();
+        if total > 0 {
+            self.sums.iter_mut().zip(row).for_each(|(sum, count)| *sum += u64::from(*count));
+            *self.totals.entry(total).or_default() += 1;
+        }
+    }
+
+    fn merge(&mut self, other: Second) {
+        self.sums.iter_mut().zip(other.sums).for_each(|(sum, more)| *sum += more);
+        other.totals.into_iter().for_each(|(total, runs)| *self.totals.entry(total).or_default() += runs);
+    }
+
+    fn sorted_totals(&self, runs: u64) -> Vec<f64> {
+        let without = runs - self.totals.values().sum::<u64>();
+        let listed = self.totals.iter().map(|(total, runs)| (*total as f64, *runs));
+        std::iter::once((0.0, without))
+            .chain(listed)
+            .flat_map(|(total, runs)| std::iter::repeat_n(total, runs as usize))
+            .collect()
+    }
+}
+
+impl LatencyPool {
+    fn new() -> LatencyPool {
+        let Outcome { latency: histogram, min_latency: min, max_latency: max, latency_sum: sum, .. } =
+            Outcome::new(Span::ZERO);
+        LatencyPool { histogram, min, max, sum }
+    }
+
+    fn add(&mut self, histogram: &Histogram<u64>, min: Span, max: Span, sum: u128) {
+        self.histogram += histogram;
+        self.min = self.min.min(min);
+        self.max = self.max.max(max);
+        self.sum += sum;
+    }
+}
+
+impl Latency {
+    /// Of one replication; `None` without a request.
+    pub fn of_outcome(outcome: &Outcome) -> Option<Latency> {
+        Latency::of(&outcome.latency, outcome.min_latency, outcome.max_latency, outcome.latency_sum)
+    }
+
+    fn of(histogram: &Histogram<u64>, min: Span, max: Span, sum: u128) -> Option<Latency> {
+        let requests = u128::from(histogram.len());
+        let mean = Span::from_micros(u64::try_from((sum + requests / 2).checked_div(requests)?).ok()?);
+        // A quantile lies somewhere in its bucket; the middle is nearest, the exact extremes bound it.
+        let quantile = |p| {
+            let value = histogram.median_equivalent(histogram.value_at_quantile(p));
+            Span::from_micros(value).max(min).min(max)
+        };
+        let [p50, p90, p95, p99] = [0.50, 0.90, 0.95, 0.99].map(quantile);
+        Some(Latency { min, mean, p50, p90, p95, p99, max })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A replication of three seconds whose `replication % 3` requests fail in second 1.
+    fn outcome(replication: u64) -> Outcome {
+        let mut outcome = Outcome::new(Span::from_secs(3));
+        outcome.per_second[1][Cause::Refused.index()] = (replication % 3) as u32;
+        for micros in [1_000, 2_000, 3_000 + replication] {
+            outcome.requests += 1;
+            outcome.latency.saturating_record(micros);
+            outcome.latency_sum += u128::from(micros);
+            outcome.min_latency = outcome.min_latency.min(Span::from_micros(micros));
+            outcome.max_latency = outcome.max_latency.max(Span::from_micros(micros));
+        }
+        outcome
+    }
+
+    fn tally(replications: impl Iterator<Item = u64>) -> Tally {
+        let mut tally = Tally::new(3);
+        replications.for_each(|i| tally.count(i, &outcome(i), Measures::default()));
+        tally
+    }
+
+    #[test]
+    fn it_does_not_matter_who_counted_what() {
+        let whole = tally(0..100);
+        let mut merged = tally((0..100).rev().filter(|i| i % 3 == 0));
+        merged.merge(tally((0..100).filter(|i| i % 3 != 0)));
+        assert_eq!(whole.samples, merged.samples);
+        assert_eq!(whole.latency(), merged.latency());
+        assert_eq!(whole.series(), merged.series());
+    }
+
+    #[test]
+    fn latencies_are_pooled() {
+        let latency = tally(0..100).latency().unwrap();
+        assert_eq!(latency.min, Span::from_micros(1_000));
+        assert_eq!(latency.max, Span::from_micros(3_099));
+        assert_eq!(latency.mean, Span::from_micros(2_017), "(1,000 + 2,000 + 3,049.5) / 3, rounded up");
+        assert!(latency.p50.as_micros().abs_diff(2_000) <= 2, "{:?}", latency.p50);
+        assert!(latency.p99 <= latency.max);
+        assert_eq!(Tally::new(3).latency(), None);
+    }
+
+    #[test]
+    fn the_series_has_a_band() {
+        let series = tally(0..300).series();
+        assert_eq!(series.mean.len(), 3);
+        assert_eq!(series.mean[1][Cause::Refused.index()], 1.0);
+        assert_eq!((series.low[1], series.high[1]), (0.0, 2.0));
+        assert_eq!((series.mean[0], series.high[2]), ([0.0; COLUMNS], 0.0));
+        let many = tally(0..2_500);
+        assert_eq!(many.seconds[1].sums[0], (0..2_000).map(|i| i % 3).sum::<u64>(), "the first 2,000 only");
+    }
+}
