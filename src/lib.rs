@@ -10,6 +10,7 @@ pub mod error;
 pub mod id;
 pub mod monte_carlo;
 pub mod observe;
+pub mod plot;
 pub mod random;
 pub mod rollout;
 pub mod scenario;

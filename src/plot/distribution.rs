@@ -1,0 +1,213 @@
+//! How many 5xx one rollout costs: a histogram over the replications, with the marks that a report quotes.
+
+use plotters::backend::DrawingBackend;
+
+use super::frame::{self, Axis, Key, Legend, MARGIN, Page, RIGHT, Swatch, X_AXIS_HEIGHT};
+use super::palette;
+use super::sheet::{Drawn, LABEL, Sheet};
+use super::{Caption, Picture};
+use crate::error::Error;
+
+const HEIGHT: f64 = 640.0;
+
+/// What the report says of the same samples; the chart repeats it rather than computing it again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    /// 5 % of rollouts cost no more 5xx than this.
+    pub p05: f64,
+    /// Half of them.
+    pub p50: f64,
+    /// 95 % of them.
+    pub p95: f64,
+    /// Interval for the share of rollouts with any 5xx, each end from 0 to 1.
+    pub any_5xx: (f64, f64),
+    /// Confidence of that interval: 0.95.
+    pub confidence: f64,
+}
+
+/// Rollouts that cost at least `from` and fewer than `to` 5xx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Bin {
+    from: u64,
+    to: u64,
+    rollouts: usize,
+}
+
+/// How far apart counts stand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Spacing {
+    /// Evenly.
+    Even,
+    /// As ln(1 + x): room for a long tail, and for zero.
+    Logarithmic,
+}
+
+/// Draws the distribution of `samples`: 5xx per rollout, one sample per replication, in any order.
+///
+/// # Errors
+/// Drawing fails, which is a bug.
+pub fn distribution(caption: &Caption, samples: &[u64], summary: &Summary) -> Result<Picture, Error> {
+    let spacing = spacing(samples, summary);
+    let bins = bins(samples, spacing);
+    let page = Page::lay_out(caption, &statement(samples, summary), legend(&bins))?;
+    Picture::draw(&page, HEIGHT, |sheet| draw(sheet, &page, &bins, spacing, samples.len(), summary))
+}
+
+fn statement(samples: &[u64], summary: &Summary) -> String {
+    let runs = samples.len();
+    let clean = samples.iter().filter(|sample| **sample == 0).count();
+    let (low, high) = summary.any_5xx;
+    let level = format!("{} % confidence", (summary.confidence * 1_000.0).round() / 10.0);
+    if runs == 0 {
+        return "No replications.".to_owned();
+    }
+    let of = frame::count(runs as i64);
+    if clean == runs {
+        return format!("0 5xx in {of} rollouts: at most {} of rollouts have any ({level})", frame::percent(high));
+    }
+    let (clean, low, high) = (frame::percent(clean as f64 / runs as f64), frame::percent(low), frame::percent(high));
+    format!("{clean} of {of} rollouts are clean: {low} to {high} of rollouts have a 5xx ({level})")
+}
+
+fn legend(bins: &[Bin]) -> Vec<Legend> {
+    let bar = |swatch, label: &str| Key { swatch, label: label.to_owned() };
+    let mut keys = Vec::new();
+    if bins.iter().any(|bin| bin.is_clean() && bin.rollouts > 0) {
+        keys.push(bar(Swatch::Block(palette::CLEAN), "no 5xx"));
+    }
+    if bins.iter().any(|bin| !bin.is_clean() && bin.rollouts > 0) {
+        keys.push(bar(Swatch::Block(palette::BARS), "some 5xx"));
+    }
+    vec![Legend { heading: "share of rollouts with", keys }]
+}
+
+impl Bin {
+    fn is_clean(&self) -> bool {
+        self.from == 0 && self.to == 1
+    }
+}
+
+/// Even, unless the worst rollouts would press the usual ones against the axis.
+fn spacing(samples: &[u64], summary: &Summary) -> Spacing {
+    let max = samples.iter().copied().max().unwrap_or(0);
+    if max >= 50 && max as f64 > 5.0 * summary.p95.max(1.0) || max as f64 > 50.0 * summary.p50.max(2.0) {
+        Spacing::Logarithmic
+    } else {
+        Spacing::Even
+    }
+}
+
+/// Bins that leave out no sample. Zero always has one of its own: a clean rollout is not like one with an error.
+fn bins(samples: &[u64], spacing: Spacing) -> Vec<Bin> {
+    let max = samples.iter().copied().max().unwrap_or(0);
+    let mut edges = vec![0, 1];
+    while edges[edges.len() - 1] <= max {
+        let last = edges[edges.len() - 1];
+        edges.push(match spacing {
+            Spacing::Even => last.saturating_add(frame::round_step(max as f64 / 50.0).max(1.0) as u64),
+            Spacing::Logarithmic => last.saturating_add((last as f64 * growth(max)).ceil().max(1.0) as u64),
+        });
+        if edges[edges.len() - 1] == u64::MAX {
+            break;
+        }
+    }
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let below =
+        |edge: u64| if edge == u64::MAX { sorted.len() } else { sorted.partition_point(|sample| *sample < edge) };
+    edges.windows(2).map(|pair| Bin { from: pair[0], to: pair[1], rollouts: below(pair[1]) - below(pair[0]) }).collect()
+}
+
+/// By which share of itself a logarithmic bin's edge grows, so that about forty reach `max`.
+fn growth(max: u64) -> f64 {
+    ((max as f64).ln() / 40.0).exp() - 1.0
+}
+
+impl Spacing {
+    fn place(self, count: f64) -> f64 {
+        match self {
+            Spacing::Even => count,
+            Spacing::Logarithmic => count.max(-0.5).ln_1p(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Spacing::Even => "5xx per rollout",
+            Spacing::Logarithmic => "5xx per rollout (logarithmic)",
+        }
+    }
+
+    fn marks(self, axis: &Axis, max: f64) -> Vec<(f64, String)> {
+        match self {
+            Spacing::Even => frame::numbered(axis.ticks(90.0).into_iter().filter(|tick| tick.fract() == 0.0).collect()),
+            Spacing::Logarithmic => {
+                let decades = (0..20).flat_map(|exponent| [1.0, 3.0].map(|digit| digit * 10f64.powi(exponent)));
+                let counts = std::iter::once(0.0).chain(decades).take_while(|count| *count <= max.max(1.0));
+                counts.map(|count| (self.place(count), frame::number(count))).collect()
+            }
+        }
+    }
+}
+
+fn draw<DB: DrawingBackend>(
+    sheet: &Sheet<DB>,
+    page: &Page,
+    bins: &[Bin],
+    spacing: Spacing,
+    runs: usize,
+    summary: &Summary,
+) -> Drawn<DB> {
+    let share = |bin: &Bin| bin.rollouts as f64 / runs.max(1) as f64;
+    let highest = bins.iter().map(share).fold(0.0, f64::max);
+    let end = bins.last().map_or(1, |bin| bin.to) as f64;
+    let bottom = HEIGHT - page.footer_height() - X_AXIS_HEIGHT;
+    let marks_top = page.top + 12.0;
+    let top = marks_top + 3.0 * MARK_ROW;
+
+    let y = Axis { values: (0.0, if highest > 0.0 { highest * 1.03 } else { 1.0 }), points: (bottom, top) };
+    let y_marks: Vec<_> =
+        y.ticks(46.0).into_iter().map(|tick| (tick, format!("{} %", frame::number(tick * 100.0)))).collect();
+    let left = MARGIN + frame::y_axis_width(&y_marks);
+    let last = spacing.place((end - 0.5).max(9.5));
+    let x = Axis { values: (spacing.place(-0.5), last), points: (left, RIGHT) };
+
+    frame::x_axis(sheet, &x, (top, bottom), &spacing.marks(&x, end), spacing.name())?;
+    frame::y_axis(sheet, &y, (left, RIGHT), &y_marks)?;
+    for bin in bins.iter().filter(|bin| bin.rollouts > 0) {
+        let place = |edge: u64| x.at(spacing.place(edge as f64 - 0.5));
+        let (from, to) = (place(bin.from), place(bin.to));
+        // A bar of one rollout in a million, or of one count in a million, is still a bar.
+        let (right, upper) = (to.max(from + 2.0) - 0.5, y.at(share(bin)).min(bottom - 1.5));
+        let color = if bin.is_clean() { palette::CLEAN } else { palette::BARS };
+        sheet.fill((from + 0.5, upper), (right, bottom), color)?;
+    }
+    sheet.fill((left, bottom - 0.75), (RIGHT, bottom + 0.75), palette::FADED_INK)?;
+    if runs > 0 {
+        quantiles(sheet, &x, spacing, (marks_top, bottom), summary)?;
+    }
+    Ok(())
+}
+
+const MARK_ROW: f64 = 26.0;
+
+/// Marks the quantiles. Each label has a row of its own, so that equal quantiles stay legible.
+fn quantiles<DB: DrawingBackend>(
+    sheet: &Sheet<DB>,
+    x: &Axis,
+    spacing: Spacing,
+    (top, bottom): (f64, f64),
+    summary: &Summary,
+) -> Drawn<DB> {
+    let marks = [("p05", summary.p05), ("p50", summary.p50), ("p95", summary.p95)];
+    for (row, (name, count)) in marks.into_iter().filter(|(_, count)| count.is_finite()).enumerate() {
+        let (at, y) = (x.at(spacing.place(count)), top + (row as f64 + 0.5) * MARK_ROW);
+        let text = format!("{name}  {}", frame::number(count));
+        sheet.dashes(at, (y - MARK_ROW / 2.0 + 3.0, bottom), 2.0, palette::INK)?;
+        let width = LABEL.width(&text) + 14.0;
+        let from = if at + width <= RIGHT { at } else { at - width };
+        sheet.fill((from + 3.0, y - 12.0), (from + width - 3.0, y + 12.0), palette::PAPER)?;
+        sheet.write(&text, (from + 7.0, y), LABEL)?;
+    }
+    Ok(())
+}

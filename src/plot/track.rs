@@ -1,0 +1,149 @@
+//! One pod's part in a replication, cut into stretches: what a lane of [`super::lanes`] shows.
+
+use crate::aws::alb_node::Belief;
+use crate::observe::timeline::{PodRecord, Socket, Timeline};
+use crate::time::Time;
+
+/// From when to when, in seconds since the rollout started.
+pub(super) type Stretch = (f64, f64);
+
+/// What the pod was, and what the load balancer took it for. Times in seconds since the rollout started.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Track {
+    /// Row of the pod in the timeline.
+    pub row: usize,
+    /// The pod's name.
+    pub name: String,
+    /// What its socket did; where nothing stands it was silent.
+    pub sockets: Vec<(Stretch, Socket)>,
+    /// Per ALB node: while it chose the pod.
+    pub chosen: Vec<Vec<Stretch>>,
+    /// While some node chose the pod and it did not serve.
+    pub disagreements: Vec<Stretch>,
+    /// Deletion, if it was deleted.
+    pub deleted: Option<f64>,
+    /// SIGTERM, if it was sent one.
+    pub sigterm: Option<f64>,
+    /// Ready, if it became so after the load started.
+    pub ready: Option<f64>,
+    /// When the rollout first touched it; pods that it leaves alone have none.
+    pub touched: Option<Time>,
+}
+
+impl Track {
+    fn new(timeline: &Timeline, row: usize, pod: &PodRecord) -> Track {
+        let since = |at: Time| at.secs_since(timeline.rollout_at);
+        let chosen: Vec<Vec<Stretch>> = (0..timeline.beliefs.len()).map(|node| chosen(timeline, node, row)).collect();
+        let sockets = sockets(timeline, pod);
+        let disagreements = disagreements(&sockets, &chosen);
+        Track {
+            row,
+            name: pod.pod.to_string(),
+            sockets,
+            chosen,
+            disagreements,
+            deleted: pod.terminating.map(since),
+            sigterm: pod.sigterm.map(since),
+            ready: pod.ready.filter(|_| !pod.initial).map(since),
+            touched: if pod.initial { pod.terminating.or(pod.sigterm) } else { pod.created.or(pod.running) },
+        }
+    }
+
+    /// Every instant that the lane shows, apart from the edges of the run.
+    pub fn instants(&self, run: Stretch) -> impl Iterator<Item = f64> {
+        let sockets = self.sockets.iter().flat_map(|((from, to), _)| [*from, *to]);
+        let chosen = self.chosen.iter().flatten().flat_map(|(from, to)| [*from, *to]);
+        let marks = [self.deleted, self.sigterm, self.ready].into_iter().flatten();
+        sockets.chain(chosen).chain(marks).filter(move |at| *at > run.0 && *at < run.1)
+    }
+}
+
+/// The pods' tracks: the old revision in order of deletion, then the new one in order of creation. Of more than
+/// `most`, those that the rollout touched first.
+pub(super) fn tracks(timeline: &Timeline, most: usize) -> Vec<Track> {
+    let mut tracks: Vec<Track> =
+        timeline.pods.iter().enumerate().map(|(row, pod)| Track::new(timeline, row, pod)).collect();
+    let order = |track: &Track| (track.touched.unwrap_or(Time::NEVER), track.row);
+    tracks.sort_by_key(order);
+    tracks.truncate(most);
+    tracks.sort_by_key(|track| (timeline.pods[track.row].pod.revision(), order(track)));
+    tracks
+}
+
+fn sockets(timeline: &Timeline, pod: &PodRecord) -> Vec<(Stretch, Socket)> {
+    let ends = pod.sockets.iter().skip(1).map(|(at, _)| *at).chain(std::iter::once(timeline.end));
+    pod.sockets
+        .iter()
+        .zip(ends)
+        .filter(|((from, socket), to)| *socket != Socket::Silent && from < to)
+        .map(|((from, socket), to)| {
+            ((from.secs_since(timeline.rollout_at), to.secs_since(timeline.rollout_at)), *socket)
+        })
+        .collect()
+}
+
+fn chosen(timeline: &Timeline, node: usize, row: usize) -> Vec<Stretch> {
+    let mut stretches = Vec::new();
+    let mut since: Option<Time> = None;
+    let mut close = |from: Option<Time>, to: Time| {
+        if let Some(from) = from.filter(|from| *from < to) {
+            stretches.push((from.secs_since(timeline.rollout_at), to.secs_since(timeline.rollout_at)));
+        }
+    };
+    for change in &timeline.beliefs[node] {
+        let pod = timeline.targets.get(change.target.index()).and_then(|target| target.pod);
+        if pod.is_none_or(|pod| pod.index() != row) {
+            continue;
+        }
+        if change.belief == Belief::Healthy {
+            since = since.or(Some(change.at));
+        } else {
+            close(since.take(), change.at);
+        }
+    }
+    close(since, timeline.end);
+    stretches
+}
+
+fn disagreements(sockets: &[(Stretch, Socket)], chosen: &[Vec<Stretch>]) -> Vec<Stretch> {
+    let serving: Vec<Stretch> =
+        sockets.iter().filter(|(_, socket)| *socket == Socket::Serving).map(|(stretch, _)| *stretch).collect();
+    let mut cuts: Vec<f64> = chosen.iter().flatten().chain(&serving).flat_map(|(from, to)| [*from, *to]).collect();
+    cuts.sort_by(f64::total_cmp);
+    let mut found: Vec<Stretch> = Vec::new();
+    for pair in cuts.windows(2).filter(|pair| pair[0] < pair[1]) {
+        let middle = (pair[0] + pair[1]) / 2.0;
+        let within = |(from, to): &Stretch| *from <= middle && middle < *to;
+        if !chosen.iter().flatten().any(within) || serving.iter().any(within) {
+            continue;
+        }
+        match found.last_mut() {
+            Some(last) if last.1 == pair[0] => last.1 = pair[1],
+            _ => found.push((pair[0], pair[1])),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::specimen;
+
+    #[test]
+    fn belief_outlives_truth_from_the_closed_listener_to_the_last_node() {
+        let timeline = specimen::rollout(4, 2);
+        let track = &tracks(&timeline, 16)[0];
+        let closed = timeline.pods[track.row].listener_closed.expect("deleted").secs_since(timeline.rollout_at);
+        let last = track.chosen.iter().flatten().map(|(_, to)| *to).fold(f64::MIN, f64::max);
+        assert_eq!(track.name, "old-1");
+        assert_eq!(track.disagreements, [(closed, last)]);
+    }
+
+    #[test]
+    fn of_many_pods_the_first_touched_are_kept_in_order() {
+        let names: Vec<String> = tracks(&specimen::rollout(4, 2), 3).into_iter().map(|track| track.name).collect();
+        assert_eq!(names, ["old-1", "new-1", "new-2"]);
+        assert_eq!(tracks(&specimen::rollout(40, 2), 16).len(), 16);
+    }
+}
