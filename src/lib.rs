@@ -19,3 +19,5 @@ pub mod stats;
 pub mod time;
 pub mod traffic;
 pub mod verdict;
+pub mod wiring;
+pub mod world;
