@@ -163,14 +163,18 @@ pub fn doors(tree: &Tree) -> Vec<Violation> {
         for path in source.paths() {
             let Some(door) = DOORS.iter().find(|door| door.dependency == path.segments[0]) else { continue };
             let exempt = door.free_in_tests && (path.test || is_test_file(file));
-            if !exempt && !door.files.iter().any(|prefix| file.starts_with(prefix)) {
-                let files = door.files.join(", ");
-                found.push(violation(file, path.line, format!("only {files} may use `{}`", door.dependency)));
+            if !exempt && !door.modules.iter().any(|module| is_in(file, module)) {
+                let modules = door.modules.join(", ");
+                found.push(violation(file, path.line, format!("only {modules} may use `{}`", door.dependency)));
             }
         }
     }
     found.extend(doorless(tree));
     found
+}
+
+fn is_in(file: &str, module: &str) -> bool {
+    file.strip_prefix(module).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
 }
 
 /// Dependencies of the manifest that no table mentions.
