@@ -1,30 +1,103 @@
 //! Stage 1: the control plane of one rollout, simulated event by event.
 
+use crate::cluster::workload::DeploymentObject;
 use crate::error::Error;
+use crate::id::{PodId, RevisionId};
 use crate::observe::timeline::Timeline;
 use crate::random::Streams;
 use crate::scenario::Scenario;
+use crate::scenario::rollout::Change;
+use crate::time::{Span, Time};
+use crate::wiring::Fact;
+use crate::world::World;
+
+/// A rollout that has not settled this long after the load is left to itself.
+const PATIENCE: Span = Span::from_secs(3600);
 
 /// Simulates rollouts of one scenario; keeps its buffers between replications.
-#[derive(Debug)]
 pub struct Rollout<'a> {
     scenario: &'a Scenario,
+    world: World<'a>,
     timeline: Timeline,
 }
 
 impl<'a> Rollout<'a> {
     /// A simulator for this scenario.
     pub fn new(scenario: &'a Scenario) -> Rollout<'a> {
-        Rollout { scenario, timeline: Timeline::default() }
+        Rollout { scenario, world: World::new(scenario), timeline: Timeline::default() }
     }
 
     /// One replication.
     ///
     /// # Errors
     /// An invariant of the model broke, which is a bug: the message has the line that replays it.
-    pub fn simulate(&mut self, _streams: &Streams) -> Result<&Timeline, Error> {
-        self.timeline.clear();
-        self.timeline.rollout_at = crate::time::Time::ZERO + self.scenario.load.rollout_at;
-        Ok(&self.timeline)
+    pub fn simulate(&mut self, streams: &Streams) -> Result<&Timeline, Error> {
+        self.simulate_observed(streams, |_, _| {})
     }
+
+    /// One replication, of which `observe` hears every fact.
+    ///
+    /// # Errors
+    /// As [`Rollout::simulate`].
+    pub fn simulate_observed(
+        &mut self,
+        streams: &Streams,
+        mut observe: impl FnMut(Time, &Fact),
+    ) -> Result<&Timeline, Error> {
+        let Rollout { scenario, world, timeline } = self;
+        let load = &scenario.load;
+        let rollout_at = Time::ZERO + load.rollout_at;
+        timeline.restart(scenario.load_balancer.nodes, rollout_at);
+        world.reset(streams, |pod, node| timeline.seed(pod, node));
+        let last_step = schedule_steps(scenario, rollout_at, world);
+        // Requests sent at the very end may wait as long as their client does.
+        let load_over = (Time::ZERO + load.duration + load.client_timeout).max(last_step);
+        while let Some(next) = world.next_time() {
+            if next > load_over && (is_settled(timeline) || next > load_over + PATIENCE) {
+                break;
+            }
+            world.step(streams, |now, fact| {
+                timeline.note(now, fact);
+                observe(now, fact);
+            });
+            timeline.tick(next);
+            timeline.end = next;
+        }
+        timeline.end = timeline.end.max(load_over);
+        Ok(timeline)
+    }
+}
+
+/// Puts what the scenario does to the Deployment on the agenda; the time of the last step.
+fn schedule_steps(scenario: &Scenario, rollout_at: Time, world: &mut World) -> Time {
+    let mut object =
+        DeploymentObject { replicas: scenario.deployment.replicas, revision: RevisionId::OLD, paused: false };
+    let mut deleted = 0;
+    let mut last = rollout_at;
+    for step in &scenario.steps {
+        last = rollout_at + step.at;
+        match step.change {
+            Change::NewRevision(revision) => object.revision = revision,
+            Change::Rollback => object.revision = RevisionId::OLD,
+            Change::Replicas(replicas) => object.replicas = replicas,
+            Change::Paused(paused) => object.paused = paused,
+            Change::DeletePods(count) => {
+                let pods = deleted..(deleted + count).min(scenario.deployment.replicas);
+                pods.for_each(|row| world.delete_pod(last, PodId::new(row as u16, RevisionId::OLD, row as u16 + 1)));
+                deleted += count;
+                continue;
+            }
+        }
+        world.update_deployment(last, object);
+    }
+    last
+}
+
+/// Whether the Deployment has ended what it was doing, well or badly, and no pod is on its way out.
+fn is_settled(timeline: &Timeline) -> bool {
+    let progressing = timeline.conditions.iter().rev().find(|change| change.condition == "Progressing");
+    let rests = progressing.is_none_or(|change| {
+        matches!(change.reason, "NewReplicaSetAvailable" | "ProgressDeadlineExceeded" | "DeploymentPaused")
+    });
+    rests && timeline.pods.iter().all(|pod| pod.terminating.is_none() || pod.gone.is_some())
 }

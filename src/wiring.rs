@@ -2,7 +2,7 @@
 
 use crate::actor::Actor;
 use crate::agenda::Agenda;
-use crate::aws::alb_node::{self, LoadBalancerSpec, deregistration_lag, registration_lag};
+use crate::aws::alb_node::{self, LoadBalancerSpec};
 use crate::aws::lbc::{self, LbcSpec, Operation};
 use crate::aws::target::target_of;
 use crate::aws::target_group;
@@ -11,13 +11,13 @@ use crate::cluster::pod::{Endpoint, PodChange, PodObject};
 use crate::cluster::spec::ClusterSpec;
 use crate::cluster::{api_server, app, endpoint_slice, kubelet, replica_set, scheduler};
 use crate::dist::Dist;
-use crate::id::{AlbNodeId, NodeId, RevisionId};
+use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
 use crate::random::{Purpose, Streams, pair};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 
 /// Something a room is about to hear.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Event {
     /// The API server.
     Api(api_server::Input),
@@ -42,7 +42,7 @@ pub enum Event {
 }
 
 /// Something a room said.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Fact {
     /// The API server.
     Api(api_server::Fact),
@@ -89,6 +89,8 @@ pub struct Wiring {
     lbc: LbcSpec,
     load_balancer: LoadBalancerSpec,
     recreate: bool,
+    /// By target: the pod that answers there.
+    behind: Vec<Option<PodId>>,
 }
 
 impl Wiring {
@@ -113,12 +115,22 @@ impl Wiring {
             lbc: scenario.lbc.clone(),
             load_balancer: scenario.load_balancer.clone(),
             recreate: scenario.deployment.strategy == Strategy::Recreate,
+            behind: Vec::new(),
         }
     }
 
     /// Before a replication.
-    pub const fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.last = [Time::ZERO; WATCHES];
+        self.behind.clear();
+    }
+
+    /// A target stands for this pod.
+    pub fn know(&mut self, target: TargetId, pod: PodId) {
+        if self.behind.len() <= target.index() {
+            self.behind.resize(target.index() + 1, None);
+        }
+        self.behind[target.index()] = Some(pod);
     }
 }
 
@@ -247,7 +259,8 @@ impl Telling<'_> {
             kubelet::Fact::PatchedStatus(status, nth) => {
                 // One GET, then one PATCH.
                 let message = pod_message(status.pod.index(), nth);
-                let delay = self.api_write(writer::KUBELET_GET, message) + self.api_write(writer::KUBELET_PATCH, message);
+                let delay =
+                    self.api_write(writer::KUBELET_GET, message) + self.api_write(writer::KUBELET_PATCH, message);
                 self.later(delay, Event::Api(api_server::Input::PatchPodStatus(status)));
                 self.later(delay, Event::Kubelet(node, kubelet::Input::StatusWritten(status.pod)));
             }
@@ -290,7 +303,7 @@ impl Telling<'_> {
             api_server::Fact::Endpoint(pod, endpoint) => {
                 let message = pod_message(pod.index(), 0xE0 + endpoint.map_or(0, endpoint_bits));
                 self.watch(Watch::EndpointSlice, message, Event::EndpointSlice(endpoint_slice::Input::SawWrite));
-                let endpoint = endpoint.map(|e| lbc::Endpoint { ready: e.ready, serving: e.serving, terminating: e.terminating });
+                let endpoint = endpoint.map(|Endpoint { ready, terminating, .. }| lbc::Endpoint { ready, terminating });
                 self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Endpoint { pod, endpoint }));
             }
             api_server::Fact::DeploymentStatus => {}
@@ -348,12 +361,15 @@ impl Telling<'_> {
 
     fn target_group(&mut self, fact: target_group::Fact) {
         match fact {
-            target_group::Fact::Registered { call, target, .. } => self.to_each_node(|telling, node| {
-                let lag = registration_lag(&telling.wiring.load_balancer, telling.streams, target, node);
-                telling.later(lag, Event::AlbNode(node, alb_node::Input::Register { call, target }));
-            }),
+            target_group::Fact::Registered { call, target, pod } => {
+                self.wiring.know(target, pod);
+                self.to_each_node(|telling, node| {
+                    let lag = telling.wiring.load_balancer.registration_propagation.lag(telling.streams, target, node);
+                    telling.later(lag, Event::AlbNode(node, alb_node::Input::Register { call, target }));
+                });
+            }
             target_group::Fact::Deregistered { call, target } => self.to_each_node(|telling, node| {
-                let lag = deregistration_lag(&telling.wiring.load_balancer, telling.streams, target, node);
+                let lag = telling.wiring.load_balancer.deregistration_propagation.lag(telling.streams, target, node);
                 telling.later(lag, Event::AlbNode(node, alb_node::Input::Deregister { call, target }));
             }),
             target_group::Fact::DrainingOver { call, target } => self.to_each_node(|telling, node| {
@@ -374,8 +390,9 @@ impl Telling<'_> {
     fn alb_node(&mut self, node: AlbNodeId, fact: alb_node::Fact) {
         match fact {
             alb_node::Fact::CheckSent { target, check } => {
-                let question = app::Question::HealthCheck(node, check);
-                self.now(Event::App(app::Input::Ask(self.wiring.pod_of(target), question)));
+                if let Some(&Some(pod)) = self.wiring.behind.get(target.index()) {
+                    self.now(Event::App(app::Input::Ask(pod, app::Question::HealthCheck(node, check))));
+                }
             }
             alb_node::Fact::HealthFound { target, call, healthy } => {
                 self.now(Event::TargetGroup(target_group::Input::NodeHealth { node, target, call, healthy }));

@@ -121,7 +121,11 @@ impl<'a> World<'a> {
         let object = PodObject {
             node: Some(node),
             phase: Phase::Running,
-            containers_ready: true, ready: true, gate: gated, ..PodObject::new(pod, Time::ZERO, gated) };
+            containers_ready: true,
+            ready: true,
+            gate: gated,
+            ..PodObject::new(pod, Time::ZERO, gated)
+        };
         self.api.actor.seed_pod(object);
         self.deployment.actor.seed_pod(object);
         self.replica_sets.actor.seed_pod(object);
@@ -131,6 +135,7 @@ impl<'a> World<'a> {
         kubelet.seed(object, &mut Outbox::new(Time::ZERO, streams, wakes, facts));
         wakes.drain(..).for_each(|(at, input)| self.agenda.push(at, Event::Kubelet(node, input)));
         let target = target_of(pod);
+        self.wiring.know(target, pod);
         self.deliver(Time::ZERO, Event::Lbc(lbc::Input::Known { pod, gated }), streams);
         self.deliver(Time::ZERO, Event::TargetGroup(target_group::Input::Known { target }), streams);
         for alb_node in 0..self.scenario.load_balancer.nodes {
@@ -148,6 +153,11 @@ impl<'a> World<'a> {
     /// Deletes a pod at an instant, as `kubectl delete pod` would.
     pub fn delete_pod(&mut self, at: Time, pod: PodId) {
         self.agenda.push(at, Event::Api(api_server::Input::DeletePod(pod)));
+    }
+
+    /// When the next event is due.
+    pub fn next_time(&self) -> Option<Time> {
+        self.agenda.next_time()
     }
 
     /// Lets the next event happen; `observe` hears every fact that follows from it at that instant.
@@ -194,7 +204,8 @@ impl<'a> World<'a> {
 }
 
 fn template(revision: &Revision) -> Template {
-    Template { spec: revision.pod.clone(), image_pull: revision.image_pull.clone() }
+    let Revision { pod, image_pull, never_ready, .. } = revision;
+    Template { spec: pod.clone(), image_pull: image_pull.clone(), never_ready: *never_ready }
 }
 
 fn program(revision: &Revision, rate_per_pod: f64) -> Program {

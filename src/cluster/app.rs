@@ -145,7 +145,7 @@ impl Process {
 pub struct Program {
     /// Its spec.
     pub spec: AppSpec,
-    /// Starts, but never listens.
+    /// Listens, but answers 503 for ever.
     pub never_ready: bool,
     /// Ends by itself this long after it listens.
     pub crash_after: Option<Dist>,
@@ -195,17 +195,16 @@ impl Apps {
         let process = self.process(pod);
         (process.stage, process.node, process.run) = (Stage::Starting, node, run);
         self.set_socket(pod, Socket::Closed, out);
-        let program = &self.programs[pod.revision().0 as usize];
-        if !program.never_ready {
-            let mut stream = out.streams().at(Purpose::StartUp, pair(pod.index() as u64, u64::from(run)));
-            out.wake(program.spec.start_up.sample(&mut stream), Input::Listen(pod, run));
-        }
+        let mut stream = out.streams().at(Purpose::StartUp, pair(pod.index() as u64, u64::from(run)));
+        let start_up = self.programs[usize::from(pod.revision().0)].spec.start_up.sample(&mut stream);
+        out.wake(start_up, Input::Listen(pod, run));
     }
 
     fn listen(&mut self, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
         self.process(pod).stage = Stage::Up;
-        self.set_socket(pod, Socket::Serving, out);
-        if let Some(crash_after) = &self.programs[pod.revision().0 as usize].crash_after {
+        let never_ready = self.programs[usize::from(pod.revision().0)].never_ready;
+        self.set_socket(pod, if never_ready { Socket::Refusing } else { Socket::Serving }, out);
+        if let Some(crash_after) = &self.programs[usize::from(pod.revision().0)].crash_after {
             let mut stream = out.streams().at(Purpose::Crash, pair(pod.index() as u64, u64::from(run)));
             out.wake(crash_after.sample(&mut stream), Input::Exit(pod, run));
         }
@@ -220,7 +219,7 @@ impl Apps {
         if stage != Stage::Up {
             return;
         }
-        let spec = &self.programs[pod.revision().0 as usize].spec;
+        let spec = &self.programs[usize::from(pod.revision().0)].spec;
         let (refusing, drain_timeout, on_sigterm) = (spec.refusing, spec.drain_timeout, spec.on_sigterm);
         let shutdown = spec.shutdown.sample(&mut out.streams().at(Purpose::Shutdown, pod.index() as u64));
         match on_sigterm {
@@ -247,7 +246,7 @@ impl Apps {
     fn close(&mut self, now: Time, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
         self.set_socket(pod, Socket::Closed, out);
         let deadline = self.process(pod).deadline;
-        let program = &self.programs[pod.revision().0 as usize];
+        let program = &self.programs[usize::from(pod.revision().0)];
         if program.spec.on_sigterm == OnSigterm::Exit {
             out.say(Fact::Reset(pod));
             return self.end_after_shutdown(pod, run, out);
@@ -266,7 +265,7 @@ impl Apps {
     }
 
     fn end_after_shutdown(&mut self, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
-        let spec = &self.programs[pod.revision().0 as usize].spec;
+        let spec = &self.programs[usize::from(pod.revision().0)].spec;
         let shutdown = spec.shutdown.sample(&mut out.streams().at(Purpose::Shutdown, pod.index() as u64));
         out.wake(shutdown, Input::Exit(pod, run));
     }

@@ -1,4 +1,5 @@
 //! Listeners on facts. They watch and never speak.
 
 pub mod measure;
+mod recorder;
 pub mod timeline;

@@ -12,6 +12,8 @@ pub struct Timeline {
     pub rollout_at: Time,
     /// When the simulation of the control plane stopped. Nothing is known after it.
     pub end: Time,
+    /// A fold of the times of all events: equal for equal histories, and hardly ever for others.
+    pub fingerprint: u64,
     /// Pods in creation order: the row is [`PodId::index`].
     pub pods: Vec<PodRecord>,
     /// Targets: the row is [`TargetId::index`]. With target type `ip`, target and pod have the same row.
@@ -77,7 +79,7 @@ pub struct BeliefChange {
 }
 
 /// What the target group did with a target. `None`: it did not happen.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct TargetRecord {
     /// The pod behind it, with target type `ip`.
     pub pod: Option<PodId>,

@@ -189,7 +189,7 @@ fn cluster(scenario: &Scenario, at: Places) -> Result<(), Error> {
         return Err(at.refuse(&["cluster.nodes"], "a cluster of 0 nodes runs no pods"));
     }
     at.share("cluster.immediate_readiness", spec.immediate_readiness)?;
-    if !matches!(version(&spec.kubernetes).as_deref(), Some([1, minor, ..]) if *minor >= 20) {
+    if !spec.kubernetes.at_least(20) {
         return Err(at
             .refuse(&["cluster.kubernetes"], format!("`{}` is no Kubernetes version that is known", spec.kubernetes))
             .hint("write \"1.36\"; the oldest is \"1.20\""));
@@ -198,17 +198,7 @@ fn cluster(scenario: &Scenario, at: Places) -> Result<(), Error> {
 }
 
 fn lbc(scenario: &Scenario, at: Places) -> Result<(), Error> {
-    if !matches!(version(&scenario.lbc.version).as_deref(), Some([2 | 3, _, ..])) {
-        let message =
-            format!("`{}` is no version of the AWS Load Balancer Controller that is known", scenario.lbc.version);
-        return Err(at.refuse(&["lbc.version"], message).hint("write \"2.13\"; the majors are 2 and 3"));
-    }
     at.above_zero("lbc.requeue", scenario.lbc.requeue)
-}
-
-/// `1.36`, `v2.13.4` as numbers.
-fn version(text: &str) -> Option<Vec<u32>> {
-    text.strip_prefix('v').unwrap_or(text).split('.').map(|part| part.parse().ok()).collect()
 }
 
 fn target_group(scenario: &Scenario, at: Places) -> Result<(), Error> {

@@ -275,7 +275,10 @@ impl Surroundings<'_> {
 
 impl<'a> ServiceTimes<'a> {
     fn new(scenario: &'a Scenario, streams: &Streams) -> ServiceTimes<'a> {
-        let (old, new) = (&scenario.old.app.service_time, &scenario.new.app.service_time);
+        let (old, new) = (
+            &scenario.revision(RevisionId::OLD).app.service_time,
+            &scenario.revision(RevisionId::NEW).app.service_time,
+        );
         let stream = || streams.at(Purpose::Service, 0);
         ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())) }
     }

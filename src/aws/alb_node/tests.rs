@@ -1,3 +1,5 @@
+//! alb_node, alone: scripts in, transcripts out.
+
 use super::*;
 use crate::actor::transcript;
 use crate::random::Streams;

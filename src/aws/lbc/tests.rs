@@ -1,3 +1,5 @@
+//! lbc, alone: scripts in, transcripts out.
+
 use super::*;
 use crate::actor::transcript;
 use crate::id::RevisionId;

@@ -1,3 +1,5 @@
+//! target_group, alone: scripts in, transcripts out.
+
 use super::*;
 use crate::actor::transcript;
 use crate::id::RevisionId;

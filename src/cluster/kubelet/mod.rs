@@ -26,6 +26,8 @@ pub struct Template {
     pub spec: PodSpec,
     /// Image pull before the first start; `None`: the image is present.
     pub image_pull: Option<Dist>,
+    /// Its readiness fails for ever, probe or none.
+    pub never_ready: bool,
 }
 
 /// What a kubelet hears.
@@ -126,15 +128,16 @@ impl Kubelet {
         let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
         let host = Host { cluster: &self.cluster, template: &self.templates[usize::from(pod.revision().0)] };
         act(worker, host, out);
-        if worker.refresh_status(now, false) {
+        if worker.refresh_status(now, host, false) {
             self.publish(now, pod, out);
         }
     }
 
     fn sandbox_stopped(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
         out.say(Fact::RemovedNetwork(pod));
+        let host = Host { cluster: &self.cluster, template: &self.templates[usize::from(pod.revision().0)] };
         if let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) {
-            worker.refresh_status(now, true);
+            worker.refresh_status(now, host, true);
         }
         self.publish(now, pod, out);
     }

@@ -385,9 +385,9 @@ impl PodWorker {
     }
 
     /// What the API should be told now; whether that is news.
-    pub fn refresh_status(&mut self, now: Time, sandbox_stopped: bool) -> bool {
+    pub fn refresh_status(&mut self, now: Time, host: Host, sandbox_stopped: bool) -> bool {
         let started = self.startup.as_ref().is_none_or(ProbeWorker::succeeded);
-        let ready = self.readiness.as_ref().is_none_or(ProbeWorker::succeeded);
+        let ready = self.readiness.as_ref().is_none_or(ProbeWorker::succeeded) && !host.template.never_ready;
         let containers_ready = self.observed && started && ready;
         let phase = match self.status.phase {
             _ if sandbox_stopped => Phase::Succeeded,

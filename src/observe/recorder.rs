@@ -1,0 +1,134 @@
+//! Writes a timeline down while the facts are told.
+
+use crate::aws::{alb_node, target_group};
+use crate::cluster::pod::{PodChange, PodObject};
+use crate::cluster::{api_server, app, deployment, kubelet};
+use crate::id::{NodeId, PodId, TargetId};
+use crate::observe::timeline::{BeliefChange, ConditionChange, PodRecord, ScaleChange, Socket, TargetRecord, Timeline};
+use crate::time::Time;
+use crate::wiring::Fact;
+
+impl Timeline {
+    /// A blank timeline of a load balancer with so many nodes, on which the rollout starts at `rollout_at`.
+    pub fn restart(&mut self, alb_nodes: u8, rollout_at: Time) {
+        self.clear();
+        self.beliefs.resize(usize::from(alb_nodes), Vec::new());
+        self.rollout_at = rollout_at;
+        self.fingerprint = 0;
+    }
+
+    /// A pod that has been serving since before the load, and its target.
+    pub fn seed(&mut self, pod: PodId, node: NodeId) {
+        let record = self.pod(pod);
+        record.initial = true;
+        record.node = Some(node);
+        record.sockets.push((Time::ZERO, Socket::Serving));
+        let target = TargetId(pod.index() as u16);
+        *self.target(target) = TargetRecord { pod: Some(pod), ..TargetRecord::default() };
+        let known = BeliefChange { at: Time::ZERO, target, belief: alb_node::Belief::Healthy };
+        self.beliefs.iter_mut().for_each(|changes| changes.push(known));
+    }
+
+    /// An event happened.
+    pub const fn tick(&mut self, now: Time) {
+        // A multiplication by an odd constant and a rotation: cheap, and order matters.
+        self.fingerprint = (self.fingerprint ^ now.as_micros()).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+
+    /// Notes a fact, if requests or reports can tell.
+    pub fn note(&mut self, now: Time, fact: &Fact) {
+        match *fact {
+            Fact::Api(api_server::Fact::Pod(object, change)) => self.note_pod(now, &object, change),
+            Fact::Api(api_server::Fact::Endpoint(pod, endpoint)) => {
+                let record = self.pod(pod);
+                if endpoint.is_some_and(|endpoint| endpoint.ready) {
+                    record.in_slice_ready.get_or_insert(now);
+                } else if record.initial || record.in_slice_ready.is_some() {
+                    record.out_of_slice_ready.get_or_insert(now);
+                }
+            }
+            Fact::Api(api_server::Fact::ReplicaSet { object, from }) if from != Some(object.replicas) => {
+                self.scales.push(ScaleChange { at: now, revision: object.revision, from, to: object.replicas });
+            }
+            Fact::Deployment(deployment::Fact::Condition { condition, status, reason }) => {
+                self.conditions.push(ConditionChange { at: now, condition, status, reason });
+            }
+            Fact::Kubelet(_, kubelet::Fact::SentSigterm(pod)) => {
+                self.pod(pod).sigterm.get_or_insert(now);
+            }
+            Fact::Kubelet(_, kubelet::Fact::RemovedNetwork(pod)) => self.pod(pod).network_gone = Some(now),
+            Fact::App(app::Fact::Socket(pod, socket)) => self.note_socket(now, pod, socket),
+            Fact::App(app::Fact::Reset(pod)) => self.pod(pod).resets.push(now),
+            Fact::TargetGroup(fact) => self.note_target(now, fact),
+            Fact::AlbNode(node, alb_node::Fact::Believes { target, belief }) => {
+                self.beliefs[node.index()].push(BeliefChange { at: now, target, belief });
+            }
+            _ => {}
+        }
+    }
+
+    fn note_pod(&mut self, now: Time, object: &PodObject, change: PodChange) {
+        let record = self.pod(object.pod);
+        match change {
+            PodChange::Created => record.created = Some(now),
+            PodChange::Bound => (record.bound, record.node) = (Some(now), object.node),
+            PodChange::Deleting => record.terminating = Some(now),
+            PodChange::Finished => record.finished = Some(now),
+            PodChange::Removed => record.gone = Some(now),
+            PodChange::Running
+            | PodChange::ContainersReady
+            | PodChange::Ready
+            | PodChange::Unready
+            | PodChange::Gate
+            | PodChange::Other => {}
+        }
+        if object.phase == crate::cluster::pod::Phase::Running && !record.initial {
+            record.running.get_or_insert(now);
+        }
+        if object.ready && !record.initial {
+            record.ready.get_or_insert(now);
+        }
+    }
+
+    fn note_socket(&mut self, now: Time, pod: PodId, socket: Socket) {
+        let record = self.pod(pod);
+        let was_open =
+            record.sockets.last().is_some_and(|(_, last)| matches!(last, Socket::Serving | Socket::Refusing));
+        if was_open && matches!(socket, Socket::Closed | Socket::Silent) {
+            record.listener_closed = Some(now);
+        }
+        record.sockets.push((now, socket));
+    }
+
+    fn note_target(&mut self, now: Time, fact: target_group::Fact) {
+        use crate::aws::target::TargetState;
+        match fact {
+            target_group::Fact::Registered { target, pod, .. } => {
+                let record = self.target(target);
+                record.pod = Some(pod);
+                record.registered.get_or_insert(now);
+            }
+            target_group::Fact::StateChanged { target, state: TargetState::Healthy } => {
+                self.target(target).healthy.get_or_insert(now);
+            }
+            target_group::Fact::Deregistered { target, .. } => self.target(target).deregister_called = Some(now),
+            target_group::Fact::DrainingOver { target, .. } => self.target(target).draining_over = Some(now),
+            _ => {}
+        }
+    }
+
+    fn pod(&mut self, pod: PodId) -> &mut PodRecord {
+        if self.pods.len() <= pod.index() {
+            // Ids are given in order of creation: there is never more than one missing.
+            self.pods.push(PodRecord::new(pod));
+        }
+        &mut self.pods[pod.index()]
+    }
+
+    fn target(&mut self, target: TargetId) -> &mut TargetRecord {
+        if self.targets.len() <= target.index() {
+            self.targets.resize(target.index() + 1, TargetRecord::default());
+        }
+        &mut self.targets[target.index()]
+    }
+}
