@@ -365,7 +365,7 @@ fn pods(scenario: &Scenario) -> u64 {
     for step in &scenario.steps {
         pods = pods.saturating_add(match step.change {
             Change::NewRevision(_) | Change::Rollback => {
-                u64::from(replicas) + u64::from(scenario.deployment.max_surge.rounded_up(replicas))
+                u64::from(replicas) + surge(scenario.deployment.max_surge, replicas)
             }
             Change::Replicas(desired) => {
                 replicas = replicas.max(desired);
@@ -376,4 +376,12 @@ fn pods(scenario: &Scenario) -> u64 {
         });
     }
     pods
+}
+
+/// The surge in 64 bits: a percentage may be absurd.
+fn surge(count: Count, replicas: u32) -> u64 {
+    match count {
+        Count::Pods(pods) => pods.into(),
+        Count::Percent(percent) => (u64::from(percent) * u64::from(replicas)).div_ceil(100),
+    }
 }

@@ -46,7 +46,7 @@ impl<'a> Source<'a> {
 
     /// An error at a place in the text.
     pub(super) fn error(self, message: impl Into<String>, span: Range<usize>) -> Error {
-        Error::input(message).at(self.path, self.text, span)
+        Error::input(clip(&message.into())).at(self.path, self.text, span)
     }
 
     /// Flattens a table into dotted keys, each of which must exist.
@@ -56,7 +56,7 @@ impl<'a> Source<'a> {
         for (name, value) in entries {
             let key = if group.is_empty() { name.get_ref().to_string() } else { format!("{group}.{}", name.get_ref()) };
             if let Some(words) = not_modelled(&key) {
-                return Err(self.error(format!("`{}`: not modelled yet", clip(&key)), name.span()).hint(words));
+                return Err(self.error(format!("`{}`: not modelled yet", key), name.span()).hint(words));
             }
             match if name.get_ref().contains('.') { None } else { keys::kind(&key) } {
                 None => return Err(self.unknown(group, name)),
@@ -79,8 +79,8 @@ impl<'a> Source<'a> {
                 Ok(())
             }
             DeValue::Table(table) => self.flatten(&key, table, layer),
-            other => Err(self
-                .error(format!("`{key}` is a table of keys, not a {}", other.type_str()), span)
+            _ => Err(self
+                .error(format!("`{key}` is a table of keys, not one value"), span)
                 .hint(format!("write its keys below a line [{key}]"))),
         }
     }
@@ -92,7 +92,7 @@ impl<'a> Source<'a> {
         } else {
             keys::suggestion(group, name.get_ref())
         };
-        self.error(format!("unknown key `{}`{place}", clip(name.get_ref())), name.span()).hint(hint)
+        self.error(format!("unknown key `{}`{place}", name.get_ref()), name.span()).hint(hint)
     }
 }
 
@@ -111,7 +111,7 @@ impl Leaf<'_> {
     fn refused(&self, error: &toml::de::Error) -> Error {
         let span = error.span().unwrap_or_else(|| self.value.span());
         let message = self.words(error.message());
-        let refused = self.source.error(format!("`{}`: {}", self.written, clip(&message)), span);
+        let refused = self.source.error(format!("`{}`: {}", self.written, message), span);
         match keys::setting(&self.written) {
             Some(row) => refused.hint(hint(&message, row.meaning.trim())),
             None => refused,
@@ -121,31 +121,38 @@ impl Leaf<'_> {
     fn words(&self, message: &str) -> String {
         // A value that may be a preset or a span reports that it is neither; the span's own words say why.
         if message.starts_with("data did not match any variant") {
-            return match Dist::deserialize(ValueDeserializer::from(self.value.clone())) {
-                Err(why) if !why.message().starts_with("unknown field") => why.message().to_owned(),
+            return match (self.value.get_ref().as_str(), Dist::deserialize(ValueDeserializer::from(self.value.clone())))
+            {
+                (Some(word), _) if !word.contains(|letter: char| letter.is_ascii_digit()) => {
+                    format!("unknown name `{word}`")
+                }
+                (_, Err(why)) if !why.message().starts_with("unknown field") => why.message().to_owned(),
                 _ => "this is none of the forms that it may have".to_owned(),
             };
         }
-        [("u8", "a whole number"), ("u16", "a whole number"), ("u32", "a whole number"), ("u64", "a whole number")]
-            .into_iter()
-            .chain([("f64", "a number"), ("a boolean", "true or false")])
-            .find_map(|(rust, plain)| {
-                message.strip_suffix(rust)?.strip_suffix("expected ").map(|head| format!("{head}expected {plain}"))
-            })
-            .unwrap_or_else(|| message.to_owned())
+        PLAIN.iter().fold(message.to_owned(), |words, (rust, plain)| words.replace(rust, plain))
     }
 }
 
-/// The nearest of the names that a message offers (`… expected one of `a`, `b``), or else the meaning of the key.
+/// serde's words for a type, and a reader's.
+const PLAIN: [(&str, &str); 8] = [
+    ("expected u8", "expected a whole number from 0 to 255"),
+    ("expected u16", "expected a whole number from 0 to 65535"),
+    ("expected u32", "expected a whole number from 0 to 4294967295"),
+    ("expected u64", "expected a whole number from 0"),
+    ("expected f64", "expected a number"),
+    ("expected a boolean", "expected true or false"),
+    ("invalid type: map,", "invalid type: table,"),
+    ("invalid type: sequence,", "invalid type: list,"),
+];
+
+/// The nearest of the names that the message or the meaning offers in backticks, or else the meaning.
 fn hint(message: &str, meaning: &str) -> String {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let near = quoted.next().filter(|_| message.starts_with("unknown ")).and_then(|given| {
-        let candidates: Vec<&str> = quoted.collect();
-        candidates
-            .iter()
-            .find(|name| name.eq_ignore_ascii_case(given))
-            .copied()
-            .or_else(|| keys::nearest(given, candidates.into_iter()))
+    let mut names = message.split('`').skip(1).step_by(2);
+    let near = names.next().filter(|_| message.starts_with("unknown ")).and_then(|given| {
+        let candidates: Vec<&str> = names.chain(meaning.split('`').skip(1).step_by(2)).collect();
+        let exact = candidates.iter().find(|name| name.eq_ignore_ascii_case(given)).copied();
+        exact.or_else(|| keys::nearest(given, candidates.into_iter()))
     });
     match near {
         Some(near) => format!("did you mean `{near}`?"),
@@ -206,8 +213,11 @@ fn not_modelled(key: &str) -> Option<&'static str> {
     }
 }
 
-/// What a message may quote of a text that somebody else wrote.
+/// What a message may quote of a text that somebody else wrote: not all of it, and nothing that a
+/// terminal would obey.
 fn clip(text: &str) -> String {
     const LONGEST: usize = 300;
-    if text.chars().count() <= LONGEST { text.to_owned() } else { text.chars().take(LONGEST).chain(['…']).collect() }
+    let tame = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+    let rest = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
+    text.chars().take(LONGEST).map(tame).chain(rest.chars()).collect()
 }

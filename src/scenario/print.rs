@@ -56,7 +56,7 @@ impl Scenario {
     pub fn value_of(&self, key: &str) -> Option<String> {
         let mut table = self.table().ok()?;
         table.insert("name".to_owned(), Value::String(self.name.clone()));
-        show(at(&table, key)?)
+        at(&table, key).map(show)
     }
 
     /// What the forecast relies on that nobody gave and nobody published, in the order of docs/MODEL.md.
@@ -109,6 +109,7 @@ impl Scenario {
             "lbc.version" | "lbc.requeue" => any(|revision| revision.pod.readiness_gate),
             "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
             "cluster.links" => false,
+            "new_revision.image_pull" => !self.given.contains("step.set.image_pull"),
             _ => !["monte_carlo.", "objectives.", "sweep", "step.", "new_revision."]
                 .iter()
                 .any(|group| key.starts_with(group)),
@@ -190,15 +191,20 @@ fn at<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
     }
 }
 
-fn show(value: &Value) -> Option<String> {
-    Some(match value {
+fn show(value: &Value) -> String {
+    match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
-    })
+    }
 }
 
 fn assumption(row: &Setting, grade: Grade, source: &'static str, table: &Table) -> Option<Assumption> {
-    let value = show(at(table, row.key)?)?;
+    let value = match at(table, row.key) {
+        Some(value) => show(value),
+        // The one absence that is an assumption: that nothing has to be pulled.
+        None if row.key == "new_revision.image_pull" => "none".to_owned(),
+        None => return None,
+    };
     (grade == Grade::Assumed).then(|| Assumption { key: row.key.to_owned(), value, grade, source })
 }
 

@@ -48,7 +48,7 @@ const REFUSING: Row = Row {
     key: "refusing",
     value: "\"9ms\"",
     grade: Grade::Measured,
-    source: "2023 load test: one 503 of the application's own in four shutdowns at 25 to 33 requests a second and pod; the context publishes REFUSING_TRAFFIC before the connector stops (ServletWebServerApplicationContext.doClose)",
+    source: "2023 load test: one 503 of the application's own in four shutdowns at 25 to 33 requests a second and pod, a single event (95 % interval 0.2 to 50 ms); the context publishes REFUSING_TRAFFIC before the connector stops (ServletWebServerApplicationContext.doClose)",
 };
 
 /// All profiles, in the order of docs/MODEL.md.

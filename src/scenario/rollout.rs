@@ -46,7 +46,7 @@ settings! {
         /// The process crashes so long after its container started.
         crash_after: Option<Dist> = None, Documented "a pod without a fault";
         /// The image is pulled first, which takes so long.
-        image_pull: Option<Dist> = None, Documented "imagePullPolicy IfNotPresent, image present on every host";
+        image_pull: Option<Dist> = None, Assumed "no pull, as if the image were on every host; a new image usually is not";
     }
 }
 
