@@ -61,12 +61,12 @@ fn statement(samples: &[u64], summary: &Summary) -> String {
     if runs == 0 {
         return "No replications.".to_owned();
     }
-    let of = frame::count(runs as i64);
+    let of = format!("{} rollout{}", frame::count(runs as u64), if runs == 1 { "" } else { "s" });
     if clean == runs {
-        return format!("0 5xx in {of} rollouts: at most {} of rollouts have any ({level})", frame::percent(high));
+        return format!("0 5xx in {of}: at most {} of rollouts have any ({level})", frame::percent(high));
     }
     let (clean, low, high) = (frame::percent(clean as f64 / runs as f64), frame::percent(low), frame::percent(high));
-    format!("{clean} of {of} rollouts are clean: {low} to {high} of rollouts have a 5xx ({level})")
+    format!("{clean} of {of} clean: {low} to {high} of rollouts have a 5xx ({level})")
 }
 
 fn legend(bins: &[Bin]) -> Vec<Legend> {
@@ -76,7 +76,7 @@ fn legend(bins: &[Bin]) -> Vec<Legend> {
         keys.push(bar(Swatch::Block(palette::CLEAN), "no 5xx"));
     }
     if bins.iter().any(|bin| !bin.is_clean() && bin.rollouts > 0) {
-        keys.push(bar(Swatch::Block(palette::BARS), "some 5xx"));
+        keys.push(bar(Swatch::Block(palette::DIRTY), "some 5xx"));
     }
     vec![Legend { heading: "share of rollouts with", keys }]
 }
@@ -179,7 +179,7 @@ fn draw<DB: DrawingBackend>(
         let (from, to) = (place(bin.from), place(bin.to));
         // A bar of one rollout in a million, or of one count in a million, is still a bar.
         let (right, upper) = (to.max(from + 2.0) - 0.5, y.at(share(bin)).min(bottom - 1.5));
-        let color = if bin.is_clean() { palette::CLEAN } else { palette::BARS };
+        let color = if bin.is_clean() { palette::CLEAN } else { palette::DIRTY };
         sheet.fill((from + 0.5, upper), (right, bottom), color)?;
     }
     sheet.fill((left, bottom - 0.75), (RIGHT, bottom + 0.75), palette::FADED_INK)?;
@@ -210,4 +210,34 @@ fn quantiles<DB: DrawingBackend>(
         sheet.write(&text, (from + 7.0, y), LABEL)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_rollout_is_left_out_and_clean_ones_stand_alone() {
+        for samples in [&[][..], &[0], &[1], &[0, 0, 1, 2, 700], &[3; 40], &[0, 5, 1 << 40], &[7, u64::MAX]] {
+            for spacing in [Spacing::Even, Spacing::Logarithmic] {
+                let bins = bins(samples, spacing);
+                assert_eq!(
+                    bins.iter().map(|bin| bin.rollouts).sum::<usize>(),
+                    samples.len(),
+                    "{samples:?} {spacing:?}"
+                );
+                assert_eq!(bins[0].rollouts, samples.iter().filter(|sample| **sample == 0).count());
+                assert!(bins.len() < 80, "{} bins for {samples:?} {spacing:?}", bins.len());
+            }
+        }
+    }
+
+    #[test]
+    fn the_statement_bounds_what_it_did_not_see() {
+        let summary = Summary { p05: 0.0, p50: 0.0, p95: 0.0, any_5xx: (0.0, 0.003), confidence: 0.95 };
+        let check = |samples: &[u64], expected: &str| assert_eq!(statement(samples, &summary), expected);
+        check(&[0; 1_000], "0 5xx in 1,000 rollouts: at most 0.30 % of rollouts have any (95 % confidence)");
+        check(&[0, 9], "50.0 % of 2 rollouts clean: 0 % to 0.30 % of rollouts have a 5xx (95 % confidence)");
+        check(&[], "No replications.");
+    }
 }

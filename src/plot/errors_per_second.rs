@@ -34,7 +34,8 @@ struct Bar {
 /// # Errors
 /// Drawing fails, which is a bug.
 pub fn errors_per_second(caption: &Caption, series: &ErrorSeries, rollout_at: f64) -> Result<Picture, Error> {
-    let rollout_at = finite(rollout_at);
+    // A century either way: beyond it a second is lost in rounding.
+    let rollout_at = finite(rollout_at).clamp(-3.2e9, 3.2e9);
     let seconds = seconds(series, rollout_at);
     let (window, cropped) = window(&seconds);
     let shown = in_columns(&seconds[window]);
@@ -164,10 +165,10 @@ fn x_name(bars: &[Bar], cropped: bool) -> String {
     let mut name = "seconds since the rollout started".to_owned();
     let width = bars.first().map_or(1.0, |bar| bar.to - bar.from);
     if width > 1.5 {
-        name.push_str(&format!(", the worst of {width:.0} a bar"));
+        name.push_str(&format!(" (each bar: the worst of {width:.0})"));
     }
     if cropped {
-        name.push_str(" (nothing fails beyond)");
+        name.push_str(", nothing fails beyond");
     }
     name
 }

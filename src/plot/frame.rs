@@ -224,11 +224,11 @@ pub(super) fn x_axis<DB: DrawingBackend>(
     marks: &[(f64, String)],
     name: &str,
 ) -> Drawn<DB> {
-    let mut free_from = f64::MIN;
+    let mut free_from = MARGIN / 2.0;
     for (value, label) in marks {
         let (x, half) = (axis.at(*value), NOTE.width(label) / 2.0);
         sheet.upright(x, (top, bottom), 1.0, palette::GRID)?;
-        if x - half > free_from && x + half < RIGHT + MARGIN {
+        if x - half > free_from && x + half < RIGHT + MARGIN / 2.0 {
             sheet.upright(x, (bottom, bottom + 5.0), 1.5, palette::FADED_INK)?;
             sheet.write_centred(label, (x, bottom + 17.0), NOTE)?;
             free_from = x + half + 12.0;
@@ -281,7 +281,8 @@ pub(super) fn number(value: f64) -> String {
         _ if size < 0.001 => format!("{value:.0e}"),
         _ if size < 1.0 => trimmed(value, 3),
         _ if size < 100.0 => trimmed(value, 1),
-        _ => count(value.round() as i64),
+        _ if value < 0.0 => format!("-{}", count(size.round() as u64)),
+        _ => count(size.round() as u64),
     }
 }
 
@@ -291,11 +292,11 @@ fn trimmed(value: f64, decimals: usize) -> String {
 }
 
 /// A whole number with its thousands apart.
-pub(super) fn count(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let mut text = if value < 0 { "-".to_owned() } else { String::new() };
+pub(super) fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -328,6 +329,7 @@ mod tests {
         check(-5.0, "-5");
         check(1_200.0, "1,200");
         check(123_456.0, "123,456");
+        check(-3_000.0, "-3,000");
         check(3_400_000.0, "3.4 M");
         check(2e9, "2 G");
         check(1e-6, "1e-6");

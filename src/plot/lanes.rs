@@ -84,57 +84,63 @@ fn statement(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> String
     let total: u64 = palette::counts(outcome).iter().sum();
     let (kept, omitted) = (outcome.failures.len() as u64, timeline.pods.len() - tracks.len());
     let mut words = match total {
-        0 => format!("0 of {} requests failed", frame::count(outcome.requests as i64)),
-        _ => format!("{} of {} requests failed", frame::count(total as i64), frame::count(outcome.requests as i64)),
+        0 => format!("0 of {} requests failed", frame::count(outcome.requests)),
+        _ => format!("{} of {} requests failed", frame::count(total), frame::count(outcome.requests)),
     };
-    if kept < total {
-        words.push_str(&format!("; the first {} are shown", frame::count(kept as i64)));
+    if kept == 0 && total > 0 {
+        words.push_str("; none of them were kept to show");
+    } else if kept < total {
+        words.push_str(&format!("; the first {} are shown", frame::count(kept)));
     }
     if omitted > 0 {
-        words.push_str(&format!("; {} more pods are not shown", frame::count(omitted as i64)));
+        words.push_str(&format!("; {} more pods are not shown", frame::count(omitted as u64)));
     }
     words
 }
 
 fn legends(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> Vec<Legend> {
-    let key = |swatch, label: &str| Key { swatch, label: label.to_owned() };
     let counts = palette::counts(outcome);
     let causes = (0..COLUMNS).filter(|column| counts[*column] > 0).map(|column| Key {
         swatch: Swatch::Block(palette::color(column)),
-        label: format!("{}: {}", palette::label(column), frame::count(counts[column] as i64)),
+        label: format!("{}: {}", palette::label(column), frame::count(counts[column])),
     });
-    let met: Vec<Socket> = tracks.iter().flat_map(|track| &track.sockets).map(|(_, socket)| *socket).collect();
-    let truths = [
-        (Socket::Serving, Swatch::Block(palette::TRUTH), "serves"),
-        (Socket::Refusing, Swatch::Stripes(palette::TRUTH), "answers 503"),
-        (Socket::Closed, Swatch::Hollow(palette::TRUTH), "closed (RST)"),
-    ];
-    let truths =
-        truths.into_iter().filter(|(socket, ..)| met.contains(socket)).map(|(_, swatch, name)| key(swatch, name));
-    let mark = |moment: fn(&Track) -> Option<f64>, swatch, name| {
-        tracks.iter().any(|track| moment(track).is_some()).then(|| key(swatch, name))
-    };
-    let marks = [
-        mark(|track| track.deleted, Swatch::Upright(palette::INK), "deleted"),
-        mark(|track| track.sigterm, Swatch::Down(palette::INK), "SIGTERM"),
-        mark(|track| track.ready, Swatch::Up(palette::INK), "Ready"),
-    ];
-    let believers = match timeline.beliefs.len() {
-        0..=MOST_NODES => "an ALB node chooses the pod (one bar a node)".to_owned(),
-        nodes => format!("share of the {nodes} ALB nodes that choose the pod"),
-    };
-    let mut beliefs = vec![key(Swatch::Bar(palette::BELIEF), &believers)];
-    if tracks.iter().any(|track| !track.disagreements.is_empty()) {
-        beliefs.push(key(Swatch::Block(palette::DISAGREEMENT), "chosen, but not serving"));
-    }
     vec![
-        Legend {
-            heading: "truth",
-            keys: truths.chain([key(Swatch::Blank, "blank: silent")]).chain(marks.into_iter().flatten()).collect(),
-        },
-        Legend { heading: "belief", keys: beliefs },
+        Legend { heading: "truth", keys: truths(tracks) },
+        Legend { heading: "belief", keys: beliefs(timeline.beliefs.len(), tracks) },
         Legend { heading: "failed", keys: causes.collect() },
     ]
+}
+
+fn key(swatch: Swatch, label: &str) -> Key {
+    Key { swatch, label: label.to_owned() }
+}
+
+/// What sockets did, and the marks above them; only what occurs.
+fn truths(tracks: &[Track]) -> Vec<Key> {
+    let met = |wanted: Socket| tracks.iter().flat_map(|track| &track.sockets).any(|(_, socket)| *socket == wanted);
+    let marked = |moment: fn(&Track) -> Option<f64>| tracks.iter().any(|track| moment(track).is_some());
+    let candidates = [
+        (met(Socket::Serving), Swatch::Block(palette::TRUTH), "serves"),
+        (met(Socket::Refusing), Swatch::Stripes(palette::TRUTH), "answers 503"),
+        (met(Socket::Closed), Swatch::Hollow(palette::TRUTH), "closed (RST)"),
+        (!tracks.is_empty(), Swatch::Blank, "blank: no network"),
+        (marked(|track| track.deleted), Swatch::Upright(palette::INK), "deleted"),
+        (marked(|track| track.sigterm), Swatch::Down(palette::INK), "SIGTERM"),
+        (marked(|track| track.ready), Swatch::Up(palette::INK), "Ready"),
+    ];
+    candidates.into_iter().filter(|(occurs, ..)| *occurs).map(|(_, swatch, label)| key(swatch, label)).collect()
+}
+
+fn beliefs(nodes: usize, tracks: &[Track]) -> Vec<Key> {
+    let mut keys = match nodes {
+        0 => Vec::new(),
+        1..=MOST_NODES => vec![key(Swatch::Bar(palette::BELIEF), "an ALB node chooses the pod (one bar a node)")],
+        _ => vec![key(Swatch::Block(palette::BELIEF), &format!("share of the {nodes} ALB nodes that choose the pod"))],
+    };
+    if tracks.iter().any(|track| !track.disagreements.is_empty()) {
+        keys.push(key(Swatch::Block(palette::DISAGREEMENT), "chosen, but not serving"));
+    }
+    keys
 }
 
 impl Measure {
@@ -299,8 +305,9 @@ impl<'a> Chart<'a> {
         for row in rows {
             let count: u32 = ticks.range((row, i64::MIN)..=(row, i64::MAX)).flat_map(|(_, counts)| counts).sum();
             let middle = place(row) + measure.marks + (measure.lane() - measure.marks - measure.foot) / 2.0;
-            sheet.write_up_to(&frame::count(i64::from(count)), (RIGHT, middle), LABEL)?;
+            sheet.write_up_to(&frame::count(u64::from(count)), (RIGHT, middle), LABEL)?;
             if row == Row::Nobody {
+                sheet.fill((MARGIN, place(row)), (RIGHT, place(row) + 1.0), palette::GRID)?;
                 sheet.write("no pod", (MARGIN, middle), LABEL)?;
             }
         }

@@ -1,7 +1,7 @@
 //! Colours. Every cause has one, the same in every chart.
 //!
-//! The hues are Okabe and Ito's ("Color Universal Design", 2008), which people with any of the common
-//! colour deficiencies tell apart, and two shades of them. The families also differ in lightness, so that a
+//! The colours are the eight of Okabe and Ito ("Color Universal Design", 2008), which people with any of the
+//! common colour deficiencies tell apart, and two shades of them. The families also differ in lightness, so that a
 //! grey print keeps them apart: what ended as 504 is dark, the 502s are middling to light, the ALB's 503 is black.
 
 use plotters::style::RGBColor;
@@ -27,10 +27,10 @@ pub(super) const DISAGREEMENT: RGBColor = RGBColor(0xFD, 0xE8, 0xCF);
 pub(super) const BAND: RGBColor = RGBColor(0xE3, 0xE6, 0xEA);
 /// The edges of the range.
 pub(super) const BAND_EDGE: RGBColor = RGBColor(0x3C, 0x43, 0x4A);
-/// Replications counted.
-pub(super) const BARS: RGBColor = RGBColor(0x56, 0xB4, 0xE9);
-/// Replications without an error.
-pub(super) const CLEAN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
+/// Rollouts that cost something.
+pub(super) const DIRTY: RGBColor = RGBColor(0x6C, 0x80, 0x94);
+/// Rollouts that cost nothing.
+pub(super) const CLEAN: RGBColor = RGBColor(0xBF, 0xCD, 0xDA);
 
 /// Columns of a table by cause: one per [`Cause`], then the application's own answers.
 pub(super) const COLUMNS: usize = Cause::ALL.len() + 1;
@@ -55,7 +55,7 @@ pub(super) fn color(column: usize) -> RGBColor {
         Some(Cause::NoTarget) => RGBColor(0x00, 0x00, 0x00),
         Some(Cause::ConnectTimeout) => RGBColor(0x00, 0x72, 0xB2),
         Some(Cause::ResponseTimeout) => RGBColor(0x00, 0x3B, 0x66),
-        Some(Cause::ClientGaveUp) => RGBColor(0x99, 0x99, 0x99),
+        Some(Cause::ClientGaveUp) => RGBColor(0x56, 0xB4, 0xE9),
         None => RGBColor(0x00, 0x9E, 0x73),
     }
 }

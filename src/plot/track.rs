@@ -1,4 +1,4 @@
-//! One pod's part in a replication, cut into stretches: what a lane of [`super::lanes`] shows.
+//! One pod's part in a replication, cut into stretches: what a lane of [`super::lanes()`] shows.
 
 use crate::aws::alb_node::Belief;
 use crate::observe::timeline::{PodRecord, Socket, Timeline};
