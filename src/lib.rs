@@ -11,6 +11,7 @@ pub mod id;
 pub mod monte_carlo;
 pub mod observe;
 pub mod random;
+pub mod report;
 pub mod rollout;
 pub mod scenario;
 pub mod setting;

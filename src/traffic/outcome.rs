@@ -75,17 +75,6 @@ impl Outcome {
         }
     }
 
-    /// Forgets everything, keeps the memory and whether to keep failures.
-    pub fn clear(&mut self) {
-        (self.requests, self.ok, self.target) = (0, 0, 0);
-        self.causes.fill(0);
-        self.latency.reset();
-        (self.min_latency, self.max_latency, self.latency_sum) = (Span::from_micros(u64::MAX), Span::ZERO, 0);
-        self.per_second.fill([0; Cause::ALL.len() + 1]);
-        self.error_window = None;
-        self.failures.clear();
-    }
-
     /// Requests that ended with this status.
     pub fn status(&self, status: u16) -> u64 {
         let by_alb: u64 =
