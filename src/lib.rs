@@ -12,6 +12,7 @@ pub mod monte_carlo;
 pub mod observe;
 pub mod plot;
 pub mod random;
+pub mod report;
 pub mod rollout;
 pub mod scenario;
 pub mod setting;

@@ -6,9 +6,10 @@ use super::tally::{ErrorSeries, Latency, Tally};
 use crate::scenario::Scenario;
 use crate::scenario::load::LoadSpec;
 use crate::stats::{Proportion, Summary, VarianceSplit};
+use crate::traffic::outcome::Outcome;
 
 /// Everything that reports and charts say about one scenario.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Forecast {
     /// The scenario's name.
     pub scenario: String,
@@ -28,6 +29,8 @@ pub struct Forecast {
     pub level: f64,
     /// The load that the requests came from.
     pub load: LoadSpec,
+    /// The first replication in full, its failures not kept.
+    pub first: Option<Outcome>,
     /// One nutshell a replication, in order, independent of each other.
     pub samples: Vec<Sample>,
     /// For the first replications, a second one in the same environment: [`VarianceSplit`].
@@ -55,6 +58,7 @@ impl Forecast {
             load: scenario.load.clone(),
             latency: tally.latency(),
             series: tally.series(),
+            first: tally.first,
             samples: tally.samples.into_values().collect(),
             twins: tally.twins.into_values().collect(),
         }

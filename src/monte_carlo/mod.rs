@@ -44,7 +44,8 @@ pub struct Options {
     pub engine: &'static str,
 }
 
-/// Forecasts a scenario with the traffic engine that `traffic` makes, one for each worker.
+/// Forecasts a scenario with the traffic engine that `traffic` makes, one for each worker. An engine
+/// overwrites the outcome it is given.
 ///
 /// `progress` hears, from any worker, how many replications have just ended; they add up to `runs`.
 /// `cancelled` is looked at before each replication.
@@ -81,8 +82,8 @@ where
     Ok(Forecast::of(tally, scenario, digest, options))
 }
 
-/// Runs the replications. `replications` makes a worker's simulator of one replication, which finds
-/// `nothing` in its outcome.
+/// Runs the replications. `replications` makes a worker's simulator of one replication, which overwrites
+/// its outcome, at first `nothing`.
 fn gather<R>(
     options: &Options,
     nothing: &Outcome,
@@ -141,11 +142,9 @@ fn count(
     share: &mut Tally,
 ) -> Result<(), Error> {
     let streams = Streams::new(seed, replication);
-    outcome.clear();
     let measures = replicate(&streams, outcome)?;
     share.count(replication, outcome, measures);
     if replication < TWINS {
-        outcome.clear();
         let measures = replicate(&streams.twin(), outcome)?;
         share.count_twin(replication, outcome, measures);
     }
@@ -169,6 +168,7 @@ mod tests {
         outcome.causes[Cause::ConnectTimeout.index()] = environment + chance;
         outcome.ok = 1_000 - environment - chance;
         outcome.per_second[0][Cause::ConnectTimeout.index()] = (environment + chance) as u32;
+        outcome.latency.reset();
         outcome.latency.saturating_record(1_000 + chance);
         outcome.latency_sum = u128::from(1_000 + chance);
         outcome.max_latency = Span::from_micros(1_000 + chance);

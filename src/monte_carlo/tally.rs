@@ -26,6 +26,8 @@ const SERIES_COUNTS: u64 = 20_000_000;
 pub(super) struct Tally {
     pub(super) samples: BTreeMap<u64, Sample>,
     pub(super) twins: BTreeMap<u64, Sample>,
+    /// Replication 0.
+    pub(super) first: Option<Outcome>,
     latency: LatencyPool,
     seconds: Vec<Second>,
     series_limit: u64,
@@ -86,6 +88,7 @@ impl Tally {
         Tally {
             samples: BTreeMap::new(),
             twins: BTreeMap::new(),
+            first: None,
             latency: LatencyPool::new(),
             seconds: vec![Second::default(); seconds],
             series_limit: SERIES_RUNS.min(SERIES_COUNTS / seconds.max(1) as u64).max(1),
@@ -96,6 +99,9 @@ impl Tally {
     pub(super) fn count(&mut self, replication: u64, outcome: &Outcome, measures: Measures) {
         self.samples.insert(replication, Sample::of(outcome, measures));
         self.latency.add(&outcome.latency, outcome.min_latency, outcome.max_latency, outcome.latency_sum);
+        if replication == 0 {
+            self.first = Some(outcome.clone());
+        }
         if replication < self.series_limit {
             self.seconds.iter_mut().zip(&outcome.per_second).for_each(|(second, row)| second.count(row));
         }
@@ -110,6 +116,7 @@ impl Tally {
     pub(super) fn merge(&mut self, other: Tally) {
         self.samples.extend(other.samples);
         self.twins.extend(other.twins);
+        self.first = self.first.take().or(other.first);
         self.latency.add(&other.latency.histogram, other.latency.min, other.latency.max, other.latency.sum);
         self.seconds.iter_mut().zip(other.seconds).for_each(|(second, other)| second.merge(other));
     }

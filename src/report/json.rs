@@ -1,0 +1,150 @@
+//! `run -o json`: the machine-readable forecast, schema version 1. Keys and their order are fixed.
+
+use serde_json::{Map, Value, json};
+
+use super::figures::{json_exact, json_number};
+use super::{Answer, SPLIT, STATUSES, error_window};
+use crate::monte_carlo::{Forecast, Latency, Sample};
+use crate::stats::{Proportion, Summary};
+use crate::time::Span;
+use crate::verdict::Cause;
+
+/// One object, or an array of objects if there are several answers.
+pub fn render(answers: &[Answer<'_>]) -> String {
+    let value = match answers {
+        [answer] => object(answer),
+        several => several.iter().map(object).collect(),
+    };
+    format!("{value:#}\n")
+}
+
+fn object(answer: &Answer<'_>) -> Value {
+    let forecast = answer.forecast;
+    let assumptions: Vec<_> = answer.assumptions.iter().map(|assumption| {
+        json!({ "key": assumption.key, "value": assumption.value, "grade": assumption.grade, "source": assumption.source })
+    }).collect();
+    json!({
+        "schema_version": 1,
+        "version": forecast.version,
+        "scenario": { "name": forecast.scenario, "digest": forecast.digest },
+        "seed": forecast.seed,
+        "runs": forecast.runs,
+        "engine": forecast.engine,
+        "fingerprint": forecast.fingerprint,
+        "requests": measurements(forecast, |sample| Some(sample.requests as f64)),
+        "statuses": statuses(forecast),
+        "causes": causes(forecast),
+        "any_5xx": proportion(forecast.proportion(|sample| sample.count_5xx() > 0)),
+        "latency_ms": latency(forecast.latency),
+        "error_window_s": {
+            "first": measurements(forecast, |sample| error_window(forecast, sample).map(|(first, _)| first)),
+            "last": measurements(forecast, |sample| error_window(forecast, sample).map(|(_, last)| last)),
+        },
+        "rollout": {
+            "duration_s": measurements(forecast, |sample| sample.measures.duration.map(Span::as_secs_f64)),
+            "old_pods_gone_s": measurements(forecast, |sample| sample.measures.old_pods_gone.map(Span::as_secs_f64)),
+            "extra_pod_seconds": measurements(forecast, |sample| Some(sample.measures.extra_pod_time.as_secs_f64())),
+            "min_routable_targets":
+                measurements(forecast, |sample| Some(f64::from(sample.measures.min_routable_targets))),
+        },
+        "uncertainty": uncertainty(forecast),
+        "assumptions": assumptions,
+    })
+}
+
+fn statuses(forecast: &Forecast) -> Value {
+    let entry = |status: u16| {
+        let summary = match status {
+            // Successes are no rare event: were there none, that is no bound on how few there are.
+            200 => measurements(forecast, |sample| Some(sample.ok as f64)),
+            _ => counts(forecast, |sample| sample.status(status)),
+        };
+        (status.to_string(), summary)
+    };
+    STATUSES.map(entry).into_iter().collect::<Map<_, _>>().into()
+}
+
+fn causes(forecast: &Forecast) -> Value {
+    let entry = |cause: Cause| (cause.name().to_owned(), counts(forecast, |sample| sample.causes[cause.index()]));
+    let target = ("target".to_owned(), counts(forecast, |sample| sample.target));
+    Cause::ALL.map(entry).into_iter().chain([target]).collect::<Map<_, _>>().into()
+}
+
+/// A quantity that does not vary has nothing to split: both shares are `null`.
+fn uncertainty(forecast: &Forecast) -> Value {
+    let entries = SPLIT.map(|(name, quantity)| {
+        let split = forecast.variance_split(quantity);
+        let between = split.map_or(Value::Null, |split| json_number(split.between));
+        let within = split.map_or(Value::Null, |split| json_number(split.within()));
+        (name.to_owned(), json!({ "between_environments": between, "within": within }))
+    });
+    entries.into_iter().collect::<Map<_, _>>().into()
+}
+
+fn counts(forecast: &Forecast, count: impl Fn(&Sample) -> u64) -> Value {
+    summary(forecast.counts(count), forecast.level)
+}
+
+fn measurements(forecast: &Forecast, measure: impl Fn(&Sample) -> Option<f64>) -> Value {
+    summary(forecast.measurements(measure), forecast.level)
+}
+
+/// All `null` but the level where no replication had a value.
+fn summary(summary: Option<Summary>, level: f64) -> Value {
+    let value = |pick: fn(&Summary) -> Option<f64>| summary.as_ref().and_then(pick).map_or(Value::Null, json_number);
+    json!({
+        "mean": value(|s| Some(s.mean)),
+        "mean_low": value(|s| s.mean_interval.map(|(low, _)| low)),
+        "mean_high": value(|s| s.mean_interval.map(|(_, high)| high)),
+        "level": json_number(level),
+        "p05": value(|s| Some(s.p05)),
+        "p50": value(|s| Some(s.p50)),
+        "p95": value(|s| Some(s.p95)),
+        "max": value(|s| Some(s.max)),
+    })
+}
+
+fn proportion(proportion: Option<Proportion>) -> Value {
+    proportion.map_or(Value::Null, |p| {
+        json!({
+            "probability": json_number(p.probability),
+            "low": json_number(p.low),
+            "high": json_number(p.high),
+            "level": json_number(p.level),
+            "method": "clopper-pearson",
+        })
+    })
+}
+
+fn latency(latency: Option<Latency>) -> Value {
+    let millis = |pick: fn(&Latency) -> Span| {
+        latency.as_ref().map_or(Value::Null, |latency| json_exact(pick(latency).as_micros() as f64 / 1e3))
+    };
+    json!({
+        "mean": millis(|l| l.mean),
+        "p50": millis(|l| l.p50),
+        "p90": millis(|l| l.p90),
+        "p95": millis(|l| l.p95),
+        "p99": millis(|l| l.p99),
+        "max": millis(|l| l.max),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::specimen::{self, check};
+
+    #[test]
+    fn one_scenario_is_an_object() {
+        let (forecast, assumptions) = (specimen::before(), specimen::assumptions());
+        check("before.json", &render(&[Answer { forecast: &forecast, assumptions: &assumptions }]));
+    }
+
+    #[test]
+    fn several_are_an_array_and_what_is_unknown_is_null() {
+        let forecasts = [specimen::after(), specimen::stuck()];
+        let answers = forecasts.each_ref().map(|forecast| Answer { forecast, assumptions: &[] });
+        check("several.json", &render(&answers));
+    }
+}

@@ -1,0 +1,52 @@
+//! What the user gets: one file for each format, all of them words about the same [`Answer`].
+
+mod figures;
+pub mod json;
+#[cfg(test)]
+mod specimen;
+pub mod text;
+pub mod trace_json;
+pub mod vegeta;
+
+use crate::monte_carlo::{Forecast, Sample};
+use crate::setting::Grade;
+
+/// Something that the forecast relies on, and nobody gave or published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assumption {
+    /// The dotted key.
+    pub key: String,
+    /// Its value, as a scenario would write it.
+    pub value: String,
+    /// How much is known about it.
+    pub grade: Grade,
+    /// Why this value.
+    pub source: &'static str,
+}
+
+/// A forecast, and what its reader must know to trust it.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// What was forecast.
+    pub forecast: &'a Forecast,
+    /// What was assumed for it.
+    pub assumptions: &'a [Assumption],
+}
+
+/// The statuses that every table has, in its order.
+const STATUSES: [u16; 4] = [200, 502, 503, 504];
+
+/// Of which quantities the variance is split: a name, and the quantity of one replication.
+type Quantity = (&'static str, fn(&Sample) -> f64);
+const SPLIT: [Quantity; 4] = [
+    ("any_5xx", |sample| f64::from(sample.count_5xx() > 0)),
+    ("502", |sample| sample.status(502) as f64),
+    ("503", |sample| sample.status(503) as f64),
+    ("504", |sample| sample.status(504) as f64),
+];
+
+/// Seconds from the rollout's start to the first or last 5xx of a replication.
+fn error_window(forecast: &Forecast, sample: &Sample) -> Option<(f64, f64)> {
+    let start = crate::time::Time::ZERO + forecast.load.rollout_at;
+    sample.error_window.map(|(first, last)| (first.secs_since(start), last.secs_since(start)))
+}

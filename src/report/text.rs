@@ -1,0 +1,343 @@
+//! `run -o text`: the answer in a sentence, then the table it comes from, then how sure it is and of what.
+
+use std::fmt::Write;
+
+use super::figures::{amount, grouped, level, number_of, percent, range, span, wrapped};
+use super::{Answer, SPLIT, error_window, vegeta};
+use crate::monte_carlo::{Forecast, Sample};
+use crate::scenario::load::Pacing;
+use crate::stats::{self, Summary, VarianceSplit};
+use crate::time::Span;
+use crate::verdict::Cause;
+
+/// Lines are no longer than this, except where a name is.
+const WIDTH: usize = 100;
+
+/// All answers, one after the other; several begin with a table that has them side by side.
+pub fn render(answers: &[Answer<'_>]) -> String {
+    let mut text = String::new();
+    if answers.len() > 1 {
+        text.push_str(&side_by_side(answers));
+        text.push('\n');
+    }
+    let reports: Vec<_> = answers.iter().map(report).collect();
+    text + &reports.join("\n\n")
+}
+
+fn report(answer: &Answer<'_>) -> String {
+    let forecast = answer.forecast;
+    let mut text = title(forecast);
+    text.push_str(&wrapped(&sentence(forecast), 0, WIDTH));
+    text.push('\n');
+    text.push_str(&requests(forecast));
+    text.push('\n');
+    text.push_str(&rollout(forecast));
+    text.push_str(&latencies(forecast));
+    text.push_str(&certainty(forecast));
+    text.push_str(&assumptions(answer));
+    text.push_str(&vegeta_blocks(forecast));
+    text.push_str(&footer(forecast));
+    text
+}
+
+fn title(forecast: &Forecast) -> String {
+    let load = &forecast.load;
+    let pacing = match load.pacing {
+        Pacing::Constant => "evenly spaced",
+        Pacing::Poisson => "at random (Poisson)",
+    };
+    let rate = amount(load.rate);
+    format!("{}: {rate} requests/s {pacing} for {}, rollout at {}\n", forecast.scenario, load.duration, load.rollout_at)
+}
+
+/// The answer.
+fn sentence(forecast: &Forecast) -> String {
+    let (Some(failed), Some(requests)) =
+        (forecast.counts(Sample::count_5xx), forecast.counts(|sample| sample.requests))
+    else {
+        return "Nothing was simulated.".to_owned();
+    };
+    if requests.max == 0.0 {
+        return format!("No request was sent in {}.", number_of(failed.n, "simulated rollout"));
+    }
+    if failed.max == 0.0 {
+        return format!(
+            "No request failed with a 5xx in {}: at most {} of rollouts cost one ({} confidence).",
+            number_of(failed.n, "simulated rollout"),
+            percent(stats::zero_bound(failed.n, failed.level)),
+            level(failed.level)
+        );
+    }
+    let cost = format!(
+        "{} of {} requests a 5xx{}, {}; nine rollouts in ten cost {}",
+        amount(failed.mean),
+        amount(requests.mean),
+        mean_interval(&failed),
+        percent(failed.mean / requests.mean),
+        range(failed.p05, failed.p95)
+    );
+    let (name, status, mean) = main_cause(forecast);
+    let cause = format!("{} of them are {name} ({status})", percent(mean / failed.mean));
+    match forecast.proportion(|sample| sample.count_5xx() > 0).filter(|p| p.hits < p.n) {
+        Some(any) => {
+            let share = percent(any.probability);
+            format!(
+                "{share} of rollouts ({}) see a 5xx; on average a rollout costs {cost}. {cause}.",
+                percents(any.low, any.high)
+            )
+        }
+        None => format!("A rollout costs {cost}. {cause}."),
+    }
+}
+
+fn mean_interval(summary: &Summary) -> String {
+    summary.mean_interval.map_or_else(String::new, |(low, high)| {
+        format!(" ({} interval of the mean {})", level(summary.level), range(low, high))
+    })
+}
+
+fn percents(low: f64, high: f64) -> String {
+    format!("{} to {}", percent(low), percent(high))
+}
+
+/// The cause of most 5xx: its name, its status, its mean count.
+fn main_cause(forecast: &Forecast) -> (&'static str, u16, f64) {
+    let mean = |count: &dyn Fn(&Sample) -> u64| forecast.counts(count).map_or(0.0, |summary| summary.mean);
+    let causes = Cause::ALL.into_iter().filter(|cause| cause.status() >= 500);
+    let by_alb = causes.map(|cause| (cause.name(), cause.status(), mean(&|sample| sample.causes[cause.index()])));
+    let target = ("target", 503, mean(&|sample| sample.target));
+    by_alb.fold(target, |most, next| if next.2 > most.2 { next } else { most })
+}
+
+/// The table of statuses and causes.
+fn requests(forecast: &Forecast) -> String {
+    let mut text = heading(forecast, "requests a rollout", "rollouts with any");
+    text.push_str(&amount_row(forecast, "sent", &|sample| sample.requests));
+    text.push_str(&amount_row(forecast, "200", &|sample| sample.ok));
+    let (mut never, gave_up) = (Vec::new(), Cause::ClientGaveUp.status());
+    for status in [502, 503, 504, gave_up] {
+        if status == gave_up {
+            text.push_str(&count_row(forecast, "any 5xx", &Sample::count_5xx));
+        } else {
+            text.push_str(&count_row(forecast, &status.to_string(), &|sample| sample.status(status)));
+        }
+        for (name, count) in causes_of(status) {
+            if forecast.samples.iter().any(|sample| count(sample) > 0) {
+                text.push_str(&count_row(forecast, &format!("  {name}"), &count));
+            } else {
+                never.push(name);
+            }
+        }
+    }
+    text.push_str(&never_seen(forecast, &never));
+    text
+}
+
+/// A cause's name, and how many requests of a replication it ended.
+type CauseCount = (&'static str, Box<dyn Fn(&Sample) -> u64>);
+
+/// The causes behind a status; behind 503 also the application's own answer.
+fn causes_of(status: u16) -> Vec<CauseCount> {
+    let causes = Cause::ALL.into_iter().filter(|cause| cause.status() == status);
+    let count = |cause: Cause| -> CauseCount { (cause.name(), Box::new(move |sample| sample.causes[cause.index()])) };
+    let target: CauseCount = ("target", Box::new(|sample| sample.target));
+    causes.map(count).chain((status == 503).then_some(target)).collect()
+}
+
+fn heading(forecast: &Forecast, name: &str, last: &str) -> String {
+    let interval = format!("{} interval of the mean", level(forecast.level));
+    line(name, "mean", &interval, "90 % of rollouts", last)
+}
+
+fn line(name: &str, mean: &str, interval: &str, prediction: &str, last: &str) -> String {
+    let line = format!("{name:<24}{mean:>9}  {interval:>24}  {prediction:>18}  {last}");
+    format!("{}\n", line.trim_end())
+}
+
+/// What every rollout has: nothing to say about those that have none.
+fn amount_row(forecast: &Forecast, name: &str, count: &dyn Fn(&Sample) -> u64) -> String {
+    let summary = forecast.measurements(|sample| Some(count(sample) as f64));
+    summary.map_or_else(String::new, |summary| summary_row(name, &summary, ""))
+}
+
+fn count_row(forecast: &Forecast, name: &str, count: &dyn Fn(&Sample) -> u64) -> String {
+    let (Some(summary), Some(any)) = (forecast.counts(count), forecast.proportion(|sample| count(sample) > 0)) else {
+        return String::new();
+    };
+    if any.hits == 0 {
+        let bound = percent(stats::zero_bound(any.n, any.level));
+        return line(name, "none", "–", "–", &format!("at most {bound}"));
+    }
+    let share = format!("{} ({})", percent(any.probability), percents(any.low, any.high));
+    summary_row(name, &summary, &share)
+}
+
+fn summary_row(name: &str, summary: &Summary, last: &str) -> String {
+    let interval = summary.mean_interval.map_or_else(|| "one run: unknown".to_owned(), |(low, high)| range(low, high));
+    line(name, &amount(summary.mean), &interval, &range(summary.p05, summary.p95), last)
+}
+
+fn never_seen(forecast: &Forecast, causes: &[&str]) -> String {
+    if causes.is_empty() {
+        return String::new();
+    }
+    let bound = percent(stats::zero_bound(forecast.runs, forecast.level));
+    let confidence = level(forecast.level);
+    let text =
+        format!("Never seen, so each in at most {bound} of rollouts ({confidence} confidence): {}.", causes.join(", "));
+    wrapped(&text, 0, WIDTH)
+}
+
+/// What the rollout costs besides requests.
+fn rollout(forecast: &Forecast) -> String {
+    let window = |sample: &Sample| error_window(forecast, sample);
+    let seconds = |span: Option<Span>| span.map(Span::as_secs_f64);
+    let mut text = heading(forecast, "the rollout", "");
+    let mut row = |name: &str, measure: &dyn Fn(&Sample) -> Option<f64>, otherwise: &str| {
+        text.push_str(&match forecast.measurements(measure) {
+            Some(summary) if summary.n < forecast.runs => {
+                let seen = format!("in {} of {}", grouped(summary.n), number_of(forecast.runs, "rollout"));
+                summary_row(name, &summary, &seen)
+            }
+            Some(summary) => summary_row(name, &summary, ""),
+            None => line(name, otherwise, "–", "–", &format!("in {}", number_of(forecast.runs, "rollout"))),
+        });
+    };
+    row("complete after (s)", &|sample| seconds(sample.measures.duration), "never");
+    row("old pods gone (s)", &|sample| seconds(sample.measures.old_pods_gone), "never");
+    row("extra pods (pod·s)", &|sample| Some(sample.measures.extra_pod_time.as_secs_f64()), "none");
+    row("least routable targets", &|sample| Some(f64::from(sample.measures.min_routable_targets)), "none");
+    row("first 5xx (s)", &|sample| window(sample).map(|(first, _)| first), "none");
+    row("last 5xx (s)", &|sample| window(sample).map(|(_, last)| last), "none");
+    text + "Seconds count from the rollout's start.\n"
+}
+
+fn latencies(forecast: &Forecast) -> String {
+    let Some(l) = forecast.latency else { return String::new() };
+    let mean = forecast.measurements(Sample::mean_latency);
+    let interval = mean.and_then(|summary| summary.mean_interval).map_or_else(String::new, |(low, high)| {
+        let [low, high] = [low, high].map(|secs| span(Span::from_secs_f64(secs)));
+        format!(" ({low} to {high} at {})", level(forecast.level))
+    });
+    let [p50, p90, p95, p99, max] = [l.p50, l.p90, l.p95, l.p99, l.max].map(span);
+    let text = format!(
+        "Latency of all requests: mean {}{interval}, p50 {p50}, p90 {p90}, p95 {p95}, p99 {p99}, max {max}.",
+        span(l.mean)
+    );
+    format!("\n{}", wrapped(&text, 0, WIDTH))
+}
+
+/// What the spread between rollouts comes from, in words.
+fn certainty(forecast: &Forecast) -> String {
+    let splits = SPLIT.map(|(name, quantity)| (name, forecast.variance_split(quantity)));
+    let varying: Vec<_> = splits.into_iter().filter_map(|(name, split)| Some((name, split?))).collect();
+    let Some((_, first)) = varying.first() else { return String::new() };
+    let mut text = format!(
+        "\nWhere the spread between rollouts comes from ({} in the same environment, {} intervals)\n",
+        number_of(first.pairs, "pair"),
+        level(first.level)
+    );
+    for (name, split) in &varying {
+        let _ = writeln!(text, "  {:<9}{}", name.replace('_', " "), split_in_words(split));
+    }
+    let known = |split: &VarianceSplit| split.between_interval.is_some_and(|(low, _)| low > 0.0);
+    let advice = if varying.iter().any(|(_, split)| known(split)) {
+        "Measuring your environment and setting what is assumed below narrows the first part; nothing narrows chance."
+    } else {
+        "No part of it can be told from chance, and nothing narrows chance."
+    };
+    text + &wrapped(advice, 0, WIDTH)
+}
+
+fn split_in_words(split: &VarianceSplit) -> String {
+    let whole = |share: f64| format!("{:.0} %", share * 100.0);
+    let interval =
+        split.between_interval.map_or_else(String::new, |(low, high)| format!(" ({} to {})", whole(low), whole(high)));
+    format!("{}{interval} not knowing your environment, {} chance", whole(split.between), whole(split.within()))
+}
+
+fn assumptions(answer: &Answer<'_>) -> String {
+    if answer.assumptions.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nNeither given nor published, so assumed\n".to_owned();
+    for assumption in answer.assumptions {
+        let _ = writeln!(text, "  {} = {} ({})", assumption.key, assumption.value, assumption.grade);
+        text.push_str(&wrapped(assumption.source, 6, WIDTH));
+    }
+    text
+}
+
+fn vegeta_blocks(forecast: &Forecast) -> String {
+    let mut text = String::new();
+    if let Some(first) = &forecast.first {
+        let _ = write!(
+            text,
+            "\nReplication 0, as vegeta would report it\n{}",
+            vegeta::of_outcome(first, forecast.load.duration)
+        );
+    }
+    let _ =
+        write!(text, "\nThe mean of {}\n{}", number_of(forecast.runs, "replication"), vegeta::of_forecast(forecast));
+    text
+}
+
+/// What proves that two people ran the same thing.
+fn footer(f: &Forecast) -> String {
+    format!(
+        "\nrollcast {} · seed {} · {} · engine {} · scenario {} · fingerprint {}\n",
+        f.version,
+        f.seed,
+        number_of(f.runs, "run"),
+        f.engine,
+        f.digest,
+        f.fingerprint
+    )
+}
+
+/// 5xx per rollout of several scenarios.
+fn side_by_side(answers: &[Answer<'_>]) -> String {
+    let longest = answers
+        .iter()
+        .map(|answer| answer.forecast.scenario.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max("mean a rollout".len());
+    let mut text = format!(
+        "{:<longest$}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
+        "mean a rollout", "502", "503", "504", "any 5xx", "rollouts with any 5xx"
+    );
+    for forecast in answers.iter().map(|answer| answer.forecast) {
+        let mean = |count: &dyn Fn(&Sample) -> u64| match forecast.counts(count) {
+            Some(summary) if summary.max > 0.0 => amount(summary.mean),
+            _ => "none".to_owned(),
+        };
+        let any = forecast.proportion(|sample| sample.count_5xx() > 0).map_or_else(String::new, |p| match p.hits {
+            0 => format!("at most {}", percent(stats::zero_bound(p.n, p.level))),
+            _ => format!("{} ({})", percent(p.probability), percents(p.low, p.high)),
+        });
+        let [s502, s503, s504] = [502, 503, 504].map(|status| mean(&|sample| sample.status(status)));
+        let all = mean(&Sample::count_5xx);
+        let _ = writeln!(text, "{:<longest$}  {s502:>9}  {s503:>9}  {s504:>9}  {all:>9}  {any}", forecast.scenario);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::specimen::{self, check};
+
+    #[test]
+    fn one_scenario() {
+        let (forecast, assumptions) = (specimen::before(), specimen::assumptions());
+        check("before.txt", &render(&[Answer { forecast: &forecast, assumptions: &assumptions }]));
+    }
+
+    #[test]
+    fn several_scenarios() {
+        let forecasts = [specimen::before(), specimen::after(), specimen::rare(), specimen::stuck()];
+        let answers = forecasts.each_ref().map(|forecast| Answer { forecast, assumptions: &[] });
+        check("several.txt", &render(&answers));
+    }
+}
