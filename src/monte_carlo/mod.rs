@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rayon::ThreadPoolBuilder;
 
 use crate::error::Error;
-use crate::id::RevisionId;
 use crate::observe::measure::{Goal, Measures};
 use crate::observe::timeline::Timeline;
 use crate::random::Streams;
@@ -64,11 +63,8 @@ pub fn forecast_with<T>(
 where
     T: FnMut(&Timeline, &Streams, &mut Outcome),
 {
-    let goal = Goal {
-        revision: RevisionId::NEW,
-        replicas: scenario.deployment.replicas,
-        min_ready: scenario.deployment.min_ready,
-    };
+    let end = scenario.destination();
+    let goal = Goal { revision: end.revision, replicas: end.replicas, min_ready: scenario.deployment.min_ready };
     let replications = || {
         let (mut rollout, mut traffic) = (Rollout::new(scenario), traffic());
         move |streams: &Streams, outcome: &mut Outcome| {

@@ -9,20 +9,7 @@ pub mod trace_json;
 pub mod vegeta;
 
 use crate::monte_carlo::{Forecast, Sample};
-use crate::setting::Grade;
-
-/// Something that the forecast relies on, and nobody gave or published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assumption {
-    /// The dotted key.
-    pub key: String,
-    /// Its value, as a scenario would write it.
-    pub value: String,
-    /// How much is known about it.
-    pub grade: Grade,
-    /// Why this value.
-    pub source: &'static str,
-}
+pub use crate::scenario::Assumption;
 
 /// A forecast, and what its reader must know to trust it.
 #[derive(Debug, Clone, Copy)]

@@ -29,13 +29,13 @@ fn ten_seconds() -> (Scenario, Stage) {
     scenario.load.duration = Span::from_secs(10);
     scenario.load.client_timeout = Span::from_secs(300);
     scenario.load_balancer.nodes = 1;
-    scenario.old.app.service_time = Dist::constant(Span::from_millis(5));
+    scenario.revisions[0].app.service_time = Dist::constant(Span::from_millis(5));
     (scenario, Stage::serving(1, 1))
 }
 
 fn with_service(secs: u64) -> (Scenario, Stage) {
     let (mut scenario, stage) = ten_seconds();
-    scenario.old.app.service_time = Dist::constant(Span::from_secs(secs));
+    scenario.revisions[0].app.service_time = Dist::constant(Span::from_secs(secs));
     (scenario, stage)
 }
 
@@ -58,8 +58,8 @@ fn keep_alive_race() {
 fn a_keep_alive_that_ends_between_two_requests_races_them() {
     let (mut scenario, stage) = ten_seconds();
     // Requests come every 10 ms and take 1 ms on a kept connection: 9 ms idle.
-    scenario.old.app.service_time = Dist::constant(Span::from_millis(1));
-    scenario.old.app.keep_alive = Span::from_micros(9_300);
+    scenario.revisions[0].app.service_time = Dist::constant(Span::from_millis(1));
+    scenario.revisions[0].app.keep_alive = Span::from_micros(9_300);
     let outcome = run(&scenario, &stage.0, Streams::new(1, 0));
     // On a new connection it is 2 ms, and the next is in time; that one's successor is not.
     assert_eq!(outcome.causes[Cause::KeepAliveRace.index()], 333);

@@ -102,7 +102,7 @@ enum End {
 fn check_in_flight(end: End, service: &Dist, grace: f64, expected: f64) {
     const STOPPED: f64 = 12.0;
     let mut scenario = without_connections();
-    scenario.old.app.service_time = service.clone();
+    scenario.revisions[0].app.service_time = service.clone();
     scenario.load_balancer.no_routable_target = NoRoutableTarget::Strict;
     scenario.load.pacing = Pacing::Poisson;
     scenario.load.duration = Span::from_secs(13);

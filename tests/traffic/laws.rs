@@ -53,8 +53,8 @@ fn ten_seconds(pacing: Pacing) -> Scenario {
     let mut scenario = scenario();
     scenario.load.duration = Span::from_secs(10);
     scenario.load.pacing = pacing;
-    scenario.old.app.service_time = Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(100), 1.5));
-    scenario.new.app.service_time = Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(50), 1.0));
+    scenario.revisions[0].app.service_time = Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(100), 1.5));
+    scenario.revisions[1].app.service_time = Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(50), 1.0));
     scenario
 }
 
@@ -143,8 +143,8 @@ fn a_trace_changes_nothing() {
 #[test]
 fn twice_as_slow_counts_the_same() {
     let mut scenario = ten_seconds(Pacing::Constant);
-    scenario.new = scenario.old.clone();
-    for revision in [&mut scenario.old, &mut scenario.new] {
+    scenario.revisions[1] = scenario.revisions[0].clone();
+    for revision in &mut scenario.revisions {
         revision.app.service_time = Dist::constant(Span::from_micros(123_456));
     }
     let mut slow = scenario.clone();
@@ -187,6 +187,6 @@ fn revisions_share_their_users() {
     let streams = Streams::new(1, 0);
     let timeline = Stage::serving(4, 2).0;
     let before = run(&scenario, &timeline, streams);
-    scenario.new.app.service_time = Dist::Exponential(Span::from_secs(3));
+    scenario.revisions[1].app.service_time = Dist::Exponential(Span::from_secs(3));
     assert_eq!(printed(&before), printed(&run(&scenario, &timeline, streams)));
 }

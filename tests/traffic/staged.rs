@@ -44,7 +44,7 @@ pub fn scenario() -> Scenario {
 pub fn without_connections() -> Scenario {
     let mut scenario = scenario();
     scenario.load_balancer.round_trip = Span::ZERO;
-    for revision in [&mut scenario.old, &mut scenario.new] {
+    for revision in &mut scenario.revisions {
         revision.app.keep_alive = Span::ZERO;
     }
     scenario
