@@ -28,7 +28,7 @@ pub(super) struct Port {
     fin: Time,
     /// When the requests now in flight are reset.
     pub(super) reset: Time,
-    /// When the pod's network is gone, if it is not.
+    /// When the pod's network goes under a process that still listens: answers are lost from then on.
     pub(super) silence: Time,
 }
 
@@ -79,7 +79,8 @@ impl Port {
         for &(from, socket) in &pod.sockets {
             if from > at {
                 port.until = port.until.min(from);
-                if socket == Socket::Silent {
+                // A process that closed in order has answered what was in flight, whatever follows.
+                if open && socket == Socket::Silent {
                     port.silence = port.silence.min(from);
                 }
             } else {

@@ -9,7 +9,7 @@
 //! client through the load balancer is part of it, as it is of the measured default.
 
 use crate::dist::Dist;
-use crate::id::{AlbNodeId, PodId, RevisionId};
+use crate::id::{AlbNodeId, PodId, RevisionId, TargetId};
 use crate::observe::timeline::{BeliefChange, Socket, Timeline};
 use crate::random::{Purpose, Stream, Streams};
 use crate::scenario::Scenario;
@@ -56,7 +56,7 @@ struct Target {
     revision: usize,
 }
 
-/// A request that has entered the load balancer.
+/// A request that has been given to a target.
 #[derive(Debug, Clone, Copy)]
 struct Request {
     number: u64,
@@ -146,24 +146,34 @@ impl<'a> RequestEngine<'a> {
         outcome: &mut Outcome,
     ) {
         let silence = Silence::new(self.scenario.load_balancer.host_unreachable_share, streams);
-        let surroundings = Surroundings { timeline, streams, silence, limits: self.limits };
+        let around = Surroundings { timeline, streams, silence, limits: self.limits };
         let mut service = ServiceTimes::new(self.scenario, streams);
         let mut entry = streams.at(Purpose::EntryNode, 0);
         for (number, sent) in (0..).zip(arrivals) {
             let node = entry.below(self.tables.len());
-            let request = Request { number, sent, work: service.draw(), cut: Time::NEVER };
-            let (verdict, latency, pod) = self.route(node, request, &surroundings);
-            outcome.record(sent, AlbNodeId(node as u8), pod, verdict, latency);
+            let work = service.draw();
+            let table = &mut self.tables[node];
+            if let Some(target) = table.choose(sent, beliefs(timeline, node), &self.registration) {
+                let cut = table.cut(target);
+                self.dispatch(node, target, Request { number, sent, work, cut }, &around, outcome);
+            } else {
+                let verdict = Verdict::Alb(Cause::NoTarget);
+                outcome.record(sent, AlbNodeId(node as u8), None, verdict, self.limits.round_trip);
+            }
         }
     }
 
+    /// The node has chosen. Nearly always the answer comes in time; that path stays free of
+    /// anything a failure needs.
     #[inline]
-    fn route(&mut self, node: usize, request: Request, around: &Surroundings) -> (Verdict, Span, Option<PodId>) {
-        let table = &mut self.tables[node];
-        let Some(target) = table.choose(request.sent, beliefs(around.timeline, node), &self.registration) else {
-            return (Verdict::Alb(Cause::NoTarget), self.limits.round_trip, None);
-        };
-        let request = Request { cut: table.cut(target), ..request };
+    fn dispatch(
+        &mut self,
+        node: usize,
+        target: TargetId,
+        request: Request,
+        around: &Surroundings,
+        outcome: &mut Outcome,
+    ) {
         let kept_until = &mut self.kept_until[node * self.targets.len() + target.index()];
         let target = &mut self.targets[target.index()];
         if request.sent >= target.port.until {
@@ -171,23 +181,16 @@ impl<'a> RequestEngine<'a> {
         }
         let keep = self.keep[target.revision];
         let way = target.port.way(request.sent, *kept_until, keep, self.limits.one_way);
-        let (verdict, end) = match way {
-            Way::Kept => around.fly(&target.port, request.sent, request, target.revision),
-            Way::New => around.connect(target, request),
-            Way::Crossing => (Verdict::Alb(Cause::KeepAliveRace), request.sent + self.limits.round_trip),
-            Way::Lost => {
-                *kept_until = Time::ZERO;
-                around.wait_in_vain(request.sent, request)
-            }
+        let (verdict, latency) = match around.answered_at_once(target, way, &request) {
+            Some(end) => (Verdict::Ok, end - request.sent),
+            None => around.trouble(target, way, &request),
         };
-        let latency = end - request.sent;
-        if latency > self.limits.client {
-            return (Verdict::Alb(Cause::ClientGaveUp), self.limits.client, target.pod);
-        }
         if matches!(verdict, Verdict::Ok | Verdict::Target(_)) {
-            *kept_until = keep.until(end).max(*kept_until);
+            *kept_until = keep.until(request.sent + latency).max(*kept_until);
+        } else if way == Way::Lost {
+            *kept_until = Time::ZERO;
         }
-        (verdict, latency, target.pod)
+        outcome.record(request.sent, AlbNodeId(node as u8), target.pod, verdict, latency);
     }
 }
 
@@ -202,33 +205,58 @@ impl Surroundings<'_> {
         Port::look(pod.and_then(|pod| self.timeline.pods.get(pod.index())), at)
     }
 
-    /// Opens a connection.
-    fn connect(&self, target: &Target, request: Request) -> End {
-        match target.port.socket {
-            Socket::Silent => self.knock(target, request),
-            _ => self.meet(&target.port, request.sent, request, target.revision),
+    /// When the answer comes, if the target is reached at once and nothing comes before it.
+    #[inline]
+    fn answered_at_once(&self, target: &Target, way: Way, request: &Request) -> Option<Time> {
+        let start = match way {
+            Way::Kept => request.sent,
+            Way::New => request.sent + self.limits.round_trip,
+            Way::Crossing | Way::Lost => return None,
+        };
+        if target.port.socket != Socket::Serving {
+            return None;
+        }
+        let end = start + request.work[target.revision];
+        (end <= self.quiet_until(&target.port, start, request) && end <= request.sent + self.limits.client)
+            .then_some(end)
+    }
+
+    /// Any other end, and after how long.
+    #[cold]
+    fn trouble(&self, target: &Target, way: Way, request: &Request) -> (Verdict, Span) {
+        let (verdict, end) = match way {
+            Way::Kept => self.fly(target, &target.port, request.sent, request),
+            Way::New if target.port.socket == Socket::Silent => self.knock(target, request),
+            Way::New => self.meet(target, &target.port, request.sent, request),
+            Way::Crossing => (Verdict::Alb(Cause::KeepAliveRace), request.sent + self.limits.round_trip),
+            Way::Lost => self.wait_in_vain(request.sent, request),
+        };
+        let latency = end - request.sent;
+        if latency > self.limits.client {
+            (Verdict::Alb(Cause::ClientGaveUp), self.limits.client)
+        } else {
+            (verdict, latency)
         }
     }
 
     /// A SYN comes in at an open or a closed port.
-    fn meet(&self, port: &Port, syn: Time, request: Request, revision: usize) -> End {
+    fn meet(&self, target: &Target, port: &Port, syn: Time, request: &Request) -> End {
         let connected = syn + self.limits.round_trip;
         match port.socket {
             Socket::Closed => (Verdict::Alb(Cause::Refused), connected),
-            _ => self.fly(port, connected, request, revision),
+            _ => self.fly(target, port, connected, request),
         }
     }
 
     /// Nobody answers the first SYN: a later one may meet a pod that has come up, or nobody does.
-    #[cold]
-    fn knock(&self, target: &Target, request: Request) -> End {
+    fn knock(&self, target: &Target, request: &Request) -> End {
         let unreachable = self.silence.unreachable_after(self.streams, request.number);
         let patience = unreachable.unwrap_or(self.limits.connect).min(self.limits.connect);
         for wait in SYN_RETRIES.into_iter().filter(|wait| *wait < patience) {
             let syn = request.sent + wait;
             let port = if syn < target.port.until { target.port } else { self.look(target.pod, syn) };
             if port.socket != Socket::Silent {
-                return self.meet(&port, syn, request, target.revision);
+                return self.meet(target, &port, syn, request);
             }
         }
         match unreachable.filter(|after| *after < self.limits.connect) {
@@ -240,20 +268,16 @@ impl Surroundings<'_> {
         }
     }
 
-    /// The request is on its way on a connection since `start`.
-    #[inline]
-    fn fly(&self, port: &Port, start: Time, request: Request, revision: usize) -> End {
+    /// The request is on its way on a connection since `start`. A reset after the network went is
+    /// not heard.
+    fn fly(&self, target: &Target, port: &Port, start: Time, request: &Request) -> End {
         let (answer, answered) = match port.socket {
             Socket::Refusing => (Verdict::Target(503), start + self.limits.round_trip),
-            _ => (Verdict::Ok, start + request.work[revision]),
+            _ => (Verdict::Ok, start + request.work[target.revision]),
         };
-        let quiet = port.reset.min(port.silence).min(request.cut).min(start + self.limits.idle);
-        if answered <= quiet { (answer, answered) } else { self.fail(port, start, request) }
-    }
-
-    /// Something came before the answer. A reset after the network went is not heard.
-    #[cold]
-    fn fail(&self, port: &Port, start: Time, request: Request) -> End {
+        if answered <= self.quiet_until(port, start, request) {
+            return (answer, answered);
+        }
         let rest = self.wait_in_vain(start, request);
         if port.reset <= port.silence && port.reset <= rest.1 {
             (Verdict::Alb(Cause::ResetInFlight), port.reset)
@@ -262,8 +286,14 @@ impl Surroundings<'_> {
         }
     }
 
+    /// The first thing that can end a request without an answer.
+    #[inline]
+    fn quiet_until(&self, port: &Port, start: Time, request: &Request) -> Time {
+        port.reset.min(port.silence).min(request.cut).min(start + self.limits.idle)
+    }
+
     /// No answer will come: the load balancer waits for it while it may.
-    fn wait_in_vain(&self, start: Time, request: Request) -> End {
+    fn wait_in_vain(&self, start: Time, request: &Request) -> End {
         let tired = start + self.limits.idle;
         if request.cut <= tired {
             (Verdict::Alb(Cause::CutByDeregistration), request.cut)

@@ -90,10 +90,8 @@ impl RoutingTable {
             self.learn(at, changes, registration);
         }
         let target = *self.choices.get(self.turn)?;
-        self.turn += 1;
-        if self.turn == self.choices.len() {
-            self.turn = 0;
-        }
+        let next = self.turn + 1;
+        self.turn = if next == self.choices.len() { 0 } else { next };
         Some(target)
     }
 

@@ -184,6 +184,17 @@ fn a_network_that_vanishes() {
     assert_eq!(outcome.max_latency, Span::from_secs(90));
 }
 
+/// How long a drain takes is drawn before any request is: the process does not end before its answers.
+#[test]
+fn a_drained_process_has_answered() {
+    let (scenario, mut stage) = with_service(1);
+    stage.socket(0, 4.999, Socket::Closed).socket(0, 5.305, Socket::Silent);
+    let outcome = run(&scenario, &stage.0, Streams::new(1, 0));
+    assert_eq!(outcome.ok, 500, "99 of them in flight when the listener closed");
+    assert_eq!(outcome.causes[Cause::Refused.index()], 31);
+    assert_eq!(outcome.causes[Cause::ConnectTimeout.index()], 469);
+}
+
 #[test]
 fn client_gave_up() {
     let (mut scenario, stage) = with_service(8);
