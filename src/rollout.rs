@@ -1,6 +1,5 @@
 //! Stage 1: the control plane of one rollout, simulated event by event.
 
-use crate::cluster::workload::DeploymentObject;
 use crate::error::Error;
 use crate::id::{PodId, RevisionId};
 use crate::observe::timeline::Timeline;
@@ -70,27 +69,18 @@ impl<'a> Rollout<'a> {
 
 /// Puts what the scenario does to the Deployment on the agenda; the time of the last step.
 fn schedule_steps(scenario: &Scenario, rollout_at: Time, world: &mut World) -> Time {
-    let mut object =
-        DeploymentObject { replicas: scenario.deployment.replicas, revision: RevisionId::OLD, paused: false };
     let mut deleted = 0;
-    let mut last = rollout_at;
-    for step in &scenario.steps {
-        last = rollout_at + step.at;
-        match step.change {
-            Change::NewRevision(revision) => object.revision = revision,
-            Change::Rollback => object.revision = RevisionId::OLD,
-            Change::Replicas(replicas) => object.replicas = replicas,
-            Change::Paused(paused) => object.paused = paused,
-            Change::DeletePods(count) => {
-                let pods = deleted..(deleted + count).min(scenario.deployment.replicas);
-                pods.for_each(|row| world.delete_pod(last, PodId::new(row as u16, RevisionId::OLD, row as u16 + 1)));
-                deleted += count;
-                continue;
-            }
+    for (step, (at, object)) in scenario.steps.iter().zip(scenario.deployment_over_time()) {
+        let at = rollout_at + at;
+        if let Change::DeletePods(count) = step.change {
+            let pods = deleted..(deleted + count).min(scenario.deployment.replicas);
+            pods.for_each(|row| world.delete_pod(at, PodId::new(row as u16, RevisionId::OLD, row as u16 + 1)));
+            deleted += count;
+        } else {
+            world.update_deployment(at, object);
         }
-        world.update_deployment(last, object);
     }
-    last
+    scenario.steps.last().map_or(rollout_at, |step| rollout_at + step.at)
 }
 
 /// Whether the Deployment has ended what it was doing, well or badly, and no pod is on its way out.

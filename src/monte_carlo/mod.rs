@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rayon::ThreadPoolBuilder;
 
 use crate::error::Error;
+use crate::id::RevisionId;
 use crate::observe::measure::{Goal, Measures};
 use crate::observe::timeline::Timeline;
 use crate::random::Streams;
@@ -63,8 +64,7 @@ pub fn forecast_with<T>(
 where
     T: FnMut(&Timeline, &Streams, &mut Outcome),
 {
-    let end = scenario.destination();
-    let goal = Goal { revision: end.revision, replicas: end.replicas, min_ready: scenario.deployment.min_ready };
+    let goal = goal(scenario);
     let replications = || {
         let (mut rollout, mut traffic) = (Rollout::new(scenario), traffic());
         move |streams: &Streams, outcome: &mut Outcome| {
@@ -76,6 +76,16 @@ where
     let nothing = Outcome::new(scenario.load.duration);
     let tally = gather(options, &nothing, replications, progress, cancelled)?;
     Ok(Forecast::of(tally, scenario, digest, options))
+}
+
+/// Where the last step leads.
+fn goal(scenario: &Scenario) -> Goal {
+    let last = scenario.deployment_over_time().last().map(|(_, object)| object);
+    Goal {
+        revision: last.map_or(RevisionId::NEW, |object| object.revision),
+        replicas: last.map_or(scenario.deployment.replicas, |object| object.replicas),
+        min_ready: scenario.deployment.min_ready,
+    }
 }
 
 /// Runs the replications. `replications` makes a worker's simulator of one replication, which overwrites
@@ -183,20 +193,7 @@ mod tests {
     }
 
     fn specimen() -> Scenario {
-        Scenario {
-            name: "synthetic".to_owned(),
-            description: String::new(),
-            deployment: Default::default(),
-            old: Default::default(),
-            new: Default::default(),
-            cluster: Default::default(),
-            lbc: Default::default(),
-            target_group: Default::default(),
-            load_balancer: Default::default(),
-            load: Default::default(),
-            monte_carlo: Default::default(),
-            given: Default::default(),
-        }
+        Scenario { name: "synthetic".to_owned(), ..Scenario::default() }
     }
 
     #[test]

@@ -25,10 +25,13 @@ use crate::cluster::deployment::DeploymentSpec;
 use crate::cluster::pod::PodSpec;
 use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::ClusterSpec;
+use crate::cluster::workload::DeploymentObject;
 use crate::dist::Dist;
 use crate::error::Error;
 use crate::id::RevisionId;
+use crate::scenario::rollout::Change;
 use crate::setting::settings;
+use crate::time::Span;
 pub use document::Document;
 pub use keys::settings;
 use load::LoadSpec;
@@ -106,6 +109,21 @@ impl Scenario {
     /// If no revision has this number, which is a bug: numbers are made by [`Document::resolve`].
     pub fn revision(&self, revision: RevisionId) -> &Revision {
         &self.revisions[usize::from(revision.0)]
+    }
+
+    /// What the Deployment says after each step that changes it, with the time since the rollout's start.
+    pub fn deployment_over_time(&self) -> impl Iterator<Item = (Span, DeploymentObject)> {
+        let start = DeploymentObject { replicas: self.deployment.replicas, revision: RevisionId::OLD, paused: false };
+        self.steps.iter().scan(start, |object, step| {
+            match step.change {
+                Change::NewRevision(revision) => object.revision = revision,
+                Change::Rollback => object.revision = RevisionId::OLD,
+                Change::Replicas(replicas) => object.replicas = replicas,
+                Change::Paused(paused) => object.paused = paused,
+                Change::DeletePods(_) => {}
+            }
+            Some((step.at, *object))
+        })
     }
 }
 

@@ -53,8 +53,10 @@ fn ten_seconds(pacing: Pacing) -> Scenario {
     let mut scenario = scenario();
     scenario.load.duration = Span::from_secs(10);
     scenario.load.pacing = pacing;
-    scenario.revisions[0].app.service_time = Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(100), 1.5));
-    scenario.revisions[1].app.service_time = Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(50), 1.0));
+    scenario.revisions[0].app.service_time =
+        Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(100), 1.5));
+    scenario.revisions[1].app.service_time =
+        Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(50), 1.0));
     scenario
 }
 
@@ -149,7 +151,7 @@ fn twice_as_slow_counts_the_same() {
     }
     let mut slow = scenario.clone();
     slow.load.rate /= 2.0;
-    for revision in [&mut slow.old, &mut slow.new] {
+    for revision in &mut slow.revisions {
         revision.app.service_time = Dist::constant(Span::from_micros(246_912));
         revision.app.keep_alive = revision.app.keep_alive * 2;
     }

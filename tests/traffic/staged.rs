@@ -24,20 +24,7 @@ pub fn secs_f64(secs: f64) -> Span {
 pub fn scenario() -> Scenario {
     let mut revision = Revision::default();
     revision.app.service_time = Dist::constant(Span::from_millis(20));
-    Scenario {
-        name: "staged".to_owned(),
-        description: String::new(),
-        deployment: Default::default(),
-        old: revision.clone(),
-        new: revision,
-        cluster: Default::default(),
-        lbc: Default::default(),
-        target_group: Default::default(),
-        load_balancer: Default::default(),
-        load: Default::default(),
-        monte_carlo: Default::default(),
-        given: Default::default(),
-    }
+    Scenario { name: "staged".to_owned(), revisions: vec![revision; 2], ..Scenario::default() }
 }
 
 /// A scenario in which every connection is new and costs nothing: theory knows no connections.
