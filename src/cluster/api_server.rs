@@ -2,10 +2,11 @@
 //! requests and watches take is the links' business.
 
 use crate::actor::{Actor, Outbox};
-use crate::cluster::pod::{Endpoint, Phase, PodChange, PodObject, PodStatus};
+use crate::cluster::disruption::PodDisruptionBudgetSpec;
+use crate::cluster::pod::{Endpoint, NodeReady, Phase, PodChange, PodObject, PodStatus};
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetStatus};
 use crate::id::{NodeId, PodId, RevisionId};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// A request that has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,23 @@ pub enum Input {
     Bind(PodId, NodeId),
     /// A pod is deleted, gracefully.
     DeletePod(PodId),
+    /// A pod is to be evicted, at the `n`-th try of this job.
+    Evict {
+        /// Whose try, to answer it.
+        job: u8,
+        /// Whom.
+        pod: PodId,
+        /// Which try.
+        attempt: u16,
+    },
+    /// Own timer: an isolated pod has been held back long enough.
+    IsolationOver(PodId),
+    /// All pods are to be listed, for this job.
+    ListPods(u8),
+    /// The node controller finds a host not Ready, and with it its pods (`MarkPodsNotReady`).
+    NodeNotReady(NodeId, NodeReady),
+    /// The taint controller deletes the pods of a host that they no longer tolerate.
+    DeletePodsOn(NodeId),
     /// A kubelet patches a pod's status.
     PatchPodStatus(PodStatus),
     /// The LBC patches its readiness gate.
@@ -66,32 +84,54 @@ pub enum Fact {
     Pod(PodObject, PodChange),
     /// An endpoint of the Service; `None`: it left the slice.
     Endpoint(PodId, Option<Endpoint>),
+    /// Part of the answer to a list call.
+    Listed(PodObject),
+    /// The answer to this job's list call is complete.
+    ListEnd(u8),
+    /// 429: the budget does not let this pod go now.
+    EvictionRefused {
+        /// Whose try.
+        job: u8,
+        /// Whom.
+        pod: PodId,
+        /// Which try.
+        attempt: u16,
+    },
+}
+
+/// What admission webhooks do to the pods of a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Admission {
+    /// The LBC's readiness gate is injected.
+    pub gated: bool,
+    /// A Ready pod that is to be deleted is isolated first, for so long.
+    pub graceful_drain: Option<Span>,
 }
 
 /// The objects of one Deployment and its Service.
 #[derive(Debug)]
 pub struct ApiServer {
-    /// By revision: whether the webhook injects the LBC's readiness gate.
-    gated: Vec<bool>,
+    /// By revision.
+    admission: Vec<Admission>,
+    budget: PodDisruptionBudgetSpec,
+    /// The Deployment's `spec.replicas`.
+    replicas: u32,
     pods: Vec<PodObject>,
     replica_sets: Vec<ReplicaSetObject>,
 }
 
 impl ApiServer {
-    /// An API server without objects; `gated` tells, by revision, which pods get the readiness gate.
-    pub const fn new(gated: Vec<bool>) -> ApiServer {
-        ApiServer { gated, pods: Vec::new(), replica_sets: Vec::new() }
+    /// An API server without pods; `admission` is by revision.
+    pub const fn new(admission: Vec<Admission>, budget: PodDisruptionBudgetSpec) -> ApiServer {
+        ApiServer { admission, budget, replicas: 0, pods: Vec::new(), replica_sets: Vec::new() }
     }
 
-    /// Forgets all objects.
-    pub fn reset(&mut self) {
+    /// Forgets all pods, and starts with a Deployment whose only ReplicaSet is this one.
+    pub fn reset(&mut self, settled: ReplicaSetObject) {
         self.pods.clear();
         self.replica_sets.clear();
-    }
-
-    /// Starts with a ReplicaSet that exists.
-    pub fn seed_replica_set(&mut self, object: ReplicaSetObject) {
-        self.replica_sets.push(object);
+        self.replica_sets.push(settled);
+        self.replicas = settled.desired;
     }
 
     /// Starts with a pod that exists.
@@ -104,7 +144,7 @@ impl ApiServer {
         let object = PodObject::new(
             PodId::new(self.pods.len() as u16, revision, ordinal as u16),
             now,
-            self.gated[usize::from(revision.0)],
+            self.admission[usize::from(revision.0)].gated,
         );
         self.pods.push(object);
         object
@@ -145,8 +185,22 @@ impl ApiServer {
     }
 
     /// Graceful deletion; a pod that runs nowhere or has ended is removed at once
-    /// (pkg/registry/core/pod/strategy.go, `CheckGracefulDelete`).
-    fn delete_pod(&mut self, pod: PodId) -> Option<Fact> {
+    /// (pkg/registry/core/pod/strategy.go, `CheckGracefulDelete`). A webhook may isolate it first:
+    /// it answers at once and deletes the pod itself later.
+    fn delete_pod(&mut self, pod: PodId, out: &mut Outbox<'_, Input, Fact>) -> Option<Fact> {
+        let object = self.pods[pod.index()];
+        let held_back = self.admission[usize::from(pod.revision().0)].graceful_drain;
+        match held_back {
+            _ if object.deleting || object.isolated => None,
+            Some(span) if object.ready => {
+                out.wake(span, Input::IsolationOver(pod));
+                self.change(pod, PodChange::Isolated, |object| object.isolated = true)
+            }
+            _ => self.terminate(pod),
+        }
+    }
+
+    fn terminate(&mut self, pod: PodId) -> Option<Fact> {
         let object = self.pods[pod.index()];
         if object.deleting {
             return None;
@@ -155,6 +209,44 @@ impl ApiServer {
             return self.remove_pod(pod);
         }
         self.change(pod, PodChange::Deleting, |object| object.deleting = true)
+    }
+
+    /// The budget is asked for pods that run. Its status is taken to be up to date: in Kubernetes it
+    /// is some watch hops old, and evictions since then are deducted from it.
+    fn evict(&mut self, job: u8, pod: PodId, attempt: u16, out: &mut Outbox<'_, Input, Fact>) -> Option<Fact> {
+        let object = self.pods[pod.index()];
+        let healthy = self.pods.iter().filter(|object| object.is_active() && object.ready).count() as u32;
+        let runs = object.is_active() && object.phase == Phase::Running;
+        if runs && !self.budget.permits(self.replicas, healthy, object.ready) {
+            return Some(Fact::EvictionRefused { job, pod, attempt });
+        }
+        self.delete_pod(pod, out)
+    }
+
+    /// Says, of each pod of a host that still exists, what `change` makes of it.
+    fn for_each_on(
+        &mut self,
+        node: NodeId,
+        out: &mut Outbox<'_, Input, Fact>,
+        mut change: impl FnMut(&mut Self, PodId, &mut Outbox<'_, Input, Fact>) -> Option<Fact>,
+    ) {
+        for row in 0..self.pods.len() {
+            let PodObject { pod, removed, .. } = self.pods[row];
+            if self.pods[row].node == Some(node) && !removed && let Some(fact) = change(self, pod, out) {
+                out.say(fact);
+            }
+        }
+    }
+
+    fn mark_not_ready(&mut self, now: Time, pod: PodId, host: NodeReady) -> Option<Fact> {
+        let change = if self.pods[pod.index()].ready { PodChange::Unready } else { PodChange::Other };
+        self.change(pod, change, |object| {
+            if object.ready {
+                object.ready_since = now.whole_seconds();
+            }
+            object.ready = false;
+            object.host = host;
+        })
     }
 
     fn remove_pod(&mut self, pod: PodId) -> Option<Fact> {
@@ -192,7 +284,10 @@ impl Actor for ApiServer {
 
     fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         let fact = match input {
-            Input::UpdateDeployment(object) => Some(Fact::Deployment(object)),
+            Input::UpdateDeployment(object) => {
+                self.replicas = object.replicas;
+                Some(Fact::Deployment(object))
+            }
             Input::WriteDeploymentStatus => Some(Fact::DeploymentStatus),
             Input::WriteReplicaSet { revision, replicas, desired, max } => {
                 Some(self.write_replica_set(revision, replicas, desired, max))
@@ -200,7 +295,21 @@ impl Actor for ApiServer {
             Input::WriteReplicaSetStatus { revision, status } => self.write_replica_set_status(revision, status),
             Input::CreatePod(revision) => Some(Fact::Pod(self.create_pod(now, revision), PodChange::Created)),
             Input::Bind(pod, node) => self.change(pod, PodChange::Bound, |object| object.node = Some(node)),
-            Input::DeletePod(pod) => self.delete_pod(pod),
+            Input::DeletePod(pod) => self.delete_pod(pod, out),
+            Input::Evict { job, pod, attempt } => self.evict(job, pod, attempt, out),
+            Input::IsolationOver(pod) => self.terminate(pod),
+            Input::ListPods(job) => {
+                self.pods.iter().filter(|object| !object.removed).for_each(|object| out.say(Fact::Listed(*object)));
+                Some(Fact::ListEnd(job))
+            }
+            Input::NodeNotReady(node, host) => {
+                self.for_each_on(node, out, |api, pod, _| api.mark_not_ready(now, pod, host));
+                None
+            }
+            Input::DeletePodsOn(node) => {
+                self.for_each_on(node, out, |api, pod, out| api.delete_pod(pod, out));
+                None
+            }
             Input::PatchPodStatus(status) => self.patch_status(status),
             Input::PatchGate(pod, healthy) => self.change(pod, PodChange::Gate, |object| object.gate = healthy),
             Input::RemovePod(pod) => self.remove_pod(pod),

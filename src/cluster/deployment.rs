@@ -227,7 +227,8 @@ impl DeploymentController {
     /// Whether any pod of another revision still runs; terminating ones count (`oldPodsRunning`).
     fn old_pods_run(&self) -> bool {
         let revision = self.object.revision;
-        self.pods.iter().any(|object| object.pod.revision() != revision && !object.removed && !object.is_finished())
+        let runs = |object: &PodObject| !object.removed && !object.isolated && !object.is_finished();
+        self.pods.iter().any(|object| object.pod.revision() != revision && runs(object))
     }
 
     /// Recomputes counts and conditions; whether there is anything to write.

@@ -49,7 +49,7 @@ const fn endpoint(pod: PodId, ready: bool, terminating: bool) -> Input {
 }
 
 const fn pod(pod: PodId, containers_ready: bool, gated: bool) -> Input {
-    Input::Pod { pod, status: Some(PodStatus { containers_ready, gated, gate: false }) }
+    Input::Pod { pod, status: Some(PodStatus { containers_ready, gated, gate: false, host: NodeReady::True }) }
 }
 
 const fn health(pod: PodId, state: TargetState) -> Input {
