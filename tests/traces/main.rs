@@ -5,6 +5,7 @@
 
 mod compare;
 mod forecast;
+mod page;
 mod recording;
 
 use compare::{Extent, Row, compare};
