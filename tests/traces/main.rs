@@ -5,6 +5,7 @@
 
 mod compare;
 mod forecast;
+#[path = "../common/page.rs"]
 mod page;
 mod recording;
 
