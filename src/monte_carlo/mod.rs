@@ -20,6 +20,7 @@ use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
 use crate::traffic::outcome::Outcome;
+use crate::traffic::request::RequestEngine;
 pub use forecast::Forecast;
 pub use sample::Sample;
 use tally::Tally;
@@ -42,6 +43,24 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Name of the traffic engine, for the record.
     pub engine: &'static str,
+}
+
+/// Forecasts a scenario with the `request` engine; the rest as [`forecast_with`].
+///
+/// # Errors
+/// As [`forecast_with`].
+pub fn forecast(
+    scenario: &Scenario,
+    digest: String,
+    options: &Options,
+    progress: &(dyn Fn(u64) + Sync),
+    cancelled: &AtomicBool,
+) -> Result<Forecast, Error> {
+    let traffic = || {
+        let mut engine = RequestEngine::new(scenario);
+        move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
+    };
+    forecast_with(scenario, digest, options, traffic, progress, cancelled)
 }
 
 /// Forecasts a scenario with the traffic engine that `traffic` makes, one for each worker. An engine
