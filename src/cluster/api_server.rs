@@ -232,7 +232,10 @@ impl ApiServer {
     ) {
         for row in 0..self.pods.len() {
             let PodObject { pod, removed, .. } = self.pods[row];
-            if self.pods[row].node == Some(node) && !removed && let Some(fact) = change(self, pod, out) {
+            if self.pods[row].node == Some(node)
+                && !removed
+                && let Some(fact) = change(self, pod, out)
+            {
                 out.say(fact);
             }
         }

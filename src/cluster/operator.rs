@@ -110,7 +110,9 @@ impl Operator {
                     streams.at(Purpose::Disturbance, entity).bits()
                 };
                 pods.sort_by_cached_key(lot);
-                let act = |pod| if matches!(job.work, Work::Kill(_)) { Fact::KilledProcess(pod) } else { Fact::DeletedPod(pod) };
+                let act = |pod| {
+                    if matches!(job.work, Work::Kill(_)) { Fact::KilledProcess(pod) } else { Fact::DeletedPod(pod) }
+                };
                 pods.iter().take(count as usize).for_each(|object| out.say(act(object.pod)));
             }
         }

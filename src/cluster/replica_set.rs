@@ -322,7 +322,9 @@ impl Set {
     fn expectation_met(&mut self, object: &PodObject, change: PodChange) {
         match change {
             PodChange::Created => self.creates_expected = self.creates_expected.saturating_sub(1),
-            PodChange::Deleting | PodChange::Removed | PodChange::Isolated => self.deletes_expected.retain(|&pod| pod != object.pod),
+            PodChange::Deleting | PodChange::Removed | PodChange::Isolated => {
+                self.deletes_expected.retain(|&pod| pod != object.pod)
+            }
             _ => {}
         }
     }

@@ -17,7 +17,7 @@ const HEARTBEAT: Span = Span::from_secs(10);
 /// `toleration` its pods are deleted, which no kubelet confirms.
 pub(super) fn lose(node: NodeId, at: Time, toleration: Span, place: Place, unfolded: &mut Unfolded) {
     // --node-monitor-grace-period, pkg/controller/nodelifecycle/config/v1alpha1/defaults.go: 40 s up to 1.31.
-    let grace = if place.around.cluster.kubernetes.at_least(32) { 50 } else { 40 };
+    let grace = if place.scene.cluster.kubernetes.at_least(32) { 50 } else { 40 };
     let age = HEARTBEAT.scaled(place.draw(Draw::Heartbeat, node).uniform());
     let look = MONITOR_PERIOD.scaled(place.draw(Draw::Monitor, node).uniform());
     let noticed = at + Span::from_secs(grace).saturating_sub(age) + look;

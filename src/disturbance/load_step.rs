@@ -1,7 +1,7 @@
 //! The load changes: a crowd comes, or goes.
 
 use crate::dist::Dist;
-use crate::disturbance::{Disturbance, Place, Surroundings};
+use crate::disturbance::{Disturbance, Place, Scene};
 use crate::setting::settings;
 use crate::time::{Span, Time};
 
@@ -30,11 +30,11 @@ pub struct Stretch {
 
 /// The load over time: `rate` from the start until `end`, multiplied by the steps under way. Without
 /// steps it is one stretch.
-pub fn stretches(disturbances: &[Disturbance], rate: f64, end: Time, around: Surroundings) -> Vec<Stretch> {
+pub fn stretches(disturbances: &[Disturbance], rate: f64, end: Time, scene: Scene) -> Vec<Stretch> {
     let mut steps: Vec<(Time, Time, f64)> = Vec::new();
     for (number, disturbance) in (0..).zip(disturbances) {
         if let Disturbance::LoadStep(step) = disturbance {
-            let from = Place { number, around }.time(&step.at);
+            let from = Place { number, scene }.time(&step.at);
             steps.push((from, step.duration.map_or(Time::NEVER, |duration| from + duration), step.factor));
         }
     }
@@ -67,10 +67,10 @@ mod tests {
         let steps: Vec<Disturbance> = steps.iter().map(step).collect();
         let second = |secs: u64| Time::from_micros(secs * 1_000_000);
         let (cluster, streams) = (ClusterSpec::default(), Streams::new(1, 0));
-        let around = Surroundings { rollout_at: second(10), cluster: &cluster, streams: &streams };
+        let scene = Scene { rollout_at: second(10), cluster: &cluster, streams: &streams };
         let expected: Vec<Stretch> =
             expected.iter().map(|&(from, to, rate)| Stretch { from: second(from), to: second(to), rate }).collect();
-        assert_eq!(stretches(&steps, 10.0, second(100), around), expected);
+        assert_eq!(stretches(&steps, 10.0, second(100), scene), expected);
     }
 
     #[test]

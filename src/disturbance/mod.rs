@@ -64,6 +64,13 @@ macro_rules! kinds {
                 }
             }
 
+            /// What happens.
+            pub const fn about(self) -> &'static str {
+                match self {
+                    $( Kind::$kind => $kind::ABOUT, )+
+                }
+            }
+
             /// Its keys.
             pub const fn settings(self) -> &'static [Setting] {
                 match self {
@@ -106,7 +113,7 @@ pub struct Unfolded {
 
 /// Where a disturbance strikes.
 #[derive(Debug, Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct Scene<'a> {
     /// When the rollout starts.
     pub rollout_at: Time,
     /// The hosts.
@@ -115,12 +122,12 @@ pub struct Surroundings<'a> {
     pub streams: &'a Streams,
 }
 
-/// One disturbance's place: its surroundings, and its number in the scenario, which is the address
+/// One disturbance's place: its scene, and its number in the scenario, which is the address
 /// of its draws.
 #[derive(Debug, Clone, Copy)]
 struct Place<'a> {
     number: u8,
-    around: Surroundings<'a>,
+    scene: Scene<'a>,
 }
 
 /// What is drawn for a disturbance.
@@ -138,10 +145,10 @@ enum Draw {
 }
 
 /// Unfolds all disturbances of a scenario for one replication.
-pub fn unfold(disturbances: &[Disturbance], around: Surroundings) -> Unfolded {
+pub fn unfold(disturbances: &[Disturbance], scene: Scene) -> Unfolded {
     let mut unfolded = Unfolded::default();
     for (number, disturbance) in (0..).zip(disturbances) {
-        disturbance.unfold(Place { number, around }, &mut unfolded);
+        disturbance.unfold(Place { number, scene }, &mut unfolded);
     }
     unfolded
 }
@@ -185,16 +192,16 @@ impl Disturbance {
 impl Place<'_> {
     fn draw(&self, what: Draw, host: NodeId) -> Stream {
         let entity = pair(u64::from(self.number) << 8 | what as u64, host.index() as u64);
-        self.around.streams.at(Purpose::Disturbance, entity)
+        self.scene.streams.at(Purpose::Disturbance, entity)
     }
 
     fn time(&self, at: &Dist) -> Time {
-        self.around.rollout_at + at.sample(&mut self.draw(Draw::When, NodeId(0)))
+        self.scene.rollout_at + at.sample(&mut self.draw(Draw::When, NodeId(0)))
     }
 
     /// The host that was given, or one that chance picks.
     fn host(&self, given: Option<u16>) -> NodeId {
-        let nodes = usize::from(self.around.cluster.nodes.max(1));
+        let nodes = usize::from(self.scene.cluster.nodes.max(1));
         NodeId(given.unwrap_or_else(|| self.draw(Draw::Whom, NodeId(0)).below(nodes) as u16))
     }
 }

@@ -28,7 +28,7 @@ impl ZoneOutage {
         let zones = self.zones.max(1);
         let drawn = || place.draw(Draw::Whom, NodeId(0)).below(usize::from(zones)) as u16;
         let zone = self.zone.unwrap_or_else(drawn);
-        let hosts = (zone..place.around.cluster.nodes).step_by(usize::from(zones));
+        let hosts = (zone..place.scene.cluster.nodes).step_by(usize::from(zones));
         for (nth, node) in (0..).zip(hosts) {
             host::lose(NodeId(node), at, self.toleration + TAINT_EVERY * nth, place, unfolded);
         }

@@ -13,9 +13,11 @@ use crate::aws::lbc::LbcSpec;
 use crate::aws::target_group::TargetGroupSpec;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
+use crate::cluster::disruption::PodDisruptionBudgetSpec;
 use crate::cluster::pod::{PodSpec, ProbeSpec};
 use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::{ClusterSpec, LinksSpec};
+use crate::disturbance::Kind as Disturbance;
 use crate::setting::{Grade, Setting};
 
 /// What a dotted name stands for.
@@ -61,6 +63,7 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         NewRevisionSpec::SETTINGS,
         STEP_SETTINGS,
         ServiceSpec::SETTINGS,
+        PodDisruptionBudgetSpec::SETTINGS,
         ClusterSpec::SETTINGS,
         LinksSpec::SETTINGS,
         LbcSpec::SETTINGS,
@@ -69,6 +72,7 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         LoadBalancerSpec::SETTINGS,
         LoadSpec::SETTINGS,
         MonteCarloSpec::SETTINGS,
+        &Disturbance::ALL.iter().flat_map(|kind| kind.settings()).copied().collect::<Vec<_>>(),
         ObjectivesSpec::SETTINGS,
         SWEEP,
     ]

@@ -8,6 +8,7 @@ use super::profile;
 use super::rollout::{Change, NewRevisionSpec, Ready};
 use super::{Revision, Scenario};
 use crate::cluster::app::OnSigterm;
+use crate::cluster::disruption::PodDisruptionBudgetSpec;
 use crate::error::Error;
 use crate::setting::{Grade, Setting};
 
@@ -132,6 +133,13 @@ impl Scenario {
         put("load", tree(&self.load)?);
         put("monte_carlo", tree(&self.monte_carlo)?);
         put("objectives", tree(&self.objectives)?);
+        // What is not there leaves no trace in the digest.
+        if self.pod_disruption_budget != PodDisruptionBudgetSpec::default() {
+            put("pod_disruption_budget", tree(&self.pod_disruption_budget)?);
+        }
+        if !self.disturbances.is_empty() {
+            put("disturbance", Value::Array(self.disturbances.iter().map(tree).collect::<Result<_, _>>()?));
+        }
         put("new_revision", Value::Table(difference(&new, &old)));
         put("step", Value::Array(self.steps.iter().map(|step| self.step(step, &old)).collect::<Result<_, _>>()?));
         Ok(table)
@@ -166,6 +174,7 @@ fn template(revision: &Revision) -> Result<Table, Error> {
         ready: if revision.never_ready { Ready::Never } else { Ready::Probes },
         crash_after: revision.crash_after.clone(),
         image_pull: revision.image_pull.clone(),
+        image_missing: revision.image_missing,
     };
     let mut table = Table::new();
     for group in [tree(&revision.pod)?, tree(&revision.app)?, tree(&own)?] {
@@ -187,8 +196,18 @@ fn difference(new: &Table, old: &Table) -> Table {
 fn at<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
     match key.split_once('.') {
         None => table.get(key),
-        Some((group, rest)) => at(table.get(group)?.as_table()?, rest),
+        Some((group, rest)) => match table.get(group)? {
+            Value::Array(items) => of_kind(items, rest),
+            group => at(group.as_table()?, rest),
+        },
     }
+}
+
+/// A key of the first disturbance of its kind: `node_drain.at`.
+fn of_kind<'a>(items: &'a [Value], key: &str) -> Option<&'a Value> {
+    let (kind, rest) = key.split_once('.')?;
+    let mut tables = items.iter().filter_map(Value::as_table);
+    at(tables.find(|table| table.get("kind").and_then(Value::as_str) == Some(kind))?, rest)
 }
 
 fn show(value: &Value) -> String {
