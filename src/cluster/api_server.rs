@@ -323,3 +323,86 @@ impl Actor for ApiServer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::transcript;
+    use crate::random::Streams;
+    use crate::setting::Count;
+
+    const fn pod(row: u16) -> PodId {
+        PodId::new(row, RevisionId::OLD, row + 1)
+    }
+
+    const fn evict(row: u16) -> Input {
+        Input::Evict { job: 0, pod: pod(row), attempt: 0 }
+    }
+
+    /// What becomes of pods, in whole seconds: two Ready ones, one a host, and requests.
+    #[track_caller]
+    fn check(min_available: Option<u32>, graceful_drain: Option<u64>, script: &[(u64, Input)], expected: &[&str]) {
+        let admission = Admission { gated: false, graceful_drain: graceful_drain.map(Span::from_secs) };
+        let budget = PodDisruptionBudgetSpec { min_available: min_available.map(Count::Pods), max_unavailable: None };
+        let mut api = ApiServer::new(vec![admission], budget);
+        for row in 0..2 {
+            let node = Some(NodeId(row));
+            let object =
+                PodObject { node, phase: Phase::Running, ready: true, ..PodObject::new(pod(row), Time::ZERO, false) };
+            api.seed_pod(object);
+        }
+        let second = |secs: u64| Time::from_micros(secs * 1_000_000);
+        let script: Vec<_> = script.iter().map(|&(secs, input)| (second(secs), input)).collect();
+        let words = |fact| match fact {
+            Fact::Pod(object, change) => format!("{} {change:?}", object.pod),
+            Fact::EvictionRefused { pod, .. } => format!("{pod} refused"),
+            other => format!("{other:?}"),
+        };
+        let facts = transcript(&mut api, &Streams::new(1, 0), &script, second(300));
+        let lines: Vec<_> = facts.into_iter().map(|(at, fact)| format!("{} {}", at, words(fact))).collect();
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn an_eviction_asks_the_budget_and_a_deletion_does_not() {
+        check(None, None, &[(1, evict(0)), (1, evict(1))], &["1.000s old-1 Deleting", "1.000s old-2 Deleting"]);
+        check(Some(1), None, &[(1, evict(0)), (1, evict(1))], &["1.000s old-1 Deleting", "1.000s old-2 refused"]);
+        check(Some(2), None, &[(1, Input::DeletePod(pod(0)))], &["1.000s old-1 Deleting"]);
+        check(
+            Some(2),
+            None,
+            &[(1, evict(0)), (2, Input::RemovePod(pod(0))), (3, evict(0))],
+            &["1.000s old-1 refused", "2.000s old-1 Removed"],
+        );
+    }
+
+    #[test]
+    fn a_host_not_heard_of_takes_its_pods_out_of_the_budget_and_then_out_of_the_cluster() {
+        check(
+            Some(1),
+            None,
+            &[
+                (1, Input::NodeNotReady(NodeId(0), NodeReady::Unknown)),
+                (2, evict(1)),
+                (9, Input::DeletePodsOn(NodeId(0))),
+            ],
+            &["1.000s old-1 Unready", "2.000s old-2 refused", "9.000s old-1 Deleting"],
+        );
+    }
+
+    #[test]
+    fn an_isolated_pod_is_deleted_later_and_once() {
+        check(
+            None,
+            Some(60),
+            &[(1, Input::DeletePod(pod(0))), (2, Input::DeletePod(pod(0))), (3, evict(0))],
+            &["1.000s old-1 Isolated", "61.000s old-1 Deleting"],
+        );
+        check(
+            Some(1),
+            Some(60),
+            &[(1, evict(0)), (1, evict(1))],
+            &["1.000s old-1 Isolated", "1.000s old-2 refused", "61.000s old-1 Deleting"],
+        );
+    }
+}

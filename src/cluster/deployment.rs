@@ -248,10 +248,12 @@ impl DeploymentController {
             || counts.ready > old.ready
             || counts.available > old.available;
         self.counts = counts;
+        // A Deployment that was complete stays so whatever becomes of its pods (`isCompleteDeployment`).
+        let rests = counts.replicas == counts.updated && self.progressing == (true, "NewReplicaSetAvailable");
         let complete = counts.updated == replicas && counts.replicas == replicas && counts.available >= replicas;
         if paused {
             self.condition(now, (true, "DeploymentPaused"), out);
-        } else if complete {
+        } else if complete || rests {
             self.condition(now, (true, "NewReplicaSetAvailable"), out);
         } else if progress {
             self.last_progress = now.whole_seconds();

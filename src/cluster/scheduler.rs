@@ -103,3 +103,32 @@ impl Actor for Scheduler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::transcript;
+    use crate::id::RevisionId;
+    use crate::random::Streams;
+
+    fn created(row: u16) -> Input {
+        Input::Pod(PodObject::new(PodId::new(row, RevisionId::OLD, row + 1), Time::ZERO, false), PodChange::Created)
+    }
+
+    #[test]
+    fn cordoned_hosts_are_passed_over_and_pods_without_a_host_wait() {
+        let second = |secs: u64| Time::from_micros(secs * 1_000_000);
+        let script = [
+            (second(1), created(0)),
+            (second(2), Input::Cordon(NodeId(1))),
+            (second(3), created(1)),
+            (second(4), Input::Cordon(NodeId(0))),
+            (second(5), created(2)),
+            (second(6), Input::Uncordon(NodeId(1))),
+        ];
+        let facts = transcript(&mut Scheduler::new(2), &Streams::new(1, 0), &script, second(9));
+        let bound: Vec<(u64, usize, u16)> =
+            facts.iter().map(|(at, Bound(pod, node))| (at.as_micros() / 1_000_000, pod.index(), node.0)).collect();
+        assert_eq!(bound, [(1, 0, 0), (3, 1, 0), (6, 2, 1)]);
+    }
+}

@@ -7,8 +7,10 @@ use crate::setting::settings;
 use crate::time::Span;
 
 settings! {
-    /// The new revision is broken: short for `ready = "never"`, `crash_after` or `image_missing` in `[new_revision]`, and read as such.
+    /// What is rolled out is broken: short for `ready = "never"`, `crash_after` or `image_missing` in `[new_revision]`, or in a step of its own, and read as such.
     BadVersion in "disturbance.bad_version" {
+        /// When the broken version is rolled out, after the rollout's start. 0 s: it is the new revision; later: a further one, which is the new one with the fault.
+        at: Span = Span::ZERO, Documented "short for what [new_revision] and [[step]] say";
         /// `never_ready` (its readiness probe fails for ever), `crash_loop` (the process ends by itself, again and again) or `bad_image` (no such image: the container never starts).
         fault: Fault = Fault::NeverReady, Assumed "the commonest of the three";
         /// With `crash_loop`: from the process's listening until it ends; a span or a distribution.

@@ -167,6 +167,7 @@ impl Disturbance {
             Disturbance::ApiThrottle(spec) => &spec.at,
             Disturbance::SlowLink(spec) => &spec.at,
             Disturbance::LoadStep(spec) => &spec.at,
+            // It has been read into the steps.
             Disturbance::BadVersion(_) => &Dist::Constant(Span::ZERO),
         }
     }

@@ -397,7 +397,24 @@ fn pods(scenario: &Scenario) -> u64 {
             Change::Paused(_) => 0,
         });
     }
-    pods
+    scenario.disturbances.iter().fold(pods, |pods, disturbance| pods.saturating_add(replaced(disturbance, replicas)))
+}
+
+/// At most so many pods are replaced for a disturbance.
+fn replaced(disturbance: &Disturbance, replicas: u32) -> u64 {
+    match disturbance {
+        Disturbance::NodeDrain(_)
+        | Disturbance::SpotInterruption(_)
+        | Disturbance::GracefulNodeShutdown(_)
+        | Disturbance::NodeLoss(_)
+        | Disturbance::ZoneOutage(_) => replicas.into(),
+        Disturbance::PodKill(kill) => kill.pods.min(replicas).into(),
+        Disturbance::LbcOutage(_)
+        | Disturbance::ApiThrottle(_)
+        | Disturbance::SlowLink(_)
+        | Disturbance::LoadStep(_)
+        | Disturbance::BadVersion(_) => 0,
+    }
 }
 
 /// The surge in 64 bits: a percentage may be absurd.

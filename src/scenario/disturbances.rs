@@ -6,6 +6,7 @@ use toml::de::DeValue;
 
 use super::layer::{Layer, Leaf, Source, read};
 use super::load::LoadSpec;
+use super::rollout::{Change, Step};
 use super::{Revision, keys};
 use crate::cluster::spec::ClusterSpec;
 use crate::dist::Dist;
@@ -67,23 +68,39 @@ fn group(kind: Kind) -> String {
     format!("disturbance.{}", kind.word())
 }
 
-/// What was written means this; a bad version is read into the new revision and is a disturbance no more.
+/// What was written means this; a bad version is read into revisions and steps and is a disturbance no more.
 pub(super) fn meaning(
     written: &[Written<'_>],
     cluster: &ClusterSpec,
     load: &LoadSpec,
-    revisions: &mut [Revision],
+    revisions: &mut Vec<Revision>,
+    steps: &mut Vec<Step>,
 ) -> Result<Vec<Disturbance>, Error> {
     let mut disturbances = Vec::new();
     for written in written {
         let disturbance = written.read()?;
         Checked { written, cluster, load }.check(&disturbance)?;
         match disturbance {
-            Disturbance::BadVersion(bad) => spoil(&mut revisions[usize::from(RevisionId::NEW.0)], bad),
+            Disturbance::BadVersion(bad) => bring(bad, revisions, steps),
             disturbance => disturbances.push(disturbance),
         }
     }
+    steps.sort_by_key(|step| step.at);
     Ok(disturbances)
+}
+
+/// The new revision itself, or a further one.
+fn bring(bad: BadVersion, revisions: &mut Vec<Revision>, steps: &mut Vec<Step>) {
+    let new = usize::from(RevisionId::NEW.0);
+    if bad.at == Span::ZERO {
+        return spoil(&mut revisions[new], bad);
+    }
+    // Steps and disturbances are a hundred each at most, so revisions fit their number.
+    let further = RevisionId(revisions.len() as u8);
+    steps.push(Step { at: bad.at, change: Change::NewRevision(further) });
+    let mut revision = revisions[new].clone();
+    spoil(&mut revision, bad);
+    revisions.push(revision);
 }
 
 fn spoil(revision: &mut Revision, bad: BadVersion) {
@@ -131,7 +148,10 @@ struct Checked<'a, 's> {
 
 impl Checked<'_, '_> {
     fn check(&self, disturbance: &Disturbance) -> Result<(), Error> {
-        self.in_time(disturbance.at())?;
+        match disturbance {
+            Disturbance::BadVersion(spec) => self.in_time(&Dist::Constant(spec.at))?,
+            other => self.in_time(other.at())?,
+        }
         match disturbance {
             Disturbance::NodeDrain(spec) => self.host(spec.node),
             Disturbance::SpotInterruption(spec) => self.host(spec.node),

@@ -10,6 +10,7 @@ use super::{Revision, Scenario};
 use crate::cluster::app::OnSigterm;
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
 use crate::error::Error;
+use crate::id::RevisionId;
 use crate::setting::{Grade, Setting};
 
 /// Something that the forecast relies on, and nobody gave or published.
@@ -140,14 +141,17 @@ impl Scenario {
         if !self.disturbances.is_empty() {
             put("disturbance", Value::Array(self.disturbances.iter().map(tree).collect::<Result<_, _>>()?));
         }
-        put("new_revision", Value::Table(difference(&new, &old)));
+        // A new revision that no step brings has no say either.
+        if self.steps.iter().any(|step| step.change == Change::NewRevision(RevisionId::NEW)) {
+            put("new_revision", Value::Table(difference(&new, &old)));
+        }
         put("step", Value::Array(self.steps.iter().map(|step| self.step(step, &old)).collect::<Result<_, _>>()?));
         Ok(table)
     }
 
     fn step(&self, step: &super::Step, old: &Table) -> Result<Value, Error> {
         let set = match step.change {
-            Change::NewRevision(crate::id::RevisionId::NEW) => one("revision", Value::String("new".to_owned())),
+            Change::NewRevision(RevisionId::NEW) => one("revision", Value::String("new".to_owned())),
             Change::NewRevision(revision) => difference(&template(self.revision(revision))?, old),
             Change::Rollback => one("revision", Value::String("old".to_owned())),
             Change::Replicas(replicas) => one("replicas", Value::Integer(replicas.into())),

@@ -30,13 +30,14 @@ impl Document {
         let steps = rollout(&layers, &mut templates)?;
         let mut revisions = templates.iter().map(revision).collect::<Result<Vec<_>, _>>()?;
         let (cluster, load) = (read(&layers.file, "cluster")?, read(&layers.file, "load")?);
-        let disturbances = disturbances::meaning(&layers.disturbances, &cluster, &load, &mut revisions)?;
+        let mut course = steps.iter().map(|(step, _)| *step).collect();
+        let disturbances = disturbances::meaning(&layers.disturbances, &cluster, &load, &mut revisions, &mut course)?;
         let scenario = Scenario {
             name: text(&layers.file, "name")?.unwrap_or_else(|| stem(&self.path)),
             description: text(&layers.file, "description")?.unwrap_or_default(),
             deployment: read(&layers.file, "deployment")?,
             revisions,
-            steps: steps.iter().map(|(step, _)| *step).collect(),
+            steps: course,
             service: read(&layers.file, "service")?,
             pod_disruption_budget: read(&layers.file, "pod_disruption_budget")?,
             disturbances,
