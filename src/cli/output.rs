@@ -88,6 +88,9 @@ fn check_file(path: &Path) -> Result<(), Error> {
 /// # Errors
 /// It cannot be made, or not be written to.
 pub fn make_directory(path: &Path) -> Result<(), Error> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
+        return Err(unwritable(path, &ErrorKind::NotADirectory.into()));
+    }
     fs::create_dir_all(path)
         .and_then(|()| tempfile::tempfile_in(path).map(drop))
         .map_err(|error| unwritable(path, &error))
