@@ -24,7 +24,7 @@ pub enum Purpose {
     Watch = 17,
     /// Pod bound → container running, per pod.
     PodStart = 18,
-    /// Container running → observed by the kubelet (PLEG relist), per pod and restart.
+    /// When in its second a kubelet's PLEG relists, per node.
     Pleg = 19,
     /// When within the pod's start the probe workers start, per pod.
     ProbePhase = 20,

@@ -1,5 +1,7 @@
 //! The scenarios that ship, and what holds of every scenario.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use rollcast::scenario::{self, Document, Scenario};

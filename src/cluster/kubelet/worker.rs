@@ -84,6 +84,17 @@ pub struct Host<'a> {
     pub cluster: &'a ClusterSpec,
     /// The pod's template.
     pub template: &'a Template,
+    /// When in its second the host's PLEG relists.
+    pub relist_phase: Span,
+}
+
+impl Host<'_> {
+    /// Until the next PLEG relist, which comes every second (pkg/kubelet/kubelet.go, `plegRelistPeriod`).
+    fn relist(self, now: Time) -> Span {
+        const PERIOD: u64 = Span::from_secs(1).as_micros();
+        let since = now.as_micros() + PERIOD - self.relist_phase.as_micros();
+        Span::from_micros(PERIOD - since % PERIOD)
+    }
 }
 
 type Out<'a, 'b> = &'a mut Outbox<'b, Input, Fact>;
@@ -185,18 +196,18 @@ impl PodWorker {
     }
 
     /// The manual run that a status update triggers while a started container is not ready
-    /// (`UpdatePodStatus`); from 1.29 on it also restarts the ticker.
-    fn probe_readiness_now(&mut self, now: Time, host: Host, out: Out) {
+    /// (`UpdatePodStatus`). From 1.29 on it restarts the ticker, whether or not it may ask yet.
+    fn probe_readiness_now(&mut self, now: Time, may_ask: bool, host: Host, out: Out) {
         let started = self.started;
         let Some(probe) = &mut self.readiness else { return };
-        if now.saturating_since(started) < probe.initial_delay() {
-            return;
-        }
+        let delay_is_over = now.saturating_since(started) >= probe.initial_delay();
         if host.cluster.kubernetes.at_least(29) {
             probe.reset_ticker(now);
             self.tick_from(ProbeKind::Readiness, now + NEXT, out);
         }
-        self.ask(ProbeKind::Readiness, out);
+        if may_ask && delay_is_over {
+            self.ask(ProbeKind::Readiness, out);
+        }
     }
 
     /// An answer to a probe arrived; silence becomes a failure at the probe's time-out.
@@ -232,7 +243,7 @@ impl PodWorker {
             (ProbeKind::Startup, Some(true)) => {
                 self.tick_from(ProbeKind::Liveness, now, out);
                 self.tick_from(ProbeKind::Readiness, now, out);
-                self.probe_readiness_now(now, host, out);
+                self.probe_readiness_now(now, true, host, out);
             }
             (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => self.stop_container(host, out),
             _ => {}
@@ -246,19 +257,15 @@ impl PodWorker {
         }
         (self.stage, self.run, self.started) = (Stage::Running, run, now);
         out.say(Fact::Started(self.pod, run));
-        // `PLEGOnDemandRelist`, from 1.36: a relist right after the container was started.
-        let noticed = if host.cluster.kubernetes.at_least(36) { Span::ZERO } else { self.relist(2 * run, out) };
+        // `PLEGOnDemandRelist`, from 1.36: the status is published without waiting for a relist.
+        let relist = host.relist(now);
+        let noticed = if host.cluster.kubernetes.at_least(36) { Span::ZERO } else { relist };
         out.wake(noticed, Input::ObserveRunning(self.pod, run));
-    }
-
-    /// Until the next PLEG relist, which comes every second.
-    fn relist(&self, event: u32, out: &Outbox<'_, Input, Fact>) -> Span {
-        let entity = pair(self.pod.index() as u64, u64::from(event));
-        Span::from_secs(1).scaled(out.streams().at(Purpose::Pleg, entity).uniform())
+        out.wake(relist, Input::Relisted(self.pod, run));
     }
 
     /// The kubelet sees that the container runs.
-    pub fn observe_running(&mut self, now: Time, run: u32, host: Host, out: Out) {
+    pub fn observe_running(&mut self, now: Time, run: u32, out: Out) {
         if run != self.run || self.stage != Stage::Running {
             return;
         }
@@ -268,9 +275,17 @@ impl PodWorker {
         }
         self.tick_from(ProbeKind::Liveness, now, out);
         self.tick_from(ProbeKind::Readiness, now, out);
+    }
+
+    /// A relist brings the container's start as an event: the pod is synced, its status computed, and a
+    /// readiness probe runs at once, unless it still reads the status from before the start.
+    pub fn relisted(&mut self, now: Time, run: u32, host: Host, out: Out) {
+        if run != self.run || self.stage != Stage::Running || self.startup.is_some() {
+            return;
+        }
         let mut race = out.streams().at(Purpose::ReadinessRace, self.pod.index() as u64);
-        if race.chance(host.cluster.immediate_readiness) {
-            self.probe_readiness_now(now, host, out);
+        if !self.readiness.as_ref().is_none_or(ProbeWorker::succeeded) {
+            self.probe_readiness_now(now, race.chance(host.cluster.immediate_readiness), host, out);
         }
     }
 
@@ -287,14 +302,14 @@ impl PodWorker {
 
     /// The hook is over. The whole seconds that it took are deducted from the grace period; two
     /// seconds are left in any case.
-    pub fn pre_stop_over(&mut self, run: u32, host: Host, out: Out) {
+    pub fn pre_stop_over(&mut self, now: Time, run: u32, host: Host, out: Out) {
         if run != self.run || self.stage != Stage::PreStop {
             return;
         }
         let ran = host.template.spec.pre_stop.map_or(Span::ZERO, PreStop::duration).min(grace(host));
         if self.exited {
             self.stage = Stage::Stopping;
-            self.exited(host, out);
+            self.exited(now, host, out);
         } else {
             self.send_sigterm(grace(host).saturating_sub(ran.whole_seconds()), out);
         }
@@ -327,13 +342,13 @@ impl PodWorker {
     }
 
     /// The process ended.
-    pub fn exited(&mut self, host: Host, out: Out) {
+    pub fn exited(&mut self, now: Time, host: Host, out: Out) {
         match self.stage {
             Stage::PreStop => self.exited = true,
             Stage::Running | Stage::Stopping if self.deleting => self.stop_sandbox(host, out),
             Stage::Running | Stage::Stopping => {
                 self.stage = Stage::BackingOff;
-                out.wake(self.relist(2 * self.run + 1, out), Input::ObserveExit(self.pod, self.run));
+                out.wake(host.relist(now), Input::ObserveExit(self.pod, self.run));
             }
             Stage::Starting | Stage::BackingOff | Stage::Stopped => {}
         }
