@@ -22,7 +22,7 @@ pub fn render(trace: &Trace<'_>) -> String {
     text.push_str(&failures(trace, clock));
     let _ = writeln!(
         text,
-        "\nrollcast {} · seed {} · replication {} · engine {} · scenario {} · fingerprint {:016x}",
+        "\nrollcast {} · seed {} · replication {} · engine {}\nscenario {} · fingerprint {:016x}",
         trace.version,
         trace.seed,
         trace.replication,
