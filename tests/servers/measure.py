@@ -26,6 +26,8 @@ import tempfile
 import threading
 import time
 
+sys.dont_write_bytecode = True
+
 from servers import SERVERS, SLOW_SECONDS, slow_backend
 
 LONGEST = 12.0  # seconds after the signal; then the server is killed
