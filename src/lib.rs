@@ -41,6 +41,7 @@ pub mod aws;
 pub mod cluster;
 pub mod dist;
 pub mod error;
+pub mod explain;
 pub mod id;
 pub mod monte_carlo;
 pub mod observe;

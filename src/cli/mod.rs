@@ -4,6 +4,7 @@
 //! error. Results go to stdout or to files, whole or not at all; progress and logs go to stderr.
 
 mod charts;
+mod explain;
 mod interrupt;
 mod options;
 mod output;
@@ -25,6 +26,7 @@ Examples:
   rollcast run before.toml after.toml --png charts       two scenarios side by side, with charts
   rollcast run app.toml --set pod.pre_stop=20s           the same with one setting changed
   rollcast trace app.toml                                one rollout told pod by pod
+  rollcast explain connect-timeout                       what a word of a report means
 
 Exit codes:
   0 fine · 1 objective missed, or a finding · 2 usage or input error · 3 inconclusive
@@ -45,6 +47,7 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Trace(trace::Trace),
+    Explain(explain::Explain),
 }
 
 /// Does what the command line says.
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Run(run) => run.execute(&terminal),
         Command::Trace(trace) => trace.execute(&terminal),
+        Command::Explain(explain) => explain.execute(&terminal),
     };
     done.unwrap_or_else(|error| {
         terminal.error(&error);

@@ -31,7 +31,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("rooms", &["cluster::*", "aws::*"]),
     ("the house", &["disturbance", "scenario", "wiring", "world", "observe", "rollout", "traffic"]),
     ("judging", &["monte_carlo", "stats", "sweep", "compare", "recommend"]),
-    ("telling", &["report", "plot"]),
+    ("telling", &["explain", "report", "plot"]),
     ("the binary", &["cli"]),
 ];
 
