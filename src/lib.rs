@@ -43,6 +43,7 @@ pub mod dist;
 pub mod disturbance;
 pub mod error;
 pub mod event;
+pub mod explain;
 pub mod id;
 pub mod monte_carlo;
 pub mod observe;

@@ -50,6 +50,8 @@ pub enum Purpose {
     PodRemoval = 30,
     /// Listening → the process ends by itself, per pod and restart.
     Crash = 31,
+    /// A sidecar's SIGTERM → its exit, per pod.
+    Sidecar = 32,
 
     /// One LBC call of the ELB API, per call.
     ElbApi = 48,

@@ -28,11 +28,7 @@ fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
 fn settings_tables() -> String {
     // Probes are absent by default; a probe that is there has defaults of its own.
     let probes = "[pod.readiness_probe]\n[pod.startup_probe]\n[pod.liveness_probe]\n";
-    // A link that is no slower is refused: this one is.
-    let slower = |kind: &Kind| if *kind == Kind::SlowLink { "extra = \"1s\"\n" } else { "" };
-    let weather = |kind: &Kind| format!("[[disturbance]]\nkind = \"{}\"\n{}", kind.word(), slower(kind));
-    let text = probes.to_owned() + &Kind::ALL.iter().map(weather).collect::<String>();
-    let defaults = Document::parse(Path::new("defaults.toml"), &text).unwrap().resolve().unwrap();
+    let defaults = Document::parse(Path::new("defaults.toml"), probes).unwrap().resolve().unwrap();
     let section = |key: &'static str| key.rsplit_once('.').map_or("", |(section, _)| section);
     let groups: Vec<&str> = settings().iter().map(|row| section(row.key)).collect();
     let leaves = settings().iter().filter(|row| !groups.contains(&row.key));
@@ -44,10 +40,6 @@ fn settings_tables() -> String {
             key if key.starts_with("step.") => "–".to_owned(),
             "new_revision.ready" => "`probes`".to_owned(),
             "new_revision.image_missing" => "`false`".to_owned(),
-            "disturbance.slow_link.extra" => "`0s`".to_owned(),
-            "disturbance.bad_version.at" => "`0s`".to_owned(),
-            "disturbance.bad_version.fault" => "`never_ready`".to_owned(),
-            "disturbance.bad_version.crash_after" => "`5s`".to_owned(),
             key => defaults.value_of(key).map_or("–".to_owned(), |value| format!("`{value}`")),
         };
         let cells = vec![

@@ -64,6 +64,13 @@ macro_rules! kinds {
                 }
             }
 
+            /// A disturbance of this kind, all settings left to their defaults.
+            pub fn left_to_defaults(self) -> Disturbance {
+                match self {
+                    $( Kind::$kind => Disturbance::$kind($kind::default()), )+
+                }
+            }
+
             /// What happens.
             pub const fn about(self) -> &'static str {
                 match self {

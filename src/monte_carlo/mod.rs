@@ -5,6 +5,7 @@
 //! same seed therefore gives the same bytes for any number of threads.
 
 mod forecast;
+mod replay;
 mod sample;
 mod tally;
 
@@ -22,6 +23,7 @@ use crate::scenario::Scenario;
 use crate::traffic::outcome::Outcome;
 use crate::traffic::request::RequestEngine;
 pub use forecast::Forecast;
+pub use replay::{Replay, replay};
 pub use sample::Sample;
 use tally::Tally;
 pub use tally::{ErrorSeries, Latency};
@@ -147,8 +149,9 @@ where
         Ok(share)
     });
     let (shares, breaks): (Vec<_>, Vec<_>) = shares.into_iter().partition(Result::is_ok);
-    if let Some((_, error)) = breaks.into_iter().filter_map(Result::err).min_by_key(|(replication, _)| *replication) {
-        return Err(error);
+    let lowest = breaks.into_iter().filter_map(Result::err).min_by_key(|(replication, _)| *replication);
+    if let Some((replication, error)) = lowest {
+        return Err(error.in_replication(options.seed, replication));
     }
     if cancelled.load(Ordering::Relaxed) {
         return Err(Error::interrupted());
@@ -270,6 +273,7 @@ mod tests {
             let nothing = Outcome::new(Span::ZERO);
             let error = gather(&options, &nothing, || broken, &|_| (), &AtomicBool::new(false)).unwrap_err();
             assert_eq!(error.to_string(), "replication 7");
+            assert_eq!(error.replication(), Some((1, 7)));
         }
     }
 

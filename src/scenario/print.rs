@@ -9,6 +9,7 @@ use super::rollout::{Change, NewRevisionSpec, Ready};
 use super::{Revision, Scenario};
 use crate::cluster::app::OnSigterm;
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
+use crate::disturbance::Kind;
 use crate::error::Error;
 use crate::id::RevisionId;
 use crate::setting::{Grade, Setting};
@@ -53,12 +54,12 @@ impl Scenario {
         format!("{:016x}", fnv1a(Value::Table(table).to_string().as_bytes()))
     }
 
-    /// The value of a dotted key as a scenario would write it, without the quotes of a text;
-    /// nothing if it is absent, or no key.
+    /// The value of a dotted key as a scenario would write it, without the quotes of a text; nothing
+    /// if it is absent, or no key. A disturbance that is not there has its defaults.
     pub fn value_of(&self, key: &str) -> Option<String> {
         let mut table = self.table().ok()?;
         table.insert("name".to_owned(), Value::String(self.name.clone()));
-        at(&table, key).map(show)
+        at(&table, key).map(show).or_else(|| of_disturbance(key))
     }
 
     /// What the forecast relies on that nobody gave and nobody published, in the order of docs/MODEL.md.
@@ -111,6 +112,7 @@ impl Scenario {
             "lbc.version" | "lbc.requeue" => any(|revision| revision.pod.readiness_gate),
             "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
             "cluster.links" => false,
+            "pod.sidecar.native" | "pod.sidecar.shutdown" => any(|revision| revision.pod.sidecar.is_some()),
             "new_revision.image_pull" => !self.given.contains("step.set.image_pull"),
             _ => !["monte_carlo.", "objectives.", "sweep", "step.", "new_revision."]
                 .iter()
@@ -212,6 +214,12 @@ fn of_kind<'a>(items: &'a [Value], key: &str) -> Option<&'a Value> {
     let (kind, rest) = key.split_once('.')?;
     let mut tables = items.iter().filter_map(Value::as_table);
     at(tables.find(|table| table.get("kind").and_then(Value::as_str) == Some(kind))?, rest)
+}
+
+fn of_disturbance(key: &str) -> Option<String> {
+    let (word, rest) = key.strip_prefix("disturbance.")?.split_once('.')?;
+    let kind = Kind::ALL.iter().find(|kind| kind.word() == word)?;
+    at(tree(&kind.left_to_defaults()).ok()?.as_table()?, rest).map(show)
 }
 
 fn show(value: &Value) -> String {

@@ -4,6 +4,7 @@
 //! kuberuntime/kuberuntime_container.go, status/status_manager.go, pod_workers.go.
 
 mod probe;
+mod probing;
 mod worker;
 
 use std::collections::VecDeque;
@@ -61,6 +62,8 @@ pub enum Input {
     Exited(PodId),
     /// Own timer: the kubelet notices that the container ended (PLEG).
     ObserveExit(PodId, u32),
+    /// Own timer: the sidecar has ended.
+    SidecarEnded(PodId),
     /// Own timer: the sandbox is gone.
     SandboxStopped(PodId),
     /// Own timer: nothing is left of the pod on the host.
@@ -238,7 +241,9 @@ impl Kubelet {
                 self.pods.push(worker);
             }
             PodChange::Gate => self.work(now, object.pod, out, |worker, _, _| worker.see_gate(object.gate)),
-            PodChange::Deleting => self.work(now, object.pod, out, PodWorker::terminate),
+            PodChange::Deleting => {
+                self.work(now, object.pod, out, |worker, host, out| worker.terminate(now, host, out));
+            }
             _ => {}
         }
     }
@@ -248,7 +253,7 @@ impl Kubelet {
         self.shutting_down = Some(limit);
         let pods: Vec<PodId> = self.pods.iter().map(|worker| worker.pod).collect();
         for pod in pods {
-            self.work(now, pod, out, |worker, host, out| worker.shut_down(limit, host, out));
+            self.work(now, pod, out, |worker, host, out| worker.shut_down(now, limit, host, out));
         }
     }
 
@@ -288,6 +293,7 @@ impl Actor for Kubelet {
             Input::GraceOver(pod, run) => self.work(now, pod, out, |w, _, out| w.grace_over(run, out)),
             Input::Exited(pod) => self.work(now, pod, out, |w, host, out| w.exited(now, host, out)),
             Input::ObserveExit(pod, run) => self.work(now, pod, out, |w, _, out| w.observe_exit(now, run, out)),
+            Input::SidecarEnded(pod) => self.work(now, pod, out, PodWorker::sidecar_ended),
             Input::SandboxStopped(pod) => self.sandbox_stopped(now, pod, out),
             Input::CleanedUp(pod) => {
                 self.pods.retain(|worker| worker.pod != pod);

@@ -3,7 +3,6 @@
 mod shutdown;
 
 use crate::actor::Outbox;
-use crate::cluster::app::Answer;
 use crate::cluster::kubelet::probe::ProbeWorker;
 use crate::cluster::kubelet::{Fact, Input, Template};
 use crate::cluster::pod::{Phase, PodObject, PodStatus, PreStop, ProbeKind};
@@ -33,11 +32,9 @@ const BACK_OFF_RESET: Span = Span::from_secs(600);
 /// The pod worker looks again after this at most, times U(1, 1.5) (`completeWork`, 1.36).
 const BACK_OFF_POLL: Span = Span::from_secs(60);
 
-/// Ticks after this one: the grid's next instant.
-const NEXT: Span = Span::from_micros(1);
-
+/// Where a pod is in its life on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// Volumes, sandbox, image.
     Starting,
     Running,
@@ -47,6 +44,8 @@ enum Stage {
     PreStop,
     /// SIGTERM was sent.
     Stopping,
+    /// The main container has ended, its sidecar not yet.
+    SidecarStopping,
     Stopped,
 }
 
@@ -55,27 +54,29 @@ enum Stage {
 pub struct PodWorker {
     /// Which pod.
     pub pod: PodId,
-    stage: Stage,
+    pub(super) stage: Stage,
     /// It is to end for good.
-    deleting: bool,
+    pub(super) deleting: bool,
     /// It was deleted through the API, which is to hear that nothing is left of it.
     removable: bool,
     /// It fell to its host's shutdown, which leaves it so much of its grace period.
     shut_down: Option<Span>,
-    run: u32,
-    started: Time,
+    /// When the kubelet began to kill the pod's containers.
+    pub(super) kill_started: Time,
+    pub(super) run: u32,
+    pub(super) started: Time,
     /// The kubelet knows that the container runs.
-    observed: bool,
+    pub(super) observed: bool,
     /// The container ended while its preStop hook ran.
-    exited: bool,
+    pub(super) exited: bool,
     /// No readiness gate, or its condition is True.
-    gate_open: bool,
-    restarts: u32,
+    pub(super) gate_open: bool,
+    pub(super) restarts: u32,
     /// Failures since the back-off last started over.
-    failures: usize,
-    startup: Option<ProbeWorker>,
-    readiness: Option<ProbeWorker>,
-    liveness: Option<ProbeWorker>,
+    pub(super) failures: usize,
+    pub(super) startup: Option<ProbeWorker>,
+    pub(super) readiness: Option<ProbeWorker>,
+    pub(super) liveness: Option<ProbeWorker>,
     /// What the API is to be told.
     pub status: PodStatus,
     /// Status patches so far.
@@ -104,7 +105,7 @@ impl Host<'_> {
     }
 }
 
-type Out<'a, 'b> = &'a mut Outbox<'b, Input, Fact>;
+pub(super) type Out<'a, 'b> = &'a mut Outbox<'b, Input, Fact>;
 
 impl PodWorker {
     fn new(object: PodObject, origin: Time, stage: Stage, host: Host) -> PodWorker {
@@ -116,6 +117,7 @@ impl PodWorker {
             deleting: false,
             removable: false,
             shut_down: None,
+            kill_started: Time::ZERO,
             run: 0,
             started: Time::ZERO,
             observed: false,
@@ -158,109 +160,6 @@ impl PodWorker {
         PodWorker::new(object, now + mounted, Stage::Starting, host)
     }
 
-    fn probes(&mut self) -> impl Iterator<Item = &mut ProbeWorker> {
-        [&mut self.startup, &mut self.readiness, &mut self.liveness].into_iter().flatten()
-    }
-
-    fn probe(&mut self, kind: ProbeKind) -> Option<&mut ProbeWorker> {
-        match kind {
-            ProbeKind::Startup => self.startup.as_mut(),
-            ProbeKind::Readiness => self.readiness.as_mut(),
-            ProbeKind::Liveness => self.liveness.as_mut(),
-        }
-    }
-
-    /// Whether this probe asks at present. Liveness and startup stop when a pod is deleted,
-    /// readiness goes on until its container has ended (`SyncTerminatingPod`).
-    fn is_probing(&self, kind: ProbeKind) -> bool {
-        let runs = self.observed && matches!(self.stage, Stage::Running | Stage::PreStop | Stage::Stopping);
-        let started = self.startup.as_ref().is_none_or(ProbeWorker::succeeded);
-        runs && match kind {
-            ProbeKind::Startup => !started && !self.deleting,
-            ProbeKind::Readiness => started,
-            ProbeKind::Liveness => started && !self.deleting,
-        }
-    }
-
-    /// Schedules the first tick at or after `earliest` that can ask.
-    fn tick_from(&mut self, kind: ProbeKind, earliest: Time, out: Out) {
-        let (pod, started) = (self.pod, self.started);
-        if let Some(probe) = self.probe(kind) {
-            let (at, tick) = probe.next_tick(earliest.max(started + probe.initial_delay()));
-            out.wake_at(at, Input::Tick(pod, kind, tick));
-        }
-    }
-
-    fn ask(&mut self, kind: ProbeKind, out: Out) {
-        let pod = self.pod;
-        if self.probe(kind).is_some_and(ProbeWorker::ask) {
-            out.say(Fact::Probed(pod, kind));
-        }
-    }
-
-    /// A tick of a probe's ticker.
-    pub fn tick(&mut self, now: Time, kind: ProbeKind, tick: u32, out: Out) {
-        if self.is_probing(kind) && self.probe(kind).is_some_and(|probe| probe.tick() == tick) {
-            self.tick_from(kind, now + NEXT, out);
-            self.ask(kind, out);
-        }
-    }
-
-    /// The manual run that a status update triggers while a started container is not ready
-    /// (`UpdatePodStatus`). From 1.29 on it restarts the ticker, whether or not it may ask yet.
-    fn probe_readiness_now(&mut self, now: Time, may_ask: bool, host: Host, out: Out) {
-        let started = self.started;
-        let Some(probe) = &mut self.readiness else { return };
-        let delay_is_over = now.saturating_since(started) >= probe.initial_delay();
-        if host.cluster.kubernetes.at_least(29) {
-            probe.reset_ticker(now);
-            self.tick_from(ProbeKind::Readiness, now + NEXT, out);
-        }
-        if may_ask && delay_is_over {
-            self.ask(ProbeKind::Readiness, out);
-        }
-    }
-
-    /// An answer to a probe arrived; silence becomes a failure at the probe's time-out.
-    pub fn heard(&mut self, now: Time, kind: ProbeKind, answer: Answer, host: Host, out: Out) {
-        let (pod, run) = (self.pod, self.run);
-        match answer {
-            Answer::None => {
-                if let Some(probe) = self.probe(kind) {
-                    out.wake(probe.timeout(), Input::TimedOut(pod, kind, run));
-                }
-            }
-            Answer::Ok | Answer::Failed => self.probed(now, kind, answer == Answer::Ok, host, out),
-        }
-    }
-
-    /// Nobody answered a probe in time.
-    pub fn timed_out(&mut self, now: Time, kind: ProbeKind, run: u32, host: Host, out: Out) {
-        if run == self.run {
-            self.probed(now, kind, false, host, out);
-        }
-    }
-
-    fn probed(&mut self, now: Time, kind: ProbeKind, ok: bool, host: Host, out: Out) {
-        if !self.is_probing(kind) {
-            return;
-        }
-        let Some(probe) = self.probe(kind) else { return };
-        let (result, ask_again) = probe.answered(ok);
-        if ask_again {
-            self.ask(kind, out);
-        }
-        match (kind, result) {
-            (ProbeKind::Startup, Some(true)) => {
-                self.tick_from(ProbeKind::Liveness, now, out);
-                self.tick_from(ProbeKind::Readiness, now, out);
-                self.probe_readiness_now(now, true, host, out);
-            }
-            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => self.stop_container(host, out),
-            _ => {}
-        }
-    }
-
     /// The container starts, for the `run`-th time.
     pub fn start(&mut self, now: Time, run: u32, host: Host, out: Out) {
         if !matches!(self.stage, Stage::Starting | Stage::BackingOff) {
@@ -301,7 +200,7 @@ impl PodWorker {
     }
 
     /// Kills the container with its preStop hook and grace period (`killContainer`).
-    fn stop_container(&mut self, host: Host, out: Out) {
+    pub(super) fn stop_container(&mut self, host: Host, out: Out) {
         self.stage = Stage::PreStop;
         match host.template.spec.pre_stop {
             Some(hook @ (PreStop::Sleep(_) | PreStop::Exec(_) | PreStop::HttpGet(_))) => {
@@ -340,20 +239,21 @@ impl PodWorker {
     }
 
     /// The pod is being deleted.
-    pub fn terminate(&mut self, host: Host, out: Out) {
+    pub fn terminate(&mut self, now: Time, host: Host, out: Out) {
         self.removable = true;
-        self.end(host, out);
+        self.end(now, host, out);
     }
 
-    fn end(&mut self, host: Host, out: Out) {
+    fn end(&mut self, now: Time, host: Host, out: Out) {
         if std::mem::replace(&mut self.deleting, true) {
             return;
         }
+        self.kill_started = now;
         match self.stage {
             Stage::Running => self.stop_container(host, out),
             Stage::Starting | Stage::BackingOff => self.stop_sandbox(host, out),
             // Being killed for a restart: that kill becomes the last one.
-            Stage::PreStop | Stage::Stopping | Stage::Stopped => {}
+            Stage::PreStop | Stage::Stopping | Stage::SidecarStopping | Stage::Stopped => {}
         }
     }
 
@@ -361,12 +261,12 @@ impl PodWorker {
     pub fn exited(&mut self, now: Time, host: Host, out: Out) {
         match self.stage {
             Stage::PreStop => self.exited = true,
-            Stage::Running | Stage::Stopping if self.deleting => self.stop_sandbox(host, out),
+            Stage::Running | Stage::Stopping if self.deleting => self.stop_sidecar(now, host, out),
             Stage::Running | Stage::Stopping => {
                 self.stage = Stage::BackingOff;
                 out.wake(host.relist(now), Input::ObserveExit(self.pod, self.run));
             }
-            Stage::Starting | Stage::BackingOff | Stage::Stopped => {}
+            Stage::Starting | Stage::BackingOff | Stage::SidecarStopping | Stage::Stopped => {}
         }
     }
 
@@ -395,6 +295,27 @@ impl PodWorker {
             waited = waited + poll.scaled(1.0 + 0.5 * jitter.uniform());
         }
         waited
+    }
+
+    /// The main container has ended for good. A native sidecar gets SIGTERM now, and what is left of the
+    /// grace period, two seconds at least; any other got it with the main container.
+    fn stop_sidecar(&mut self, now: Time, host: Host, out: Out) {
+        let Some(sidecar) = &host.template.spec.sidecar else { return self.stop_sandbox(host, out) };
+        let (from, left) = if sidecar.native {
+            (now, self.grace(host).saturating_sub(now.saturating_since(self.kill_started).whole_seconds()))
+        } else {
+            (self.kill_started, self.grace(host))
+        };
+        let shutdown = sidecar.shutdown.sample(&mut out.streams().at(Purpose::Sidecar, self.pod.index() as u64));
+        (self.stage, self.observed) = (Stage::SidecarStopping, false);
+        out.wake_at(from + shutdown.min(left.max(MINIMUM_GRACE)), Input::SidecarEnded(self.pod));
+    }
+
+    /// The sidecar has ended too.
+    pub fn sidecar_ended(&mut self, host: Host, out: Out) {
+        if self.stage == Stage::SidecarStopping {
+            self.stop_sandbox(host, out);
+        }
     }
 
     /// All containers have ended for good: the sandbox goes, and with it the network.
@@ -427,7 +348,7 @@ impl PodWorker {
             phase => phase,
         };
         // A stopped container's status is published with its sandbox, not before.
-        if self.stage == Stage::Stopped && !sandbox_stopped {
+        if matches!(self.stage, Stage::SidecarStopping | Stage::Stopped) && !sandbox_stopped {
             return false;
         }
         let ready = containers_ready && self.gate_open;

@@ -13,10 +13,10 @@ impl PodWorker {
     }
 
     /// Its host is shutting down. A pod that is ending already keeps its grace period.
-    pub fn shut_down(&mut self, limit: Span, host: Host, out: Out) {
+    pub fn shut_down(&mut self, now: Time, limit: Span, host: Host, out: Out) {
         if !self.deleting {
             self.shut_down = Some(limit);
-            self.end(host, out);
+            self.end(now, host, out);
         }
     }
 }
