@@ -4,6 +4,8 @@
 //! kuberuntime/kuberuntime_container.go, status/status_manager.go, pod_workers.go.
 
 mod probe;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::collections::VecDeque;
