@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::disturbances::{self, Written};
 use super::keys::{self, Kind};
 use super::layer::{Layer, Leaf, Source};
 use crate::error::Error;
@@ -31,10 +32,11 @@ struct Edit {
     line: String,
 }
 
-/// A document taken apart: keys of the file under the edits, and the steps.
+/// A document taken apart: keys of the file under the edits, the steps, and the weather.
 pub(super) struct Layers<'a> {
     pub(super) file: Layer<'a>,
     pub(super) steps: Vec<Layer<'a>>,
+    pub(super) disturbances: Vec<Written<'a>>,
     pub(super) sweep: Layer<'a>,
 }
 
@@ -61,7 +63,8 @@ impl Document {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         let document = Document { path: path.to_owned(), text, edits: Vec::new() };
         let layers = document.layers()?;
-        if layers.file.is_empty() && layers.steps.is_empty() && layers.sweep.is_empty() {
+        let Layers { file, steps, disturbances, sweep } = &layers;
+        if file.is_empty() && steps.is_empty() && disturbances.is_empty() && sweep.is_empty() {
             return Err(Error::input("the scenario is empty")
                 .in_file(path)
                 .hint("every key has a default, but one must be given: name = \"…\""));
@@ -76,7 +79,9 @@ impl Document {
     /// There is no such key, or the value is no value. Whether the value suits the key is left to
     /// [`Document::resolve`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
-        if keys::kind(key).is_none() || ["step", "sweep"].iter().any(|array| key.split('.').next() == Some(array)) {
+        if keys::kind(key).is_none()
+            || ["step", "disturbance", "sweep"].iter().any(|array| key.split('.').next() == Some(array))
+        {
             let error = Error::input(format!("unknown key `{key}`"));
             return Err(error.hint(keys::dotted_suggestion(key)));
         }
@@ -97,6 +102,8 @@ impl Document {
         let source = Source { path: &self.path, text: &self.text };
         let mut table = source.parse()?;
         let steps = table.remove("step").map(|value| steps(source, value)).transpose()?.unwrap_or_default();
+        let disturbances = table.remove("disturbance").map(|value| disturbances::written(source, value));
+        let disturbances = disturbances.transpose()?.unwrap_or_default();
         let sweep = table.remove("sweep").map(|value| sweep(source, value)).transpose()?.unwrap_or_default();
         let mut file = Layer::new();
         source.flatten("", table, &mut file)?;
@@ -106,7 +113,7 @@ impl Document {
             let source = Source { path: Path::new("--set"), text: &edit.line };
             source.flatten("", source.parse()?, &mut file)?;
         }
-        Ok(Layers { file, steps, sweep })
+        Ok(Layers { file, steps, disturbances, sweep })
     }
 }
 
@@ -115,7 +122,8 @@ impl Layers<'_> {
     pub(super) fn given(&self) -> BTreeSet<String> {
         let steps = self.steps.iter().flat_map(|step| step.keys());
         let sweep = self.sweep.keys().map(|key| format!("sweep.{key}"));
-        self.file.keys().chain(steps).cloned().chain(sweep).collect()
+        let disturbances = self.disturbances.iter().flat_map(|written| written.layer.keys());
+        self.file.keys().chain(steps).chain(disturbances).cloned().chain(sweep).collect()
     }
 }
 
@@ -183,7 +191,8 @@ fn sweep<'a>(source: Source<'a>, value: toml::Spanned<DeValue<'a>>) -> Result<La
     let mut layer = Layer::new();
     for (name, value) in table {
         let key = name.get_ref().to_string();
-        let swept = !["sweep", "name", "description"].contains(&key.as_str()) && !key.starts_with("step.");
+        let swept = !["sweep", "name", "description"].contains(&key.as_str())
+            && !["step.", "disturbance."].iter().any(|list| key.starts_with(list));
         if keys::kind(&key) != Some(Kind::Key) || !swept {
             let hint = if keys::kind(&key) == Some(Kind::Group) {
                 format!("write the whole key in quotes: \"{key}.…\" = […]")
