@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod dist;
 pub mod error;
 pub mod id;
+pub mod manifest;
 pub mod monte_carlo;
 pub mod observe;
 pub mod plot;

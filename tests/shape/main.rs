@@ -30,7 +30,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ),
     ("rooms", &["cluster::*", "aws::*"]),
     ("the house", &["disturbance", "scenario", "wiring", "world", "observe", "rollout", "traffic"]),
-    ("judging", &["monte_carlo", "stats", "sweep", "compare", "recommend"]),
+    ("judging", &["manifest", "monte_carlo", "stats", "sweep", "compare", "recommend"]),
     ("telling", &["report", "plot"]),
     ("the binary", &["cli"]),
 ];
@@ -93,6 +93,7 @@ const DOORS: &[Door] = &[
     door("rand_distr", &["src/dist"]),
     door("rand_xoshiro", &["src/random"]),
     door("rayon", &["src/monte_carlo"]),
+    door("serde_saphyr", &["src/manifest"]),
     door("serde_json", &["src/report", "src/cli"]),
     door("statrs", &["src/stats", "src/dist"]),
     door("strsim", &["src/scenario", "src/cli"]),
