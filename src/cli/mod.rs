@@ -4,6 +4,7 @@
 //! error. Results go to stdout or to files, whole or not at all; progress and logs go to stderr.
 
 mod charts;
+mod import;
 mod interrupt;
 mod options;
 mod output;
@@ -25,6 +26,7 @@ Examples:
   rollcast run before.toml after.toml --png charts       two scenarios side by side, with charts
   rollcast run app.toml --set pod.pre_stop=20s           the same with one setting changed
   rollcast trace app.toml                                one rollout told pod by pod
+  helm template shop | rollcast import - > shop.toml     a scenario from manifests
 
 Exit codes:
   0 fine · 1 objective missed, or a finding · 2 usage or input error · 3 inconclusive
@@ -45,6 +47,7 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Trace(trace::Trace),
+    Import(import::Import),
 }
 
 /// Does what the command line says.
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Run(run) => run.execute(&terminal),
         Command::Trace(trace) => trace.execute(&terminal),
+        Command::Import(import) => import.execute(&terminal),
     };
     done.unwrap_or_else(|error| {
         terminal.error(&error);

@@ -185,24 +185,25 @@ impl Values {
         self.0.iter().any(|value| value.key == key)
     }
 
-    /// A value that is only shown, unless the key has one.
-    pub(super) fn show(&mut self, key: &str, why: &str) {
-        let default = Scenario::default().value_of(key);
-        let Some(default) = default.filter(|_| !self.has(key)) else { return };
-        let toml = if is_bare(key, &default) { default } else { text(&default) };
+    /// A value that is only shown, unless the key has one: what `scenario` has for it.
+    pub(super) fn show(&mut self, key: &str, scenario: &Scenario, why: &str) {
+        let shown = scenario.value_of(key);
+        let Some(shown) = shown.filter(|_| !self.has(key)) else { return };
+        let toml = if is_bare(key, &shown) { shown } else { text(&shown) };
         self.0.push(Value { key: key.to_owned(), toml, origin: Origin::Assumed(why.to_owned()), shown: true });
     }
 
     /// In the order of docs/MODEL.md: a table, its keys, then the tables in it.
-    pub(super) fn sorted(mut self) -> Vec<Value> {
+    pub(super) fn sorted(&self) -> Vec<Value> {
         let settings = scenario::settings();
-        self.0.sort_by_key(|value| {
+        let mut sorted = self.0.clone();
+        sorted.sort_by_key(|value| {
             let table = if value.toml.is_empty() { &value.key } else { parent(&value.key) };
             let group = settings.iter().position(|row| parent(row.key) == table).unwrap_or(usize::MAX);
             let key = settings.iter().position(|row| row.key == value.key && !value.toml.is_empty());
             (group, key)
         });
-        self.0
+        sorted
     }
 }
 

@@ -11,7 +11,8 @@ use super::workload::{Deployment, Hook, Probe};
 use crate::aws::target_group::TargetType;
 use crate::cluster::deployment::Strategy;
 use crate::error::Error;
-use crate::setting::Count;
+use crate::scenario::{self, Document, Scenario, profile};
+use crate::setting::{Count, Grade};
 use crate::time::Span;
 
 /// A scenario's key that the user gives in place of the manifests.
@@ -19,8 +20,8 @@ use crate::time::Span;
 pub struct Given {
     /// The dotted key: `load.rate`.
     pub key: String,
-    /// Its value in TOML.
-    pub toml: String,
+    /// Its value: TOML, or a bare word or span.
+    pub value: String,
     /// The option that gave it: `--rate`.
     pub option: String,
 }
@@ -59,6 +60,7 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
         service: entrances.first().map(|entrance| entrance.service).or_else(|| services.first().copied()),
         entrance: entrances.first().copied(),
         values: Values::default(),
+        left_open: Vec::new(),
         asked: Vec::new(),
         notices: Vec::new(),
     };
@@ -68,29 +70,23 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
     import.target_group()?;
     import.remarks(&entrances);
     let command_hook = import.hook();
-    for given in given {
-        import.values.push(&given.key, given.toml.clone(), Origin::Given(given.option.clone()));
-    }
-    for (key, what) in ASKED {
-        if !import.values.has(key) {
-            import.ask(key, what.to_owned());
-            import.values.show(key, source_of(key));
-        }
+    for Given { key, value, option } in given {
+        import.values.push(key, Document::value_in_toml(key, value)?, Origin::Given(option.clone()));
     }
     let facts = Facts { exposed: !entrances.is_empty(), gate_label, command_hook, ..import.facts()? };
-    Ok(Draft {
+    let mut draft = Draft {
         name: deployment.metadata.name.value.clone(),
         place: deployment.place.clone(),
         values: import.values.sorted(),
-        asked: import.asked,
-        notices: import.notices,
+        asked: Vec::new(),
+        notices: Vec::new(),
         facts,
-    })
-}
-
-/// Why a default is what it is.
-fn source_of(key: &str) -> &'static str {
-    crate::scenario::settings().iter().find(|row| row.key == key).map_or("", |row| row.source)
+    };
+    // What is assumed depends on what is given: a profile brings values of its own.
+    let scenario = draft.document()?.resolve().unwrap_or_default();
+    import.ask_for_the_rest(&scenario);
+    (draft.values, draft.asked, draft.notices) = (import.values.sorted(), import.asked, import.notices);
+    Ok(draft)
 }
 
 struct Import<'a> {
@@ -99,6 +95,8 @@ struct Import<'a> {
     service: Option<&'a Service>,
     entrance: Option<Entrance<'a>>,
     values: Values,
+    /// Keys that the manifests leave open, and why.
+    left_open: Vec<(&'static str, String)>,
     asked: Vec<(String, String)>,
     notices: Vec<Notice>,
 }
@@ -232,6 +230,23 @@ impl Import<'_> {
         }
     }
 
+    /// What no manifest can say, unless the user did, or a profile that documents it.
+    fn ask_for_the_rest(&mut self, scenario: &Scenario) {
+        let profile = scenario.revisions[0].app.profile.as_deref().and_then(profile::find);
+        for (key, what) in ASKED {
+            let row = profile.and_then(|profile| profile.row(key));
+            if self.values.has(key) || row.is_some_and(|row| row.grade != Grade::Assumed) {
+                continue;
+            }
+            let default = scenario::settings().iter().find(|row| row.key == key).map_or("", |row| row.source);
+            self.ask(key, what.to_owned());
+            self.values.show(key, scenario, row.map_or(default, |row| row.source));
+        }
+        for (key, why) in std::mem::take(&mut self.left_open) {
+            self.values.show(key, scenario, &why);
+        }
+    }
+
     fn ask(&mut self, key: &str, what: String) {
         self.asked.push((key.to_owned(), what));
     }
@@ -254,8 +269,8 @@ impl Import<'_> {
         let Some(namespace) = namespace else {
             let which =
                 if name.is_empty() { "the Deployment's namespace".to_owned() } else { format!("Namespace `{name}`") };
-            self.values
-                .show(key, &format!("{which} is not among the manifests; has it the label {GATE_LABEL}: enabled?"));
+            let why = format!("{which} is not among the manifests; has it the label {GATE_LABEL}: enabled?");
+            self.left_open.push((key, why));
             return Ok(None);
         };
         let label = namespace.metadata.labels.get(GATE_LABEL);
@@ -302,8 +317,8 @@ impl Import<'_> {
         }
         let key = "target_group.target_type";
         let Some(entrance) = self.entrance else {
-            self.values
-                .show(key, "no Ingress, TargetGroupBinding or route leads to the pods; a load balancer is assumed");
+            let why = "no Ingress, TargetGroupBinding or route leads to the pods; that one does";
+            self.left_open.push((key, why.to_owned()));
             return Ok(());
         };
         let name = |kind: &TargetType| match kind {
@@ -312,7 +327,9 @@ impl Import<'_> {
         };
         match (entrance.target_type()?, entrance.door) {
             (Some(kind), _) => self.values.written(key, Some(&kind), name),
-            (None, Door::Binding(_)) => self.values.show(key, "the controller asks AWS what the target group is"),
+            (None, Door::Binding(_)) => {
+                self.left_open.push((key, "the controller asks AWS what the target group is".to_owned()));
+            }
             (None, _) => {
                 let why = "the controller's --default-target-type, which is instance unless set otherwise";
                 let place = entrance.metadata().name.place.clone();

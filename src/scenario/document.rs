@@ -76,6 +76,18 @@ impl Document {
     /// There is no such key, or the value is no value. Whether the value suits the key is left to
     /// [`Document::resolve`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        let line = format!("{key} = {}", Document::value_in_toml(key, value)?);
+        self.edits.push(Edit { key: key.to_owned(), line });
+        self.layers().map(drop).inspect_err(|_| {
+            self.edits.pop();
+        })
+    }
+
+    /// A value of a dotted key as a scenario file would write it: `20s` as `"20s"`.
+    ///
+    /// # Errors
+    /// There is no such key, or the value has several lines.
+    pub fn value_in_toml(key: &str, value: &str) -> Result<String, Error> {
         if keys::kind(key).is_none() || ["step", "sweep"].iter().any(|array| key.split('.').next() == Some(array)) {
             let error = Error::input(format!("unknown key `{key}`"));
             return Err(error.hint(keys::dotted_suggestion(key)));
@@ -83,13 +95,8 @@ impl Document {
         if value.contains(['\n', '\r']) {
             return Err(Error::input(format!("the value of `{key}` must stand on one line")));
         }
-        let quoted = || format!("{key} = {}", toml::Value::String(value.trim().to_owned()));
-        let line = format!("{key} = {value}");
-        let line = if is_text(key) || DeTable::parse(&line).is_err() { quoted() } else { line };
-        self.edits.push(Edit { key: key.to_owned(), line });
-        self.layers().map(drop).inspect_err(|_| {
-            self.edits.pop();
-        })
+        let is_value = !is_text(key) && DeTable::parse(&format!("{key} = {value}")).is_ok();
+        Ok(if is_value { value.to_owned() } else { toml::Value::String(value.trim().to_owned()).to_string() })
     }
 
     /// Takes the document apart.
