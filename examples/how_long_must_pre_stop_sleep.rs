@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use rollcast::error::Error;
-use rollcast::monte_carlo::{Options, forecast};
+use rollcast::monte_carlo::{Options, Sample, forecast};
 use rollcast::scenario::document::Document;
 
 fn main() -> Result<(), Error> {
@@ -19,7 +19,7 @@ fn main() -> Result<(), Error> {
         document.set("pod.pre_stop", &format!("{seconds}s"))?;
         let scenario = document.resolve()?;
         let forecast = forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false))?;
-        let mean = forecast.counts(|sample| sample.count_5xx()).map_or(0.0, |count| count.mean);
+        let mean = forecast.counts(Sample::count_5xx).map_or(0.0, |count| count.mean);
         let any = forecast.proportion(|sample| sample.count_5xx() > 0).map_or(0.0, |any| any.probability);
         println!("{:>7}s  {mean:>15.1}  {:>15.1} %", seconds, 100.0 * any);
     }

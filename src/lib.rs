@@ -38,9 +38,11 @@
 pub mod actor;
 pub mod agenda;
 pub mod aws;
+pub mod check;
 pub mod cluster;
 pub mod dist;
 pub mod error;
+pub mod explain;
 pub mod id;
 pub mod manifest;
 pub mod monte_carlo;

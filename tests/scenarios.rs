@@ -8,7 +8,7 @@ use rollcast::scenario::{self, Document, Scenario};
 
 fn files() -> Vec<PathBuf> {
     let entries = std::fs::read_dir("scenarios").unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = entries.collect();
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
     files.sort();
     files
 }

@@ -4,6 +4,7 @@
 //! error. Results go to stdout or to files, whole or not at all; progress and logs go to stderr.
 
 mod charts;
+mod explain;
 mod import;
 mod interrupt;
 mod options;
@@ -27,6 +28,7 @@ Examples:
   rollcast run app.toml --set pod.pre_stop=20s           the same with one setting changed
   rollcast trace app.toml                                one rollout told pod by pod
   helm template shop | rollcast import - > shop.toml     a scenario from manifests
+  rollcast explain connect-timeout                       what a word of a report means
 
 Exit codes:
   0 fine · 1 objective missed, or a finding · 2 usage or input error · 3 inconclusive
@@ -48,6 +50,7 @@ enum Command {
     Run(run::Run),
     Trace(trace::Trace),
     Import(import::Import),
+    Explain(explain::Explain),
 }
 
 /// Does what the command line says.
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(&terminal),
         Command::Trace(trace) => trace.execute(&terminal),
         Command::Import(import) => import.execute(&terminal),
+        Command::Explain(explain) => explain.execute(&terminal),
     };
     done.unwrap_or_else(|error| {
         terminal.error(&error);

@@ -11,6 +11,9 @@ use super::interrupt;
 use super::options::Chance;
 use super::terminal::Terminal;
 
+/// Letters of a scenario's name beside the bar.
+const LONGEST_NAME: usize = 30;
+
 /// Simulates as many replications as the scenario says.
 ///
 /// # Errors
@@ -39,10 +42,12 @@ fn bar(name: &str, runs: u64, terminal: &Terminal) -> ProgressBar {
     if !terminal.progress {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{prefix} {bar:40} {human_pos}/{human_len} rollouts, {eta} left");
+    // The bar takes what the words leave of the line: were the line longer, it would break.
+    let name: String = name.chars().take(LONGEST_NAME).collect();
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {human_pos}/{human_len} rollouts, {eta} left");
     ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::stderr_with_hz(10))
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        .with_prefix(name.to_owned())
+        .with_prefix(name)
 }
 
 #[allow(clippy::disallowed_methods, reason = "the user's time, not the model's")]

@@ -25,6 +25,8 @@ settings! {
         refusing: Span = Span::ZERO, Assumed "most servers close the listener first";
         /// A drain gives up after this and resets what is still in flight.
         drain_timeout: Span = Span::from_secs(30), Documented "spring.lifecycle.timeout-per-shutdown-phase, Spring Boot LifecycleProperties";
+        /// Whether answers sent after SIGTERM say `Connection: close`, so that no kept connection outlives them.
+        close_connections_on_shutdown: bool = false, Assumed "few frameworks do unless told";
         /// Idle connections are closed by the app after this; 0 s: one request a connection.
         keep_alive: Span = Span::from_secs(60), Documented "Tomcat keepAliveTimeout = connectionTimeout, 60 s";
         /// How long a request takes the application.

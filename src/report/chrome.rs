@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::trace_json::Trace;
 use crate::aws::alb_node::Belief;
-use crate::id::TargetId;
+use crate::id::{PodId, TargetId};
 use crate::observe::timeline::{PodRecord, Socket, Timeline};
 use crate::time::Time;
 
@@ -121,7 +121,7 @@ fn failures(trace: &Trace<'_>) -> Vec<Value> {
             "s": "t",
             "ts": failure.sent.as_micros(),
             "pid": FAILURES,
-            "tid": failure.pod.map_or(nobody, |pod| pod.index()),
+            "tid": failure.pod.map_or(nobody, PodId::index),
             "args": {
                 "status": failure.verdict.status(),
                 "alb_node": failure.node.to_string(),

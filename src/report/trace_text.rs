@@ -22,7 +22,7 @@ pub fn render(trace: &Trace<'_>) -> String {
     text.push_str(&failures(trace, clock));
     let _ = writeln!(
         text,
-        "\nrollcast {} · seed {} · replication {} · engine {} · scenario {} · fingerprint {:016x}",
+        "\nrollcast {} · seed {} · replication {} · engine {}\nscenario {} · fingerprint {:016x}",
         trace.version,
         trace.seed,
         trace.replication,
@@ -66,7 +66,7 @@ fn deployment(timeline: &Timeline, clock: Clock) -> String {
     text
 }
 
-fn pods<'a>(timeline: &'a Timeline) -> impl Iterator<Item = (&'a PodRecord, TargetRecord)> {
+fn pods(timeline: &Timeline) -> impl Iterator<Item = (&PodRecord, TargetRecord)> {
     let target = |pod: PodId| timeline.targets.iter().find(|target| target.pod == Some(pod)).cloned();
     timeline.pods.iter().map(move |record| (record, target(record.pod).unwrap_or_default()))
 }
@@ -113,7 +113,7 @@ fn going(timeline: &Timeline, clock: Clock) -> String {
     table("Pods that went", &head, rows.collect())
 }
 
-/// While which ALB node chose which target.
+/// While which ALB node believed which target healthy.
 fn beliefs(timeline: &Timeline, clock: Clock) -> String {
     let nodes: Vec<_> = (0..timeline.beliefs.len()).map(|node| AlbNodeId(node as u8)).collect();
     let names: Vec<_> = nodes.iter().map(ToString::to_string).collect();
@@ -133,7 +133,7 @@ fn beliefs(timeline: &Timeline, clock: Clock) -> String {
             |node: &AlbNodeId| chosen.get(&(target, *node)).map_or_else(|| "–".to_owned(), |cell| cell.join(", "));
         [name].into_iter().chain(nodes.iter().map(cell)).collect()
     });
-    table("ALB nodes chose targets from when to when", &head, rows.collect())
+    table("ALB nodes believed targets healthy from when to when", &head, rows.collect())
 }
 
 /// Failed requests, those alike in one row.

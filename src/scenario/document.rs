@@ -99,6 +99,27 @@ impl Document {
         Ok(if is_value { value.to_owned() } else { toml::Value::String(value.trim().to_owned()).to_string() })
     }
 
+    /// Where the value of a key, or the first of a table, stands in the file: line and column, from 1,
+    /// and the line. Nothing if the file leaves it out, or an edit replaced it.
+    pub fn place_of(&self, key: &str) -> Option<(usize, usize, &str)> {
+        let layers = self.layers().ok()?;
+        let table = format!("{key}.");
+        let leaf = layers
+            .file
+            .get(key)
+            .or_else(|| layers.file.iter().find(|(other, _)| other.starts_with(&table)).map(|(_, leaf)| leaf))?;
+        let start = leaf.value.span().start;
+        let before = (leaf.source.path == self.path).then(|| self.text.get(..start)).flatten()?;
+        let row = before.matches('\n').count() + 1;
+        let column = before[before.rfind('\n').map_or(0, |newline| newline + 1)..].chars().count() + 1;
+        Some((row, column, self.text.lines().nth(row - 1).unwrap_or_default()))
+    }
+
+    /// The file's name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Takes the document apart.
     pub(super) fn layers(&self) -> Result<Layers<'_>, Error> {
         let source = Source { path: &self.path, text: &self.text };

@@ -166,7 +166,7 @@ pub(super) fn dotted_suggestion(key: &str) -> String {
 }
 
 /// The name most like `name`, if any is like it.
-pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const ALIKE: f64 = 0.82;
     // Quadratic in the name's length: a very long name is like none.
     if name.len() > 100 {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::{SMALL, directory, rollcast, succeeds};
 
 fn text(path: &Path) -> &str {
@@ -43,6 +45,20 @@ fn a_trace_has_its_files_too() {
     let chrome = format!("chrome={}", text(&place.join("events.json")));
     succeeds(&["trace", SMALL, "--replication", "3", "-o", &chrome, "--png", text(&place)]);
     assert_eq!(names(&place), ["events.json", "small-3-lanes.png"]);
+}
+
+#[test]
+fn trace_events_tell_the_failures_of_the_trace() {
+    let told = |format| -> Value { succeeds(&["trace", SMALL, "-o", format]).parse().unwrap() };
+    let (events, trace) = (told("chrome"), told("json"));
+    let events = events["traceEvents"].as_array().unwrap();
+    let in_events: Vec<_> =
+        events.iter().map(|event| &event["args"]["latency_ms"]).filter(|ms| !ms.is_null()).collect();
+    let failed = trace["requests_failed"].as_array().unwrap();
+    assert!(!failed.is_empty());
+    assert_eq!(in_events.len(), failed.len());
+    let spans = events.iter().filter(|event| event["ph"] == "X").count();
+    assert!(spans >= 2 * trace["pods"].as_array().unwrap().len(), "{spans}");
 }
 
 #[cfg(unix)]

@@ -59,6 +59,7 @@ fn check_whole(place: &Path) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "moments of the process, not of the model")]
 #[test]
 fn a_killed_run_leaves_whole_files_only() {
     let place = directory("killed");

@@ -2,6 +2,8 @@
 //!
 //! What is printed stands in `*.trycmd`; `TRYCMD=overwrite cargo test --test cli` rewrites it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod files;
 mod interruptions;
 mod streams;

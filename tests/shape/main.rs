@@ -30,8 +30,8 @@ const STEPS: &[(&str, &[&str])] = &[
     ),
     ("rooms", &["cluster::*", "aws::*"]),
     ("the house", &["disturbance", "scenario", "wiring", "world", "observe", "rollout", "traffic"]),
-    ("judging", &["manifest", "monte_carlo", "stats", "sweep", "compare", "recommend"]),
-    ("telling", &["report", "plot"]),
+    ("judging", &["manifest", "check", "monte_carlo", "stats", "sweep", "compare", "recommend"]),
+    ("telling", &["explain", "report", "plot"]),
     ("the binary", &["cli"]),
 ];
 
@@ -58,6 +58,9 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("traffic", "scenario", "stage 2 sends the scenario's load"),
     ("traffic", "observe", "stage 2 starts from a timeline"),
     ("monte_carlo", "stats", "replications end in intervals"),
+    ("check", "manifest", "what is checked may be manifests"),
+    ("check", "monte_carlo", "a finding is weighed by many replications"),
+    ("check", "stats", "a finding is weighed by many replications"),
     ("sweep", "monte_carlo", "a question asked of many replications"),
     ("sweep", "stats", "a question asked of many replications"),
     ("compare", "monte_carlo", "a question asked of many replications"),

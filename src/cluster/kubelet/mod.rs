@@ -220,7 +220,7 @@ impl Kubelet {
             }
             PodChange::Gate => self.work(now, object.pod, out, |worker, _, _| worker.see_gate(object.gate)),
             PodChange::Deleting => {
-                self.work(now, object.pod, out, |worker, host, out| worker.terminate(now, host, out))
+                self.work(now, object.pod, out, |worker, host, out| worker.terminate(now, host, out));
             }
             _ => {}
         }
