@@ -38,6 +38,7 @@
 pub mod actor;
 pub mod agenda;
 pub mod aws;
+pub mod check;
 pub mod cluster;
 pub mod dist;
 pub mod disturbance;
@@ -45,6 +46,7 @@ pub mod error;
 pub mod event;
 pub mod explain;
 pub mod id;
+pub mod manifest;
 pub mod monte_carlo;
 pub mod observe;
 pub mod plot;

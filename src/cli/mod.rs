@@ -5,6 +5,7 @@
 
 mod charts;
 mod explain;
+mod import;
 mod interrupt;
 mod options;
 mod output;
@@ -26,6 +27,7 @@ Examples:
   rollcast run before.toml after.toml --png charts       two scenarios side by side, with charts
   rollcast run app.toml --set pod.pre_stop=20s           the same with one setting changed
   rollcast trace app.toml                                one rollout told pod by pod
+  helm template shop | rollcast import - > shop.toml     a scenario from manifests
   rollcast explain connect-timeout                       what a word of a report means
 
 Exit codes:
@@ -47,6 +49,7 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Trace(trace::Trace),
+    Import(import::Import),
     Explain(explain::Explain),
 }
 
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Run(run) => run.execute(&terminal),
         Command::Trace(trace) => trace.execute(&terminal),
+        Command::Import(import) => import.execute(&terminal),
         Command::Explain(explain) => explain.execute(&terminal),
     };
     done.unwrap_or_else(|error| {

@@ -128,7 +128,11 @@ pub fn refuse_stdin_twice(paths: &[PathBuf]) -> Result<(), Error> {
     Ok(())
 }
 
-fn edit(text: &str) -> Result<(String, String), String> {
+/// Reads `KEY=VALUE`.
+///
+/// # Errors
+/// There is no `=`, or nothing before it.
+pub fn edit(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
         _ => Err("write KEY=VALUE, such as pod.pre_stop=20s".to_owned()),

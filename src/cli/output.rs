@@ -105,6 +105,11 @@ impl Delivery {
         }
     }
 
+    /// Adds a text for stdout.
+    pub fn print(&mut self, text: &str) {
+        self.stdout.extend_from_slice(text.as_bytes());
+    }
+
     /// Adds a file.
     pub fn file(&mut self, path: PathBuf, bytes: Vec<u8>) {
         self.files.push((path, bytes));
