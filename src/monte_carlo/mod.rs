@@ -6,6 +6,7 @@
 
 mod forecast;
 mod sample;
+mod sampling;
 mod tally;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,6 +23,7 @@ use crate::scenario::Scenario;
 use crate::traffic::outcome::Outcome;
 pub use forecast::Forecast;
 pub use sample::Sample;
+pub use sampling::{Sampler, Workers};
 use tally::Tally;
 pub use tally::{ErrorSeries, Latency};
 

@@ -1,9 +1,12 @@
 //! What the user gets: one file for each format, all of them words about the same [`Answer`].
 
+pub mod compare;
 mod figures;
 pub mod json;
 #[cfg(test)]
 mod specimen;
+pub mod sweep;
+pub mod sweep_points;
 pub mod text;
 pub mod trace_json;
 pub mod vegeta;
