@@ -210,13 +210,10 @@ impl Apps {
         }
     }
 
-    /// SIGTERM. A process that is still starting has no handler yet and ends at once.
+    /// SIGTERM. Its handler was installed before anything else: a process that is still starting obeys it too.
     fn terminate(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
         let Process { stage, run, .. } = *self.process(pod);
-        if stage == Stage::Starting {
-            return self.exit(pod, out);
-        }
-        if stage != Stage::Up {
+        if !matches!(stage, Stage::Starting | Stage::Up) {
             return;
         }
         let spec = &self.programs[usize::from(pod.revision().0)].spec;
@@ -227,6 +224,10 @@ impl Apps {
             OnSigterm::KeepServing => {
                 self.process(pod).stage = Stage::Stopping;
                 out.wake(shutdown, Input::Exit(pod, run));
+            }
+            OnSigterm::Exit | OnSigterm::Drain if stage == Stage::Starting => {
+                self.process(pod).stage = Stage::Stopping;
+                self.end_after_shutdown(pod, run, out);
             }
             OnSigterm::Exit | OnSigterm::Drain => {
                 let process = self.process(pod);

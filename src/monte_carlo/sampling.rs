@@ -17,6 +17,7 @@ use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
 use crate::traffic::outcome::Outcome;
+use crate::traffic::request::RequestEngine;
 
 /// Simulates the replications of a range, in order: the same ones for the same scenario.
 pub type Sampler<'a> = dyn Fn(&Scenario, Range<u64>) -> Result<Vec<Sample>, Error> + 'a;
@@ -41,6 +42,26 @@ impl Workers {
     /// How many there are.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
+    }
+
+    /// The replications `range` of a scenario with the `request` engine; the rest as [`Workers::sample`].
+    ///
+    /// # Errors
+    /// As [`Workers::sample`].
+    pub fn replications(
+        &self,
+        scenario: &Scenario,
+        seed: u64,
+        range: Range<u64>,
+        cancelled: &AtomicBool,
+    ) -> Result<Vec<Sample>, Error> {
+        let traffic = || {
+            let mut engine = RequestEngine::new(scenario);
+            move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| {
+                engine.simulate(timeline, streams, outcome);
+            }
+        };
+        self.sample(scenario, seed, range, traffic, cancelled)
     }
 
     /// The replications `range` of a scenario, in order, with the traffic engine that `traffic`
@@ -70,7 +91,8 @@ impl Workers {
                 && let Some(replication) = take()
             {
                 let streams = Streams::new(seed, replication);
-                let sample = rollout.simulate(&streams).map(|timeline| {
+                let simulated = rollout.simulate(&streams).map_err(|error| error.in_replication(seed, replication));
+                let sample = simulated.map(|timeline| {
                     traffic(timeline, &streams, &mut outcome);
                     Sample::of(&outcome, Measures::of(timeline, &goal))
                 });
@@ -92,19 +114,12 @@ impl Workers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::request::RequestEngine;
 
     fn sampled(threads: usize, range: Range<u64>) -> Vec<Sample> {
         let mut scenario = Scenario::default();
         scenario.load.rate = 5.0;
-        let traffic = || {
-            let mut engine = RequestEngine::new(&scenario);
-            move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| {
-                engine.simulate(timeline, streams, outcome);
-            }
-        };
         let workers = Workers::new(Some(threads)).unwrap();
-        workers.sample(&scenario, 1, range, traffic, &AtomicBool::new(false)).unwrap()
+        workers.replications(&scenario, 1, range, &AtomicBool::new(false)).unwrap()
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::aws::lbc::LbcSpec;
 use crate::aws::target_group::TargetGroupSpec;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
-use crate::cluster::pod::{PodSpec, ProbeSpec};
+use crate::cluster::pod::{PodSpec, ProbeSpec, SidecarSpec};
 use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::{ClusterSpec, LinksSpec};
 use crate::setting::{Grade, Setting};
@@ -57,6 +57,7 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         ProbeSpec::SETTINGS,
         &probe("pod.startup_probe"),
         &probe("pod.liveness_probe"),
+        SidecarSpec::SETTINGS,
         AppSpec::SETTINGS,
         NewRevisionSpec::SETTINGS,
         STEP_SETTINGS,
