@@ -7,6 +7,7 @@
 mod forecast;
 mod replay;
 mod sample;
+mod sampling;
 mod tally;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,6 +26,7 @@ use crate::traffic::request::RequestEngine;
 pub use forecast::Forecast;
 pub use replay::{Replay, replay};
 pub use sample::Sample;
+pub use sampling::{Sampler, Workers};
 use tally::Tally;
 pub use tally::{ErrorSeries, Latency};
 

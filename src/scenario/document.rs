@@ -125,6 +125,23 @@ impl Document {
         &self.path
     }
 
+    /// What [`Document::from_parts`] makes the same document from: path, text, and each edit's key and line.
+    pub fn parts(&self) -> (&Path, &str, impl Iterator<Item = (&str, &str)>) {
+        let edits = self.edits.iter().map(|edit| (edit.key.as_str(), edit.line.as_str()));
+        (&self.path, &self.text, edits)
+    }
+
+    /// The document that [`Document::parts`] took apart.
+    ///
+    /// # Errors
+    /// The parts are not those of a document.
+    pub fn from_parts(path: &Path, text: &str, edits: Vec<(String, String)>) -> Result<Document, Error> {
+        let edits = edits.into_iter().map(|(key, line)| Edit { key, line }).collect();
+        let document = Document { path: path.to_owned(), text: text.to_owned(), edits };
+        document.layers()?;
+        Ok(document)
+    }
+
     /// Takes the document apart.
     pub(super) fn layers(&self) -> Result<Layers<'_>, Error> {
         let source = Source { path: &self.path, text: &self.text };
