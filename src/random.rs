@@ -24,7 +24,7 @@ pub enum Purpose {
     Watch = 17,
     /// Pod bound → container running, per pod.
     PodStart = 18,
-    /// Container running → observed by the kubelet (PLEG relist), per pod and restart.
+    /// When in its second a kubelet's PLEG relists, per node.
     Pleg = 19,
     /// When within the pod's start the probe workers start, per pod.
     ProbePhase = 20,
@@ -50,6 +50,8 @@ pub enum Purpose {
     PodRemoval = 30,
     /// Listening → the process ends by itself, per pod and restart.
     Crash = 31,
+    /// A sidecar's SIGTERM → its exit, per pod.
+    Sidecar = 32,
 
     /// One LBC call of the ELB API, per call.
     ElbApi = 48,

@@ -363,16 +363,16 @@ impl Telling<'_> {
         match fact {
             target_group::Fact::Registered { call, target, pod } => {
                 self.wiring.know(target, pod);
-                self.to_each_node(|telling, node| {
+                self.each_node(|telling, node| {
                     let lag = telling.wiring.load_balancer.registration_propagation.lag(telling.streams, target, node);
                     telling.later(lag, Event::AlbNode(node, alb_node::Input::Register { call, target }));
                 });
             }
-            target_group::Fact::Deregistered { call, target } => self.to_each_node(|telling, node| {
+            target_group::Fact::Deregistered { call, target } => self.each_node(|telling, node| {
                 let lag = telling.wiring.load_balancer.deregistration_propagation.lag(telling.streams, target, node);
                 telling.later(lag, Event::AlbNode(node, alb_node::Input::Deregister { call, target }));
             }),
-            target_group::Fact::DrainingOver { call, target } => self.to_each_node(|telling, node| {
+            target_group::Fact::DrainingOver { call, target } => self.each_node(|telling, node| {
                 telling.now(Event::AlbNode(node, alb_node::Input::DrainingOver { call, target }));
             }),
             target_group::Fact::TargetHealth { target, state } => {
@@ -383,7 +383,7 @@ impl Telling<'_> {
         }
     }
 
-    fn to_each_node(&mut self, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
+    fn each_node(&mut self, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
         (0..self.wiring.load_balancer.nodes).for_each(|node| tell(self, AlbNodeId(node)));
     }
 

@@ -62,7 +62,7 @@ impl<'a> World<'a> {
         let templates: Vec<Template> = revisions.iter().map(template).collect();
         let rate_per_pod = scenario.load.rate / f64::from(deployment.replicas.max(1));
         let programs = revisions.iter().map(|revision| program(revision, rate_per_pod)).collect();
-        let kubelet = |_| Kubelet::new(cluster.clone(), templates.clone()).into();
+        let kubelet = |node| Kubelet::new(NodeId(node), cluster.clone(), templates.clone()).into();
         let alb_node = |node| AlbNode::new(&target_group.health_check, AlbNodeId(node)).into();
         World {
             scenario,
@@ -98,7 +98,7 @@ impl<'a> World<'a> {
         self.endpoint_slice.actor.reset();
         self.lbc.actor.reset();
         self.target_group.actor.reset();
-        self.kubelets.iter_mut().for_each(|kubelet| kubelet.actor.reset());
+        self.kubelets.iter_mut().for_each(|kubelet| kubelet.actor.reset(streams));
         self.alb_nodes.iter_mut().for_each(|node| node.actor.reset());
         for index in 0..replicas as u16 {
             let pod = PodId::new(index, RevisionId::OLD, index + 1);

@@ -2,6 +2,8 @@
 //!
 //! `ROLLCAST_BLESS=1 cargo test --test model_md` writes them anew.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::fmt::Write;
 use std::path::Path;
 

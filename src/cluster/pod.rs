@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dist::Dist;
 use crate::id::{NodeId, PodId};
 use crate::setting::settings;
 use crate::time::{Span, Time};
@@ -21,6 +22,18 @@ settings! {
         startup_probe: Option<ProbeSpec> = None, Documented "none unless given";
         /// Restarts the container when it fails.
         liveness_probe: Option<ProbeSpec> = None, Documented "none unless given";
+        /// A second container (log shipper, proxy): the pod's network stays until it has ended too.
+        sidecar: Option<SidecarSpec> = None, Documented "none unless given";
+    }
+}
+
+settings! {
+    /// A second container of the pod, which serves no requests (`[pod.sidecar]`).
+    SidecarSpec in "pod.sidecar" {
+        /// Whether it is a native one (`initContainers` with `restartPolicy: Always`): SIGTERM after the main container has ended, not with it.
+        native: bool = false, Documented "containers beside each other get SIGTERM at the same instant, kuberuntime_container.go";
+        /// From its SIGTERM to its exit; SIGKILL comes with the pod's grace period.
+        shutdown: Dist = Dist::constant(Span::ZERO), Assumed "a process that has nothing to do exits at once";
     }
 }
 

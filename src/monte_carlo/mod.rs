@@ -5,6 +5,7 @@
 //! same seed therefore gives the same bytes for any number of threads.
 
 mod forecast;
+mod replay;
 mod sample;
 mod tally;
 
@@ -20,7 +21,9 @@ use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
 use crate::traffic::outcome::Outcome;
+use crate::traffic::request::RequestEngine;
 pub use forecast::Forecast;
+pub use replay::{Replay, replay};
 pub use sample::Sample;
 use tally::Tally;
 pub use tally::{ErrorSeries, Latency};
@@ -42,6 +45,24 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Name of the traffic engine, for the record.
     pub engine: &'static str,
+}
+
+/// Forecasts a scenario with the `request` engine; the rest as [`forecast_with`].
+///
+/// # Errors
+/// As [`forecast_with`].
+pub fn forecast(
+    scenario: &Scenario,
+    digest: String,
+    options: &Options,
+    progress: &(dyn Fn(u64) + Sync),
+    cancelled: &AtomicBool,
+) -> Result<Forecast, Error> {
+    let traffic = || {
+        let mut engine = RequestEngine::new(scenario);
+        move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
+    };
+    forecast_with(scenario, digest, options, traffic, progress, cancelled)
 }
 
 /// Forecasts a scenario with the traffic engine that `traffic` makes, one for each worker. An engine
@@ -132,8 +153,9 @@ where
         Ok(share)
     });
     let (shares, breaks): (Vec<_>, Vec<_>) = shares.into_iter().partition(Result::is_ok);
-    if let Some((_, error)) = breaks.into_iter().filter_map(Result::err).min_by_key(|(replication, _)| *replication) {
-        return Err(error);
+    let lowest = breaks.into_iter().filter_map(Result::err).min_by_key(|(replication, _)| *replication);
+    if let Some((replication, error)) = lowest {
+        return Err(error.in_replication(options.seed, replication));
     }
     if cancelled.load(Ordering::Relaxed) {
         return Err(Error::interrupted());
@@ -254,6 +276,7 @@ mod tests {
             let nothing = Outcome::new(Span::ZERO);
             let error = gather(&options, &nothing, || broken, &|_| (), &AtomicBool::new(false)).unwrap_err();
             assert_eq!(error.to_string(), "replication 7");
+            assert_eq!(error.replication(), Some((1, 7)));
         }
     }
 

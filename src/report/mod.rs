@@ -1,11 +1,14 @@
 //! What the user gets: one file for each format, all of them words about the same [`Answer`].
 
+pub mod caption;
+pub mod chrome;
 mod figures;
 pub mod json;
 #[cfg(test)]
 mod specimen;
 pub mod text;
 pub mod trace_json;
+pub mod trace_text;
 pub mod vegeta;
 
 use crate::monte_carlo::{Forecast, Sample};

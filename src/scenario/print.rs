@@ -109,6 +109,7 @@ impl Scenario {
             "lbc.version" | "lbc.requeue" => any(|revision| revision.pod.readiness_gate),
             "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
             "cluster.links" => false,
+            "pod.sidecar.native" | "pod.sidecar.shutdown" => any(|revision| revision.pod.sidecar.is_some()),
             "new_revision.image_pull" => !self.given.contains("step.set.image_pull"),
             _ => !["monte_carlo.", "objectives.", "sweep", "step.", "new_revision."]
                 .iter()

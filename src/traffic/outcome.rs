@@ -6,8 +6,8 @@ use crate::id::{AlbNodeId, PodId};
 use crate::time::{Span, Time};
 use crate::verdict::{Cause, Verdict};
 
-/// Failures kept in full for a trace.
-pub const FIRST_FAILURES: usize = 1_000;
+/// Failures kept in full for a trace: more than an ordinary rollout costs, and half a megabyte.
+pub const FIRST_FAILURES: usize = 10_000;
 
 /// Counts, latencies and the first failures of one replication. Its size does not grow with the
 /// number of requests.

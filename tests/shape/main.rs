@@ -31,7 +31,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("rooms", &["cluster::*", "aws::*"]),
     ("the house", &["disturbance", "scenario", "wiring", "world", "observe", "rollout", "traffic"]),
     ("judging", &["monte_carlo", "stats", "sweep", "compare", "recommend"]),
-    ("telling", &["report", "plot"]),
+    ("telling", &["explain", "report", "plot"]),
     ("the binary", &["cli"]),
 ];
 
@@ -83,7 +83,6 @@ const fn door(dependency: &'static str, modules: &'static [&'static str]) -> Doo
 
 const DOORS: &[Door] = &[
     door("clap", &["src/cli", "src/main"]),
-    door("ctrlc", &["src/cli", "src/main"]),
     door("hdrhistogram", &["src/traffic", "src/monte_carlo"]),
     door("indicatif", &["src/cli", "src/main"]),
     door("jiff", &["src/time"]),
@@ -94,6 +93,7 @@ const DOORS: &[Door] = &[
     door("rand_xoshiro", &["src/random"]),
     door("rayon", &["src/monte_carlo"]),
     door("serde_json", &["src/report", "src/cli"]),
+    door("signal_hook", &["src/cli"]),
     door("statrs", &["src/stats", "src/dist"]),
     door("strsim", &["src/scenario", "src/cli"]),
     door("tempfile", &["src/cli"]),
