@@ -27,6 +27,7 @@ fn main() -> Result<(), Error> {
 fn room(fact: &Fact) -> &'static str {
     match fact {
         Fact::Api(_) => "API server",
+        Fact::Operator(_) => "operator",
         Fact::Deployment(_) => "Deployment controller",
         Fact::ReplicaSet(_) => "ReplicaSet controller",
         Fact::Scheduler(_) => "scheduler",

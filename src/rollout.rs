@@ -1,8 +1,9 @@
 //! Stage 1: the control plane of one rollout, simulated event by event.
 
+use crate::disturbance::{self, Scene};
 use crate::error::Error;
 use crate::id::{PodId, RevisionId};
-use crate::observe::timeline::Timeline;
+use crate::observe::timeline::{PodRecord, Timeline};
 use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::scenario::rollout::Change;
@@ -12,6 +13,9 @@ use crate::world::World;
 
 /// A rollout that has not settled this long after the load is left to itself.
 const PATIENCE: Span = Span::from_secs(3600);
+
+/// A pod whose network has been gone for so long went down with its host: nobody will remove it.
+const LOST: Span = Span::from_secs(60);
 
 /// Simulates rollouts of one scenario; keeps its buffers between replications.
 pub struct Rollout<'a> {
@@ -49,10 +53,11 @@ impl<'a> Rollout<'a> {
         timeline.restart(scenario.load_balancer.nodes, rollout_at);
         world.reset(streams, |pod, node| timeline.seed(pod, node));
         let last_step = schedule_steps(scenario, rollout_at, world);
+        disturb(scenario, rollout_at, streams, world);
         // Requests sent at the very end may wait as long as their client does.
         let load_over = (Time::ZERO + load.duration + load.client_timeout).max(last_step);
         while let Some(next) = world.next_time() {
-            if next > load_over && (is_settled(timeline) || next > load_over + PATIENCE) {
+            if next > load_over && (is_settled(timeline, next) || next > load_over + PATIENCE) {
                 break;
             }
             world.step(streams, |now, fact| {
@@ -83,11 +88,20 @@ fn schedule_steps(scenario: &Scenario, rollout_at: Time, world: &mut World) -> T
     scenario.steps.last().map_or(rollout_at, |step| rollout_at + step.at)
 }
 
+/// Puts the scenario's disturbances on the agenda, and their rules on the links.
+fn disturb(scenario: &Scenario, rollout_at: Time, streams: &Streams, world: &mut World) {
+    let scene = Scene { rollout_at, cluster: &scenario.cluster, streams };
+    let unfolded = disturbance::unfold(&scenario.disturbances, scene);
+    unfolded.events.into_iter().for_each(|(at, event)| world.schedule(at, event));
+    unfolded.rules.into_iter().for_each(|rule| world.rules().add(rule));
+}
+
 /// Whether the Deployment has ended what it was doing, well or badly, and no pod is on its way out.
-fn is_settled(timeline: &Timeline) -> bool {
+fn is_settled(timeline: &Timeline, now: Time) -> bool {
     let progressing = timeline.conditions.iter().rev().find(|change| change.condition == "Progressing");
     let rests = progressing.is_none_or(|change| {
         matches!(change.reason, "NewReplicaSetAvailable" | "ProgressDeadlineExceeded" | "DeploymentPaused")
     });
-    rests && timeline.pods.iter().all(|pod| pod.terminating.is_none() || pod.gone.is_some())
+    let lost = |pod: &PodRecord| pod.network_gone.is_some_and(|gone| now > gone + LOST);
+    rests && timeline.pods.iter().all(|pod| pod.terminating.is_none() || pod.gone.is_some() || lost(pod))
 }

@@ -101,6 +101,8 @@ pub enum Input {
     Exit(PodId, u32),
     /// The kubelet removed the pod's network.
     NetworkRemoved(PodId),
+    /// The pod's host is gone: neither the process nor its kernel says anything any more.
+    HostLost(PodId),
     /// Somebody asks whether the app is well.
     Ask(PodId, Question),
 }
@@ -347,6 +349,10 @@ impl Actor for Apps {
                 self.exit(pod, out);
             }
             Input::NetworkRemoved(pod) => self.set_socket(pod, Socket::Silent, out),
+            Input::HostLost(pod) => {
+                self.process(pod).stage = Stage::Ended;
+                self.set_socket(pod, Socket::Silent, out);
+            }
             Input::Ask(pod, question) => out.say(Fact::Answered(pod, question, self.answer(pod))),
             Input::Listen(..) | Input::Sigkill(_) | Input::Close(..) | Input::Drained(..) | Input::Exit(..) => {}
         }

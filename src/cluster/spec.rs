@@ -50,6 +50,30 @@ settings! {
     }
 }
 
+/// A hop by its name: those of `[cluster.links]`, and two beyond the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// A component's write → committed by the API server.
+    ApiWrite,
+    /// Watch: → Deployment controller.
+    ApiToDeployment,
+    /// Watch: → ReplicaSet controller.
+    ApiToReplicaSet,
+    /// Watch: → scheduler.
+    ApiToScheduler,
+    /// Watch: → kubelet.
+    ApiToKubelet,
+    /// Watch: pods → EndpointSlice controller.
+    ApiToEndpointSlice,
+    /// Watch: EndpointSlices and pods → AWS Load Balancer Controller.
+    EndpointsToLbc,
+    /// A call of the ELB API: AWS Load Balancer Controller → target group.
+    LbcToElb,
+    /// Target group → nodes of the load balancer: registrations and deregistrations.
+    ElbToNodes,
+}
+
 /// How busy the control plane is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

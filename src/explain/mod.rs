@@ -5,6 +5,7 @@ mod causes;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use crate::disturbance::Kind;
 use crate::scenario::keys::{self, nearest};
 use crate::scenario::prior::{PRIORS, Prior};
 use crate::scenario::profile::{self, Profile};
@@ -15,10 +16,11 @@ use crate::verdict::Cause;
 /// What the word means, in lines that end; nothing if it means nothing here.
 ///
 /// Known are causes (`refused`), statuses (`504`), settings (`pod.pre_stop`, or `pre_stop`), tables
-/// (`pod`), profiles (`nginx-quit`), and what stands for a choice or a preset (`keep_serving`, `typical`).
+/// (`pod`), disturbances (`node_drain`), profiles (`nginx-quit`), and what stands for a choice or a preset (`keep_serving`, `typical`).
 pub fn explain(word: &str) -> Option<String> {
     let word = word.trim().trim_matches('`');
-    let parts = [by_cause(word), by_status(word), by_setting(word), by_profile(word), by_choice(word)];
+    let parts =
+        [by_cause(word), by_status(word), by_setting(word), by_disturbance(word), by_profile(word), by_choice(word)];
     let known: Vec<String> = parts.into_iter().flatten().collect();
     (!known.is_empty()).then(|| known.join("\n"))
 }
@@ -43,7 +45,8 @@ pub fn words() -> BTreeSet<String> {
     let keys =
         settings().iter().flat_map(|row| [row.key.to_owned(), last(row.key).to_owned(), table(row.key).to_owned()]);
     let profiles = profile::PROFILES.iter().map(|profile| profile.name.to_owned());
-    causes.chain(keys).chain(profiles).filter(|word| !word.is_empty()).collect()
+    let disturbances = Kind::ALL.iter().map(|kind| kind.word().to_owned());
+    causes.chain(keys).chain(disturbances).chain(profiles).filter(|word| !word.is_empty()).collect()
 }
 
 /// The name of what is no cause: the application's own answer.
@@ -123,6 +126,15 @@ fn assumed(text: &mut String, prior: &Prior) {
     let rows = [("between environments:", prior.between), ("within one:", prior.within)];
     let rows = rows.into_iter().chain([("presets:", prior.presets), ("evidence:", prior.evidence)]);
     rows.filter(|(_, what)| *what != "–").for_each(|(name, what)| entry(text, name, what));
+}
+
+fn by_disturbance(word: &str) -> Option<String> {
+    let kind = Kind::ALL.iter().find(|kind| kind.word() == word)?;
+    let mut text = format!("[[disturbance]], kind = \"{word}\"\n\n");
+    paragraph(&mut text, kind.about().trim());
+    text.push_str("\n  The keys are:\n");
+    kind.settings().iter().for_each(|row| entry(&mut text, &format!("{:<26}", last(row.key)), row.meaning.trim()));
+    Some(text)
 }
 
 fn by_profile(word: &str) -> Option<String> {
@@ -219,6 +231,8 @@ mod tests {
         check("new_revision.service_time", &["app.service_time"]);
         check("app", &["[app]: the keys are", "on_sigterm"]);
         check("load_balancer.deregistration_propagation", &["Nobody publishes it", "amazon-ecs-agent#2316"]);
+        check("node_drain", &["its pods evicted all at once", "uncordon_after"]);
+        check("disturbance.lbc_outage.duration", &["default: { uniform = [\"15s\", \"2m\"] }"]);
         check("nginx-quit", &["on_sigterm = \"drain\"", "STOPSIGNAL"]);
         check("keep_serving", &["app.on_sigterm:"]);
         check("typical", &["load_balancer.deregistration_propagation:", "cluster.preset:"]);

@@ -13,9 +13,11 @@ use crate::aws::lbc::LbcSpec;
 use crate::aws::target_group::TargetGroupSpec;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
+use crate::cluster::disruption::PodDisruptionBudgetSpec;
 use crate::cluster::pod::{PodSpec, ProbeSpec, SidecarSpec};
 use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::{ClusterSpec, LinksSpec};
+use crate::disturbance::Kind as Disturbance;
 use crate::setting::{Grade, Setting};
 
 /// What a dotted name stands for.
@@ -62,6 +64,7 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         NewRevisionSpec::SETTINGS,
         STEP_SETTINGS,
         ServiceSpec::SETTINGS,
+        PodDisruptionBudgetSpec::SETTINGS,
         ClusterSpec::SETTINGS,
         LinksSpec::SETTINGS,
         LbcSpec::SETTINGS,
@@ -70,6 +73,7 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         LoadBalancerSpec::SETTINGS,
         LoadSpec::SETTINGS,
         MonteCarloSpec::SETTINGS,
+        &Disturbance::ALL.iter().flat_map(|kind| kind.settings()).copied().collect::<Vec<_>>(),
         ObjectivesSpec::SETTINGS,
         SWEEP,
     ]

@@ -38,6 +38,9 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// Whether to keep failures.
     pub keep_failures: bool,
+    /// Whether latencies stay when the rest is cleared: the histogram then has those of all replications so
+    /// far, and nobody has to empty and add up 28,000 buckets for each.
+    pub pool_latencies: bool,
 }
 
 /// A request that failed.
@@ -72,16 +75,19 @@ impl Outcome {
             error_window: None,
             failures: Vec::new(),
             keep_failures: false,
+            pool_latencies: false,
         }
     }
 
-    /// Forgets everything, keeps the memory.
+    /// Forgets everything but pooled latencies, keeps the memory.
     pub fn clear(&mut self) {
         self.requests = 0;
         self.ok = 0;
         self.target = 0;
         self.causes = [0; Cause::ALL.len()];
-        self.latency.reset();
+        if !self.pool_latencies {
+            self.latency.reset();
+        }
         self.min_latency = Span::from_micros(u64::MAX);
         self.max_latency = Span::ZERO;
         self.latency_sum = 0;

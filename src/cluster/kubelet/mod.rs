@@ -5,6 +5,8 @@
 
 mod probe;
 mod probing;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::collections::VecDeque;
@@ -27,6 +29,8 @@ pub struct Template {
     pub spec: PodSpec,
     /// Image pull before the first start; `None`: the image is present.
     pub image_pull: Option<Dist>,
+    /// There is no such image: the container never starts, however often its pull is tried.
+    pub image_missing: bool,
     /// Its readiness fails for ever, probe or none.
     pub never_ready: bool,
 }
@@ -66,6 +70,11 @@ pub enum Input {
     SandboxStopped(PodId),
     /// Own timer: nothing is left of the pod on the host.
     CleanedUp(PodId),
+    /// The host is shutting down; the kubelet holds that up until its pods have ended, for so long
+    /// at most (`nodeshutdown_manager.go`).
+    ShutDown(Span),
+    /// The host is gone, or cut off: from now on nobody hears from this kubelet or its pods.
+    HostDown,
 }
 
 /// What a kubelet does.
@@ -85,6 +94,8 @@ pub enum Fact {
     PatchedStatus(PodStatus, u32),
     /// The pod may be removed from the API.
     RemovedPod(PodId),
+    /// A pod went down with its host.
+    LostPod(PodId),
 }
 
 /// The kubelet of one host.
@@ -99,6 +110,9 @@ pub struct Kubelet {
     writing: bool,
     bucket: TokenBucket,
     relist_phase: Span,
+    /// What pods are left of their grace period, once the host is shutting down.
+    shutting_down: Option<Span>,
+    down: bool,
 }
 
 impl Kubelet {
@@ -114,6 +128,8 @@ impl Kubelet {
             // pkg/kubelet/apis/config/v1beta1/defaults.go: 50 a second, burst 100.
             bucket: TokenBucket::new(50, 100),
             relist_phase: Span::ZERO,
+            shutting_down: None,
+            down: false,
         }
     }
 
@@ -125,6 +141,8 @@ impl Kubelet {
         self.queue.clear();
         self.writing = false;
         self.bucket.reset();
+        self.shutting_down = None;
+        self.down = false;
     }
 
     /// A pod that has been Ready since before the run started.
@@ -215,7 +233,13 @@ impl Kubelet {
     fn see_pod(&mut self, now: Time, object: PodObject, change: PodChange, out: &mut Outbox<'_, Input, Fact>) {
         match change {
             PodChange::Bound => {
-                let worker = PodWorker::bound(now, object, self.host(object.pod), out);
+                let host = self.host(object.pod);
+                if self.shutting_down.is_some() {
+                    let worker = PodWorker::rejected(now, object, host);
+                    self.pods.push(worker);
+                    return self.publish(now, object.pod, out);
+                }
+                let worker = PodWorker::bound(now, object, host, out);
                 self.pods.push(worker);
             }
             PodChange::Gate => self.work(now, object.pod, out, |worker, _, _| worker.see_gate(object.gate)),
@@ -225,6 +249,20 @@ impl Kubelet {
             _ => {}
         }
     }
+
+    /// Kills all pods and tells the API of none of them until it has ended: no `deletionTimestamp`.
+    fn shut_down(&mut self, now: Time, limit: Span, out: &mut Outbox<'_, Input, Fact>) {
+        self.shutting_down = Some(limit);
+        let pods: Vec<PodId> = self.pods.iter().map(|worker| worker.pod).collect();
+        for pod in pods {
+            self.work(now, pod, out, |worker, host, out| worker.shut_down(now, limit, host, out));
+        }
+    }
+
+    fn go_down(&mut self, out: &mut Outbox<'_, Input, Fact>) {
+        self.down = true;
+        self.pods.iter().for_each(|worker| out.say(Fact::LostPod(worker.pod)));
+    }
 }
 
 impl Actor for Kubelet {
@@ -232,6 +270,9 @@ impl Actor for Kubelet {
     type Fact = Fact;
 
     fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
+        if self.down {
+            return;
+        }
         match input {
             Input::Pod(object, change) => self.see_pod(now, object, change, out),
             Input::StatusWritten(pod) => self.status_written(now, pod, out),
@@ -260,6 +301,8 @@ impl Actor for Kubelet {
                 self.pods.retain(|worker| worker.pod != pod);
                 out.say(Fact::RemovedPod(pod));
             }
+            Input::ShutDown(limit) => self.shut_down(now, limit, out),
+            Input::HostDown => self.go_down(out),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The life of one pod on its host: start, probes, restarts, termination.
 
+mod shutdown;
+
 use crate::actor::Outbox;
 use crate::cluster::kubelet::probe::ProbeWorker;
 use crate::cluster::kubelet::{Fact, Input, Template};
@@ -53,7 +55,12 @@ pub struct PodWorker {
     /// Which pod.
     pub pod: PodId,
     pub(super) stage: Stage,
+    /// It is to end for good.
     pub(super) deleting: bool,
+    /// It was deleted through the API, which is to hear that nothing is left of it.
+    removable: bool,
+    /// It fell to its host's shutdown, which leaves it so much of its grace period.
+    shut_down: Option<Span>,
     /// When the kubelet began to kill the pod's containers.
     pub(super) kill_started: Time,
     pub(super) run: u32,
@@ -108,6 +115,8 @@ impl PodWorker {
             pod: object.pod,
             stage,
             deleting: false,
+            removable: false,
+            shut_down: None,
             kill_started: Time::ZERO,
             run: 0,
             started: Time::ZERO,
@@ -145,7 +154,9 @@ impl PodWorker {
         let mounted = mount.sample(&mut out.streams().at(Purpose::ProbePhase, entity)).min(start);
         let pull = host.template.image_pull.as_ref();
         let pull = pull.map_or(Span::ZERO, |pull| pull.sample(&mut out.streams().at(Purpose::ImagePull, entity)));
-        out.wake(start + pull, Input::Start(object.pod, 0));
+        if !host.template.image_missing {
+            out.wake(start + pull, Input::Start(object.pod, 0));
+        }
         PodWorker::new(object, now + mounted, Stage::Starting, host)
     }
 
@@ -193,9 +204,9 @@ impl PodWorker {
         self.stage = Stage::PreStop;
         match host.template.spec.pre_stop {
             Some(hook @ (PreStop::Sleep(_) | PreStop::Exec(_) | PreStop::HttpGet(_))) => {
-                out.wake(hook.duration().min(grace(host)), Input::PreStopOver(self.pod, self.run));
+                out.wake(hook.duration().min(self.grace(host)), Input::PreStopOver(self.pod, self.run));
             }
-            Some(PreStop::Fails(_)) | None => self.send_sigterm(grace(host), out),
+            Some(PreStop::Fails(_)) | None => self.send_sigterm(self.grace(host), out),
         }
     }
 
@@ -205,12 +216,12 @@ impl PodWorker {
         if run != self.run || self.stage != Stage::PreStop {
             return;
         }
-        let ran = host.template.spec.pre_stop.map_or(Span::ZERO, PreStop::duration).min(grace(host));
+        let ran = host.template.spec.pre_stop.map_or(Span::ZERO, PreStop::duration).min(self.grace(host));
         if self.exited {
             self.stage = Stage::Stopping;
             self.exited(now, host, out);
         } else {
-            self.send_sigterm(grace(host).saturating_sub(ran.whole_seconds()), out);
+            self.send_sigterm(self.grace(host).saturating_sub(ran.whole_seconds()), out);
         }
     }
 
@@ -229,6 +240,11 @@ impl PodWorker {
 
     /// The pod is being deleted.
     pub fn terminate(&mut self, now: Time, host: Host, out: Out) {
+        self.removable = true;
+        self.end(now, host, out);
+    }
+
+    fn end(&mut self, now: Time, host: Host, out: Out) {
         if std::mem::replace(&mut self.deleting, true) {
             return;
         }
@@ -286,9 +302,9 @@ impl PodWorker {
     fn stop_sidecar(&mut self, now: Time, host: Host, out: Out) {
         let Some(sidecar) = &host.template.spec.sidecar else { return self.stop_sandbox(host, out) };
         let (from, left) = if sidecar.native {
-            (now, grace(host).saturating_sub(now.saturating_since(self.kill_started).whole_seconds()))
+            (now, self.grace(host).saturating_sub(now.saturating_since(self.kill_started).whole_seconds()))
         } else {
-            (self.kill_started, grace(host))
+            (self.kill_started, self.grace(host))
         };
         let shutdown = sidecar.shutdown.sample(&mut out.streams().at(Purpose::Sidecar, self.pod.index() as u64));
         (self.stage, self.observed) = (Stage::SidecarStopping, false);
@@ -310,9 +326,9 @@ impl PodWorker {
         out.wake(host.cluster.network_removal.sample(&mut stream), Input::SandboxStopped(self.pod));
     }
 
-    /// Whether the API has been, or is about to be, told that the containers have ended for good.
+    /// Whether the API has been told that the containers have ended for good, and waits to be rid of the pod.
     pub const fn is_done(&self) -> bool {
-        matches!(self.status.phase, Phase::Succeeded | Phase::Failed) && !self.queued
+        matches!(self.status.phase, Phase::Succeeded | Phase::Failed) && !self.queued && self.removable
     }
 
     /// The readiness gate's condition changed.
@@ -326,6 +342,7 @@ impl PodWorker {
         let ready = self.readiness.as_ref().is_none_or(ProbeWorker::succeeded) && !host.template.never_ready;
         let containers_ready = self.observed && started && ready;
         let phase = match self.status.phase {
+            _ if sandbox_stopped && self.shut_down.is_some() => Phase::Failed,
             _ if sandbox_stopped => Phase::Succeeded,
             Phase::Pending if self.observed => Phase::Running,
             phase => phase,
@@ -340,9 +357,10 @@ impl PodWorker {
         let status = PodStatus { pod, phase, containers_ready, ready, ready_since, restarts: self.restarts };
         std::mem::replace(&mut self.status, status) != status
     }
-}
 
-/// The grace period that counts: a second at least (`calculateEffectiveGracePeriod`).
-fn grace(host: Host) -> Span {
-    host.template.spec.termination_grace_period.max(Span::from_secs(1))
+    /// The grace period that counts: a second at least (`calculateEffectiveGracePeriod`).
+    fn grace(&self, host: Host) -> Span {
+        let own = host.template.spec.termination_grace_period;
+        self.shut_down.map_or(own, |limit| own.min(limit)).max(Span::from_secs(1))
+    }
 }
