@@ -4,10 +4,10 @@
 //! error. Results go to stdout or to files, whole or not at all; progress and logs go to stderr.
 
 mod charts;
-mod explain;
-mod import;
 mod checkpoint;
 mod compare;
+mod explain;
+mod import;
 mod interrupt;
 mod merge;
 mod options;
