@@ -2,5 +2,6 @@
 
 mod causes;
 mod closed_forms;
+mod coverage;
 mod laws;
 mod staged;
