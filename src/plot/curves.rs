@@ -100,12 +100,14 @@ fn draw_curves<DB: DrawingBackend>(sheet: &Sheet<DB>, panel: &Panel, x: &Axis, y
             sheet.polygon(&corners, palette::tint(color, 0.22))?;
         }
     }
-    for (curve, color) in colored() {
+    for (row, (curve, color)) in colored().enumerate() {
         let line: Vec<_> = curve.points.iter().map(|point| (x.at(point.x), y.at(point.y))).collect();
-        sheet.line(&line, 2.5, color)?;
+        // Earlier ones are broader, so that of two that coincide both are seen.
+        let behind = panel.curves.len() - 1 - row;
+        sheet.line(&line, 2.5 + 3.0 * behind as f64, color)?;
         for (point, at) in curve.points.iter().zip(line) {
             sheet.upright(at.0, (y.at(point.interval.1), y.at(point.interval.0)), 1.5, color)?;
-            sheet.dot(at, 4.0, color)?;
+            sheet.dot(at, 4.0 + 1.5 * behind as f64, color)?;
         }
     }
     Ok(())

@@ -45,9 +45,9 @@ fn statement(found: &Recommendation) -> String {
         return format!("As it is, {} of rollouts see a 5xx.", frame::percent(before.any_5xx));
     }
     format!(
-        "From {} to {} of rollouts with any 5xx; old pods are gone after {} s instead of {} s.",
+        "Rollouts with any 5xx: from {} to {}; old pods are gone after {} s instead of {} s.",
         frame::percent(before.any_5xx),
-        frame::percent(after.any_5xx),
+        if after.any_5xx > 0.0 { frame::percent(after.any_5xx) } else { "none seen".to_owned() },
         frame::number(after.old_pods_gone),
         frame::number(before.old_pods_gone)
     )

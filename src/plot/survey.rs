@@ -78,11 +78,22 @@ fn draw_curves(caption: &Caption, survey: &Survey, along: usize, series: Option<
         is_share,
         curves: (0..values).map(|value| curve(of, value)).collect(),
     };
-    let panels = [panel("5xx per rollout, mean", false, &mean), panel("rollouts with any 5xx", true, &any)];
-    let name = axes[along].name();
-    let name = if unit.is_empty() { name } else { format!("{name} ({unit})") };
+    let confidence = format!("{} %", (level * 1_000.0).round() / 10.0);
+    let panels = [
+        panel(&format!("5xx per rollout: mean, {confidence} intervals"), false, &mean),
+        panel(&format!("rollouts with any 5xx, {confidence} intervals"), true, &any),
+    ];
+    let name = below_name(&axes[along], unit);
     let below = Below { name, marks: (!is_line).then_some(marks) };
     curves(caption, &statement(survey), &below, &panels)
+}
+
+/// The first key's numbers stand below; the others are named with it.
+fn below_name(axis: &Axis, unit: &str) -> String {
+    let keys: Vec<&str> = axis.scales.iter().map(|scale| scale.key.as_str()).collect();
+    let unit = if unit.is_empty() { String::new() } else { format!(" ({unit})") };
+    let with = if keys.len() > 1 { format!(", and with it {}", keys[1..].join(", ")) } else { String::new() };
+    format!("{}{unit}{with}", keys[0])
 }
 
 /// The longest axis below, the next beside, the third over the maps.
@@ -110,6 +121,5 @@ fn statement(survey: &Survey) -> String {
     let means = survey.totals.iter().map(|totals| totals.failed.mean());
     let (low, high) = means.fold((f64::MAX, 0.0_f64), |(low, high), mean| (low.min(mean), high.max(mean)));
     let least = if low > 0.0 { frame::number(low) } else { "none seen".to_owned() };
-    let level = (survey.budget.level * 1_000.0).round() / 10.0;
-    format!("Mean 5xx per rollout from {least} to {}; {level} % intervals.", frame::number(high))
+    format!("Mean 5xx per rollout: from {least} to {}.", frame::number(high))
 }

@@ -6,7 +6,7 @@ use crate::monte_carlo::Sample;
 use crate::recommend::Recommendation;
 use crate::scenario::Scenario;
 use crate::scenario::load::{LoadSpec, Pacing};
-use crate::sweep::Survey;
+use crate::sweep::{Axis, Survey};
 
 /// Three lines of a chart, less the words that say how many assumptions did not fit.
 const LONGEST_FOOTER: usize = 285;
@@ -55,7 +55,7 @@ pub fn of_replication(scenario: &Scenario, assumptions: &[Assumption], replicati
 
 /// Of a chart about a sweep.
 pub fn of_survey(survey: &Survey) -> Words {
-    let axes: Vec<_> = survey.plan.axes.iter().map(|axis| axis.name()).collect();
+    let axes: Vec<_> = survey.plan.axes.iter().map(Axis::short_name).collect();
     let runs = match survey.budget.precision {
         Some(precision) => format!("to a precision of {precision}, {} in all", number_of(survey.runs(), "rollout")),
         None => format!("{} a point", number_of(survey.budget.runs, "rollout")),

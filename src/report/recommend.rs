@@ -8,6 +8,7 @@ use super::figures::{amount, json_number, level, number_of, percent, wrapped};
 use super::sweep::aligned;
 use crate::recommend::{Candidate, Change, Recommendation, Verdict, pareto, why_it_stays};
 use crate::scenario::Scenario;
+use crate::stats::zero_bound;
 use crate::sweep::totals::cause_name;
 
 const WIDTH: usize = 100;
@@ -25,16 +26,29 @@ pub fn text(scenario: &Scenario, found: &Recommendation) -> String {
         }
         text.push_str(&wrapped(FIRST_ROLLOUT, 0, WIDTH));
     }
-    if !found.remaining.is_empty() {
-        text.push_str("\nWhat stays\n");
-        for (cause, mean) in &found.remaining {
-            let line = format!("{} {}: {}", amount(*mean), cause_name(*cause), why_it_stays(*cause));
-            text.push_str(&wrapped(&line, 2, WIDTH));
-        }
-    }
+    text.push_str(&remaining(found));
     let _ = write!(text, "\nBeaten by none of {} in all of these\n{}", found.candidates.len(), aligned(&front(found)));
     let _ = writeln!(text, "\n{}", footer(scenario, found));
     text
+}
+
+/// The 5xx that stay: where the objective is met, how many; else also why.
+fn remaining(found: &Recommendation) -> String {
+    if found.remaining.is_empty() {
+        return String::new();
+    }
+    if found.verdict == Verdict::Proven {
+        let causes: Vec<_> =
+            found.remaining.iter().map(|(cause, mean)| format!("{} {}", amount(*mean), cause_name(*cause))).collect();
+        return format!(
+            "\n{}",
+            wrapped(&format!("Within the objective, a rollout still costs {}.", causes.join(", ")), 0, WIDTH)
+        );
+    }
+    let line = |(cause, mean): &(usize, f64)| {
+        wrapped(&format!("{} {}: {}", amount(*mean), cause_name(*cause), why_it_stays(*cause)), 2, WIDTH)
+    };
+    format!("\nWhat stays of 5xx a rollout, and why\n{}", found.remaining.iter().map(line).collect::<String>())
 }
 
 /// A rollout ends old pods, which have the old template.
@@ -58,8 +72,8 @@ fn sentence(found: &Recommendation) -> String {
     });
     let costs = format!(
         "{} of rollouts with any 5xx instead of {}; old pods gone after {} s instead of {} s, {} extra pod-seconds instead of {}",
-        percent(after.any_5xx),
-        percent(before.any_5xx),
+        any(&found.chosen, found),
+        any(&found.original, found),
         seconds(after.old_pods_gone),
         seconds(before.old_pods_gone),
         amount(after.extra_pod_seconds),
@@ -76,6 +90,15 @@ fn sentence(found: &Recommendation) -> String {
         }
         (Verdict::Unmet, true) => "The objective is not met, and nothing that was tried comes nearer to it.".to_owned(),
         (Verdict::Unmet, false) => format!("Nothing that was tried meets the objective. What comes nearest: {costs}."),
+    }
+}
+
+/// The share of rollouts with any 5xx; a bound where none was seen.
+fn any(candidate: &Candidate, found: &Recommendation) -> String {
+    match candidate.any_5xx(found.effort.level) {
+        Some(any) if any.hits == 0 => format!("at most {}", percent(zero_bound(any.n, found.effort.level))),
+        Some(any) => percent(any.probability),
+        None => "–".to_owned(),
     }
 }
 
@@ -111,7 +134,7 @@ fn front(found: &Recommendation) -> Vec<Vec<String>> {
         let cost = candidate.cost();
         let mark = if candidate.settings == found.chosen.settings { " ← recommended" } else { "" };
         rows.push(vec![
-            percent(cost.any_5xx),
+            any(candidate, found),
             seconds(cost.old_pods_gone),
             seconds(cost.duration),
             amount(cost.extra_pod_seconds),

@@ -171,7 +171,8 @@ fn sensitivity(survey: &Survey) -> Option<Vec<Vec<String>>> {
     let indices = survey.sensitivity()?;
     let interval = format!("{} interval", level(survey.budget.level));
     let mut rows = vec![["setting", "on its own", &interval, "with others", &interval].map(str::to_owned).to_vec()];
-    let share = |value: f64| format!("{:.0} %", value * 100.0);
+    // Adding zero makes a zero of the negative one that rounding may leave.
+    let share = |value: f64| format!("{:.0} %", (value * 100.0).round() + 0.0);
     for (axis, indices) in survey.plan.axes.iter().zip(indices) {
         let cells = [indices.first_order, indices.total]
             .map(|estimate| [share(estimate.value), format!("{} to {}", share(estimate.low), share(estimate.high))]);

@@ -96,6 +96,12 @@ impl Axis {
         keys.join(" + ")
     }
 
+    /// What a title has room for: the last words of its keys.
+    pub fn short_name(&self) -> String {
+        let last = |scale: &Scale| scale.key.rsplit('.').next().unwrap_or(&scale.key).to_owned();
+        self.scales.iter().map(last).collect::<Vec<_>>().join(" + ")
+    }
+
     /// How many values it has; `None` for a range without a step.
     pub fn len(&self) -> Option<usize> {
         self.scales[0].values.len()

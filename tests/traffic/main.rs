@@ -3,5 +3,6 @@
 mod agreement;
 mod causes;
 mod closed_forms;
+mod coverage;
 mod laws;
 mod staged;
