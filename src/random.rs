@@ -6,6 +6,8 @@
 //!
 //! The generator is named and portable (`Xoshiro256PlusPlus`); `StdRng` and `SmallRng` may change.
 
+use std::fmt;
+
 use rand::{Rng, RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -130,6 +132,14 @@ impl Streams {
         let address = [self.seed, level, purpose as u64, entity];
         let key = address.into_iter().fold(0x726f_6c6c_6361_7374, |hash, word| mix(hash ^ word));
         Stream(Xoshiro256PlusPlus::seed_from_u64(key))
+    }
+}
+
+/// What replays them on the command line; a twin is told by its flag.
+impl fmt::Display for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--seed {} --replication {}", self.seed, self.environment)?;
+        if self.replication == self.environment { Ok(()) } else { f.write_str(" --twin") }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Stage 1: the control plane of one rollout, simulated event by event.
 
+use std::fmt;
+
 use crate::error::Error;
 use crate::id::{PodId, RevisionId};
+use crate::observe::checker::Checker;
 use crate::observe::timeline::Timeline;
 use crate::random::Streams;
 use crate::scenario::Scenario;
@@ -18,12 +21,14 @@ pub struct Rollout<'a> {
     scenario: &'a Scenario,
     world: World<'a>,
     timeline: Timeline,
+    checker: Checker,
 }
 
 impl<'a> Rollout<'a> {
     /// A simulator for this scenario.
     pub fn new(scenario: &'a Scenario) -> Rollout<'a> {
-        Rollout { scenario, world: World::new(scenario), timeline: Timeline::default() }
+        let (world, checker) = (World::new(scenario), Checker::new(scenario));
+        Rollout { scenario, world, timeline: Timeline::default(), checker }
     }
 
     /// One replication.
@@ -43,10 +48,11 @@ impl<'a> Rollout<'a> {
         streams: &Streams,
         mut observe: impl FnMut(Time, &Fact),
     ) -> Result<&Timeline, Error> {
-        let Rollout { scenario, world, timeline } = self;
+        let Rollout { scenario, world, timeline, checker } = self;
         let load = &scenario.load;
         let rollout_at = Time::ZERO + load.rollout_at;
         timeline.restart(scenario.load_balancer.nodes, rollout_at);
+        checker.restart();
         world.reset(streams, |pod, node| timeline.seed(pod, node));
         let last_step = schedule_steps(scenario, rollout_at, world);
         // Requests sent at the very end may wait as long as their client does.
@@ -57,14 +63,28 @@ impl<'a> Rollout<'a> {
             }
             world.step(streams, |now, fact| {
                 timeline.note(now, fact);
+                checker.note(now, fact);
                 observe(now, fact);
             });
             timeline.tick(next);
             timeline.end = next;
+            if checker.is_broken() {
+                break;
+            }
         }
         timeline.end = timeline.end.max(load_over);
+        checker.finish(timeline).map_err(|violation| broken(violation, scenario, streams))?;
         Ok(timeline)
     }
+}
+
+/// The error that a broken invariant deserves: what broke, and the line that shows it again.
+#[cold]
+pub fn broken(what: impl fmt::Display, scenario: &Scenario, streams: &Streams) -> Error {
+    Error::invariant(format!("an invariant of the model broke {what}")).hint(format!(
+        "this is a bug in rollcast; the line that replays it: rollcast trace {} {streams}",
+        scenario.name
+    ))
 }
 
 /// Puts what the scenario does to the Deployment on the agenda; the time of the last step.
@@ -90,4 +110,29 @@ fn is_settled(timeline: &Timeline) -> bool {
         matches!(change.reason, "NewReplicaSetAvailable" | "ProgressDeadlineExceeded" | "DeploymentPaused")
     });
     rests && timeline.pods.iter().all(|pod| pod.terminating.is_none() || pod.gone.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::api_server;
+
+    #[test]
+    fn a_broken_invariant_prints_the_line_that_replays_it() {
+        let scenario = Scenario::default();
+        let mut checker = Checker::new(&scenario);
+        checker.restart();
+        let fact = Fact::Api(api_server::Fact::DeploymentStatus);
+        checker.note(Time::from_micros(2_000_000), &fact);
+        checker.note(Time::from_micros(1_000_000), &fact);
+        let violation = checker.finish(&Timeline::default()).unwrap_err();
+        let error = broken(violation, &scenario, &Streams::new(7, 3));
+        assert_eq!(error.exit_code(), 70);
+        assert_eq!(
+            error.to_string(),
+            "an invariant of the model broke at 1.000s: time runs backwards\n\
+             hint: this is a bug in rollcast; the line that replays it: rollcast trace unnamed --seed 7 --replication 3"
+        );
+        assert!(Streams::new(7, 3).twin().to_string().ends_with("--replication 3 --twin"));
+    }
 }

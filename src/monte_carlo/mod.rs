@@ -17,7 +17,7 @@ use crate::id::RevisionId;
 use crate::observe::measure::{Goal, Measures};
 use crate::observe::timeline::Timeline;
 use crate::random::Streams;
-use crate::rollout::Rollout;
+use crate::rollout::{Rollout, broken};
 use crate::scenario::Scenario;
 use crate::traffic::outcome::Outcome;
 pub use forecast::Forecast;
@@ -70,6 +70,9 @@ where
         move |streams: &Streams, outcome: &mut Outcome| {
             let timeline = rollout.simulate(streams)?;
             traffic(timeline, streams, outcome);
+            if !outcome.is_conserved() {
+                return Err(broken("at the end: requests were lost, or ended twice", scenario, streams));
+            }
             Ok(Measures::of(timeline, &goal))
         }
     };
@@ -264,6 +267,7 @@ mod tests {
         let sees_rollout = || {
             |timeline: &Timeline, _: &Streams, outcome: &mut Outcome| {
                 outcome.requests = timeline.rollout_at.as_micros();
+                outcome.ok = outcome.requests;
             }
         };
         let forecast =

@@ -155,6 +155,13 @@ impl Outcome {
         }
     }
 
+    /// Whether each request has ended exactly once, in the totals and in the seconds.
+    pub fn is_conserved(&self) -> bool {
+        let failed = self.target + self.causes.iter().sum::<u64>();
+        let by_second: u64 = self.per_second.as_flattened().iter().map(|&count| u64::from(count)).sum();
+        self.requests == self.ok + failed && failed == by_second
+    }
+
     /// Requests that ended with this status.
     pub fn status(&self, status: u16) -> u64 {
         let by_alb: u64 =
@@ -209,6 +216,9 @@ mod tests {
         assert_eq!((outcome.min_latency, outcome.max_latency), (Span::from_millis(1), Span::from_secs(30)));
         assert_eq!(outcome.latency_sum, 40_032_000);
         assert_eq!(outcome.failures.len(), 4);
+        assert!(outcome.is_conserved());
+        assert!(!Outcome { ok: 2, ..outcome.clone() }.is_conserved(), "a request that ended twice");
+        assert!(!Outcome { per_second: Vec::new(), ..outcome }.is_conserved(), "a failure without its second");
     }
 
     #[test]
