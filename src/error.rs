@@ -10,6 +10,8 @@ pub struct Error {
     message: String,
     place: Option<Box<Place>>,
     hint: Option<String>,
+    /// Seed and replication.
+    replication: Option<(u64, u64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,7 @@ struct Spot {
 impl Error {
     /// Bad usage, configuration or file: exit code 2.
     pub fn input(message: impl Into<String>) -> Error {
-        Error { kind: ErrorKind::Input, message: message.into(), place: None, hint: None }
+        Error { kind: ErrorKind::Input, message: message.into(), place: None, hint: None, replication: None }
     }
 
     /// Refused because it would need more than a limit allows: exit code 4.
@@ -65,6 +67,13 @@ impl Error {
         self
     }
 
+    /// Says of what, before the message.
+    #[must_use]
+    pub fn prefixed(mut self, what: &str) -> Error {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// Says in which file.
     #[must_use]
     pub fn in_file(mut self, path: &Path) -> Error {
@@ -86,6 +95,18 @@ impl Error {
         self.place =
             Some(Box::new(Place { path: path.to_owned(), spot: Some(Spot { row, column, shown, indent, width }) }));
         self
+    }
+
+    /// Says which replication of which seed broke.
+    #[must_use]
+    pub const fn in_replication(mut self, seed: u64, replication: u64) -> Error {
+        self.replication = Some((seed, replication));
+        self
+    }
+
+    /// The seed and the replication that replay it, if it broke in one.
+    pub const fn replication(&self) -> Option<(u64, u64)> {
+        self.replication
     }
 
     /// The process exit code that this error deserves.

@@ -6,8 +6,6 @@
 //!
 //! The generator is named and portable (`Xoshiro256PlusPlus`); `StdRng` and `SmallRng` may change.
 
-use std::fmt;
-
 use rand::{Rng, RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -26,7 +24,7 @@ pub enum Purpose {
     Watch = 17,
     /// Pod bound → container running, per pod.
     PodStart = 18,
-    /// Container running → observed by the kubelet (PLEG relist), per pod and restart.
+    /// When in its second a kubelet's PLEG relists, per node.
     Pleg = 19,
     /// When within the pod's start the probe workers start, per pod.
     ProbePhase = 20,
@@ -52,6 +50,8 @@ pub enum Purpose {
     PodRemoval = 30,
     /// Listening → the process ends by itself, per pod and restart.
     Crash = 31,
+    /// A sidecar's SIGTERM → its exit, per pod.
+    Sidecar = 32,
 
     /// One LBC call of the ELB API, per call.
     ElbApi = 48,
@@ -86,6 +86,13 @@ pub enum Purpose {
     ThinkTime = 87,
     /// Client retries and their back-off.
     Retry = 88,
+
+    /// Requests of an interval, per ALB node.
+    IntervalCount = 96,
+    /// How the requests of an interval fare, and when the first and the last of them failed.
+    IntervalFate = 97,
+    /// Latencies of the requests of an interval.
+    IntervalLatency = 98,
 
     /// When disturbances strike, and whom.
     Disturbance = 112,
@@ -132,14 +139,6 @@ impl Streams {
         let address = [self.seed, level, purpose as u64, entity];
         let key = address.into_iter().fold(0x726f_6c6c_6361_7374, |hash, word| mix(hash ^ word));
         Stream(Xoshiro256PlusPlus::seed_from_u64(key))
-    }
-}
-
-/// What replays them on the command line; a twin is told by its flag.
-impl fmt::Display for Streams {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "--seed {} --replication {}", self.seed, self.environment)?;
-        if self.replication == self.environment { Ok(()) } else { f.write_str(" --twin") }
     }
 }
 

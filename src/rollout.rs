@@ -1,11 +1,10 @@
 //! Stage 1: the control plane of one rollout, simulated event by event.
 
-use std::fmt;
-
+use crate::disturbance::{self, Scene};
 use crate::error::Error;
 use crate::id::{PodId, RevisionId};
 use crate::observe::checker::Checker;
-use crate::observe::timeline::Timeline;
+use crate::observe::timeline::{PodRecord, Timeline};
 use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::scenario::rollout::Change;
@@ -15,6 +14,9 @@ use crate::world::World;
 
 /// A rollout that has not settled this long after the load is left to itself.
 const PATIENCE: Span = Span::from_secs(3600);
+
+/// A pod whose network has been gone for so long went down with its host: nobody will remove it.
+const LOST: Span = Span::from_secs(60);
 
 /// Simulates rollouts of one scenario; keeps its buffers between replications.
 pub struct Rollout<'a> {
@@ -34,7 +36,7 @@ impl<'a> Rollout<'a> {
     /// One replication.
     ///
     /// # Errors
-    /// An invariant of the model broke, which is a bug: the message has the line that replays it.
+    /// An invariant of the model broke, which is a bug.
     pub fn simulate(&mut self, streams: &Streams) -> Result<&Timeline, Error> {
         self.simulate_observed(streams, |_, _| {})
     }
@@ -55,10 +57,11 @@ impl<'a> Rollout<'a> {
         checker.restart();
         world.reset(streams, |pod, node| timeline.seed(pod, node));
         let last_step = schedule_steps(scenario, rollout_at, world);
+        disturb(scenario, rollout_at, streams, world);
         // Requests sent at the very end may wait as long as their client does.
         let load_over = (Time::ZERO + load.duration + load.client_timeout).max(last_step);
         while let Some(next) = world.next_time() {
-            if next > load_over && (is_settled(timeline) || next > load_over + PATIENCE) {
+            if next > load_over && (is_settled(timeline, next) || next > load_over + PATIENCE) {
                 break;
             }
             world.step(streams, |now, fact| {
@@ -73,18 +76,9 @@ impl<'a> Rollout<'a> {
             }
         }
         timeline.end = timeline.end.max(load_over);
-        checker.finish(timeline).map_err(|violation| broken(violation, scenario, streams))?;
+        checker.finish(timeline).map_err(|violation| Error::invariant(format!("an invariant broke {violation}")))?;
         Ok(timeline)
     }
-}
-
-/// The error that a broken invariant deserves: what broke, and the line that shows it again.
-#[cold]
-pub fn broken(what: impl fmt::Display, scenario: &Scenario, streams: &Streams) -> Error {
-    Error::invariant(format!("an invariant of the model broke {what}")).hint(format!(
-        "this is a bug in rollcast; the line that replays it: rollcast trace {} {streams}",
-        scenario.name
-    ))
 }
 
 /// Puts what the scenario does to the Deployment on the agenda; the time of the last step.
@@ -103,36 +97,20 @@ fn schedule_steps(scenario: &Scenario, rollout_at: Time, world: &mut World) -> T
     scenario.steps.last().map_or(rollout_at, |step| rollout_at + step.at)
 }
 
+/// Puts the scenario's disturbances on the agenda, and their rules on the links.
+fn disturb(scenario: &Scenario, rollout_at: Time, streams: &Streams, world: &mut World) {
+    let scene = Scene { rollout_at, cluster: &scenario.cluster, streams };
+    let unfolded = disturbance::unfold(&scenario.disturbances, scene);
+    unfolded.events.into_iter().for_each(|(at, event)| world.schedule(at, event));
+    unfolded.rules.into_iter().for_each(|rule| world.rules().add(rule));
+}
+
 /// Whether the Deployment has ended what it was doing, well or badly, and no pod is on its way out.
-fn is_settled(timeline: &Timeline) -> bool {
+fn is_settled(timeline: &Timeline, now: Time) -> bool {
     let progressing = timeline.conditions.iter().rev().find(|change| change.condition == "Progressing");
     let rests = progressing.is_none_or(|change| {
         matches!(change.reason, "NewReplicaSetAvailable" | "ProgressDeadlineExceeded" | "DeploymentPaused")
     });
-    rests && timeline.pods.iter().all(|pod| pod.terminating.is_none() || pod.gone.is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cluster::api_server;
-
-    #[test]
-    fn a_broken_invariant_prints_the_line_that_replays_it() {
-        let scenario = Scenario::default();
-        let mut checker = Checker::new(&scenario);
-        checker.restart();
-        let fact = Fact::Api(api_server::Fact::DeploymentStatus);
-        checker.note(Time::from_micros(2_000_000), &fact);
-        checker.note(Time::from_micros(1_000_000), &fact);
-        let violation = checker.finish(&Timeline::default()).unwrap_err();
-        let error = broken(violation, &scenario, &Streams::new(7, 3));
-        assert_eq!(error.exit_code(), 70);
-        assert_eq!(
-            error.to_string(),
-            "an invariant of the model broke at 1.000s: time runs backwards\n\
-             hint: this is a bug in rollcast; the line that replays it: rollcast trace unnamed --seed 7 --replication 3"
-        );
-        assert!(Streams::new(7, 3).twin().to_string().ends_with("--replication 3 --twin"));
-    }
+    let lost = |pod: &PodRecord| pod.network_gone.is_some_and(|gone| now > gone + LOST);
+    rests && timeline.pods.iter().all(|pod| pod.terminating.is_none() || pod.gone.is_some() || lost(pod))
 }

@@ -68,6 +68,9 @@ macro_rules! settings {
         }
 
         impl $name {
+            /// What the group is about.
+            pub const ABOUT: &'static str = concat!($($group),+);
+
             /// The rows of this group in docs/MODEL.md.
             pub const SETTINGS: &'static [$crate::setting::Setting] = &[
                 $( $crate::setting::Setting {

@@ -1,70 +1,21 @@
 //! Who hears which fact, over which link, after what delay. It reads like a timetable.
 
-use crate::actor::Actor;
 use crate::agenda::Agenda;
 use crate::aws::alb_node::{self, LoadBalancerSpec};
 use crate::aws::lbc::{self, LbcSpec, Operation};
-use crate::aws::target::target_of;
+use crate::aws::target::{Call, target_of};
 use crate::aws::target_group;
 use crate::cluster::deployment::{self, Strategy};
 use crate::cluster::pod::{Endpoint, PodChange, PodObject};
-use crate::cluster::spec::ClusterSpec;
-use crate::cluster::{api_server, app, endpoint_slice, kubelet, replica_set, scheduler};
+use crate::cluster::spec::{ClusterSpec, Link};
+use crate::cluster::{api_server, app, endpoint_slice, kubelet, operator, replica_set, scheduler};
 use crate::dist::Dist;
+use crate::disturbance::rule::Rules;
+pub use crate::event::{Event, Fact};
 use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
 use crate::random::{Purpose, Streams, pair};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
-
-/// Something a room is about to hear.
-#[derive(Debug, Clone, Copy)]
-pub enum Event {
-    /// The API server.
-    Api(api_server::Input),
-    /// The Deployment controller.
-    Deployment(deployment::Input),
-    /// The ReplicaSet controller.
-    ReplicaSet(replica_set::Input),
-    /// The scheduler.
-    Scheduler(scheduler::Input),
-    /// The kubelet of a host.
-    Kubelet(NodeId, kubelet::Input),
-    /// The processes.
-    App(app::Input),
-    /// The EndpointSlice controller.
-    EndpointSlice(endpoint_slice::Input),
-    /// The AWS Load Balancer Controller.
-    Lbc(lbc::Input),
-    /// The target group.
-    TargetGroup(target_group::Input),
-    /// A node of the load balancer.
-    AlbNode(AlbNodeId, alb_node::Input),
-}
-
-/// Something a room said.
-#[derive(Debug, Clone, Copy)]
-pub enum Fact {
-    /// The API server.
-    Api(api_server::Fact),
-    /// The Deployment controller.
-    Deployment(deployment::Fact),
-    /// The ReplicaSet controller.
-    ReplicaSet(replica_set::Fact),
-    /// The scheduler.
-    Scheduler(<scheduler::Scheduler as Actor>::Fact),
-    /// The kubelet of a host.
-    Kubelet(NodeId, kubelet::Fact),
-    /// The processes.
-    App(app::Fact),
-    /// The EndpointSlice controller.
-    EndpointSlice(endpoint_slice::Wrote),
-    /// The AWS Load Balancer Controller.
-    Lbc(lbc::Fact),
-    /// The target group.
-    TargetGroup(target_group::Fact),
-    /// A node of the load balancer.
-    AlbNode(AlbNodeId, alb_node::Fact),
-}
 
 /// A watch: events of one kind to one listener, which arrive in the order they were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +30,19 @@ enum Watch {
 
 const WATCHES: usize = 6;
 
+impl Watch {
+    const fn link(self) -> Link {
+        match self {
+            Watch::Deployment => Link::ApiToDeployment,
+            Watch::ReplicaSet => Link::ApiToReplicaSet,
+            Watch::Scheduler => Link::ApiToScheduler,
+            Watch::Kubelet => Link::ApiToKubelet,
+            Watch::EndpointSlice => Link::ApiToEndpointSlice,
+            Watch::Lbc => Link::EndpointsToLbc,
+        }
+    }
+}
+
 /// The links between the rooms.
 #[derive(Debug)]
 pub struct Wiring {
@@ -86,6 +50,8 @@ pub struct Wiring {
     watches: [Dist; WATCHES],
     /// When the last event of each watch arrives: later ones arrive no earlier.
     last: [Time; WATCHES],
+    /// What disturbances do to links in this replication.
+    rules: Rules,
     lbc: LbcSpec,
     load_balancer: LoadBalancerSpec,
     recreate: bool,
@@ -112,6 +78,7 @@ impl Wiring {
                 link(&links.endpoints_to_lbc),
             ],
             last: [Time::ZERO; WATCHES],
+            rules: Rules::default(),
             lbc: scenario.lbc.clone(),
             load_balancer: scenario.load_balancer.clone(),
             recreate: scenario.deployment.strategy == Strategy::Recreate,
@@ -122,7 +89,13 @@ impl Wiring {
     /// Before a replication.
     pub fn reset(&mut self) {
         self.last = [Time::ZERO; WATCHES];
+        self.rules.clear();
         self.behind.clear();
+    }
+
+    /// What disturbances do to links in this replication.
+    pub const fn rules(&mut self) -> &mut Rules {
+        &mut self.rules
     }
 
     /// A target stands for this pod.
@@ -158,6 +131,8 @@ mod writer {
     pub const KUBELET_DELETE: u64 = 8;
     pub const ENDPOINT_SLICE: u64 = 9;
     pub const LBC: u64 = 10;
+    pub const OPERATOR_LIST: u64 = 11;
+    pub const OPERATOR: u64 = 12;
 }
 
 impl Telling<'_> {
@@ -165,6 +140,7 @@ impl Telling<'_> {
     pub fn tell(&mut self, fact: Fact) {
         match fact {
             Fact::Api(fact) => self.committed(fact),
+            Fact::Operator(fact) => self.operator(fact),
             Fact::Deployment(fact) => self.deployment(fact),
             Fact::ReplicaSet(fact) => self.replica_set(fact),
             Fact::Scheduler(scheduler::Bound(pod, node)) => {
@@ -201,16 +177,34 @@ impl Telling<'_> {
     }
 
     fn api_write(&mut self, writer: u64, message: u64) -> Span {
-        self.wiring.api_write.sample(&mut self.streams.at(Purpose::ApiWrite, pair(writer, message)))
+        let delay = self.wiring.api_write.sample(&mut self.streams.at(Purpose::ApiWrite, pair(writer, message)));
+        self.wiring.rules.delay(Link::ApiWrite, self.now, delay)
     }
 
     /// A watch event; `message` tells the events of one watch apart.
     fn watch(&mut self, watch: Watch, message: u64, event: Event) {
         let row = watch as usize;
         let delay = self.wiring.watches[row].sample(&mut self.streams.at(Purpose::Watch, pair(row as u64, message)));
+        let delay = self.wiring.rules.delay(watch.link(), self.now, delay);
         let at = (self.now + delay).max(self.wiring.last[row]);
         self.wiring.last[row] = at;
         self.agenda.push(at, event);
+    }
+
+    fn operator(&mut self, fact: operator::Fact) {
+        match fact {
+            operator::Fact::ListedPods(job) => {
+                self.write(writer::OPERATOR_LIST, job.into(), api_server::Input::ListPods(job), None);
+            }
+            operator::Fact::Evicted(operator::Eviction { job, pod, attempt }) => {
+                let message = (pod.index() as u64) << 16 | u64::from(attempt);
+                self.write(writer::OPERATOR, message, api_server::Input::Evict { job, pod, attempt }, None);
+            }
+            operator::Fact::DeletedPod(pod) => {
+                self.write(writer::OPERATOR, pod.index() as u64, api_server::Input::DeletePod(pod), None);
+            }
+            operator::Fact::KilledProcess(pod) => self.now(Event::App(app::Input::Sigkill(pod))),
+        }
     }
 
     fn deployment(&mut self, fact: deployment::Fact) {
@@ -256,6 +250,7 @@ impl Telling<'_> {
             kubelet::Fact::SentSigterm(pod) => self.now(Event::App(app::Input::Sigterm(pod))),
             kubelet::Fact::SentSigkill(pod) => self.now(Event::App(app::Input::Sigkill(pod))),
             kubelet::Fact::RemovedNetwork(pod) => self.now(Event::App(app::Input::NetworkRemoved(pod))),
+            kubelet::Fact::LostPod(pod) => self.now(Event::App(app::Input::HostLost(pod))),
             kubelet::Fact::PatchedStatus(status, nth) => {
                 // One GET, then one PATCH.
                 let message = pod_message(status.pod.index(), nth);
@@ -306,13 +301,21 @@ impl Telling<'_> {
                 let endpoint = endpoint.map(|Endpoint { ready, terminating, .. }| lbc::Endpoint { ready, terminating });
                 self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Endpoint { pod, endpoint }));
             }
+            api_server::Fact::Listed(object) => self.now(Event::Operator(operator::Input::Listed(object))),
+            api_server::Fact::ListEnd(job) => self.now(Event::Operator(operator::Input::ListEnd(job))),
+            api_server::Fact::EvictionRefused { job, pod, attempt } => {
+                let refused = operator::Eviction { job, pod, attempt };
+                self.now(Event::Operator(operator::Input::Refused(refused)));
+            }
             api_server::Fact::DeploymentStatus => {}
         }
     }
 
     /// A pod's change, to those who do something about such a change.
     fn pod(&mut self, object: PodObject, change: PodChange) {
-        use PodChange::{Bound, ContainersReady, Created, Deleting, Finished, Gate, Ready, Removed, Running, Unready};
+        use PodChange::{
+            Bound, ContainersReady, Created, Deleting, Finished, Gate, Isolated, Ready, Removed, Running, Unready,
+        };
         let message = pod_message(object.pod.index(), (object.restarts & 0xF) << 4 | change as u32);
         if self.wiring.recreate {
             self.watch(Watch::Deployment, message, Event::Deployment(deployment::Input::Pod(object, change)));
@@ -320,37 +323,34 @@ impl Telling<'_> {
         if !matches!(change, Gate) {
             self.watch(Watch::ReplicaSet, message, Event::ReplicaSet(replica_set::Input::Pod(object, change)));
         }
-        if matches!(change, Created | Deleting) {
+        if matches!(change, Created | Deleting | Isolated) || change == Removed && object.node.is_none() {
             self.watch(Watch::Scheduler, message, Event::Scheduler(scheduler::Input::Pod(object, change)));
         }
         if let (Some(node), Bound | Gate | Deleting) = (object.node, change) {
             self.watch(Watch::Kubelet, message, Event::Kubelet(node, kubelet::Input::Pod(object, change)));
         }
-        if matches!(change, Running | ContainersReady | Ready | Unready | Deleting | Finished | Removed) {
+        if matches!(change, Running | ContainersReady | Ready | Unready | Isolated | Deleting | Finished | Removed) {
             self.watch(Watch::EndpointSlice, message, Event::EndpointSlice(endpoint_slice::Input::Pod(object)));
             let status = (!object.removed).then_some(lbc::PodStatus {
                 containers_ready: object.containers_ready,
                 gated: object.gated,
                 gate: object.gate,
+                host: object.host,
             });
             self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Pod { pod: object.pod, status }));
         }
     }
 
     fn lbc(&mut self, fact: lbc::Fact) {
-        let spec = &self.wiring.lbc;
         match fact {
             lbc::Fact::DescribeTargetHealth { call } => {
-                let delay = spec.call_duration(self.streams, Operation::Describe, call);
-                self.later(delay, Event::TargetGroup(target_group::Input::Describe { call }));
+                self.call(Operation::Describe, call, target_group::Input::Describe { call });
             }
             lbc::Fact::DeregisterTargets { call, target } => {
-                let delay = spec.call_duration(self.streams, Operation::Deregister, call);
-                self.later(delay, Event::TargetGroup(target_group::Input::Deregister { call, target }));
+                self.call(Operation::Deregister, call, target_group::Input::Deregister { call, target });
             }
             lbc::Fact::RegisterTargets { call, target, pod } => {
-                let delay = spec.call_duration(self.streams, Operation::Register, call);
-                self.later(delay, Event::TargetGroup(target_group::Input::Register { call, target, pod }));
+                self.call(Operation::Register, call, target_group::Input::Register { call, target, pod });
             }
             lbc::Fact::GatePatched { pod, status } => {
                 let message = pod_message(pod.index(), u32::from(status));
@@ -359,20 +359,31 @@ impl Telling<'_> {
         }
     }
 
+    /// A call of the ELB API, which fails if it is refused too often.
+    fn call(&mut self, operation: Operation, call: Call, request: target_group::Input) {
+        let delay = self.wiring.lbc.call_duration(self.streams, operation, call);
+        match self.wiring.rules.call(self.now, call.0, delay, self.streams) {
+            Ok(delay) => self.later(delay, Event::TargetGroup(request)),
+            Err(delay) => self.later(delay, Event::Lbc(lbc::Input::Failed { call })),
+        }
+    }
+
     fn target_group(&mut self, fact: target_group::Fact) {
         match fact {
             target_group::Fact::Registered { call, target, pod } => {
                 self.wiring.know(target, pod);
-                self.to_each_node(|telling, node| {
+                self.each_node(|telling, node| {
                     let lag = telling.wiring.load_balancer.registration_propagation.lag(telling.streams, target, node);
+                    let lag = telling.wiring.rules.delay(Link::ElbToNodes, telling.now, lag);
                     telling.later(lag, Event::AlbNode(node, alb_node::Input::Register { call, target }));
                 });
             }
-            target_group::Fact::Deregistered { call, target } => self.to_each_node(|telling, node| {
+            target_group::Fact::Deregistered { call, target } => self.each_node(|telling, node| {
                 let lag = telling.wiring.load_balancer.deregistration_propagation.lag(telling.streams, target, node);
+                let lag = telling.wiring.rules.delay(Link::ElbToNodes, telling.now, lag);
                 telling.later(lag, Event::AlbNode(node, alb_node::Input::Deregister { call, target }));
             }),
-            target_group::Fact::DrainingOver { call, target } => self.to_each_node(|telling, node| {
+            target_group::Fact::DrainingOver { call, target } => self.each_node(|telling, node| {
                 telling.now(Event::AlbNode(node, alb_node::Input::DrainingOver { call, target }));
             }),
             target_group::Fact::TargetHealth { target, state } => {
@@ -383,7 +394,7 @@ impl Telling<'_> {
         }
     }
 
-    fn to_each_node(&mut self, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
+    fn each_node(&mut self, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
         (0..self.wiring.load_balancer.nodes).for_each(|node| tell(self, AlbNodeId(node)));
     }
 

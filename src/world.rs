@@ -6,15 +6,17 @@ use crate::aws::alb_node::{self, AlbNode};
 use crate::aws::lbc::{self, Lbc};
 use crate::aws::target::target_of;
 use crate::aws::target_group::{self, TargetGroup};
-use crate::cluster::api_server::{self, ApiServer};
+use crate::cluster::api_server::{self, Admission, ApiServer};
 use crate::cluster::app::{Apps, Program};
 use crate::cluster::deployment::DeploymentController;
 use crate::cluster::endpoint_slice::EndpointSliceController;
 use crate::cluster::kubelet::{Kubelet, Template};
+use crate::cluster::operator::Operator;
 use crate::cluster::pod::{Phase, PodObject};
 use crate::cluster::replica_set::ReplicaSetController;
 use crate::cluster::scheduler::Scheduler;
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetStatus};
+use crate::disturbance::rule::Rules;
 use crate::id::{AlbNodeId, NodeId, PodId, RevisionId};
 use crate::random::Streams;
 use crate::scenario::{Revision, Scenario};
@@ -43,6 +45,7 @@ pub struct World<'a> {
     /// What the present event made rooms say.
     said: Vec<Fact>,
     api: Room<ApiServer>,
+    operator: Room<Operator>,
     deployment: Room<DeploymentController>,
     replica_sets: Room<ReplicaSetController>,
     scheduler: Room<Scheduler>,
@@ -58,18 +61,19 @@ impl<'a> World<'a> {
     /// The rooms of a scenario, empty.
     pub fn new(scenario: &'a Scenario) -> World<'a> {
         let Scenario { cluster, deployment, target_group, load_balancer, service, revisions, .. } = scenario;
-        let gated = revisions.iter().map(|revision| revision.pod.readiness_gate).collect();
+        let admission = revisions.iter().map(admission).collect();
         let templates: Vec<Template> = revisions.iter().map(template).collect();
         let rate_per_pod = scenario.load.rate / f64::from(deployment.replicas.max(1));
         let programs = revisions.iter().map(|revision| program(revision, rate_per_pod)).collect();
-        let kubelet = |_| Kubelet::new(cluster.clone(), templates.clone()).into();
+        let kubelet = |node| Kubelet::new(NodeId(node), cluster.clone(), templates.clone()).into();
         let alb_node = |node| AlbNode::new(&target_group.health_check, AlbNodeId(node)).into();
         World {
             scenario,
             agenda: Agenda::new(),
             wiring: Wiring::new(scenario),
             said: Vec::new(),
-            api: ApiServer::new(gated).into(),
+            api: ApiServer::new(admission, scenario.pod_disruption_budget.clone()).into(),
+            operator: Operator::default().into(),
             deployment: DeploymentController::new(deployment.clone()).into(),
             replica_sets: ReplicaSetController::new(deployment.min_ready, cluster.kubernetes.at_least(35)).into(),
             scheduler: Scheduler::new(cluster.nodes).into(),
@@ -89,8 +93,8 @@ impl<'a> World<'a> {
         self.wiring.reset();
         let replicas = self.scenario.deployment.replicas;
         let settled = self.settled();
-        self.api.actor.reset();
-        self.api.actor.seed_replica_set(settled);
+        self.api.actor.reset(settled);
+        self.operator.actor.reset();
         self.deployment.actor.reset(settled);
         self.replica_sets.actor.reset(settled);
         self.scheduler.actor.reset();
@@ -98,11 +102,12 @@ impl<'a> World<'a> {
         self.endpoint_slice.actor.reset();
         self.lbc.actor.reset();
         self.target_group.actor.reset();
-        self.kubelets.iter_mut().for_each(|kubelet| kubelet.actor.reset());
+        self.kubelets.iter_mut().for_each(|kubelet| kubelet.actor.reset(streams));
         self.alb_nodes.iter_mut().for_each(|node| node.actor.reset());
         for index in 0..replicas as u16 {
             let pod = PodId::new(index, RevisionId::OLD, index + 1);
-            let node = self.scheduler.actor.place();
+            // Nothing is cordoned yet: there is a host.
+            let Some(node) = self.scheduler.actor.place() else { continue };
             self.seed_pod(pod, node, streams);
             initial(pod, node);
         }
@@ -155,6 +160,16 @@ impl<'a> World<'a> {
         self.agenda.push(at, Event::Api(api_server::Input::DeletePod(pod)));
     }
 
+    /// Lets something happen at an instant.
+    pub fn schedule(&mut self, at: Time, event: Event) {
+        self.agenda.push(at, event);
+    }
+
+    /// What disturbances do to links in this replication.
+    pub const fn rules(&mut self) -> &mut Rules {
+        self.wiring.rules()
+    }
+
     /// When the next event is due.
     pub fn next_time(&self) -> Option<Time> {
         self.agenda.next_time()
@@ -180,6 +195,7 @@ impl<'a> World<'a> {
         let mut turn = Turn { now, streams, agenda: &mut self.agenda, said: &mut self.said };
         match event {
             Event::Api(input) => turn.hear(&mut self.api, input, Event::Api, Fact::Api),
+            Event::Operator(input) => turn.hear(&mut self.operator, input, Event::Operator, Fact::Operator),
             Event::Deployment(input) => turn.hear(&mut self.deployment, input, Event::Deployment, Fact::Deployment),
             Event::ReplicaSet(input) => turn.hear(&mut self.replica_sets, input, Event::ReplicaSet, Fact::ReplicaSet),
             Event::Scheduler(input) => turn.hear(&mut self.scheduler, input, Event::Scheduler, Fact::Scheduler),
@@ -203,9 +219,14 @@ impl<'a> World<'a> {
     }
 }
 
+const fn admission(revision: &Revision) -> Admission {
+    Admission { gated: revision.pod.readiness_gate, graceful_drain: revision.pod.graceful_drain }
+}
+
 fn template(revision: &Revision) -> Template {
-    let Revision { pod, image_pull, never_ready, .. } = revision;
-    Template { spec: pod.clone(), image_pull: image_pull.clone(), never_ready: *never_ready }
+    let Revision { pod, image_pull, image_missing, never_ready, .. } = revision;
+    let (image_pull, image_missing) = (image_pull.clone(), *image_missing);
+    Template { spec: pod.clone(), image_pull, image_missing, never_ready: *never_ready }
 }
 
 fn program(revision: &Revision, rate_per_pod: f64) -> Program {

@@ -2,9 +2,12 @@
 //!
 //! `ROLLCAST_BLESS=1 cargo test --test model_md` writes them anew.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::fmt::Write;
 use std::path::Path;
 
+use rollcast::disturbance::Kind;
 use rollcast::scenario::prior::PRIORS;
 use rollcast::scenario::profile::PROFILES;
 use rollcast::scenario::{Document, settings};
@@ -36,6 +39,7 @@ fn settings_tables() -> String {
             "step.at" => "`0s`".to_owned(),
             key if key.starts_with("step.") => "–".to_owned(),
             "new_revision.ready" => "`probes`".to_owned(),
+            "new_revision.image_missing" => "`false`".to_owned(),
             key => defaults.value_of(key).map_or("–".to_owned(), |value| format!("`{value}`")),
         };
         let cells = vec![
@@ -55,7 +59,10 @@ fn settings_tables() -> String {
         let title = match name {
             "" => "At the top".to_owned(),
             "step.set" | "step" => format!("`[[step]]`{}", if name == "step" { "" } else { ", its `set`" }),
-            name => format!("`[{name}]`"),
+            name => match Kind::ALL.iter().find(|kind| name == format!("disturbance.{}", kind.word())) {
+                Some(kind) => format!("`[[disturbance]]`, `kind = \"{}\"`\n\n{}", kind.word(), kind.about().trim()),
+                None => format!("`[{name}]`"),
+            },
         };
         let head = ["key", "default", "meaning", "grade", "source"];
         write!(tables, "\n### {title}\n\n{}", table(&head, rows)).unwrap();

@@ -2,6 +2,8 @@
 //!
 //! `ROLLCAST_BLESS=1 cargo test --test scenario_errors` writes the answers anew; review them as a diff.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use rollcast::scenario;

@@ -1,12 +1,14 @@
 //! The scenarios that ship, and what holds of every scenario.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use rollcast::scenario::{self, Document, Scenario};
 
 fn files() -> Vec<PathBuf> {
     let entries = std::fs::read_dir("scenarios").unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = entries.collect();
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
     files.sort();
     files
 }
@@ -55,6 +57,7 @@ strategy = "Recreate"
 replicas = 7
 max_surge = 3
 [pod]
+graceful_drain = "60s"
 pre_stop = { http_get = "1s" }
 readiness_probe = { period = "2s" }
 liveness_probe = {}
@@ -87,6 +90,33 @@ set = { paused = true }
 [[step]]
 at = "6s"
 set = { delete_pods = 2 }
+[pod_disruption_budget]
+max_unavailable = "25%"
+[[disturbance]]
+kind = "node_drain"
+at = { uniform = ["5s", "9s"] }
+node = 2
+timeout = "15m"
+uncordon_after = "60s"
+[[disturbance]]
+kind = "zone_outage"
+zone = 1
+[[disturbance]]
+kind = "api_throttle"
+api = "elb"
+refused = 0.5
+[[disturbance]]
+kind = "slow_link"
+link = "elb_to_nodes"
+factor = 3.0
+[[disturbance]]
+kind = "load_step"
+factor = 0.5
+duration = "10s"
+[[disturbance]]
+kind = "bad_version"
+at = "25s"
+fault = "bad_image"
 [service]
 publish_not_ready_addresses = true
 [cluster]
@@ -132,10 +162,12 @@ fn steps_come_in_order_of_time_and_revisions_in_order_of_appearance() {
             Change::DeletePods(2),
             Change::Replicas(16),
             Change::NewRevision(RevisionId(2)),
+            Change::NewRevision(RevisionId(3)),
             Change::Rollback
         ]
     );
-    let [old, new, third] = &scenario.revisions[..] else { panic!("three revisions") };
+    let [old, new, third, bad] = &scenario.revisions[..] else { panic!("four revisions") };
+    assert!(bad.image_missing && bad.never_ready, "a bad version is the new one with a fault");
     assert!(new.never_ready && new.image_pull.is_some() && new.crash_after.is_none());
     assert!(!third.never_ready && third.crash_after.is_some(), "a step's keys overlay the old template");
     assert_eq!(third.pod.pre_stop, old.pod.pre_stop);
@@ -165,7 +197,7 @@ fn the_digest_sees_the_meaning_only() {
     assert_ne!(one.digest(), other.digest());
     assert_eq!(one.digest().len(), 16);
     // A file's digest is quoted in reports: it changes only with the meaning of the file.
-    assert_eq!(Scenario::default().digest(), "9af01060b2453124");
+    assert_eq!(Scenario::default().digest(), "9da1d6dfc246a879");
 }
 
 #[test]

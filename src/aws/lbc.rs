@@ -10,6 +10,7 @@
 //! of the controller's own checkpoint writes, the 30-minute deferred reconcile, security groups.
 
 mod endpoint;
+mod leader;
 mod throttle;
 pub mod version;
 mod words;
@@ -20,6 +21,7 @@ mod tests;
 
 use crate::actor::{Actor, Outbox};
 use crate::aws::target::{Call, TargetState, target_of};
+use crate::cluster::pod::NodeReady;
 use crate::dist::Dist;
 use crate::id::PodId;
 use crate::random::{Purpose, Streams};
@@ -153,6 +155,8 @@ pub struct Lbc {
     queue: Workqueue,
     throttle: Throttle,
     stage: Stage,
+    /// Whether a replica holds the lease.
+    leads: bool,
     /// The call under way, or the last one.
     call: Call,
     /// The targets were listed in full and are cached until then.
@@ -182,7 +186,10 @@ impl Actor for Lbc {
             Input::Failed { call } if self.awaits(call) => self.end(now, Ending::RequeueRateLimited, out),
             Input::Admitted { call } if self.awaits(call) => self.send(out),
             Input::Returned { .. } | Input::Failed { .. } | Input::Admitted { .. } => {}
-            Input::Reconcile => self.reconcile(now, out),
+            Input::Reconcile if self.leads => self.reconcile(now, out),
+            Input::LeaderLost => self.stop(),
+            Input::LeaderElected => self.lead(out),
+            Input::Reconcile => {}
             Input::Due => {
                 if self.queue.is_due(now) {
                     out.wake(Span::ZERO, Input::Reconcile);
@@ -213,6 +220,7 @@ impl Lbc {
             queue: Workqueue::new(version.events_absorb_polls()),
             throttle: Throttle::new(version),
             stage: Stage::Idle,
+            leads: true,
             call: Call::INITIAL,
             cached_until: None,
             lists_all: false,
@@ -236,7 +244,7 @@ impl Lbc {
         *self.row(pod) = Row {
             pod: Some(pod),
             endpoint: Some(Endpoint { ready: true, terminating: false }),
-            status: Some(PodStatus { containers_ready: true, gated, gate: gated }),
+            status: Some(PodStatus { containers_ready: true, gated, gate: gated, host: NodeReady::True }),
             wanted: true,
             saved: true,
             shown: Some(TargetState::Healthy),
@@ -256,7 +264,7 @@ impl Lbc {
     }
 
     fn enqueue(&mut self, out: &mut Outbox<'_, Input, Fact>) {
-        if self.queue.add() {
+        if self.leads && self.queue.add() {
             out.wake(Span::ZERO, Input::Reconcile);
         }
     }
@@ -281,12 +289,11 @@ impl Lbc {
     }
 
     fn resolve(&mut self) {
-        self.potential = false;
-        for row in &mut self.rows {
-            let standing = standing(row.endpoint, row.status);
-            row.wanted = standing == Standing::Counts;
-            self.potential |= standing == Standing::Potential;
-        }
+        let of = |row: &Row| standing(row.endpoint, row.status);
+        let some_count = self.rows.iter().any(|row| of(row) == Standing::Counts);
+        let wanted = if some_count { Standing::Counts } else { Standing::LastResort };
+        self.potential = self.rows.iter().any(|row| of(row) == Standing::Potential);
+        self.rows.iter_mut().for_each(|row| row.wanted = of(row) == wanted);
     }
 
     /// Whether the checkpoint ends this reconcile before any call. Up to 3.3 an unhealthy gate did

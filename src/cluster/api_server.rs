@@ -2,10 +2,11 @@
 //! requests and watches take is the links' business.
 
 use crate::actor::{Actor, Outbox};
-use crate::cluster::pod::{Endpoint, Phase, PodChange, PodObject, PodStatus};
+use crate::cluster::disruption::PodDisruptionBudgetSpec;
+use crate::cluster::pod::{Endpoint, NodeReady, Phase, PodChange, PodObject, PodStatus};
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetStatus};
 use crate::id::{NodeId, PodId, RevisionId};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// A request that has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,23 @@ pub enum Input {
     Bind(PodId, NodeId),
     /// A pod is deleted, gracefully.
     DeletePod(PodId),
+    /// A pod is to be evicted, at the `n`-th try of this job.
+    Evict {
+        /// Whose try, to answer it.
+        job: u8,
+        /// Whom.
+        pod: PodId,
+        /// Which try.
+        attempt: u16,
+    },
+    /// Own timer: an isolated pod has been held back long enough.
+    IsolationOver(PodId),
+    /// All pods are to be listed, for this job.
+    ListPods(u8),
+    /// The node controller finds a host not Ready, and with it its pods (`MarkPodsNotReady`).
+    NodeNotReady(NodeId, NodeReady),
+    /// The taint controller deletes the pods of a host that they no longer tolerate.
+    DeletePodsOn(NodeId),
     /// A kubelet patches a pod's status.
     PatchPodStatus(PodStatus),
     /// The LBC patches its readiness gate.
@@ -66,32 +84,54 @@ pub enum Fact {
     Pod(PodObject, PodChange),
     /// An endpoint of the Service; `None`: it left the slice.
     Endpoint(PodId, Option<Endpoint>),
+    /// Part of the answer to a list call.
+    Listed(PodObject),
+    /// The answer to this job's list call is complete.
+    ListEnd(u8),
+    /// 429: the budget does not let this pod go now.
+    EvictionRefused {
+        /// Whose try.
+        job: u8,
+        /// Whom.
+        pod: PodId,
+        /// Which try.
+        attempt: u16,
+    },
+}
+
+/// What admission webhooks do to the pods of a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Admission {
+    /// The LBC's readiness gate is injected.
+    pub gated: bool,
+    /// A Ready pod that is to be deleted is isolated first, for so long.
+    pub graceful_drain: Option<Span>,
 }
 
 /// The objects of one Deployment and its Service.
 #[derive(Debug)]
 pub struct ApiServer {
-    /// By revision: whether the webhook injects the LBC's readiness gate.
-    gated: Vec<bool>,
+    /// By revision.
+    admission: Vec<Admission>,
+    budget: PodDisruptionBudgetSpec,
+    /// The Deployment's `spec.replicas`.
+    replicas: u32,
     pods: Vec<PodObject>,
     replica_sets: Vec<ReplicaSetObject>,
 }
 
 impl ApiServer {
-    /// An API server without objects; `gated` tells, by revision, which pods get the readiness gate.
-    pub const fn new(gated: Vec<bool>) -> ApiServer {
-        ApiServer { gated, pods: Vec::new(), replica_sets: Vec::new() }
+    /// An API server without pods; `admission` is by revision.
+    pub const fn new(admission: Vec<Admission>, budget: PodDisruptionBudgetSpec) -> ApiServer {
+        ApiServer { admission, budget, replicas: 0, pods: Vec::new(), replica_sets: Vec::new() }
     }
 
-    /// Forgets all objects.
-    pub fn reset(&mut self) {
+    /// Forgets all pods, and starts with a Deployment whose only ReplicaSet is this one.
+    pub fn reset(&mut self, settled: ReplicaSetObject) {
         self.pods.clear();
         self.replica_sets.clear();
-    }
-
-    /// Starts with a ReplicaSet that exists.
-    pub fn seed_replica_set(&mut self, object: ReplicaSetObject) {
-        self.replica_sets.push(object);
+        self.replica_sets.push(settled);
+        self.replicas = settled.desired;
     }
 
     /// Starts with a pod that exists.
@@ -104,7 +144,7 @@ impl ApiServer {
         let object = PodObject::new(
             PodId::new(self.pods.len() as u16, revision, ordinal as u16),
             now,
-            self.gated[usize::from(revision.0)],
+            self.admission[usize::from(revision.0)].gated,
         );
         self.pods.push(object);
         object
@@ -145,8 +185,22 @@ impl ApiServer {
     }
 
     /// Graceful deletion; a pod that runs nowhere or has ended is removed at once
-    /// (pkg/registry/core/pod/strategy.go, `CheckGracefulDelete`).
-    fn delete_pod(&mut self, pod: PodId) -> Option<Fact> {
+    /// (pkg/registry/core/pod/strategy.go, `CheckGracefulDelete`). A webhook may isolate it first:
+    /// it answers at once and deletes the pod itself later.
+    fn delete_pod(&mut self, pod: PodId, out: &mut Outbox<'_, Input, Fact>) -> Option<Fact> {
+        let object = self.pods[pod.index()];
+        let held_back = self.admission[usize::from(pod.revision().0)].graceful_drain;
+        match held_back {
+            _ if object.deleting || object.isolated => None,
+            Some(span) if object.ready => {
+                out.wake(span, Input::IsolationOver(pod));
+                self.change(pod, PodChange::Isolated, |object| object.isolated = true)
+            }
+            _ => self.terminate(pod),
+        }
+    }
+
+    fn terminate(&mut self, pod: PodId) -> Option<Fact> {
         let object = self.pods[pod.index()];
         if object.deleting {
             return None;
@@ -155,6 +209,47 @@ impl ApiServer {
             return self.remove_pod(pod);
         }
         self.change(pod, PodChange::Deleting, |object| object.deleting = true)
+    }
+
+    /// The budget is asked for pods that run. Its status is taken to be up to date: in Kubernetes it
+    /// is some watch hops old, and evictions since then are deducted from it.
+    fn evict(&mut self, job: u8, pod: PodId, attempt: u16, out: &mut Outbox<'_, Input, Fact>) -> Option<Fact> {
+        let object = self.pods[pod.index()];
+        let healthy = self.pods.iter().filter(|object| object.is_active() && object.ready).count() as u32;
+        let runs = object.is_active() && object.phase == Phase::Running;
+        if runs && !self.budget.permits(self.replicas, healthy, object.ready) {
+            return Some(Fact::EvictionRefused { job, pod, attempt });
+        }
+        self.delete_pod(pod, out)
+    }
+
+    /// Says, of each pod of a host that still exists, what `change` makes of it.
+    fn for_each_on(
+        &mut self,
+        node: NodeId,
+        out: &mut Outbox<'_, Input, Fact>,
+        mut change: impl FnMut(&mut Self, PodId, &mut Outbox<'_, Input, Fact>) -> Option<Fact>,
+    ) {
+        for row in 0..self.pods.len() {
+            let PodObject { pod, removed, .. } = self.pods[row];
+            if self.pods[row].node == Some(node)
+                && !removed
+                && let Some(fact) = change(self, pod, out)
+            {
+                out.say(fact);
+            }
+        }
+    }
+
+    fn mark_not_ready(&mut self, now: Time, pod: PodId, host: NodeReady) -> Option<Fact> {
+        let change = if self.pods[pod.index()].ready { PodChange::Unready } else { PodChange::Other };
+        self.change(pod, change, |object| {
+            if object.ready {
+                object.ready_since = now.whole_seconds();
+            }
+            object.ready = false;
+            object.host = host;
+        })
     }
 
     fn remove_pod(&mut self, pod: PodId) -> Option<Fact> {
@@ -192,7 +287,10 @@ impl Actor for ApiServer {
 
     fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         let fact = match input {
-            Input::UpdateDeployment(object) => Some(Fact::Deployment(object)),
+            Input::UpdateDeployment(object) => {
+                self.replicas = object.replicas;
+                Some(Fact::Deployment(object))
+            }
             Input::WriteDeploymentStatus => Some(Fact::DeploymentStatus),
             Input::WriteReplicaSet { revision, replicas, desired, max } => {
                 Some(self.write_replica_set(revision, replicas, desired, max))
@@ -200,7 +298,21 @@ impl Actor for ApiServer {
             Input::WriteReplicaSetStatus { revision, status } => self.write_replica_set_status(revision, status),
             Input::CreatePod(revision) => Some(Fact::Pod(self.create_pod(now, revision), PodChange::Created)),
             Input::Bind(pod, node) => self.change(pod, PodChange::Bound, |object| object.node = Some(node)),
-            Input::DeletePod(pod) => self.delete_pod(pod),
+            Input::DeletePod(pod) => self.delete_pod(pod, out),
+            Input::Evict { job, pod, attempt } => self.evict(job, pod, attempt, out),
+            Input::IsolationOver(pod) => self.terminate(pod),
+            Input::ListPods(job) => {
+                self.pods.iter().filter(|object| !object.removed).for_each(|object| out.say(Fact::Listed(*object)));
+                Some(Fact::ListEnd(job))
+            }
+            Input::NodeNotReady(node, host) => {
+                self.for_each_on(node, out, |api, pod, _| api.mark_not_ready(now, pod, host));
+                None
+            }
+            Input::DeletePodsOn(node) => {
+                self.for_each_on(node, out, |api, pod, out| api.delete_pod(pod, out));
+                None
+            }
             Input::PatchPodStatus(status) => self.patch_status(status),
             Input::PatchGate(pod, healthy) => self.change(pod, PodChange::Gate, |object| object.gate = healthy),
             Input::RemovePod(pod) => self.remove_pod(pod),
@@ -209,5 +321,88 @@ impl Actor for ApiServer {
         if let Some(fact) = fact {
             out.say(fact);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::transcript;
+    use crate::random::Streams;
+    use crate::setting::Count;
+
+    const fn pod(row: u16) -> PodId {
+        PodId::new(row, RevisionId::OLD, row + 1)
+    }
+
+    const fn evict(row: u16) -> Input {
+        Input::Evict { job: 0, pod: pod(row), attempt: 0 }
+    }
+
+    /// What becomes of pods, in whole seconds: two Ready ones, one a host, and requests.
+    #[track_caller]
+    fn check(min_available: Option<u32>, graceful_drain: Option<u64>, script: &[(u64, Input)], expected: &[&str]) {
+        let admission = Admission { gated: false, graceful_drain: graceful_drain.map(Span::from_secs) };
+        let budget = PodDisruptionBudgetSpec { min_available: min_available.map(Count::Pods), max_unavailable: None };
+        let mut api = ApiServer::new(vec![admission], budget);
+        for row in 0..2 {
+            let node = Some(NodeId(row));
+            let object =
+                PodObject { node, phase: Phase::Running, ready: true, ..PodObject::new(pod(row), Time::ZERO, false) };
+            api.seed_pod(object);
+        }
+        let second = |secs: u64| Time::from_micros(secs * 1_000_000);
+        let script: Vec<_> = script.iter().map(|&(secs, input)| (second(secs), input)).collect();
+        let words = |fact| match fact {
+            Fact::Pod(object, change) => format!("{} {change:?}", object.pod),
+            Fact::EvictionRefused { pod, .. } => format!("{pod} refused"),
+            other => format!("{other:?}"),
+        };
+        let facts = transcript(&mut api, &Streams::new(1, 0), &script, second(300));
+        let lines: Vec<_> = facts.into_iter().map(|(at, fact)| format!("{} {}", at, words(fact))).collect();
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn an_eviction_asks_the_budget_and_a_deletion_does_not() {
+        check(None, None, &[(1, evict(0)), (1, evict(1))], &["1.000s old-1 Deleting", "1.000s old-2 Deleting"]);
+        check(Some(1), None, &[(1, evict(0)), (1, evict(1))], &["1.000s old-1 Deleting", "1.000s old-2 refused"]);
+        check(Some(2), None, &[(1, Input::DeletePod(pod(0)))], &["1.000s old-1 Deleting"]);
+        check(
+            Some(2),
+            None,
+            &[(1, evict(0)), (2, Input::RemovePod(pod(0))), (3, evict(0))],
+            &["1.000s old-1 refused", "2.000s old-1 Removed"],
+        );
+    }
+
+    #[test]
+    fn a_host_not_heard_of_takes_its_pods_out_of_the_budget_and_then_out_of_the_cluster() {
+        check(
+            Some(1),
+            None,
+            &[
+                (1, Input::NodeNotReady(NodeId(0), NodeReady::Unknown)),
+                (2, evict(1)),
+                (9, Input::DeletePodsOn(NodeId(0))),
+            ],
+            &["1.000s old-1 Unready", "2.000s old-2 refused", "9.000s old-1 Deleting"],
+        );
+    }
+
+    #[test]
+    fn an_isolated_pod_is_deleted_later_and_once() {
+        check(
+            None,
+            Some(60),
+            &[(1, Input::DeletePod(pod(0))), (2, Input::DeletePod(pod(0))), (3, evict(0))],
+            &["1.000s old-1 Isolated", "61.000s old-1 Deleting"],
+        );
+        check(
+            Some(1),
+            Some(60),
+            &[(1, evict(0)), (1, evict(1))],
+            &["1.000s old-1 Isolated", "1.000s old-2 refused", "61.000s old-1 Deleting"],
+        );
     }
 }

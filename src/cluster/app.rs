@@ -25,6 +25,8 @@ settings! {
         refusing: Span = Span::ZERO, Assumed "most servers close the listener first";
         /// A drain gives up after this and resets what is still in flight.
         drain_timeout: Span = Span::from_secs(30), Documented "spring.lifecycle.timeout-per-shutdown-phase, Spring Boot LifecycleProperties";
+        /// Whether answers sent after SIGTERM say `Connection: close`, so that no kept connection outlives them.
+        close_connections_on_shutdown: bool = false, Assumed "few frameworks do unless told";
         /// Idle connections are closed by the app after this; 0 s: one request a connection.
         keep_alive: Span = Span::from_secs(60), Documented "Tomcat keepAliveTimeout = connectionTimeout, 60 s";
         /// How long a request takes the application.
@@ -99,6 +101,8 @@ pub enum Input {
     Exit(PodId, u32),
     /// The kubelet removed the pod's network.
     NetworkRemoved(PodId),
+    /// The pod's host is gone: neither the process nor its kernel says anything any more.
+    HostLost(PodId),
     /// Somebody asks whether the app is well.
     Ask(PodId, Question),
 }
@@ -210,13 +214,10 @@ impl Apps {
         }
     }
 
-    /// SIGTERM. A process that is still starting has no handler yet and ends at once.
+    /// SIGTERM. Its handler was installed before anything else: a process that is still starting obeys it too.
     fn terminate(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
         let Process { stage, run, .. } = *self.process(pod);
-        if stage == Stage::Starting {
-            return self.exit(pod, out);
-        }
-        if stage != Stage::Up {
+        if !matches!(stage, Stage::Starting | Stage::Up) {
             return;
         }
         let spec = &self.programs[usize::from(pod.revision().0)].spec;
@@ -227,6 +228,10 @@ impl Apps {
             OnSigterm::KeepServing => {
                 self.process(pod).stage = Stage::Stopping;
                 out.wake(shutdown, Input::Exit(pod, run));
+            }
+            OnSigterm::Exit | OnSigterm::Drain if stage == Stage::Starting => {
+                self.process(pod).stage = Stage::Stopping;
+                self.end_after_shutdown(pod, run, out);
             }
             OnSigterm::Exit | OnSigterm::Drain => {
                 let process = self.process(pod);
@@ -344,6 +349,10 @@ impl Actor for Apps {
                 self.exit(pod, out);
             }
             Input::NetworkRemoved(pod) => self.set_socket(pod, Socket::Silent, out),
+            Input::HostLost(pod) => {
+                self.process(pod).stage = Stage::Ended;
+                self.set_socket(pod, Socket::Silent, out);
+            }
             Input::Ask(pod, question) => out.say(Fact::Answered(pod, question, self.answer(pod))),
             Input::Listen(..) | Input::Sigkill(_) | Input::Close(..) | Input::Drained(..) | Input::Exit(..) => {}
         }

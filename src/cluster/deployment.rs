@@ -234,7 +234,8 @@ impl DeploymentController {
     /// Whether any pod of another revision still runs; terminating ones count (`oldPodsRunning`).
     fn old_pods_run(&self) -> bool {
         let revision = self.object.revision;
-        self.pods.iter().any(|object| object.pod.revision() != revision && !object.removed && !object.is_finished())
+        let runs = |object: &PodObject| !object.removed && !object.isolated && !object.is_finished();
+        self.pods.iter().any(|object| object.pod.revision() != revision && runs(object))
     }
 
     /// Recomputes counts and conditions; whether there is anything to write.
@@ -254,10 +255,12 @@ impl DeploymentController {
             || counts.ready > old.ready
             || counts.available > old.available;
         self.counts = counts;
+        // A Deployment that was complete stays so whatever becomes of its pods (`isCompleteDeployment`).
+        let rests = counts.replicas == counts.updated && self.progressing == (true, "NewReplicaSetAvailable");
         let complete = counts.updated == replicas && counts.replicas == replicas && counts.available >= replicas;
         if paused {
             self.condition(now, (true, "DeploymentPaused"), out);
-        } else if complete {
+        } else if complete || rests {
             self.condition(now, (true, "NewReplicaSetAvailable"), out);
         } else if progress {
             self.last_progress = now.whole_seconds();

@@ -91,9 +91,9 @@ impl EndpointSliceController {
     }
 
     /// `podToEndpoint` and `ShouldPodBeInEndpoints`: in the slice from the moment it has an IP,
-    /// terminating or not, until its containers have ended.
+    /// terminating or not, until its containers have ended or it no longer matches the selector.
     const fn endpoint_of(&self, object: &PodObject) -> Option<Endpoint> {
-        if !matches!(object.phase, Phase::Running) || object.removed {
+        if !matches!(object.phase, Phase::Running) || object.removed || object.isolated {
             return None;
         }
         let (serving, terminating) = (object.ready, object.deleting);

@@ -3,8 +3,10 @@
 pub mod api_server;
 pub mod app;
 pub mod deployment;
+pub mod disruption;
 pub mod endpoint_slice;
 pub mod kubelet;
+pub mod operator;
 pub mod pod;
 pub mod replica_set;
 pub mod rolling;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dist::Dist;
 use crate::id::{NodeId, PodId};
 use crate::setting::settings;
 use crate::time::{Span, Time};
@@ -15,12 +16,26 @@ settings! {
         readiness_gate: bool = false, Documented "elbv2.k8s.aws/pod-readiness-gate-inject, docs/deploy/pod_readiness_gate.md: off unless the namespace has the label";
         /// The preStop hook: a span to sleep, `{ exec = "10s" }`, `{ http_get = "1s" }` or `{ fails = true }`.
         pre_stop: Option<PreStop> = None, Documented "none unless given";
+        /// An admission webhook takes a Ready pod that is being deleted out of its Service and ReplicaSet, and holds its deletion back this long.
+        graceful_drain: Option<Span> = None, Documented "none unless installed; foriequal0/pod-graceful-drain, --delete-after (60 s; its chart: 90 s)";
         /// Decides whether the pod gets traffic; without one a container is ready the moment it runs.
         readiness_probe: Option<ProbeSpec> = None, Documented "none unless given; prober_manager.go";
         /// Holds the other probes back until it succeeds.
         startup_probe: Option<ProbeSpec> = None, Documented "none unless given";
         /// Restarts the container when it fails.
         liveness_probe: Option<ProbeSpec> = None, Documented "none unless given";
+        /// A second container (log shipper, proxy): the pod's network stays until it has ended too.
+        sidecar: Option<SidecarSpec> = None, Documented "none unless given";
+    }
+}
+
+settings! {
+    /// A second container of the pod, which serves no requests (`[pod.sidecar]`).
+    SidecarSpec in "pod.sidecar" {
+        /// Whether it is a native one (`initContainers` with `restartPolicy: Always`): SIGTERM after the main container has ended, not with it.
+        native: bool = false, Documented "containers beside each other get SIGTERM at the same instant, kuberuntime_container.go";
+        /// From its SIGTERM to its exit; SIGKILL comes with the pod's grace period.
+        shutdown: Dist = Dist::constant(Span::ZERO), Assumed "a process that has nothing to do exits at once";
     }
 }
 
@@ -150,6 +165,19 @@ pub enum PodChange {
     Removed,
     /// Anything else.
     Other,
+    /// It lost the labels by which its Service and its ReplicaSet know it.
+    Isolated,
+}
+
+/// The Ready condition of a host, as the API has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeReady {
+    /// Its kubelet says so.
+    True,
+    /// Its kubelet says the contrary: it is shutting down.
+    False,
+    /// Its kubelet has not been heard of for too long.
+    Unknown,
 }
 
 /// A pod's object as the API server holds it, and as a watch delivers it.
@@ -169,6 +197,10 @@ pub struct PodObject {
     pub ready: bool,
     /// `Ready.lastTransitionTime`, in whole seconds.
     pub ready_since: Time,
+    /// The Ready condition of its host.
+    pub host: NodeReady,
+    /// Whether it has lost the labels by which its Service and its ReplicaSet know it.
+    pub isolated: bool,
     /// Whether the LBC's readiness gate was injected.
     pub gated: bool,
     /// The readiness gate's condition, as the LBC patched it.
@@ -215,6 +247,8 @@ impl PodObject {
             containers_ready: false,
             ready: false,
             ready_since: Time::ZERO,
+            host: NodeReady::True,
+            isolated: false,
             gated,
             gate: false,
             restarts: 0,
@@ -223,9 +257,10 @@ impl PodObject {
         }
     }
 
-    /// Neither finished nor being deleted: counts as a replica (`controller.IsPodActive`).
+    /// Neither finished nor being deleted, nor out of its ReplicaSet's sight: counts as a replica
+    /// (`controller.IsPodActive`).
     pub const fn is_active(&self) -> bool {
-        !self.deleting && !self.removed && !self.is_finished()
+        !self.deleting && !self.removed && !self.isolated && !self.is_finished()
     }
 
     /// Whether its containers have ended for good.

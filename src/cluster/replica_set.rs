@@ -286,7 +286,7 @@ impl ReplicaSetController {
                 status.ready += u32::from(object.ready);
                 status.available += u32::from(object.is_available(self.min_ready, now));
             } else if self.reports_terminating && object.deleting && !object.removed && !object.is_finished() {
-                status.terminating += 1;
+                status.terminating += u32::from(!object.isolated);
             }
         }
         status
@@ -322,7 +322,9 @@ impl Set {
     fn expectation_met(&mut self, object: &PodObject, change: PodChange) {
         match change {
             PodChange::Created => self.creates_expected = self.creates_expected.saturating_sub(1),
-            PodChange::Deleting | PodChange::Removed => self.deletes_expected.retain(|&pod| pod != object.pod),
+            PodChange::Deleting | PodChange::Removed | PodChange::Isolated => {
+                self.deletes_expected.retain(|&pod| pod != object.pod)
+            }
             _ => {}
         }
     }

@@ -16,6 +16,10 @@ pub enum Input {
     Pod(PodObject, PodChange),
     /// Own timer: the client's rate limit lets a binding pass.
     SendBinding(PodId, NodeId),
+    /// Watch: a host takes no new pods any more: cordoned, or tainted as not ready.
+    Cordon(NodeId),
+    /// Watch: a host takes pods again.
+    Uncordon(NodeId),
 }
 
 /// A pod gets a host.
@@ -27,6 +31,10 @@ pub struct Bound(pub PodId, pub NodeId);
 pub struct Scheduler {
     /// Pods on each host, those being deleted not counted.
     siblings: Vec<u32>,
+    /// By host: whether it takes no new pods.
+    cordoned: Vec<bool>,
+    /// Pods for which there is no host, in order of creation.
+    unschedulable: Vec<PodId>,
     bucket: TokenBucket,
 }
 
@@ -34,20 +42,43 @@ impl Scheduler {
     /// A scheduler of so many hosts, at least one.
     pub fn new(nodes: u16) -> Scheduler {
         // pkg/scheduler/apis/config/v1/defaults.go: 50 a second, burst 100.
-        Scheduler { siblings: vec![0; usize::from(nodes.max(1))], bucket: TokenBucket::new(50, 100) }
+        let nodes = usize::from(nodes.max(1));
+        let bucket = TokenBucket::new(50, 100);
+        Scheduler { siblings: vec![0; nodes], cordoned: vec![false; nodes], unschedulable: Vec::new(), bucket }
     }
 
     /// Empty hosts again.
     pub fn reset(&mut self) {
         self.siblings.fill(0);
+        self.cordoned.fill(false);
+        self.unschedulable.clear();
         self.bucket.reset();
     }
 
-    /// Chooses a host and counts the pod there.
-    pub fn place(&mut self) -> NodeId {
-        let fewest = (0..self.siblings.len()).min_by_key(|&node| self.siblings[node]).unwrap_or(0);
+    /// Chooses a host that takes pods, and counts the pod there.
+    pub fn place(&mut self) -> Option<NodeId> {
+        let open = (0..self.siblings.len()).filter(|&node| !self.cordoned[node]);
+        let fewest = open.min_by_key(|&node| self.siblings[node])?;
         self.siblings[fewest] += 1;
-        NodeId(fewest as u16)
+        Some(NodeId(fewest as u16))
+    }
+
+    fn bind(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Bound>) {
+        let Some(node) = self.place() else { return self.unschedulable.push(pod) };
+        let wait = self.bucket.take(now);
+        if wait == Span::ZERO {
+            out.say(Bound(pod, node));
+        } else {
+            out.wake(wait, Input::SendBinding(pod, node));
+        }
+    }
+
+    /// A host more moves the pods that waited for one (`MoveAllToActiveOrBackoffQueue`).
+    fn uncordon(&mut self, now: Time, node: NodeId, out: &mut Outbox<'_, Input, Bound>) {
+        self.cordoned[node.index()] = false;
+        for pod in std::mem::take(&mut self.unschedulable) {
+            self.bind(now, pod, out);
+        }
     }
 }
 
@@ -57,21 +88,47 @@ impl Actor for Scheduler {
 
     fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Bound>) {
         match input {
-            Input::Pod(object, PodChange::Created) => {
-                let node = self.place();
-                let wait = self.bucket.take(now);
-                if wait == Span::ZERO {
-                    out.say(Bound(object.pod, node));
-                } else {
-                    out.wake(wait, Input::SendBinding(object.pod, node));
-                }
-            }
-            Input::Pod(PodObject { node: Some(node), .. }, PodChange::Deleting) => {
+            Input::Pod(object, PodChange::Created) => self.bind(now, object.pod, out),
+            // A pod that leaves its Service is a sibling no more; one that leaves it twice counts once.
+            Input::Pod(PodObject { isolated: true, .. }, PodChange::Deleting) => {}
+            Input::Pod(PodObject { node: Some(node), .. }, PodChange::Deleting | PodChange::Isolated) => {
                 let siblings = &mut self.siblings[node.index()];
                 *siblings = siblings.saturating_sub(1);
             }
+            Input::Pod(object, PodChange::Removed) => self.unschedulable.retain(|pod| *pod != object.pod),
             Input::Pod(..) => {}
             Input::SendBinding(pod, node) => out.say(Bound(pod, node)),
+            Input::Cordon(node) => self.cordoned[node.index()] = true,
+            Input::Uncordon(node) => self.uncordon(now, node, out),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::transcript;
+    use crate::id::RevisionId;
+    use crate::random::Streams;
+
+    fn created(row: u16) -> Input {
+        Input::Pod(PodObject::new(PodId::new(row, RevisionId::OLD, row + 1), Time::ZERO, false), PodChange::Created)
+    }
+
+    #[test]
+    fn cordoned_hosts_are_passed_over_and_pods_without_a_host_wait() {
+        let second = |secs: u64| Time::from_micros(secs * 1_000_000);
+        let script = [
+            (second(1), created(0)),
+            (second(2), Input::Cordon(NodeId(1))),
+            (second(3), created(1)),
+            (second(4), Input::Cordon(NodeId(0))),
+            (second(5), created(2)),
+            (second(6), Input::Uncordon(NodeId(1))),
+        ];
+        let facts = transcript(&mut Scheduler::new(2), &Streams::new(1, 0), &script, second(9));
+        let bound: Vec<(u64, usize, u16)> =
+            facts.iter().map(|(at, Bound(pod, node))| (at.as_micros() / 1_000_000, pod.index(), node.0)).collect();
+        assert_eq!(bound, [(1, 0, 0), (3, 1, 0), (6, 2, 1)]);
     }
 }

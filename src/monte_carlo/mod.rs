@@ -5,7 +5,9 @@
 //! same seed therefore gives the same bytes for any number of threads.
 
 mod forecast;
+mod replay;
 mod sample;
+mod sampling;
 mod tally;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,11 +19,14 @@ use crate::id::RevisionId;
 use crate::observe::measure::{Goal, Measures};
 use crate::observe::timeline::Timeline;
 use crate::random::Streams;
-use crate::rollout::{Rollout, broken};
+use crate::rollout::Rollout;
 use crate::scenario::Scenario;
 use crate::traffic::outcome::Outcome;
+use crate::traffic::request::RequestEngine;
 pub use forecast::Forecast;
+pub use replay::{Replay, replay};
 pub use sample::Sample;
+pub use sampling::{Sampler, Workers};
 use tally::Tally;
 pub use tally::{ErrorSeries, Latency};
 
@@ -42,6 +47,24 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Name of the traffic engine, for the record.
     pub engine: &'static str,
+}
+
+/// Forecasts a scenario with the `request` engine; the rest as [`forecast_with`].
+///
+/// # Errors
+/// As [`forecast_with`].
+pub fn forecast(
+    scenario: &Scenario,
+    digest: String,
+    options: &Options,
+    progress: &(dyn Fn(u64) + Sync),
+    cancelled: &AtomicBool,
+) -> Result<Forecast, Error> {
+    let traffic = || {
+        let mut engine = RequestEngine::new(scenario);
+        move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
+    };
+    forecast_with(scenario, digest, options, traffic, progress, cancelled)
 }
 
 /// Forecasts a scenario with the traffic engine that `traffic` makes, one for each worker. An engine
@@ -70,9 +93,7 @@ where
         move |streams: &Streams, outcome: &mut Outcome| {
             let timeline = rollout.simulate(streams)?;
             traffic(timeline, streams, outcome);
-            if !outcome.is_conserved() {
-                return Err(broken("at the end: requests were lost, or ended twice", scenario, streams));
-            }
+            outcome.conserved()?;
             Ok(Measures::of(timeline, &goal))
         }
     };
@@ -116,23 +137,28 @@ where
     // that breaks is found, whatever the number of threads.
     let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < options.runs);
     let shares = pool.broadcast(|_| {
-        let (mut share, mut outcome) = (Tally::new(nothing.per_second.len()), nothing.clone());
+        let mut share = Tally::new(nothing.per_second.len());
+        // A twin has an outcome of its own: its latencies do not count.
+        let [mut outcome, mut twin] = [(); 2].map(|()| Outcome { pool_latencies: true, ..nothing.clone() });
         let mut replicate = replications();
         while !stop()
             && let Some(replication) = take()
         {
-            let done = count(replication, options.seed, &mut replicate, &mut outcome, &mut share);
+            let outcomes = (&mut outcome, &mut twin);
+            let done = count(replication, options.seed, &mut replicate, outcomes, &mut share);
             if let Err(error) = done {
                 broken.store(true, Ordering::Relaxed);
                 return Err((replication, error));
             }
             progress(1);
         }
+        share.pool(&outcome.latency);
         Ok(share)
     });
     let (shares, breaks): (Vec<_>, Vec<_>) = shares.into_iter().partition(Result::is_ok);
-    if let Some((_, error)) = breaks.into_iter().filter_map(Result::err).min_by_key(|(replication, _)| *replication) {
-        return Err(error);
+    let lowest = breaks.into_iter().filter_map(Result::err).min_by_key(|(replication, _)| *replication);
+    if let Some((replication, error)) = lowest {
+        return Err(error.in_replication(options.seed, replication));
     }
     if cancelled.load(Ordering::Relaxed) {
         return Err(Error::interrupted());
@@ -147,15 +173,15 @@ fn count(
     replication: u64,
     seed: u64,
     replicate: &mut impl FnMut(&Streams, &mut Outcome) -> Result<Measures, Error>,
-    outcome: &mut Outcome,
+    (outcome, twin): (&mut Outcome, &mut Outcome),
     share: &mut Tally,
 ) -> Result<(), Error> {
     let streams = Streams::new(seed, replication);
     let measures = replicate(&streams, outcome)?;
     share.count(replication, outcome, measures);
     if replication < TWINS {
-        let measures = replicate(&streams.twin(), outcome)?;
-        share.count_twin(replication, outcome, measures);
+        let measures = replicate(&streams.twin(), twin).map_err(|error| error.prefixed("in its twin"))?;
+        share.count_twin(replication, twin, measures);
     }
     Ok(())
 }
@@ -177,7 +203,6 @@ mod tests {
         outcome.causes[Cause::ConnectTimeout.index()] = environment + chance;
         outcome.ok = 1_000 - environment - chance;
         outcome.per_second[0][Cause::ConnectTimeout.index()] = (environment + chance) as u32;
-        outcome.latency.reset();
         outcome.latency.saturating_record(1_000 + chance);
         outcome.latency_sum = u128::from(1_000 + chance);
         outcome.max_latency = Span::from_micros(1_000 + chance);
@@ -254,6 +279,7 @@ mod tests {
             let nothing = Outcome::new(Span::ZERO);
             let error = gather(&options, &nothing, || broken, &|_| (), &AtomicBool::new(false)).unwrap_err();
             assert_eq!(error.to_string(), "replication 7");
+            assert_eq!(error.replication(), Some((1, 7)));
         }
     }
 

@@ -56,7 +56,9 @@ impl Timeline {
             Fact::Kubelet(_, kubelet::Fact::SentSigterm(pod)) => {
                 self.pod(pod).sigterm.get_or_insert(now);
             }
-            Fact::Kubelet(_, kubelet::Fact::RemovedNetwork(pod)) => self.pod(pod).network_gone = Some(now),
+            Fact::Kubelet(_, kubelet::Fact::RemovedNetwork(pod) | kubelet::Fact::LostPod(pod)) => {
+                self.pod(pod).network_gone.get_or_insert(now);
+            }
             Fact::App(app::Fact::Socket(pod, socket)) => self.note_socket(now, pod, socket),
             Fact::App(app::Fact::Reset(pod)) => self.pod(pod).resets.push(now),
             Fact::TargetGroup(fact) => self.note_target(now, fact),
@@ -80,6 +82,7 @@ impl Timeline {
             | PodChange::Ready
             | PodChange::Unready
             | PodChange::Gate
+            | PodChange::Isolated
             | PodChange::Other => {}
         }
         if object.phase == crate::cluster::pod::Phase::Running && !record.initial {

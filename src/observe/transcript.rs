@@ -8,10 +8,10 @@ use crate::aws::{lbc, target_group};
 use crate::cluster::app::{self, Answer, Question, Socket};
 use crate::cluster::pod::{Endpoint, PodChange, PodObject, ProbeKind};
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject};
-use crate::cluster::{api_server, deployment, endpoint_slice, kubelet, replica_set, scheduler};
+use crate::cluster::{api_server, deployment, endpoint_slice, kubelet, operator, replica_set, scheduler};
+use crate::event::Fact;
 use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
 use crate::time::Time;
-use crate::wiring::Fact;
 
 /// Writes a transcript while the facts are told.
 ///
@@ -59,6 +59,7 @@ impl Transcript {
     pub fn note(&mut self, now: Time, fact: &Fact) {
         match fact {
             Fact::Api(fact) => self.api(now, fact),
+            Fact::Operator(fact) => self.operator(now, fact),
             Fact::Deployment(fact) => self.deployment(now, fact),
             Fact::ReplicaSet(fact) => self.replica_set(now, fact),
             Fact::Scheduler(scheduler::Bound(pod, node)) => {
@@ -112,9 +113,27 @@ impl Transcript {
             api_server::Fact::DeploymentStatus => self.aside(now, "deployment", format_args!("its status is written")),
             api_server::Fact::ReplicaSet { object, from } => self.replica_set_object(now, object, *from),
             api_server::Fact::Pod(object, change) => self.pod(now, object, *change),
+            api_server::Fact::EvictionRefused { pod, .. } => {
+                self.tell(now, pod, "is not evicted: the budget does not let it go");
+            }
+            // What is listed was told when it happened.
+            api_server::Fact::Listed(_) | api_server::Fact::ListEnd(_) => {}
             api_server::Fact::Endpoint(pod, None) => self.tell(now, pod, "leaves its EndpointSlice"),
             api_server::Fact::Endpoint(pod, Some(endpoint)) => {
                 self.tell(now, pod, format_args!("its endpoint is {}", condition(endpoint)));
+            }
+        }
+    }
+
+    fn operator(&mut self, now: Time, fact: &operator::Fact) {
+        match fact {
+            operator::Fact::ListedPods(_) => self.aside(now, "operator", format_args!("asks for all pods")),
+            operator::Fact::Evicted(operator::Eviction { pod, .. }) => {
+                self.tell(now, "operator", format_args!("asks to evict {pod}"));
+            }
+            operator::Fact::DeletedPod(pod) => self.tell(now, "operator", format_args!("asks to delete {pod}")),
+            operator::Fact::KilledProcess(pod) => {
+                self.tell(now, "operator", format_args!("kills the process of {pod}"));
             }
         }
     }
@@ -151,6 +170,7 @@ impl Transcript {
             PodChange::Deleting => "is being deleted",
             PodChange::Finished => "has ended",
             PodChange::Removed => "is gone",
+            PodChange::Isolated => "is isolated: out of its Service and its ReplicaSet",
             PodChange::Other => return self.aside(now, object.pod, format_args!("its status is written")),
         };
         self.tell(now, object.pod, what);
@@ -195,6 +215,7 @@ impl Transcript {
             kubelet::Fact::SentSigterm(pod) => self.tell(now, node, format_args!("sends SIGTERM to {pod}")),
             kubelet::Fact::SentSigkill(pod) => self.tell(now, node, format_args!("sends SIGKILL to {pod}")),
             kubelet::Fact::RemovedNetwork(pod) => self.tell(now, node, format_args!("removes the network of {pod}")),
+            kubelet::Fact::LostPod(pod) => self.tell(now, node, format_args!("is gone, and {pod} with it")),
             kubelet::Fact::PatchedStatus(status, _) => {
                 let ready = if status.ready { "Ready" } else { "not Ready" };
                 self.aside(now, node, format_args!("asks to write of {}: {:?}, {ready}", status.pod, status.phase));

@@ -1,11 +1,19 @@
 //! What the user gets: one file for each format, all of them words about the same [`Answer`].
 
+pub mod caption;
+pub mod chrome;
+pub mod compare;
 mod figures;
 pub mod json;
+pub mod recommend;
+pub mod recommend_yaml;
 #[cfg(test)]
 mod specimen;
+pub mod sweep;
+pub mod sweep_points;
 pub mod text;
 pub mod trace_json;
+pub mod trace_text;
 pub mod vegeta;
 
 use crate::monte_carlo::{Forecast, Sample};

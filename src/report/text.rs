@@ -145,12 +145,12 @@ fn causes_of(status: u16) -> Vec<CauseCount> {
 }
 
 fn heading(forecast: &Forecast, name: &str, last: &str) -> String {
-    let interval = format!("{} interval of the mean", level(forecast.level));
+    let interval = format!("its {} interval", level(forecast.level));
     line(name, "mean", &interval, "90 % of rollouts", last)
 }
 
 fn line(name: &str, mean: &str, interval: &str, prediction: &str, last: &str) -> String {
-    let line = format!("{name:<24}{mean:>9}  {interval:>24}  {prediction:>18}  {last}");
+    let line = format!("{name:<23}{mean:>8}  {interval:>19}  {prediction:>17}  {last}");
     format!("{}\n", line.trim_end())
 }
 
@@ -285,7 +285,7 @@ fn vegeta_blocks(forecast: &Forecast) -> String {
 /// What proves that two people ran the same thing.
 fn footer(f: &Forecast) -> String {
     format!(
-        "\nrollcast {} · seed {} · {} · engine {} · scenario {} · fingerprint {}\n",
+        "\nrollcast {} · seed {} · {} · engine {}\nscenario {} · fingerprint {}\n",
         f.version,
         f.seed,
         number_of(f.runs, "run"),

@@ -136,7 +136,9 @@ fn routing(timeline: &Timeline, t: &dyn Fn(Time) -> Value) -> Vec<Value> {
         .collect()
 }
 
-fn intervals(changes: &[BeliefChange]) -> Vec<(TargetId, Time, Option<Time>)> {
+/// In which intervals a node believed targets healthy, in order of their beginning; without an end if it
+/// believed so to the last.
+pub(super) fn intervals(changes: &[BeliefChange]) -> Vec<(TargetId, Time, Option<Time>)> {
     let mut open: BTreeMap<TargetId, usize> = BTreeMap::new();
     let mut intervals: Vec<(TargetId, Time, Option<Time>)> = Vec::new();
     for change in changes {

@@ -7,11 +7,23 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::Answer;
 use super::figures::amount;
 use crate::monte_carlo::{Forecast, Latency, Sample};
 use crate::time::Span;
 use crate::traffic::outcome::Outcome;
 use crate::verdict::{Cause, Verdict};
+
+/// The mean replication of each scenario; several are told apart by their names.
+pub fn render(answers: &[Answer<'_>]) -> String {
+    match answers {
+        [answer] => of_forecast(answer.forecast),
+        several => {
+            let named = |answer: &Answer<'_>| format!("{}\n{}", answer.forecast.scenario, of_forecast(answer.forecast));
+            several.iter().map(named).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
 
 /// One replication's report, under a load of this duration.
 pub fn of_outcome(outcome: &Outcome, duration: Span) -> String {

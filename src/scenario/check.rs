@@ -10,6 +10,7 @@ use crate::aws::alb_node::HostUnreachableShare;
 use crate::aws::target_group::{Algorithm, TargetType};
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::{PreStop, ProbeSpec};
+use crate::disturbance::Disturbance;
 use crate::error::Error;
 use crate::setting::Count;
 use crate::time::Span;
@@ -42,6 +43,7 @@ pub(super) fn check(
         template(revision, Places { path, layer })?;
     }
     cluster(scenario, at)?;
+    budget(scenario, at)?;
     lbc(scenario, at)?;
     target_group(scenario, at)?;
     health_check(scenario, at)?;
@@ -197,6 +199,17 @@ fn cluster(scenario: &Scenario, at: Places) -> Result<(), Error> {
     Ok(())
 }
 
+fn budget(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let spec = &scenario.pod_disruption_budget;
+    if spec.min_available.is_some() && spec.max_unavailable.is_some() {
+        let [min, max] = ["pod_disruption_budget.min_available", "pod_disruption_budget.max_unavailable"];
+        return Err(at
+            .refuse(&[max, min], "a budget has either `min_available` or `max_unavailable`")
+            .hint("Kubernetes refuses both: leave one of them out"));
+    }
+    Ok(())
+}
+
 fn lbc(scenario: &Scenario, at: Places) -> Result<(), Error> {
     at.above_zero("lbc.requeue", scenario.lbc.requeue)
 }
@@ -322,7 +335,7 @@ fn in_time(scenario: &Scenario, step: &Step, leaf: Option<&Leaf>) -> Result<(), 
 fn sizes(scenario: &Scenario, at: Places) -> Result<(), Error> {
     let load = &scenario.load;
     let (seconds, runs) = (load.duration.as_secs_f64(), scenario.monte_carlo.runs);
-    let requests = load.rate * seconds;
+    let requests = load.rate * seconds * crowd(scenario);
     if requests > MOST_REQUESTS {
         let message = format!("one replication would send {requests:.3e} requests; the limit is {MOST_REQUESTS:.0e}");
         return Err(at
@@ -358,6 +371,15 @@ fn sizes(scenario: &Scenario, at: Places) -> Result<(), Error> {
     Ok(())
 }
 
+/// At most so many times as many requests are sent as without load steps.
+fn crowd(scenario: &Scenario) -> f64 {
+    let factor = |disturbance: &Disturbance| match disturbance {
+        Disturbance::LoadStep(step) => step.factor.max(1.0),
+        _ => 1.0,
+    };
+    scenario.disturbances.iter().map(factor).product()
+}
+
 /// At most so many pods are made: each template change replaces all of them, and surge comes on top.
 fn pods(scenario: &Scenario) -> u64 {
     let mut replicas = scenario.deployment.replicas;
@@ -375,7 +397,24 @@ fn pods(scenario: &Scenario) -> u64 {
             Change::Paused(_) => 0,
         });
     }
-    pods
+    scenario.disturbances.iter().fold(pods, |pods, disturbance| pods.saturating_add(replaced(disturbance, replicas)))
+}
+
+/// At most so many pods are replaced for a disturbance.
+fn replaced(disturbance: &Disturbance, replicas: u32) -> u64 {
+    match disturbance {
+        Disturbance::NodeDrain(_)
+        | Disturbance::SpotInterruption(_)
+        | Disturbance::GracefulNodeShutdown(_)
+        | Disturbance::NodeLoss(_)
+        | Disturbance::ZoneOutage(_) => replicas.into(),
+        Disturbance::PodKill(kill) => kill.pods.min(replicas).into(),
+        Disturbance::LbcOutage(_)
+        | Disturbance::ApiThrottle(_)
+        | Disturbance::SlowLink(_)
+        | Disturbance::LoadStep(_)
+        | Disturbance::BadVersion(_) => 0,
+    }
 }
 
 /// The surge in 64 bits: a percentage may be absurd.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::disturbances::{self, Written};
 use super::keys::{self, Kind};
 use super::layer::{Layer, Leaf, Source};
 use crate::error::Error;
@@ -31,10 +32,11 @@ struct Edit {
     line: String,
 }
 
-/// A document taken apart: keys of the file under the edits, and the steps.
+/// A document taken apart: keys of the file under the edits, the steps, and the weather.
 pub(super) struct Layers<'a> {
     pub(super) file: Layer<'a>,
     pub(super) steps: Vec<Layer<'a>>,
+    pub(super) disturbances: Vec<Written<'a>>,
     pub(super) sweep: Layer<'a>,
 }
 
@@ -61,7 +63,8 @@ impl Document {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         let document = Document { path: path.to_owned(), text, edits: Vec::new() };
         let layers = document.layers()?;
-        if layers.file.is_empty() && layers.steps.is_empty() && layers.sweep.is_empty() {
+        let Layers { file, steps, disturbances, sweep } = &layers;
+        if file.is_empty() && steps.is_empty() && disturbances.is_empty() && sweep.is_empty() {
             return Err(Error::input("the scenario is empty")
                 .in_file(path)
                 .hint("every key has a default, but one must be given: name = \"…\""));
@@ -76,20 +79,67 @@ impl Document {
     /// There is no such key, or the value is no value. Whether the value suits the key is left to
     /// [`Document::resolve`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
-        if keys::kind(key).is_none() || ["step", "sweep"].iter().any(|array| key.split('.').next() == Some(array)) {
+        let line = format!("{key} = {}", Document::value_in_toml(key, value)?);
+        self.edits.push(Edit { key: key.to_owned(), line });
+        self.layers().map(drop).inspect_err(|_| {
+            self.edits.pop();
+        })
+    }
+
+    /// A value of a dotted key as a scenario file would write it: `20s` as `"20s"`.
+    ///
+    /// # Errors
+    /// There is no such key, or the value has several lines.
+    pub fn value_in_toml(key: &str, value: &str) -> Result<String, Error> {
+        if keys::kind(key).is_none()
+            || ["step", "disturbance", "sweep"].iter().any(|array| key.split('.').next() == Some(array))
+        {
             let error = Error::input(format!("unknown key `{key}`"));
             return Err(error.hint(keys::dotted_suggestion(key)));
         }
         if value.contains(['\n', '\r']) {
             return Err(Error::input(format!("the value of `{key}` must stand on one line")));
         }
-        let quoted = || format!("{key} = {}", toml::Value::String(value.trim().to_owned()));
-        let line = format!("{key} = {value}");
-        let line = if is_text(key) || DeTable::parse(&line).is_err() { quoted() } else { line };
-        self.edits.push(Edit { key: key.to_owned(), line });
-        self.layers().map(drop).inspect_err(|_| {
-            self.edits.pop();
-        })
+        let is_value = !is_text(key) && DeTable::parse(&format!("{key} = {value}")).is_ok();
+        Ok(if is_value { value.to_owned() } else { toml::Value::String(value.trim().to_owned()).to_string() })
+    }
+
+    /// Where the value of a key, or the first of a table, stands in the file: line and column, from 1,
+    /// and the line. Nothing if the file leaves it out, or an edit replaced it.
+    pub fn place_of(&self, key: &str) -> Option<(usize, usize, &str)> {
+        let layers = self.layers().ok()?;
+        let table = format!("{key}.");
+        let leaf = layers
+            .file
+            .get(key)
+            .or_else(|| layers.file.iter().find(|(other, _)| other.starts_with(&table)).map(|(_, leaf)| leaf))?;
+        let start = leaf.value.span().start;
+        let before = (leaf.source.path == self.path).then(|| self.text.get(..start)).flatten()?;
+        let row = before.matches('\n').count() + 1;
+        let column = before[before.rfind('\n').map_or(0, |newline| newline + 1)..].chars().count() + 1;
+        Some((row, column, self.text.lines().nth(row - 1).unwrap_or_default()))
+    }
+
+    /// The file's name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What [`Document::from_parts`] makes the same document from: path, text, and each edit's key and line.
+    pub fn parts(&self) -> (&Path, &str, impl Iterator<Item = (&str, &str)>) {
+        let edits = self.edits.iter().map(|edit| (edit.key.as_str(), edit.line.as_str()));
+        (&self.path, &self.text, edits)
+    }
+
+    /// The document that [`Document::parts`] took apart.
+    ///
+    /// # Errors
+    /// The parts are not those of a document.
+    pub fn from_parts(path: &Path, text: &str, edits: Vec<(String, String)>) -> Result<Document, Error> {
+        let edits = edits.into_iter().map(|(key, line)| Edit { key, line }).collect();
+        let document = Document { path: path.to_owned(), text: text.to_owned(), edits };
+        document.layers()?;
+        Ok(document)
     }
 
     /// Takes the document apart.
@@ -97,6 +147,8 @@ impl Document {
         let source = Source { path: &self.path, text: &self.text };
         let mut table = source.parse()?;
         let steps = table.remove("step").map(|value| steps(source, value)).transpose()?.unwrap_or_default();
+        let disturbances = table.remove("disturbance").map(|value| disturbances::written(source, value));
+        let disturbances = disturbances.transpose()?.unwrap_or_default();
         let sweep = table.remove("sweep").map(|value| sweep(source, value)).transpose()?.unwrap_or_default();
         let mut file = Layer::new();
         source.flatten("", table, &mut file)?;
@@ -106,7 +158,7 @@ impl Document {
             let source = Source { path: Path::new("--set"), text: &edit.line };
             source.flatten("", source.parse()?, &mut file)?;
         }
-        Ok(Layers { file, steps, sweep })
+        Ok(Layers { file, steps, disturbances, sweep })
     }
 }
 
@@ -115,7 +167,8 @@ impl Layers<'_> {
     pub(super) fn given(&self) -> BTreeSet<String> {
         let steps = self.steps.iter().flat_map(|step| step.keys());
         let sweep = self.sweep.keys().map(|key| format!("sweep.{key}"));
-        self.file.keys().chain(steps).cloned().chain(sweep).collect()
+        let disturbances = self.disturbances.iter().flat_map(|written| written.layer.keys());
+        self.file.keys().chain(steps).chain(disturbances).cloned().chain(sweep).collect()
     }
 }
 
@@ -183,7 +236,8 @@ fn sweep<'a>(source: Source<'a>, value: toml::Spanned<DeValue<'a>>) -> Result<La
     let mut layer = Layer::new();
     for (name, value) in table {
         let key = name.get_ref().to_string();
-        let swept = !["sweep", "name", "description"].contains(&key.as_str()) && !key.starts_with("step.");
+        let swept = !["sweep", "name", "description"].contains(&key.as_str())
+            && !["step.", "disturbance."].iter().any(|list| key.starts_with(list));
         if keys::kind(&key) != Some(Kind::Key) || !swept {
             let hint = if keys::kind(&key) == Some(Kind::Group) {
                 format!("write the whole key in quotes: \"{key}.…\" = […]")

@@ -13,9 +13,11 @@ use crate::aws::lbc::LbcSpec;
 use crate::aws::target_group::TargetGroupSpec;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
-use crate::cluster::pod::{PodSpec, ProbeSpec};
+use crate::cluster::disruption::PodDisruptionBudgetSpec;
+use crate::cluster::pod::{PodSpec, ProbeSpec, SidecarSpec};
 use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::{ClusterSpec, LinksSpec};
+use crate::disturbance::Kind as Disturbance;
 use crate::setting::{Grade, Setting};
 
 /// What a dotted name stands for.
@@ -57,10 +59,12 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         ProbeSpec::SETTINGS,
         &probe("pod.startup_probe"),
         &probe("pod.liveness_probe"),
+        SidecarSpec::SETTINGS,
         AppSpec::SETTINGS,
         NewRevisionSpec::SETTINGS,
         STEP_SETTINGS,
         ServiceSpec::SETTINGS,
+        PodDisruptionBudgetSpec::SETTINGS,
         ClusterSpec::SETTINGS,
         LinksSpec::SETTINGS,
         LbcSpec::SETTINGS,
@@ -69,6 +73,7 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         LoadBalancerSpec::SETTINGS,
         LoadSpec::SETTINGS,
         MonteCarloSpec::SETTINGS,
+        &Disturbance::ALL.iter().flat_map(|kind| kind.settings()).copied().collect::<Vec<_>>(),
         ObjectivesSpec::SETTINGS,
         SWEEP,
     ]
@@ -165,7 +170,7 @@ pub(super) fn dotted_suggestion(key: &str) -> String {
 }
 
 /// The name most like `name`, if any is like it.
-pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const ALIKE: f64 = 0.82;
     // Quadratic in the name's length: a very long name is like none.
     if name.len() > 100 {

@@ -202,7 +202,6 @@ fn insert<'a>(table: &mut DeTable<'a>, key: &str, leaf: &Leaf<'a>) {
 /// What a later version may model, and what to do until then.
 fn not_modelled(key: &str) -> Option<&'static str> {
     match key {
-        "disturbance" => Some("leave [[disturbance]] out; the forecast is of a rollout in calm weather"),
         "load.workers" | "load.think_time" | "load.reuse_connections" => {
             Some("the load is an open loop: give `load.rate` and `load.pacing`")
         }

@@ -3,6 +3,7 @@
 //! Two stages: a [`document::Document`] is exactly what was written, a [`Scenario`] is what it means.
 
 mod check;
+mod disturbances;
 pub mod document;
 pub mod keys;
 mod layer;
@@ -22,11 +23,13 @@ use crate::aws::lbc::LbcSpec;
 use crate::aws::target_group::TargetGroupSpec;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
+use crate::cluster::disruption::PodDisruptionBudgetSpec;
 use crate::cluster::pod::PodSpec;
 use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::ClusterSpec;
 use crate::cluster::workload::DeploymentObject;
 use crate::dist::Dist;
+use crate::disturbance::Disturbance;
 use crate::error::Error;
 use crate::id::RevisionId;
 use crate::scenario::rollout::Change;
@@ -55,6 +58,10 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// The Service.
     pub service: ServiceSpec,
+    /// The budget that evictions respect.
+    pub pod_disruption_budget: PodDisruptionBudgetSpec,
+    /// What befalls the cluster meanwhile; the place in this list is the address of a disturbance's draws.
+    pub disturbances: Vec<Disturbance>,
     /// Hosts and hops.
     pub cluster: ClusterSpec,
     /// AWS Load Balancer Controller.
@@ -88,6 +95,8 @@ pub struct Revision {
     pub crash_after: Option<Dist>,
     /// Its image is pulled first, which takes so long.
     pub image_pull: Option<Dist>,
+    /// Its image does not exist.
+    pub image_missing: bool,
 }
 
 settings! {
@@ -137,6 +146,8 @@ impl Default for Scenario {
             revisions: vec![Revision::default(); 2],
             steps: vec![Step::new_revision()],
             service: ServiceSpec::default(),
+            pod_disruption_budget: PodDisruptionBudgetSpec::default(),
+            disturbances: Vec::new(),
             cluster: ClusterSpec::default(),
             lbc: LbcSpec::default(),
             target_group: TargetGroupSpec::default(),

@@ -8,7 +8,10 @@ use super::profile;
 use super::rollout::{Change, NewRevisionSpec, Ready};
 use super::{Revision, Scenario};
 use crate::cluster::app::OnSigterm;
+use crate::cluster::disruption::PodDisruptionBudgetSpec;
+use crate::disturbance::Kind;
 use crate::error::Error;
+use crate::id::RevisionId;
 use crate::setting::{Grade, Setting};
 
 /// Something that the forecast relies on, and nobody gave or published.
@@ -51,12 +54,12 @@ impl Scenario {
         format!("{:016x}", fnv1a(Value::Table(table).to_string().as_bytes()))
     }
 
-    /// The value of a dotted key as a scenario would write it, without the quotes of a text;
-    /// nothing if it is absent, or no key.
+    /// The value of a dotted key as a scenario would write it, without the quotes of a text; nothing
+    /// if it is absent, or no key. A disturbance that is not there has its defaults.
     pub fn value_of(&self, key: &str) -> Option<String> {
         let mut table = self.table().ok()?;
         table.insert("name".to_owned(), Value::String(self.name.clone()));
-        at(&table, key).map(show)
+        at(&table, key).map(show).or_else(|| of_disturbance(key))
     }
 
     /// What the forecast relies on that nobody gave and nobody published, in the order of docs/MODEL.md.
@@ -109,6 +112,7 @@ impl Scenario {
             "lbc.version" | "lbc.requeue" => any(|revision| revision.pod.readiness_gate),
             "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
             "cluster.links" => false,
+            "pod.sidecar.native" | "pod.sidecar.shutdown" => any(|revision| revision.pod.sidecar.is_some()),
             "new_revision.image_pull" => !self.given.contains("step.set.image_pull"),
             _ => !["monte_carlo.", "objectives.", "sweep", "step.", "new_revision."]
                 .iter()
@@ -132,14 +136,24 @@ impl Scenario {
         put("load", tree(&self.load)?);
         put("monte_carlo", tree(&self.monte_carlo)?);
         put("objectives", tree(&self.objectives)?);
-        put("new_revision", Value::Table(difference(&new, &old)));
+        // What is not there leaves no trace in the digest.
+        if self.pod_disruption_budget != PodDisruptionBudgetSpec::default() {
+            put("pod_disruption_budget", tree(&self.pod_disruption_budget)?);
+        }
+        if !self.disturbances.is_empty() {
+            put("disturbance", Value::Array(self.disturbances.iter().map(tree).collect::<Result<_, _>>()?));
+        }
+        // A new revision that no step brings has no say either.
+        if self.steps.iter().any(|step| step.change == Change::NewRevision(RevisionId::NEW)) {
+            put("new_revision", Value::Table(difference(&new, &old)));
+        }
         put("step", Value::Array(self.steps.iter().map(|step| self.step(step, &old)).collect::<Result<_, _>>()?));
         Ok(table)
     }
 
     fn step(&self, step: &super::Step, old: &Table) -> Result<Value, Error> {
         let set = match step.change {
-            Change::NewRevision(crate::id::RevisionId::NEW) => one("revision", Value::String("new".to_owned())),
+            Change::NewRevision(RevisionId::NEW) => one("revision", Value::String("new".to_owned())),
             Change::NewRevision(revision) => difference(&template(self.revision(revision))?, old),
             Change::Rollback => one("revision", Value::String("old".to_owned())),
             Change::Replicas(replicas) => one("replicas", Value::Integer(replicas.into())),
@@ -166,6 +180,7 @@ fn template(revision: &Revision) -> Result<Table, Error> {
         ready: if revision.never_ready { Ready::Never } else { Ready::Probes },
         crash_after: revision.crash_after.clone(),
         image_pull: revision.image_pull.clone(),
+        image_missing: revision.image_missing,
     };
     let mut table = Table::new();
     for group in [tree(&revision.pod)?, tree(&revision.app)?, tree(&own)?] {
@@ -187,8 +202,24 @@ fn difference(new: &Table, old: &Table) -> Table {
 fn at<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
     match key.split_once('.') {
         None => table.get(key),
-        Some((group, rest)) => at(table.get(group)?.as_table()?, rest),
+        Some((group, rest)) => match table.get(group)? {
+            Value::Array(items) => of_kind(items, rest),
+            group => at(group.as_table()?, rest),
+        },
     }
+}
+
+/// A key of the first disturbance of its kind: `node_drain.at`.
+fn of_kind<'a>(items: &'a [Value], key: &str) -> Option<&'a Value> {
+    let (kind, rest) = key.split_once('.')?;
+    let mut tables = items.iter().filter_map(Value::as_table);
+    at(tables.find(|table| table.get("kind").and_then(Value::as_str) == Some(kind))?, rest)
+}
+
+fn of_disturbance(key: &str) -> Option<String> {
+    let (word, rest) = key.strip_prefix("disturbance.")?.split_once('.')?;
+    let kind = Kind::ALL.iter().find(|kind| kind.word() == word)?;
+    at(tree(&kind.left_to_defaults()).ok()?.as_table()?, rest).map(show)
 }
 
 fn show(value: &Value) -> String {

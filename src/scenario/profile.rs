@@ -1,5 +1,7 @@
 //! Profiles: named, sourced sets of `[app]` keys, laid beneath the keys that a scenario gives.
 
+mod servers;
+
 use std::path::Path;
 
 use toml::de::DeValue;
@@ -7,6 +9,7 @@ use toml::de::DeValue;
 use super::keys;
 use super::layer::{Layer, Leaf, Source};
 use crate::setting::Grade;
+pub use servers::PROFILES;
 
 /// What a kind of application does.
 #[derive(Debug, Clone, Copy)]
@@ -31,50 +34,6 @@ pub struct Row {
     /// Where it comes from.
     pub source: &'static str,
 }
-
-const fn documented(key: &'static str, value: &'static str, source: &'static str) -> Row {
-    Row { key, value, grade: Grade::Documented, source }
-}
-
-/// Every Spring Boot service: how long the JVM and the context take, and Tomcat's keep-alive.
-const START_UP: Row = Row {
-    key: "start_up",
-    value: "{ p50 = \"12s\", p99 = \"20s\" }",
-    grade: Grade::Assumed,
-    source: "a Spring Boot service of middling size; give your own",
-};
-const KEEP_ALIVE: Row = documented("keep_alive", "\"60s\"", "Tomcat keepAliveTimeout = connectionTimeout, 60 s");
-const REFUSING: Row = Row {
-    key: "refusing",
-    value: "\"9ms\"",
-    grade: Grade::Measured,
-    source: "2023 load test: one 503 of the application's own in four shutdowns at 25 to 33 requests a second and pod, a single event (95 % interval 0.2 to 50 ms); the context publishes REFUSING_TRAFFIC before the connector stops (ServletWebServerApplicationContext.doClose)",
-};
-
-/// All profiles, in the order of docs/MODEL.md.
-pub const PROFILES: &[Profile] = &[
-    Profile {
-        name: "spring-boot-3.3",
-        about: "Spring Boot up to 3.3 with `server.shutdown` left alone: everything closes at SIGTERM",
-        rows: &[
-            START_UP,
-            documented("on_sigterm", "\"exit\"", "server.shutdown = immediate, ServerProperties.java at v3.3.0"),
-            REFUSING,
-            KEEP_ALIVE,
-        ],
-    },
-    Profile {
-        name: "spring-boot-3.4",
-        about: "Spring Boot from 3.4, or earlier with `server.shutdown=graceful`: what is in flight is finished",
-        rows: &[
-            START_UP,
-            documented("on_sigterm", "\"drain\"", "server.shutdown = graceful, ServerProperties.java at v3.4.0"),
-            REFUSING,
-            documented("drain_timeout", "\"30s\"", "spring.lifecycle.timeout-per-shutdown-phase, LifecycleProperties"),
-            KEEP_ALIVE,
-        ],
-    },
-];
 
 /// The profile of this name.
 pub fn find(name: &str) -> Option<&'static Profile> {
@@ -119,6 +78,19 @@ mod tests {
         for profile in PROFILES {
             let app: AppSpec = read(&profile.layer(), "app").unwrap();
             assert!(app.profile.is_none(), "{}: a profile names no other", profile.name);
+        }
+    }
+
+    #[test]
+    fn every_profile_says_what_a_rollout_meets() {
+        for profile in PROFILES {
+            let keys: Vec<&str> = profile.rows.iter().map(|row| row.key).collect();
+            for key in ["start_up", "on_sigterm", "keep_alive"] {
+                assert!(keys.contains(&key), "{} does not say {key}", profile.name);
+            }
+            let drains = profile.row("app.on_sigterm").is_some_and(|row| row.value == "\"drain\"");
+            assert_eq!(drains, keys.contains(&"drain_timeout"), "{}: a drain has a limit", profile.name);
+            assert_eq!(drains, keys.contains(&"close_connections_on_shutdown"), "{}: a drain answers", profile.name);
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::de::ValueDeserializer;
 
 use super::check::{self, Templates};
+use super::disturbances;
 use super::document::{Document, Layers};
 use super::keys;
 use super::layer::{Layer, Leaf, read};
@@ -27,18 +28,24 @@ impl Document {
         let mut templates = Templates::new();
         templates.push(template(&layers.file, &Layer::new())?);
         let steps = rollout(&layers, &mut templates)?;
+        let mut revisions = templates.iter().map(revision).collect::<Result<Vec<_>, _>>()?;
+        let (cluster, load) = (read(&layers.file, "cluster")?, read(&layers.file, "load")?);
+        let mut course = steps.iter().map(|(step, _)| *step).collect();
+        let disturbances = disturbances::meaning(&layers.disturbances, &cluster, &load, &mut revisions, &mut course)?;
         let scenario = Scenario {
             name: text(&layers.file, "name")?.unwrap_or_else(|| stem(&self.path)),
             description: text(&layers.file, "description")?.unwrap_or_default(),
             deployment: read(&layers.file, "deployment")?,
-            revisions: templates.iter().map(revision).collect::<Result<_, _>>()?,
-            steps: steps.iter().map(|(step, _)| *step).collect(),
+            revisions,
+            steps: course,
             service: read(&layers.file, "service")?,
-            cluster: read(&layers.file, "cluster")?,
+            pod_disruption_budget: read(&layers.file, "pod_disruption_budget")?,
+            disturbances,
+            cluster,
             lbc: read(&layers.file, "lbc")?,
             target_group: read(&layers.file, "target_group")?,
             load_balancer: read(&layers.file, "load_balancer")?,
-            load: read(&layers.file, "load")?,
+            load,
             monte_carlo: read(&layers.file, "monte_carlo")?,
             objectives: read(&layers.file, "objectives")?,
             sweep: layers
@@ -101,6 +108,7 @@ fn revision(template: &Layer<'_>) -> Result<Revision, Error> {
         never_ready: own.ready == Ready::Never,
         crash_after: own.crash_after,
         image_pull: own.image_pull,
+        image_missing: own.image_missing,
     })
 }
 

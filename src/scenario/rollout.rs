@@ -47,6 +47,8 @@ settings! {
         crash_after: Option<Dist> = None, Documented "a pod without a fault";
         /// The image is pulled first, which takes so long.
         image_pull: Option<Dist> = None, Assumed "no pull, as if the image were on every host; a new image usually is not";
+        /// Whether the image does not exist: its containers never start (ImagePullBackOff).
+        image_missing: bool = false, Documented "a pod without a fault";
     }
 }
 

@@ -1,10 +1,12 @@
 //! When requests are sent: an open loop, which does not care what became of the last one.
 
 use crate::dist::unit_exponential;
+use crate::disturbance::load_step::Stretch;
 use crate::random::Stream;
-use crate::time::{Span, Time};
+use crate::time::Time;
 
-/// One request every 1/rate, the first at once, as vegeta paces them.
+/// One request every 1/rate, the first at once, as vegeta paces them. Each stretch of the load
+/// starts its own count.
 ///
 /// Request n is sent at ⌊n/rate⌋ µs exactly: the remainder of the division is carried, as
 /// Bresenham's line does, so the schedule does not drift.
@@ -20,26 +22,27 @@ pub(super) struct Evenly {
     rate: u64,
 }
 
-/// Independent users: exponential gaps.
+/// Independent users: exponential gaps, in units of the present mean gap. What is left of a gap at
+/// the end of a stretch is spent at the next one's rate, so that all rates share their draws.
 #[derive(Debug, Clone)]
-pub(super) struct Poisson {
+pub(super) struct Poisson<'a> {
     stream: Stream,
     /// In microseconds, unrounded: at a million requests a second a rounded gap would be 4 % short.
     clock: f64,
-    mean_gap: f64,
-    end: f64,
+    stretches: &'a [Stretch],
 }
 
 /// Microseconds in a million seconds.
 const MILLION_SECONDS: u64 = 1_000_000_000_000;
 
 impl Evenly {
-    /// So many requests a second, to a millionth, from the start of the load until its end.
-    pub(super) fn new(rate: f64, duration: Span) -> Evenly {
-        let rate = (rate * 1e6).round() as u64;
-        let end = if rate > 0 { duration.as_micros() } else { 0 };
+    /// So many requests a second, to a millionth.
+    pub(super) fn new(stretch: &Stretch) -> Evenly {
+        let rate = (stretch.rate * 1e6).round() as u64;
+        let next = stretch.from.as_micros();
+        let end = if rate > 0 { stretch.to.as_micros() } else { next };
         let per = rate.max(1);
-        Evenly { next: 0, end, step: MILLION_SECONDS / per, rest: MILLION_SECONDS % per, carry: 0, rate: per }
+        Evenly { next, end, step: MILLION_SECONDS / per, rest: MILLION_SECONDS % per, carry: 0, rate: per }
     }
 }
 
@@ -62,21 +65,31 @@ impl Iterator for Evenly {
     }
 }
 
-impl Poisson {
-    /// So many requests a second on average, until the load ends.
-    pub(super) fn new(rate: f64, duration: Span, stream: Stream) -> Poisson {
-        Poisson { stream, clock: 0.0, mean_gap: 1e6 / rate, end: duration.as_micros() as f64 }
+impl<'a> Poisson<'a> {
+    /// So many requests a second on average, stretch by stretch.
+    pub(super) fn new(stretches: &'a [Stretch], stream: Stream) -> Poisson<'a> {
+        Poisson { stream, clock: 0.0, stretches }
     }
 }
 
-impl Iterator for Poisson {
+impl Iterator for Poisson<'_> {
     type Item = Time;
 
     #[inline]
     fn next(&mut self) -> Option<Time> {
-        self.clock += self.mean_gap * unit_exponential(&mut self.stream);
-        // Written so that the infinite clock of a load without requests ends it, too.
-        (self.clock < self.end).then(|| Time::from_micros(self.clock as u64))
+        let mut gap = unit_exponential(&mut self.stream);
+        while let [stretch, rest @ ..] = self.stretches {
+            let (mean_gap, end) = (1e6 / stretch.rate, stretch.to.as_micros() as f64);
+            let at = self.clock + mean_gap * gap;
+            // Written so that the infinite gap of a stretch without requests ends it, too.
+            if at < end {
+                self.clock = at;
+                return Some(Time::from_micros(at as u64));
+            }
+            gap -= (end - self.clock) / mean_gap;
+            (self.clock, self.stretches) = (end, rest);
+        }
+        None
     }
 }
 
@@ -85,9 +98,14 @@ mod tests {
     use super::*;
     use crate::random::{Purpose, Streams};
 
+    fn stretch(from: u64, to: u64, rate: f64) -> Stretch {
+        let second = |secs| Time::from_micros(secs * 1_000_000);
+        Stretch { from: second(from), to: second(to), rate }
+    }
+
     #[track_caller]
-    fn check(rate: f64, duration: Span, count: usize, first: &[u64], last: u64) {
-        let sent: Vec<u64> = Evenly::new(rate, duration).map(Time::as_micros).collect();
+    fn check(rate: f64, seconds: u64, count: usize, first: &[u64], last: u64) {
+        let sent: Vec<u64> = Evenly::new(&stretch(0, seconds, rate)).map(Time::as_micros).collect();
         assert_eq!(sent.len(), count);
         assert_eq!(&sent[..first.len()], first);
         assert_eq!(sent.last().copied().unwrap_or_default(), last);
@@ -95,11 +113,11 @@ mod tests {
 
     #[test]
     fn even_pacing_is_exact_and_does_not_drift() {
-        check(100.0, Span::from_secs(120), 12_000, &[0, 10_000, 20_000], 119_990_000);
-        check(3.0, Span::from_secs(1_000), 3_000, &[0, 333_333, 666_666, 1_000_000], 999_666_666);
-        check(2_500_000.0, Span::from_secs(1), 2_500_000, &[0, 0, 0, 1, 1, 2], 999_999);
-        check(0.5, Span::from_secs(5), 3, &[0, 2_000_000, 4_000_000], 4_000_000);
-        check(0.0, Span::from_secs(120), 0, &[], 0);
+        check(100.0, 120, 12_000, &[0, 10_000, 20_000], 119_990_000);
+        check(3.0, 1_000, 3_000, &[0, 333_333, 666_666, 1_000_000], 999_666_666);
+        check(2_500_000.0, 1, 2_500_000, &[0, 0, 0, 1, 1, 2], 999_999);
+        check(0.5, 5, 3, &[0, 2_000_000, 4_000_000], 4_000_000);
+        check(0.0, 120, 0, &[], 0);
     }
 
     #[test]
@@ -110,7 +128,7 @@ mod tests {
             let counts: Vec<f64> = (0..runs)
                 .map(|run| {
                     let stream = Streams::new(1, run).at(Purpose::Arrival, 0);
-                    Poisson::new(rate, Span::from_secs(secs), stream).count() as f64
+                    Poisson::new(&[stretch(0, secs, rate)], stream).count() as f64
                 })
                 .collect();
             let mean = counts.iter().sum::<f64>() / runs as f64;
@@ -119,5 +137,19 @@ mod tests {
             let spread = 4.5 * expected * (2.0 / (runs - 1) as f64).sqrt();
             assert!((variance - expected).abs() <= spread, "{rate}: variance {variance}");
         }
+    }
+    #[test]
+    fn a_step_starts_an_even_count_anew_and_carries_a_gap_over() {
+        let steps = [stretch(0, 10, 1.0), stretch(10, 11, 4.0), stretch(11, 20, 0.0), stretch(20, 22, 1.0)];
+        let sent: Vec<u64> = steps.iter().flat_map(Evenly::new).map(Time::as_micros).skip(9).collect();
+        assert_eq!(sent, [9_000_000, 10_000_000, 10_250_000, 10_500_000, 10_750_000, 20_000_000, 21_000_000]);
+        // Cut anywhere, a load of one rate is the same load.
+        let (whole, cut) = ([stretch(0, 20, 50.0)], [stretch(0, 7, 50.0), stretch(7, 20, 50.0)]);
+        let sent = |stretches: &[Stretch]| -> Vec<u64> {
+            let stream = Streams::new(1, 0).at(Purpose::Arrival, 0);
+            Poisson::new(stretches, stream).map(Time::as_micros).collect()
+        };
+        let (whole, cut) = (sent(&whole), sent(&cut));
+        assert!(whole.len() == cut.len() && whole.iter().zip(&cut).all(|(a, b)| a.abs_diff(*b) <= 1));
     }
 }

@@ -9,6 +9,7 @@
 //! client through the load balancer is part of it, as it is of the measured default.
 
 use crate::dist::Dist;
+use crate::disturbance::{Scene, load_step};
 use crate::id::{AlbNodeId, PodId, RevisionId, TargetId};
 use crate::observe::timeline::{BeliefChange, Socket, Timeline};
 use crate::random::{Purpose, Stream, Streams};
@@ -112,11 +113,13 @@ impl<'a> RequestEngine<'a> {
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
         self.begin(timeline, streams);
         outcome.clear();
-        let load = &self.scenario.load;
+        let Scenario { load, disturbances, cluster, .. } = self.scenario;
+        let scene = Scene { rollout_at: timeline.rollout_at, cluster, streams };
+        let stretches = load_step::stretches(disturbances, load.rate, Time::ZERO + load.duration, scene);
         match load.pacing {
-            Pacing::Constant => self.send(Evenly::new(load.rate, load.duration), timeline, streams, outcome),
+            Pacing::Constant => self.send(stretches.iter().flat_map(Evenly::new), timeline, streams, outcome),
             Pacing::Poisson => {
-                let arrivals = Poisson::new(load.rate, load.duration, streams.at(Purpose::Arrival, 0));
+                let arrivals = Poisson::new(&stretches, streams.at(Purpose::Arrival, 0));
                 self.send(arrivals, timeline, streams, outcome);
             }
         }

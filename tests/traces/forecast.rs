@@ -1,6 +1,7 @@
 //! Each family's scenario, forecast a few times and held against the recordings.
 //!
-//! The tables that docs/VALIDATION.md shows: `cargo test --test traces forecast -- --nocapture --test-threads 1`.
+//! All tables: `cargo test --test traces forecast -- --nocapture --test-threads 1`. What docs/VALIDATION.md
+//! shows of them is rewritten with `ROLLCAST_BLESS=1 cargo test --test traces`.
 
 use std::path::PathBuf;
 
@@ -17,10 +18,10 @@ use super::{FOLDER, differing, families};
 /// Forecasts that a median is taken of.
 const REPLICATIONS: u64 = 20;
 
-/// A test for each family, and the list of their names.
+/// A test for each family, and the list of them.
 macro_rules! families {
     ($($name:ident: $extent:expr;)+) => {
-        const NAMES: &[&str] = &[$(stringify!($name)),+];
+        const FAMILIES: &[(&str, Extent)] = &[$((stringify!($name), $extent)),+];
         $(
             #[test]
             fn $name() {
@@ -64,18 +65,63 @@ fn every_family_is_forecast() {
     let forgotten: Vec<String> = families()
         .into_iter()
         .map(|family| family.name)
-        .filter(|name| !NAMES.contains(&name.as_str()) && !BIRTHS.contains(&name.as_str()))
+        .filter(|name| !FAMILIES.iter().any(|(known, _)| known == name) && !BIRTHS.contains(&name.as_str()))
         .collect();
     assert_eq!(forgotten, [""; 0]);
 }
 
-#[track_caller]
+/// Why some quantities of a family are not as recorded. Everything else must be, within the tolerance.
+const REASONS: &[(&str, &str)] = &[
+    (
+        "r03_surge1_unavail0",
+        "one of two repeats ran 1.3 s late on a machine busy with other recordings; the other agrees",
+    ),
+    ("r06_default_mixed_delays", "the recording gave its four start times in order, the scenario draws them"),
+    (
+        "r06_rollover_v3",
+        "one of two repeats began 0.3 s late; and a virtual node takes 4 s to end a pod that never ran, a kubelet does not",
+    ),
+    ("r10_scale_up_mid_rollout", "the repeats ran 0.3 s late in bursts, on a machine busy with other recordings"),
+];
+
 fn check(name: &str, extent: Extent) {
     let rows = compare(&Family::read(name), &forecasts(name), extent);
     println!("\n| {name} | recorded | forecast | |\n|---|---|---|---|");
     rows.iter().for_each(|row| println!("{row}"));
     let differing = differing(&rows);
-    assert!(differing.is_empty(), "{name}: {} of {} differ\n{}\n", differing.len(), rows.len(), differing.join("\n"));
+    let excused = REASONS.iter().any(|(family, _)| *family == name);
+    assert_eq!(
+        !differing.is_empty(),
+        excused,
+        "{name}: {} of {} differ\n{}\n",
+        differing.len(),
+        rows.len(),
+        differing.join("\n")
+    );
+}
+
+/// The page lists every family and every quantity that differs, so that a new difference shows up in a review.
+#[test]
+fn the_page_shows_every_difference() {
+    let mut table =
+        "| recorded rollout | quantities | as recorded | not as recorded: recorded → forecast |\n|---|---|---|---|\n"
+            .to_owned();
+    let mut reasons = String::new();
+    for (name, extent) in FAMILIES {
+        let rows = compare(&Family::read(name), &forecasts(name), *extent);
+        let differing: Vec<String> = rows
+            .iter()
+            .filter(|row| !row.agrees)
+            .map(|row| format!("{}: {} → {}", row.quantity, row.recorded, row.forecast))
+            .collect();
+        let agree = rows.len() - differing.len();
+        let shown = if differing.is_empty() { "–".to_owned() } else { differing.join("<br>") };
+        table += &format!("| {name} | {} | {agree} | {shown} |\n", rows.len());
+        if let Some((_, reason)) = REASONS.iter().find(|(family, _)| family == name) {
+            reasons += &format!("- {name}: {reason}.\n");
+        }
+    }
+    super::page::check("traces", &format!("{table}\n{reasons}"));
 }
 
 fn forecasts(name: &str) -> Vec<Recording> {

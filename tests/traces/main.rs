@@ -5,6 +5,8 @@
 
 mod compare;
 mod forecast;
+#[path = "../common/page.rs"]
+mod page;
 mod recording;
 
 use compare::{Extent, Row, compare};

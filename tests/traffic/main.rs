@@ -1,5 +1,6 @@
-//! The `request` engine against timelines drawn by hand.
+//! The engines against timelines drawn by hand, theory, and each other.
 
+mod agreement;
 mod causes;
 mod closed_forms;
 mod laws;

@@ -1,5 +1,7 @@
 //! Which endpoints count as targets (pkg/backend/endpoint_resolver.go).
 
+use crate::cluster::pod::NodeReady;
+
 /// An endpoint's conditions in its EndpointSlice, as far as the controller looks at them: that a
 /// terminating pod is still `serving` it does not ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct PodStatus {
     pub gated: bool,
     /// The gate's condition.
     pub gate: bool,
+    /// The Ready condition of its host.
+    pub host: NodeReady,
 }
 
 /// Whether an endpoint counts.
@@ -28,12 +32,14 @@ pub enum Standing {
     Counts,
     /// Is none, and will not become one without a further event.
     Ignored,
+    /// Is a target only if there is no other (feature gate `EndpointsFailOpen`, on).
+    LastResort,
     /// Is none yet and may become one without an event of its EndpointSlice: a gated pod stays
     /// `ready: false` there until the gate is True.
     Potential,
 }
 
-/// The rule, for a pod on a host that is Ready.
+/// The rule.
 pub fn standing(endpoint: Option<Endpoint>, pod: Option<PodStatus>) -> Standing {
     match (endpoint, pod) {
         (None, _) => Standing::Ignored,
@@ -42,7 +48,10 @@ pub fn standing(endpoint: Option<Endpoint>, pod: Option<PodStatus>) -> Standing 
         (Some(Endpoint { ready: true, .. }), Some(_)) => Standing::Counts,
         (Some(_), Some(PodStatus { containers_ready: false, gated: true, .. })) => Standing::Potential,
         (Some(_), Some(PodStatus { containers_ready: false, gated: false, .. })) => Standing::Ignored,
-        // ContainersReady but not Ready: how a gated pod is registered before it is Ready.
+        // ContainersReady but not Ready: the host decides. This is also how a gated pod is registered
+        // before it is Ready.
+        (Some(_), Some(PodStatus { host: NodeReady::Unknown, .. })) => Standing::LastResort,
+        (Some(_), Some(PodStatus { host: NodeReady::False, .. })) => Standing::Ignored,
         (Some(Endpoint { terminating: false, .. }), Some(_)) => Standing::Counts,
         (Some(Endpoint { terminating: true, .. }), Some(_)) => Standing::Ignored,
     }
@@ -52,12 +61,17 @@ pub fn standing(endpoint: Option<Endpoint>, pod: Option<PodStatus>) -> Standing 
 mod tests {
     use super::*;
 
-    /// `r`eady and `t`erminating of the endpoint, `c`ontainers ready and `g`ated of the pod.
+    /// `r`eady and `t`erminating of the endpoint, `c`ontainers ready and `g`ated of the pod, host `u`nknown or `f`alse.
     #[track_caller]
     fn check(conditions: &str, expected: Standing) {
         let has = |condition| conditions.contains(condition);
         let endpoint = Endpoint { ready: has('r'), terminating: has('t') };
-        let pod = PodStatus { containers_ready: has('c'), gated: has('g'), gate: false };
+        let host = match (has('u'), has('f')) {
+            (true, _) => NodeReady::Unknown,
+            (_, true) => NodeReady::False,
+            _ => NodeReady::True,
+        };
+        let pod = PodStatus { containers_ready: has('c'), gated: has('g'), gate: false, host };
         assert_eq!(standing(Some(endpoint), Some(pod)), expected, "{conditions}");
         assert_eq!(standing(Some(endpoint), None), Standing::Potential);
         assert_eq!(standing(None, Some(pod)), Standing::Ignored);
@@ -74,5 +88,10 @@ mod tests {
         check("cgt", Standing::Ignored);
         // publishNotReadyAddresses: registered to the end.
         check("rct", Standing::Counts);
+        // A host that is not heard of, and one that says that it is not Ready.
+        check("cu", Standing::LastResort);
+        check("cf", Standing::Ignored);
+        check("rcu", Standing::Counts);
+        check("u", Standing::Ignored);
     }
 }

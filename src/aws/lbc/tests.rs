@@ -49,7 +49,7 @@ const fn endpoint(pod: PodId, ready: bool, terminating: bool) -> Input {
 }
 
 const fn pod(pod: PodId, containers_ready: bool, gated: bool) -> Input {
-    Input::Pod { pod, status: Some(PodStatus { containers_ready, gated, gate: false }) }
+    Input::Pod { pod, status: Some(PodStatus { containers_ready, gated, gate: false, host: NodeReady::True }) }
 }
 
 const fn health(pod: PodId, state: TargetState) -> Input {
@@ -281,4 +281,33 @@ fn a_reset_forgets() {
     lbc.lbc.reset();
     assert_eq!(transcript(&mut lbc, &Streams::new(1, 0), &script, until), first);
     assert!(!first.is_empty());
+}
+
+/// What the old leader had begun is lost; the new one lists everything, then does what is left to do.
+#[test]
+fn a_new_leader_starts_from_what_is_written_down() {
+    check(
+        "2.13",
+        &[
+            (0.0, Input::Known { pod: OLD, gated: false }),
+            (1.0, endpoint(OLD, false, true)),
+            (1.15, Input::LeaderLost),
+            (5.0, pod(NEW, true, false)),
+            (5.0, endpoint(NEW, true, false)),
+            (20.0, Input::LeaderElected),
+            (20.05, health(OLD, TargetState::Draining)),
+        ],
+        60.0,
+        "1.000s asks for target health (call 1)
+         1.100s deregisters target-0 (call 2)
+         20.000s asks for target health (call 3)
+         20.100s registers target-1 for new-1 (call 4)",
+    );
+}
+
+/// Nothing has changed since the checkpoint: nothing is asked.
+#[test]
+fn a_new_leader_with_nothing_to_do_is_silent() {
+    let known = Input::Known { pod: OLD, gated: false };
+    check("2.13", &[(0.0, known), (1.0, Input::LeaderLost), (20.0, Input::LeaderElected)], 60.0, "");
 }

@@ -57,6 +57,10 @@ pub enum Input {
     Reconcile,
     /// Own wake: a requeue may be due.
     Due,
+    /// The leader is gone; what it was doing is lost.
+    LeaderLost,
+    /// Another replica has taken the lease: its caches are empty, and it reconciles everything once.
+    LeaderElected,
 }
 
 /// What the controller says. One call of several targets says a fact for each, at one instant.

@@ -4,6 +4,7 @@
 //! kuberuntime/kuberuntime_container.go, status/status_manager.go, pod_workers.go.
 
 mod probe;
+mod probing;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -16,8 +17,8 @@ use crate::cluster::pod::{PodChange, PodObject, PodSpec, PodStatus, ProbeKind};
 use crate::cluster::spec::ClusterSpec;
 use crate::cluster::token_bucket::TokenBucket;
 use crate::dist::Dist;
-use crate::id::PodId;
-use crate::random::Purpose;
+use crate::id::{NodeId, PodId};
+use crate::random::{Purpose, Streams};
 use crate::time::{Span, Time};
 use worker::{Host, PodWorker};
 
@@ -28,6 +29,8 @@ pub struct Template {
     pub spec: PodSpec,
     /// Image pull before the first start; `None`: the image is present.
     pub image_pull: Option<Dist>,
+    /// There is no such image: the container never starts, however often its pull is tried.
+    pub image_missing: bool,
     /// Its readiness fails for ever, probe or none.
     pub never_ready: bool,
 }
@@ -45,6 +48,8 @@ pub enum Input {
     Start(PodId, u32),
     /// Own timer: the kubelet notices that the container runs (PLEG).
     ObserveRunning(PodId, u32),
+    /// Own timer: the relist that brings the container's start as an event (PLEG).
+    Relisted(PodId, u32),
     /// Own timer: a probe's tick, with its number.
     Tick(PodId, ProbeKind, u32),
     /// What became of a probe.
@@ -59,10 +64,17 @@ pub enum Input {
     Exited(PodId),
     /// Own timer: the kubelet notices that the container ended (PLEG).
     ObserveExit(PodId, u32),
+    /// Own timer: the sidecar has ended.
+    SidecarEnded(PodId),
     /// Own timer: the sandbox is gone.
     SandboxStopped(PodId),
     /// Own timer: nothing is left of the pod on the host.
     CleanedUp(PodId),
+    /// The host is shutting down; the kubelet holds that up until its pods have ended, for so long
+    /// at most (`nodeshutdown_manager.go`).
+    ShutDown(Span),
+    /// The host is gone, or cut off: from now on nobody hears from this kubelet or its pods.
+    HostDown,
 }
 
 /// What a kubelet does.
@@ -82,11 +94,14 @@ pub enum Fact {
     PatchedStatus(PodStatus, u32),
     /// The pod may be removed from the API.
     RemovedPod(PodId),
+    /// A pod went down with its host.
+    LostPod(PodId),
 }
 
 /// The kubelet of one host.
 #[derive(Debug)]
 pub struct Kubelet {
+    node: NodeId,
     cluster: ClusterSpec,
     templates: Vec<Template>,
     pods: Vec<PodWorker>,
@@ -94,29 +109,51 @@ pub struct Kubelet {
     queue: VecDeque<PodId>,
     writing: bool,
     bucket: TokenBucket,
+    relist_phase: Span,
+    /// What pods are left of their grace period, once the host is shutting down.
+    shutting_down: Option<Span>,
+    down: bool,
 }
 
 impl Kubelet {
     /// The kubelet of an empty host.
-    pub const fn new(cluster: ClusterSpec, templates: Vec<Template>) -> Kubelet {
-        // pkg/kubelet/apis/config/v1beta1/defaults.go: 50 a second, burst 100.
-        let bucket = TokenBucket::new(50, 100);
-        Kubelet { cluster, templates, pods: Vec::new(), queue: VecDeque::new(), writing: false, bucket }
+    pub const fn new(node: NodeId, cluster: ClusterSpec, templates: Vec<Template>) -> Kubelet {
+        Kubelet {
+            node,
+            cluster,
+            templates,
+            pods: Vec::new(),
+            queue: VecDeque::new(),
+            writing: false,
+            // pkg/kubelet/apis/config/v1beta1/defaults.go: 50 a second, burst 100.
+            bucket: TokenBucket::new(50, 100),
+            relist_phase: Span::ZERO,
+            shutting_down: None,
+            down: false,
+        }
     }
 
     /// An empty host again.
-    pub fn reset(&mut self) {
+    pub fn reset(&mut self, streams: &Streams) {
+        let phase = streams.at(Purpose::Pleg, u64::from(self.node.0)).uniform();
+        self.relist_phase = Span::from_secs(1).scaled(phase);
         self.pods.clear();
         self.queue.clear();
         self.writing = false;
         self.bucket.reset();
+        self.shutting_down = None;
+        self.down = false;
     }
 
     /// A pod that has been Ready since before the run started.
     pub fn seed(&mut self, object: PodObject, out: &mut Outbox<'_, Input, Fact>) {
-        let template = &self.templates[usize::from(object.pod.revision().0)];
-        let host = Host { cluster: &self.cluster, template };
-        self.pods.push(PodWorker::settled(object, host, out));
+        let worker = PodWorker::settled(object, self.host(object.pod), out);
+        self.pods.push(worker);
+    }
+
+    fn host(&self, pod: PodId) -> Host<'_> {
+        let template = &self.templates[usize::from(pod.revision().0)];
+        Host { cluster: &self.cluster, template, relist_phase: self.relist_phase }
     }
 
     /// Lets a pod's worker do something, then publishes its status if that changed.
@@ -128,7 +165,11 @@ impl Kubelet {
         act: impl FnOnce(&mut PodWorker, Host, &mut Outbox<'_, Input, Fact>),
     ) {
         let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
-        let host = Host { cluster: &self.cluster, template: &self.templates[usize::from(pod.revision().0)] };
+        let host = Host {
+            cluster: &self.cluster,
+            template: &self.templates[usize::from(pod.revision().0)],
+            relist_phase: self.relist_phase,
+        };
         act(worker, host, out);
         if worker.refresh_status(now, host, false) {
             self.publish(now, pod, out);
@@ -137,7 +178,11 @@ impl Kubelet {
 
     fn sandbox_stopped(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
         out.say(Fact::RemovedNetwork(pod));
-        let host = Host { cluster: &self.cluster, template: &self.templates[usize::from(pod.revision().0)] };
+        let host = Host {
+            cluster: &self.cluster,
+            template: &self.templates[usize::from(pod.revision().0)],
+            relist_phase: self.relist_phase,
+        };
         if let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) {
             worker.refresh_status(now, host, true);
         }
@@ -188,14 +233,35 @@ impl Kubelet {
     fn see_pod(&mut self, now: Time, object: PodObject, change: PodChange, out: &mut Outbox<'_, Input, Fact>) {
         match change {
             PodChange::Bound => {
-                let template = &self.templates[usize::from(object.pod.revision().0)];
-                let worker = PodWorker::bound(now, object, Host { cluster: &self.cluster, template }, out);
+                let host = self.host(object.pod);
+                if self.shutting_down.is_some() {
+                    let worker = PodWorker::rejected(now, object, host);
+                    self.pods.push(worker);
+                    return self.publish(now, object.pod, out);
+                }
+                let worker = PodWorker::bound(now, object, host, out);
                 self.pods.push(worker);
             }
             PodChange::Gate => self.work(now, object.pod, out, |worker, _, _| worker.see_gate(object.gate)),
-            PodChange::Deleting => self.work(now, object.pod, out, PodWorker::terminate),
+            PodChange::Deleting => {
+                self.work(now, object.pod, out, |worker, host, out| worker.terminate(now, host, out));
+            }
             _ => {}
         }
+    }
+
+    /// Kills all pods and tells the API of none of them until it has ended: no `deletionTimestamp`.
+    fn shut_down(&mut self, now: Time, limit: Span, out: &mut Outbox<'_, Input, Fact>) {
+        self.shutting_down = Some(limit);
+        let pods: Vec<PodId> = self.pods.iter().map(|worker| worker.pod).collect();
+        for pod in pods {
+            self.work(now, pod, out, |worker, host, out| worker.shut_down(now, limit, host, out));
+        }
+    }
+
+    fn go_down(&mut self, out: &mut Outbox<'_, Input, Fact>) {
+        self.down = true;
+        self.pods.iter().for_each(|worker| out.say(Fact::LostPod(worker.pod)));
     }
 }
 
@@ -204,14 +270,18 @@ impl Actor for Kubelet {
     type Fact = Fact;
 
     fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
+        if self.down {
+            return;
+        }
         match input {
             Input::Pod(object, change) => self.see_pod(now, object, change, out),
             Input::StatusWritten(pod) => self.status_written(now, pod, out),
             Input::SendStatus => self.send_status(out),
             Input::Start(pod, run) => self.work(now, pod, out, |w, host, out| w.start(now, run, host, out)),
             Input::ObserveRunning(pod, run) => {
-                self.work(now, pod, out, |w, host, out| w.observe_running(now, run, host, out));
+                self.work(now, pod, out, |w, _, out| w.observe_running(now, run, out));
             }
+            Input::Relisted(pod, run) => self.work(now, pod, out, |w, host, out| w.relisted(now, run, host, out)),
             Input::Tick(pod, kind, tick) => self.work(now, pod, out, |w, _, out| w.tick(now, kind, tick, out)),
             Input::Answered(pod, kind, answer) => {
                 self.work(now, pod, out, |w, host, out| w.heard(now, kind, answer, host, out));
@@ -219,15 +289,20 @@ impl Actor for Kubelet {
             Input::TimedOut(pod, kind, run) => {
                 self.work(now, pod, out, |w, host, out| w.timed_out(now, kind, run, host, out));
             }
-            Input::PreStopOver(pod, run) => self.work(now, pod, out, |w, host, out| w.pre_stop_over(run, host, out)),
+            Input::PreStopOver(pod, run) => {
+                self.work(now, pod, out, |w, host, out| w.pre_stop_over(now, run, host, out));
+            }
             Input::GraceOver(pod, run) => self.work(now, pod, out, |w, _, out| w.grace_over(run, out)),
-            Input::Exited(pod) => self.work(now, pod, out, PodWorker::exited),
+            Input::Exited(pod) => self.work(now, pod, out, |w, host, out| w.exited(now, host, out)),
             Input::ObserveExit(pod, run) => self.work(now, pod, out, |w, _, out| w.observe_exit(now, run, out)),
+            Input::SidecarEnded(pod) => self.work(now, pod, out, PodWorker::sidecar_ended),
             Input::SandboxStopped(pod) => self.sandbox_stopped(now, pod, out),
             Input::CleanedUp(pod) => {
                 self.pods.retain(|worker| worker.pod != pod);
                 out.say(Fact::RemovedPod(pod));
             }
+            Input::ShutDown(limit) => self.shut_down(now, limit, out),
+            Input::HostDown => self.go_down(out),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The life of one pod on its host: start, probes, restarts, termination.
 
+mod shutdown;
+
 use crate::actor::Outbox;
-use crate::cluster::app::Answer;
 use crate::cluster::kubelet::probe::ProbeWorker;
 use crate::cluster::kubelet::{Fact, Input, Template};
 use crate::cluster::pod::{Phase, PodObject, PodStatus, PreStop, ProbeKind};
@@ -31,11 +32,9 @@ const BACK_OFF_RESET: Span = Span::from_secs(600);
 /// The pod worker looks again after this at most, times U(1, 1.5) (`completeWork`, 1.36).
 const BACK_OFF_POLL: Span = Span::from_secs(60);
 
-/// Ticks after this one: the grid's next instant.
-const NEXT: Span = Span::from_micros(1);
-
+/// Where a pod is in its life on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// Volumes, sandbox, image.
     Starting,
     Running,
@@ -45,6 +44,8 @@ enum Stage {
     PreStop,
     /// SIGTERM was sent.
     Stopping,
+    /// The main container has ended, its sidecar not yet.
+    SidecarStopping,
     Stopped,
 }
 
@@ -53,22 +54,29 @@ enum Stage {
 pub struct PodWorker {
     /// Which pod.
     pub pod: PodId,
-    stage: Stage,
-    deleting: bool,
-    run: u32,
-    started: Time,
+    pub(super) stage: Stage,
+    /// It is to end for good.
+    pub(super) deleting: bool,
+    /// It was deleted through the API, which is to hear that nothing is left of it.
+    removable: bool,
+    /// It fell to its host's shutdown, which leaves it so much of its grace period.
+    shut_down: Option<Span>,
+    /// When the kubelet began to kill the pod's containers.
+    pub(super) kill_started: Time,
+    pub(super) run: u32,
+    pub(super) started: Time,
     /// The kubelet knows that the container runs.
-    observed: bool,
+    pub(super) observed: bool,
     /// The container ended while its preStop hook ran.
-    exited: bool,
+    pub(super) exited: bool,
     /// No readiness gate, or its condition is True.
-    gate_open: bool,
-    restarts: u32,
+    pub(super) gate_open: bool,
+    pub(super) restarts: u32,
     /// Failures since the back-off last started over.
-    failures: usize,
-    startup: Option<ProbeWorker>,
-    readiness: Option<ProbeWorker>,
-    liveness: Option<ProbeWorker>,
+    pub(super) failures: usize,
+    pub(super) startup: Option<ProbeWorker>,
+    pub(super) readiness: Option<ProbeWorker>,
+    pub(super) liveness: Option<ProbeWorker>,
     /// What the API is to be told.
     pub status: PodStatus,
     /// Status patches so far.
@@ -84,9 +92,20 @@ pub struct Host<'a> {
     pub cluster: &'a ClusterSpec,
     /// The pod's template.
     pub template: &'a Template,
+    /// When in its second the host's PLEG relists.
+    pub relist_phase: Span,
 }
 
-type Out<'a, 'b> = &'a mut Outbox<'b, Input, Fact>;
+impl Host<'_> {
+    /// Until the next PLEG relist, which comes every second (pkg/kubelet/kubelet.go, `plegRelistPeriod`).
+    fn relist(self, now: Time) -> Span {
+        const PERIOD: u64 = Span::from_secs(1).as_micros();
+        let since = now.as_micros() + PERIOD - self.relist_phase.as_micros();
+        Span::from_micros(PERIOD - since % PERIOD)
+    }
+}
+
+pub(super) type Out<'a, 'b> = &'a mut Outbox<'b, Input, Fact>;
 
 impl PodWorker {
     fn new(object: PodObject, origin: Time, stage: Stage, host: Host) -> PodWorker {
@@ -96,6 +115,9 @@ impl PodWorker {
             pod: object.pod,
             stage,
             deleting: false,
+            removable: false,
+            shut_down: None,
+            kill_started: Time::ZERO,
             run: 0,
             started: Time::ZERO,
             observed: false,
@@ -132,113 +154,10 @@ impl PodWorker {
         let mounted = mount.sample(&mut out.streams().at(Purpose::ProbePhase, entity)).min(start);
         let pull = host.template.image_pull.as_ref();
         let pull = pull.map_or(Span::ZERO, |pull| pull.sample(&mut out.streams().at(Purpose::ImagePull, entity)));
-        out.wake(start + pull, Input::Start(object.pod, 0));
+        if !host.template.image_missing {
+            out.wake(start + pull, Input::Start(object.pod, 0));
+        }
         PodWorker::new(object, now + mounted, Stage::Starting, host)
-    }
-
-    fn probes(&mut self) -> impl Iterator<Item = &mut ProbeWorker> {
-        [&mut self.startup, &mut self.readiness, &mut self.liveness].into_iter().flatten()
-    }
-
-    fn probe(&mut self, kind: ProbeKind) -> Option<&mut ProbeWorker> {
-        match kind {
-            ProbeKind::Startup => self.startup.as_mut(),
-            ProbeKind::Readiness => self.readiness.as_mut(),
-            ProbeKind::Liveness => self.liveness.as_mut(),
-        }
-    }
-
-    /// Whether this probe asks at present. Liveness and startup stop when a pod is deleted, and are
-    /// on hold once they have failed, until the next container (prober/worker.go); readiness goes on
-    /// until its container has ended (`SyncTerminatingPod`).
-    fn is_probing(&self, kind: ProbeKind) -> bool {
-        let is_killed = matches!(self.stage, Stage::PreStop | Stage::Stopping);
-        let runs = self.observed && (self.stage == Stage::Running || is_killed);
-        let started = self.startup.as_ref().is_none_or(ProbeWorker::succeeded);
-        runs && match kind {
-            ProbeKind::Startup => !started && !is_killed && !self.deleting,
-            ProbeKind::Readiness => started,
-            ProbeKind::Liveness => started && !is_killed && !self.deleting,
-        }
-    }
-
-    /// Schedules the first tick at or after `earliest` that can ask.
-    fn tick_from(&mut self, kind: ProbeKind, earliest: Time, out: Out) {
-        let (pod, started) = (self.pod, self.started);
-        if let Some(probe) = self.probe(kind) {
-            let (at, tick) = probe.next_tick(earliest.max(started + probe.initial_delay()));
-            out.wake_at(at, Input::Tick(pod, kind, tick));
-        }
-    }
-
-    fn ask(&mut self, kind: ProbeKind, out: Out) {
-        let pod = self.pod;
-        if self.probe(kind).is_some_and(ProbeWorker::ask) {
-            out.say(Fact::Probed(pod, kind));
-        }
-    }
-
-    /// A tick of a probe's ticker.
-    pub fn tick(&mut self, now: Time, kind: ProbeKind, tick: u32, out: Out) {
-        if self.is_probing(kind) && self.probe(kind).is_some_and(|probe| probe.tick() == tick) {
-            self.tick_from(kind, now + NEXT, out);
-            self.ask(kind, out);
-        }
-    }
-
-    /// The manual run that a status update triggers while a started container is not ready
-    /// (`UpdatePodStatus`); from 1.29 on it also restarts the ticker.
-    fn probe_readiness_now(&mut self, now: Time, host: Host, out: Out) {
-        let started = self.started;
-        let Some(probe) = &mut self.readiness else { return };
-        if now.saturating_since(started) < probe.initial_delay() {
-            return;
-        }
-        if host.cluster.kubernetes.at_least(29) {
-            probe.reset_ticker(now);
-            self.tick_from(ProbeKind::Readiness, now + NEXT, out);
-        }
-        self.ask(ProbeKind::Readiness, out);
-    }
-
-    /// An answer to a probe arrived; silence becomes a failure at the probe's time-out.
-    pub fn heard(&mut self, now: Time, kind: ProbeKind, answer: Answer, host: Host, out: Out) {
-        let (pod, run) = (self.pod, self.run);
-        match answer {
-            Answer::None => {
-                if let Some(probe) = self.probe(kind) {
-                    out.wake(probe.timeout(), Input::TimedOut(pod, kind, run));
-                }
-            }
-            Answer::Ok | Answer::Failed => self.probed(now, kind, answer == Answer::Ok, host, out),
-        }
-    }
-
-    /// Nobody answered a probe in time.
-    pub fn timed_out(&mut self, now: Time, kind: ProbeKind, run: u32, host: Host, out: Out) {
-        if run == self.run {
-            self.probed(now, kind, false, host, out);
-        }
-    }
-
-    fn probed(&mut self, now: Time, kind: ProbeKind, ok: bool, host: Host, out: Out) {
-        if !self.is_probing(kind) {
-            return;
-        }
-        let Some(probe) = self.probe(kind) else { return };
-        let (result, ask_again) = probe.answered(ok);
-        if ask_again {
-            self.ask(kind, out);
-        }
-        match (kind, result) {
-            (ProbeKind::Startup, Some(true)) => {
-                self.tick_from(ProbeKind::Liveness, now, out);
-                self.tick_from(ProbeKind::Readiness, now, out);
-                self.probe_readiness_now(now, host, out);
-            }
-            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => self.stop_container(host, out),
-            _ => {}
-        }
     }
 
     /// The container starts, for the `run`-th time.
@@ -248,19 +167,15 @@ impl PodWorker {
         }
         (self.stage, self.run, self.started) = (Stage::Running, run, now);
         out.say(Fact::Started(self.pod, run));
-        // `PLEGOnDemandRelist`, from 1.36: a relist right after the container was started.
-        let noticed = if host.cluster.kubernetes.at_least(36) { Span::ZERO } else { self.relist(2 * run, out) };
+        // `PLEGOnDemandRelist`, from 1.36: the status is published without waiting for a relist.
+        let relist = host.relist(now);
+        let noticed = if host.cluster.kubernetes.at_least(36) { Span::ZERO } else { relist };
         out.wake(noticed, Input::ObserveRunning(self.pod, run));
-    }
-
-    /// Until the next PLEG relist, which comes every second.
-    fn relist(&self, event: u32, out: &Outbox<'_, Input, Fact>) -> Span {
-        let entity = pair(self.pod.index() as u64, u64::from(event));
-        Span::from_secs(1).scaled(out.streams().at(Purpose::Pleg, entity).uniform())
+        out.wake(relist, Input::Relisted(self.pod, run));
     }
 
     /// The kubelet sees that the container runs.
-    pub fn observe_running(&mut self, now: Time, run: u32, host: Host, out: Out) {
+    pub fn observe_running(&mut self, now: Time, run: u32, out: Out) {
         if run != self.run || self.stage != Stage::Running {
             return;
         }
@@ -270,35 +185,43 @@ impl PodWorker {
         }
         self.tick_from(ProbeKind::Liveness, now, out);
         self.tick_from(ProbeKind::Readiness, now, out);
+    }
+
+    /// A relist brings the container's start as an event: the pod is synced, its status computed, and a
+    /// readiness probe runs at once, unless it still reads the status from before the start.
+    pub fn relisted(&mut self, now: Time, run: u32, host: Host, out: Out) {
+        if run != self.run || self.stage != Stage::Running || self.startup.is_some() {
+            return;
+        }
         let mut race = out.streams().at(Purpose::ReadinessRace, self.pod.index() as u64);
-        if race.chance(host.cluster.immediate_readiness) {
-            self.probe_readiness_now(now, host, out);
+        if !self.readiness.as_ref().is_none_or(ProbeWorker::succeeded) {
+            self.probe_readiness_now(now, race.chance(host.cluster.immediate_readiness), host, out);
         }
     }
 
     /// Kills the container with its preStop hook and grace period (`killContainer`).
-    fn stop_container(&mut self, host: Host, out: Out) {
+    pub(super) fn stop_container(&mut self, host: Host, out: Out) {
         self.stage = Stage::PreStop;
         match host.template.spec.pre_stop {
             Some(hook @ (PreStop::Sleep(_) | PreStop::Exec(_) | PreStop::HttpGet(_))) => {
-                out.wake(hook.duration().min(grace(host)), Input::PreStopOver(self.pod, self.run));
+                out.wake(hook.duration().min(self.grace(host)), Input::PreStopOver(self.pod, self.run));
             }
-            Some(PreStop::Fails(_)) | None => self.send_sigterm(grace(host), out),
+            Some(PreStop::Fails(_)) | None => self.send_sigterm(self.grace(host), out),
         }
     }
 
     /// The hook is over. The whole seconds that it took are deducted from the grace period; two
     /// seconds are left in any case.
-    pub fn pre_stop_over(&mut self, run: u32, host: Host, out: Out) {
+    pub fn pre_stop_over(&mut self, now: Time, run: u32, host: Host, out: Out) {
         if run != self.run || self.stage != Stage::PreStop {
             return;
         }
-        let ran = host.template.spec.pre_stop.map_or(Span::ZERO, PreStop::duration).min(grace(host));
+        let ran = host.template.spec.pre_stop.map_or(Span::ZERO, PreStop::duration).min(self.grace(host));
         if self.exited {
             self.stage = Stage::Stopping;
-            self.exited(host, out);
+            self.exited(now, host, out);
         } else {
-            self.send_sigterm(grace(host).saturating_sub(ran.whole_seconds()), out);
+            self.send_sigterm(self.grace(host).saturating_sub(ran.whole_seconds()), out);
         }
     }
 
@@ -316,28 +239,34 @@ impl PodWorker {
     }
 
     /// The pod is being deleted.
-    pub fn terminate(&mut self, host: Host, out: Out) {
+    pub fn terminate(&mut self, now: Time, host: Host, out: Out) {
+        self.removable = true;
+        self.end(now, host, out);
+    }
+
+    fn end(&mut self, now: Time, host: Host, out: Out) {
         if std::mem::replace(&mut self.deleting, true) {
             return;
         }
+        self.kill_started = now;
         match self.stage {
             Stage::Running => self.stop_container(host, out),
             Stage::Starting | Stage::BackingOff => self.stop_sandbox(host, out),
             // Being killed for a restart: that kill becomes the last one.
-            Stage::PreStop | Stage::Stopping | Stage::Stopped => {}
+            Stage::PreStop | Stage::Stopping | Stage::SidecarStopping | Stage::Stopped => {}
         }
     }
 
     /// The process ended.
-    pub fn exited(&mut self, host: Host, out: Out) {
+    pub fn exited(&mut self, now: Time, host: Host, out: Out) {
         match self.stage {
             Stage::PreStop => self.exited = true,
-            Stage::Running | Stage::Stopping if self.deleting => self.stop_sandbox(host, out),
+            Stage::Running | Stage::Stopping if self.deleting => self.stop_sidecar(now, host, out),
             Stage::Running | Stage::Stopping => {
                 self.stage = Stage::BackingOff;
-                out.wake(self.relist(2 * self.run + 1, out), Input::ObserveExit(self.pod, self.run));
+                out.wake(host.relist(now), Input::ObserveExit(self.pod, self.run));
             }
-            Stage::Starting | Stage::BackingOff | Stage::Stopped => {}
+            Stage::Starting | Stage::BackingOff | Stage::SidecarStopping | Stage::Stopped => {}
         }
     }
 
@@ -368,6 +297,27 @@ impl PodWorker {
         waited
     }
 
+    /// The main container has ended for good. A native sidecar gets SIGTERM now, and what is left of the
+    /// grace period, two seconds at least; any other got it with the main container.
+    fn stop_sidecar(&mut self, now: Time, host: Host, out: Out) {
+        let Some(sidecar) = &host.template.spec.sidecar else { return self.stop_sandbox(host, out) };
+        let (from, left) = if sidecar.native {
+            (now, self.grace(host).saturating_sub(now.saturating_since(self.kill_started).whole_seconds()))
+        } else {
+            (self.kill_started, self.grace(host))
+        };
+        let shutdown = sidecar.shutdown.sample(&mut out.streams().at(Purpose::Sidecar, self.pod.index() as u64));
+        (self.stage, self.observed) = (Stage::SidecarStopping, false);
+        out.wake_at(from + shutdown.min(left.max(MINIMUM_GRACE)), Input::SidecarEnded(self.pod));
+    }
+
+    /// The sidecar has ended too.
+    pub fn sidecar_ended(&mut self, host: Host, out: Out) {
+        if self.stage == Stage::SidecarStopping {
+            self.stop_sandbox(host, out);
+        }
+    }
+
     /// All containers have ended for good: the sandbox goes, and with it the network.
     fn stop_sandbox(&mut self, host: Host, out: Out) {
         self.stage = Stage::Stopped;
@@ -376,9 +326,9 @@ impl PodWorker {
         out.wake(host.cluster.network_removal.sample(&mut stream), Input::SandboxStopped(self.pod));
     }
 
-    /// Whether the API has been, or is about to be, told that the containers have ended for good.
+    /// Whether the API has been told that the containers have ended for good, and waits to be rid of the pod.
     pub const fn is_done(&self) -> bool {
-        matches!(self.status.phase, Phase::Succeeded | Phase::Failed) && !self.queued
+        matches!(self.status.phase, Phase::Succeeded | Phase::Failed) && !self.queued && self.removable
     }
 
     /// The readiness gate's condition changed.
@@ -392,12 +342,13 @@ impl PodWorker {
         let ready = self.readiness.as_ref().is_none_or(ProbeWorker::succeeded) && !host.template.never_ready;
         let containers_ready = self.observed && started && ready;
         let phase = match self.status.phase {
+            _ if sandbox_stopped && self.shut_down.is_some() => Phase::Failed,
             _ if sandbox_stopped => Phase::Succeeded,
             Phase::Pending if self.observed => Phase::Running,
             phase => phase,
         };
         // A stopped container's status is published with its sandbox, not before.
-        if self.stage == Stage::Stopped && !sandbox_stopped {
+        if matches!(self.stage, Stage::SidecarStopping | Stage::Stopped) && !sandbox_stopped {
             return false;
         }
         let ready = containers_ready && self.gate_open;
@@ -406,9 +357,10 @@ impl PodWorker {
         let status = PodStatus { pod, phase, containers_ready, ready, ready_since, restarts: self.restarts };
         std::mem::replace(&mut self.status, status) != status
     }
-}
 
-/// The grace period that counts: a second at least (`calculateEffectiveGracePeriod`).
-fn grace(host: Host) -> Span {
-    host.template.spec.termination_grace_period.max(Span::from_secs(1))
+    /// The grace period that counts: a second at least (`calculateEffectiveGracePeriod`).
+    fn grace(&self, host: Host) -> Span {
+        let own = host.template.spec.termination_grace_period;
+        self.shut_down.map_or(own, |limit| own.min(limit)).max(Span::from_secs(1))
+    }
 }

@@ -16,11 +16,11 @@ use std::fmt;
 use crate::aws::{alb_node, lbc};
 use crate::cluster::pod::{PodChange, PodObject};
 use crate::cluster::{api_server, app, kubelet, replica_set, scheduler};
+use crate::event::Fact;
 use crate::id::{AlbNodeId, PodId, RevisionId, TargetId};
 use crate::observe::timeline::Timeline;
 use crate::scenario::Scenario;
 use crate::time::Time;
-use crate::wiring::Fact;
 use bounds::Bounds;
 use pod::{Pod, Template};
 use target::Targets;
@@ -75,7 +75,11 @@ impl Checker {
         Checker {
             replicas: scenario.deployment.replicas,
             alb_nodes: scenario.load_balancer.nodes,
-            templates: scenario.revisions.iter().map(Template::of).collect(),
+            templates: scenario
+                .revisions
+                .iter()
+                .map(|revision| Template::of(revision, &scenario.disturbances))
+                .collect(),
             publish_not_ready: scenario.service.publish_not_ready_addresses,
             now: Time::ZERO,
             pods: Vec::new(),
@@ -129,6 +133,7 @@ impl Checker {
         self.now = now;
         match fact {
             Fact::Api(fact) => self.api(now, fact),
+            Fact::Operator(_) => Ok(()),
             Fact::Deployment(fact) => self.bounds.decided(fact),
             Fact::ReplicaSet(fact) => self.replica_set(fact),
             Fact::Scheduler(scheduler::Bound(pod, _)) => self.pod(*pod, |pod, _| pod.placed()),
@@ -162,7 +167,10 @@ impl Checker {
                 self.bounds.asked(object);
                 Ok(())
             }
-            api_server::Fact::DeploymentStatus => Ok(()),
+            api_server::Fact::DeploymentStatus
+            | api_server::Fact::Listed(_)
+            | api_server::Fact::ListEnd(_)
+            | api_server::Fact::EvictionRefused { .. } => Ok(()),
         }
     }
 
@@ -214,9 +222,10 @@ impl Checker {
             kubelet::Fact::Probed(pod, _) => self.pod(pod, |pod, _| pod.probed()),
             kubelet::Fact::SentSigterm(pod) => self.pod(pod, |pod, template| pod.sigterm(now, template)),
             kubelet::Fact::SentSigkill(pod) => self.pod(pod, |pod, template| pod.sigkill(now, template)),
-            kubelet::Fact::RemovedNetwork(pod) => self.pod(pod, |pod, _| pod.network_removed()),
+            kubelet::Fact::RemovedNetwork(pod) => self.pod(pod, |pod, template| pod.network_removed(template)),
             kubelet::Fact::PatchedStatus(status, _) => self.pod(status.pod, |pod, _| pod.reported(&status)),
             kubelet::Fact::RemovedPod(pod) => self.pod(pod, |pod, _| pod.let_go()),
+            kubelet::Fact::LostPod(pod) => self.pod(pod, |pod, _| pod.lost()),
         }
     }
 

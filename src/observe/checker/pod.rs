@@ -2,6 +2,7 @@
 
 use crate::cluster::app::{Answer, Question, Socket};
 use crate::cluster::pod::{Endpoint, Phase, PodChange, PodObject, PodStatus, PreStop, ProbeKind};
+use crate::disturbance::Disturbance;
 use crate::id::PodId;
 use crate::observe::checker::{Held, demand};
 use crate::scenario::Revision;
@@ -18,18 +19,27 @@ pub struct Template {
     pre_stop: Span,
     has_readiness_probe: bool,
     never_ready: bool,
+    /// Hosts shut down, and kill their pods without a word to the API.
+    hosts_shut_down: bool,
 }
 
 impl Template {
-    /// That of a revision.
-    pub fn of(revision: &Revision) -> Template {
+    /// That of a revision, in this weather.
+    pub fn of(revision: &Revision, weather: &[Disturbance]) -> Template {
+        let shutdowns = weather.iter().filter_map(|disturbance| match disturbance {
+            Disturbance::GracefulNodeShutdown(spec) => Some(spec.grace_period),
+            _ => None,
+        });
+        let shortest = shutdowns.min();
+        let own = revision.pod.termination_grace_period;
         // A grace period of 0 counts as 1 s (`calculateEffectiveGracePeriod`, pod_workers.go), and a hook runs no longer.
-        let grace = revision.pod.termination_grace_period.max(Span::from_secs(1));
+        let grace = shortest.map_or(own, |limit| own.min(limit)).max(Span::from_secs(1));
         Template {
             grace,
             pre_stop: revision.pod.pre_stop.map_or(Span::ZERO, PreStop::duration).min(grace),
             has_readiness_probe: revision.pod.readiness_probe.is_some(),
             never_ready: revision.never_ready,
+            hosts_shut_down: shortest.is_some(),
         }
     }
 }
@@ -57,6 +67,8 @@ struct Object {
     deleting: Option<Time>,
     /// Its ReplicaSet asked for its deletion.
     doomed: bool,
+    /// Out of the sight of its Service and its ReplicaSet.
+    isolated: bool,
     removed: bool,
     restarts: u32,
     /// Has been ContainersReady, has been Ready.
@@ -102,6 +114,7 @@ impl Pod {
             ready_since: Time::ZERO,
             deleting: None,
             doomed: false,
+            isolated: false,
             removed: false,
             restarts: 0,
             ever: (false, false),
@@ -153,7 +166,7 @@ impl Pod {
 
     /// Counts as a replica.
     pub const fn is_active(&self) -> bool {
-        self.object.deleting.is_none() && !self.object.removed && !self.is_finished()
+        self.object.deleting.is_none() && !self.object.removed && !self.object.isolated && !self.is_finished()
     }
 
     /// Ready, in the API.
@@ -194,11 +207,14 @@ impl Pod {
                 self.object.deleting = Some(now);
             }
             PodChange::Removed => {
-                demand(!before.bound || self.container.network_gone, "its object went before its network")?;
+                // A host that is shutting down rejects a pod, which then never had a network.
+                let rejected = self.container.runs == 0 && self.is_finished();
+                demand(!before.bound || self.container.network_gone || rejected, "its object went before its network")?;
                 self.object.removed = true;
             }
             PodChange::Finished => {
-                demand(before.deleting.is_some() && self.container.network_gone, "finished while it should run")?;
+                let ends = before.deleting.is_some() && self.container.network_gone;
+                demand(ends || template.hosts_shut_down, "finished while it should run")?;
             }
             PodChange::Gate => demand(!object.gate || before.gate.0, "its gate is True and nobody set it")?,
             PodChange::Ready => self.may_be_ready(object, template)?,
@@ -219,6 +235,7 @@ impl Pod {
         self.object.ready = object.ready;
         self.object.ready_since = object.ready_since;
         self.object.restarts = object.restarts;
+        self.object.isolated = object.isolated;
         self.object.ever = (before.ever.0 || object.containers_ready, before.ever.1 || object.ready);
         self.object.gate.1 |= object.gate;
         self.slice.lapsed |= before.ever.0 && !object.containers_ready;
@@ -234,10 +251,10 @@ impl Pod {
     /// Its kubelet reports its status.
     pub fn reported(&self, status: &PodStatus) -> Held {
         demand(!status.ready || status.containers_ready, "reported Ready before its containers")?;
-        demand(
-            status.phase == Phase::Pending || self.container.runs > 0 || self.container.network_gone,
-            "reported, never started",
-        )
+        {
+            let ended = self.container.network_gone || status.phase == Phase::Failed;
+            demand(status.phase == Phase::Pending || self.container.runs > 0 || ended, "reported, never started")
+        }
     }
 
     /// Its endpoint changed; `publish`: it is ready whatever the pod is.
@@ -320,7 +337,7 @@ impl Pod {
 
     /// SIGTERM was sent.
     pub fn sigterm(&mut self, now: Time, template: &Template) -> Held {
-        let kill = self.kill().ok_or("SIGTERM, and it is neither deleted nor failing its probes")?;
+        let kill = self.kill(template).ok_or("SIGTERM, and it is neither deleted nor failing its probes")?;
         demand(self.container.alive && self.container.sigterm.is_none(), "SIGTERM twice, or to nobody")?;
         demand(now >= kill + template.pre_stop, "SIGTERM before its preStop hook was over")?;
         self.container.sigterm = Some(now);
@@ -330,21 +347,29 @@ impl Pod {
     /// SIGKILL was sent.
     pub fn sigkill(&mut self, now: Time, template: &Template) -> Held {
         let sigterm = self.container.sigterm.filter(|_| self.container.alive);
-        let (Some(kill), Some(sigterm)) = (self.kill(), sigterm) else { return Err("SIGKILL without SIGTERM") };
+        let (Some(kill), Some(sigterm)) = (self.kill(template), sigterm) else { return Err("SIGKILL without SIGTERM") };
         demand(now >= sigterm + LEAST_GRACE, "SIGKILL within 2 s of SIGTERM")?;
         demand(now >= kill + template.grace.max(LEAST_GRACE), "SIGKILL within its grace period")
     }
 
     /// The earliest instant at which its kill can have begun.
-    fn kill(&self) -> Option<Time> {
-        [self.object.deleting, self.container.failed].into_iter().flatten().min()
+    fn kill(&self, template: &Template) -> Option<Time> {
+        let shutdown = template.hosts_shut_down.then_some(Time::ZERO);
+        [self.object.deleting, self.container.failed, shutdown].into_iter().flatten().min()
     }
 
     /// Its network was removed.
-    pub fn network_removed(&mut self) -> Held {
+    pub fn network_removed(&mut self, template: &Template) -> Held {
         demand(!self.container.alive, "its network went before its process")?;
-        demand(self.object.deleting.is_some(), "its network went, and it is not deleted")?;
+        demand(self.kill(template).is_some(), "its network went, and it is not deleted")?;
         demand(!std::mem::replace(&mut self.container.network_gone, true), "its network went twice")
+    }
+
+    /// It went down with its host.
+    pub fn lost(&mut self) -> Held {
+        self.container.alive = false;
+        self.container.network_gone = true;
+        Ok(())
     }
 
     /// Its kubelet has nothing left of it.

@@ -1,0 +1,24 @@
+//! Leader failover: "15-second to 2 minute stoppage of CRUD operations" (docs/deploy/scaling.md).
+
+use super::{Cached, Fact, Input, Lbc, Plan, Stage, Throttle, Workqueue};
+use crate::actor::Outbox;
+
+impl Lbc {
+    /// Nothing is reconciled any more. A call under way may still reach AWS; nobody hears its answer.
+    pub(super) fn stop(&mut self) {
+        (self.leads, self.stage) = (false, Stage::Idle);
+        self.queue = Workqueue::new(self.version.events_absorb_polls());
+        self.throttle = Throttle::new(self.version);
+    }
+
+    /// The checkpoint is an annotation, and the gates are in the pods: both outlive a leader.
+    pub(super) fn lead(&mut self, out: &mut Outbox<'_, Input, Fact>) {
+        self.leads = true;
+        self.cached_until = None;
+        for row in &mut self.rows {
+            (row.cached, row.asked, row.plan) = (Cached::Absent, false, Plan::Keep);
+            row.gate = row.status.filter(|status| status.gated).map(|status| status.gate);
+        }
+        self.enqueue(out);
+    }
+}

@@ -1,0 +1,180 @@
+//! Options that commands share: which scenario, and what chance may do.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use rollcast::error::Error;
+use rollcast::scenario::{Document, Scenario};
+
+/// What is changed of a scenario before it is simulated.
+#[derive(Debug, Args)]
+pub struct Edits {
+    /// Set a key of the scenario, in place of what the file says; repeatable
+    ///
+    /// KEY is dotted, VALUE is written as in the file, texts and spans without their quotes:
+    /// --set pod.pre_stop=20s --set deployment.max_surge=50%
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = edit, verbatim_doc_comment)]
+    edits: Vec<(String, String)>,
+    /// Everything that chance decides follows from it; the same seed gives the same bytes
+    /// [default: monte_carlo.seed of the scenario, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+}
+
+/// How many replications, on how many threads, by which engine.
+#[derive(Debug, Args)]
+pub struct Chance {
+    /// Replications: simulated rollouts [default: monte_carlo.runs of the scenario, else 1000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: Option<u32>,
+    /// Worker threads; the result does not depend on it [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    #[command(flatten)]
+    traffic: Traffic,
+}
+
+/// Which traffic engine.
+#[derive(Debug, Args)]
+pub struct Traffic {
+    /// How user requests are simulated
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: Engine,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// The fastest that the scenario allows
+    Auto,
+    /// Every request on its own: the reference
+    Request,
+    /// Requests in bulk between changes
+    Interval,
+}
+
+impl Edits {
+    /// Reads a scenario file, `-` being stdin, and makes the changes.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what to write instead.
+    pub fn load(&self, path: &Path, runs: Option<u32>) -> Result<Scenario, Error> {
+        self.resolve(&self.document(path, runs)?)
+    }
+
+    /// A scenario file with the changes, not yet looked at as a whole.
+    ///
+    /// # Errors
+    /// As [`Edits::load`].
+    pub fn document(&self, path: &Path, runs: Option<u32>) -> Result<Document, Error> {
+        let mut document = Document::read(path)?;
+        for (key, value) in &self.edits {
+            document.set(key, value)?;
+        }
+        // Through the document, because limits depend on the number of runs.
+        if let Some(runs) = runs {
+            document.set("monte_carlo.runs", &runs.to_string())?;
+        }
+        Ok(document)
+    }
+
+    /// What a document means, with the seed of the command line.
+    ///
+    /// # Errors
+    /// As [`Edits::load`].
+    pub fn resolve(&self, document: &Document) -> Result<Scenario, Error> {
+        let mut scenario = document.resolve()?;
+        scenario.monte_carlo.seed = self.seed.unwrap_or(scenario.monte_carlo.seed);
+        Ok(scenario)
+    }
+
+    /// The command that tells the story of one replication of this scenario, ready for a shell.
+    pub fn trace_command(&self, path: &Path, seed: u64, replication: u64) -> String {
+        let edits = self.edits.iter().map(|(key, value)| format!(" --set {}", quoted(&format!("{key}={value}"))));
+        let path = quoted(&path.display().to_string());
+        format!("rollcast trace {path}{} --seed {seed} --replication {replication}", edits.collect::<String>())
+    }
+}
+
+impl Chance {
+    /// Worker threads; `None`: one for each core.
+    pub fn threads(&self) -> Option<usize> {
+        self.threads.map(usize::from)
+    }
+
+    /// As [`Traffic::engine`].
+    ///
+    /// # Errors
+    /// As [`Traffic::engine`].
+    pub fn engine(&self) -> Result<&'static str, Error> {
+        self.traffic.engine()
+    }
+}
+
+impl Traffic {
+    /// The name of the engine that simulates.
+    ///
+    /// # Errors
+    /// There is no such engine yet.
+    pub fn engine(&self) -> Result<&'static str, Error> {
+        match self.engine {
+            Engine::Auto | Engine::Request => Ok("request"),
+            Engine::Interval => {
+                Err(Error::input("this version has no engine `interval`").hint("--engine request, or leave it to auto"))
+            }
+        }
+    }
+}
+
+/// Says how to replay the replication in which an invariant broke.
+pub fn with_replay(error: Error, path: &Path, edits: &Edits) -> Error {
+    match error.replication() {
+        Some((seed, replication)) => {
+            let command = edits.trace_command(path, seed, replication);
+            error.hint(format!("this is a bug in rollcast; what replays it: {command}"))
+        }
+        None => error,
+    }
+}
+
+/// `-` twice would read nothing the second time.
+pub fn refuse_stdin_twice(paths: &[PathBuf]) -> Result<(), Error> {
+    if paths.iter().filter(|path| *path == Path::new("-")).count() > 1 {
+        return Err(Error::input("stdin can be read once only").hint("give - once"));
+    }
+    Ok(())
+}
+
+/// Reads `KEY=VALUE`.
+///
+/// # Errors
+/// There is no `=`, or nothing before it.
+pub fn edit(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("write KEY=VALUE, such as pod.pre_stop=20s".to_owned()),
+    }
+}
+
+/// A word that a POSIX shell takes as it is.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=%,:+@".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_replication_says_what_replays_it() {
+        let edits = Edits { edits: vec![edit("pod.pre_stop = {exec = \"5s\"}").unwrap()], seed: None };
+        let broken = Error::invariant("two truths").in_replication(7, 41);
+        let shown = with_replay(broken, Path::new("it's.toml"), &edits).to_string();
+        let command = r#"rollcast trace 'it'\''s.toml' --set 'pod.pre_stop={exec = "5s"}' --seed 7 --replication 41"#;
+        assert_eq!(shown, format!("two truths\nhint: this is a bug in rollcast; what replays it: {command}"));
+    }
+}

@@ -1,0 +1,58 @@
+//! A forecast with a progress bar that Ctrl-C can end.
+
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rollcast::error::Error;
+use rollcast::monte_carlo::{self, Forecast, Options};
+use rollcast::scenario::Scenario;
+
+use super::interrupt;
+use super::options::Chance;
+use super::terminal::Terminal;
+
+/// Letters of a scenario's name beside the bar.
+const LONGEST_NAME: usize = 30;
+
+/// Simulates as many replications as the scenario says.
+///
+/// # Errors
+/// Interrupted, or as [`monte_carlo::forecast`].
+pub fn forecast(scenario: &Scenario, chance: &Chance, terminal: &Terminal) -> Result<Forecast, Error> {
+    let options = Options {
+        runs: scenario.monte_carlo.runs.into(),
+        seed: scenario.monte_carlo.seed,
+        level: scenario.monte_carlo.confidence,
+        threads: chance.threads(),
+        engine: chance.engine()?,
+    };
+    let bar = bar(&scenario.name, options.runs, terminal);
+    let started = now();
+    let progress = |runs| bar.inc(runs);
+    let forecast = monte_carlo::forecast(scenario, scenario.digest(), &options, &progress, interrupt::cancelled());
+    bar.finish_and_clear();
+    let forecast = forecast?;
+    let (engine, runs) = (options.engine, options.runs);
+    let taken = started.elapsed().as_secs_f64();
+    terminal.detail(&format_args!("{}: {runs} runs with engine {engine} in {taken:.2} s", scenario.name));
+    Ok(forecast)
+}
+
+/// A bar that fills as rollouts end, where somebody can see it.
+pub fn bar(name: &str, runs: u64, terminal: &Terminal) -> ProgressBar {
+    if !terminal.progress {
+        return ProgressBar::hidden();
+    }
+    // The bar takes what the words leave of the line: were the line longer, it would break.
+    let name: String = name.chars().take(LONGEST_NAME).collect();
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {human_pos}/{human_len} rollouts, {eta} left");
+    ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::stderr_with_hz(10))
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_prefix(name)
+}
+
+/// The user's clock.
+#[allow(clippy::disallowed_methods, reason = "the user's time, not the model's")]
+pub fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,81 @@
+//! What people see beside the results: errors, notes and details, all on stderr.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+
+use clap::{Args, ColorChoice};
+use rollcast::error::Error;
+
+/// How to talk to whoever is at the terminal.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Terminal")]
+pub struct Options {
+    /// Colour help and messages; auto: if stderr is a terminal and NO_COLOR is not set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+    /// No progress bar; there is none anyway where stderr is no terminal
+    #[arg(long, global = true)]
+    no_progress: bool,
+    /// Errors only on stderr
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say on stderr what is done, and how long it takes
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+/// Stderr. What it cannot take is lost: nobody is there to be told.
+#[derive(Debug)]
+pub struct Terminal {
+    /// Whether messages are coloured.
+    color: bool,
+    /// Whether a progress bar may be shown.
+    pub progress: bool,
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Terminal {
+    /// As the options say.
+    pub fn new(options: &Options) -> Terminal {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Terminal {
+            color: match options.color {
+                ColorChoice::Always => true,
+                ColorChoice::Never => false,
+                ColorChoice::Auto => !plain && std::io::stderr().is_terminal(),
+            },
+            progress: !options.no_progress && !options.quiet,
+            quiet: options.quiet,
+            verbose: options.verbose,
+        }
+    }
+
+    /// Why it came to an end.
+    pub fn error(&self, error: &Error) {
+        if self.color {
+            Terminal::say(&format_args!("\x1b[1;31merror:\x1b[0m {error}"));
+        } else {
+            Terminal::say(&format_args!("error: {error}"));
+        }
+    }
+
+    /// What the user should know, unless they asked for quiet.
+    pub fn note(&self, note: &dyn Display) {
+        if !self.quiet {
+            Terminal::say(note);
+        }
+    }
+
+    /// What the user asked to know.
+    pub fn detail(&self, detail: &dyn Display) {
+        if self.verbose {
+            Terminal::say(detail);
+        }
+    }
+
+    fn say(message: &dyn Display) {
+        let _ = writeln!(std::io::stderr(), "{message}");
+    }
+}

@@ -1,0 +1,109 @@
+//! `rollcast trace`: one replication told in full.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use rollcast::error::Error;
+use rollcast::monte_carlo::{Replay, replay};
+use rollcast::report;
+use rollcast::report::trace_json::Trace as Told;
+use rollcast::scenario::Scenario;
+
+use super::options::{self, Edits, Traffic};
+use super::output::{self, Delivery, Sink};
+use super::terminal::Terminal;
+use super::{charts, interrupt};
+
+const EXAMPLES: &str = "\
+Examples:
+  rollcast trace scenarios/eks-2048-before.toml
+  rollcast trace app.toml --seed 7 --replication 41     the 42nd rollout of `run --seed 7`
+  rollcast trace app.toml --png charts                  what pods did and what ALB nodes believed
+  rollcast trace app.toml -o chrome=app.trace.json      for https://ui.perfetto.dev";
+
+/// Tell one simulated rollout in full: what pods did, what ALB nodes believed, which requests failed
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Trace {
+    /// Scenario file; - is stdin
+    #[arg(value_name = "SCENARIO")]
+    scenario: PathBuf,
+    /// Which replication of the seed, from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    replication: u64,
+    /// What to print; repeatable, with a path for a file instead of stdout [default: text]
+    ///
+    /// text: tables in seconds since the rollout's start;
+    /// json: the same for programs;
+    /// chrome: trace events for chrome://tracing and https://ui.perfetto.dev.
+    #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
+    output: Vec<Sink<Format>>,
+    /// Draw the replication into this directory, made if it is not there: NAME-lanes.png, with the
+    /// replication's number in the name if it is not 0
+    #[arg(long, value_name = "DIR")]
+    png: Option<PathBuf>,
+    #[command(flatten)]
+    edits: Edits,
+    #[command(flatten)]
+    traffic: Traffic,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Chrome,
+}
+
+impl Trace {
+    /// Simulates the replication and tells it.
+    ///
+    /// # Errors
+    /// Bad input, nowhere to write, interrupted, or a bug.
+    pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
+        output::check(&self.output)?;
+        let engine = self.traffic.engine()?;
+        let scenario = self.edits.load(&self.scenario, None)?;
+        self.png.as_deref().map_or(Ok(()), output::make_directory)?;
+        interrupt::watch()?;
+        let replay = replay(&scenario, scenario.monte_carlo.seed, self.replication)
+            .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
+        self.deliver(&scenario, engine, &replay, terminal)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn deliver(&self, scenario: &Scenario, engine: &str, replay: &Replay, terminal: &Terminal) -> Result<(), Error> {
+        let told = Told {
+            scenario: &scenario.name,
+            digest: &scenario.digest(),
+            version: env!("CARGO_PKG_VERSION"),
+            seed: scenario.monte_carlo.seed,
+            replication: self.replication,
+            engine,
+            timeline: &replay.timeline,
+            outcome: &replay.outcome,
+            sample: &replay.sample,
+        };
+        let mut delivery = Delivery::default();
+        let default = [Sink { format: Format::Text, path: None }];
+        for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
+            delivery.text(sink, render(sink.format, &told));
+        }
+        if let Some(directory) = &self.png {
+            let name = charts::Names::default().of(&scenario.name);
+            let number = if self.replication == 0 { String::new() } else { format!("-{}", self.replication) };
+            let png = charts::lanes(scenario, &scenario.assumptions(), self.replication, replay)?;
+            delivery.file(directory.join(format!("{name}{number}-lanes.png")), png);
+        }
+        delivery.finish(terminal)
+    }
+}
+
+fn render(format: Format, told: &Told) -> String {
+    match format {
+        Format::Text => report::trace_text::render(told),
+        Format::Json => report::trace_json::render(told),
+        Format::Chrome => report::chrome::render(told),
+    }
+}

@@ -1,0 +1,59 @@
+//! Everything that can happen, and everything that can be said: one closed list of each.
+
+use crate::aws::{alb_node, lbc, target_group};
+use crate::cluster::{api_server, app, deployment, endpoint_slice, kubelet, operator, replica_set, scheduler};
+use crate::id::{AlbNodeId, NodeId};
+
+/// Something a room is about to hear.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// The API server.
+    Api(api_server::Input),
+    /// Whoever works on the cluster from outside.
+    Operator(operator::Input),
+    /// The Deployment controller.
+    Deployment(deployment::Input),
+    /// The ReplicaSet controller.
+    ReplicaSet(replica_set::Input),
+    /// The scheduler.
+    Scheduler(scheduler::Input),
+    /// The kubelet of a host.
+    Kubelet(NodeId, kubelet::Input),
+    /// The processes.
+    App(app::Input),
+    /// The EndpointSlice controller.
+    EndpointSlice(endpoint_slice::Input),
+    /// The AWS Load Balancer Controller.
+    Lbc(lbc::Input),
+    /// The target group.
+    TargetGroup(target_group::Input),
+    /// A node of the load balancer.
+    AlbNode(AlbNodeId, alb_node::Input),
+}
+
+/// Something a room said.
+#[derive(Debug, Clone, Copy)]
+pub enum Fact {
+    /// The API server.
+    Api(api_server::Fact),
+    /// Whoever works on the cluster from outside.
+    Operator(operator::Fact),
+    /// The Deployment controller.
+    Deployment(deployment::Fact),
+    /// The ReplicaSet controller.
+    ReplicaSet(replica_set::Fact),
+    /// The scheduler.
+    Scheduler(scheduler::Bound),
+    /// The kubelet of a host.
+    Kubelet(NodeId, kubelet::Fact),
+    /// The processes.
+    App(app::Fact),
+    /// The EndpointSlice controller.
+    EndpointSlice(endpoint_slice::Wrote),
+    /// The AWS Load Balancer Controller.
+    Lbc(lbc::Fact),
+    /// The target group.
+    TargetGroup(target_group::Fact),
+    /// A node of the load balancer.
+    AlbNode(AlbNodeId, alb_node::Fact),
+}

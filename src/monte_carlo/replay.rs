@@ -1,0 +1,59 @@
+//! One replication again, in full: everything that a story about it needs.
+
+use super::{Sample, goal};
+use crate::error::Error;
+use crate::observe::measure::Measures;
+use crate::observe::timeline::Timeline;
+use crate::random::Streams;
+use crate::rollout::Rollout;
+use crate::scenario::Scenario;
+use crate::traffic::outcome::Outcome;
+use crate::traffic::request::RequestEngine;
+
+/// One replication in full.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// What pods did and nodes believed.
+    pub timeline: Timeline,
+    /// What became of the requests, the first failures kept.
+    pub outcome: Outcome,
+    /// The same in a nutshell.
+    pub sample: Sample,
+}
+
+/// Simulates one replication of a scenario as a forecast with the same seed did.
+///
+/// # Errors
+/// An invariant of the model broke.
+pub fn replay(scenario: &Scenario, seed: u64, replication: u64) -> Result<Replay, Error> {
+    let streams = Streams::new(seed, replication);
+    let mut rollout = Rollout::new(scenario);
+    let timeline = rollout.simulate(&streams).map_err(|error| error.in_replication(seed, replication))?.clone();
+    let mut outcome = Outcome::new(scenario.load.duration);
+    outcome.keep_failures = true;
+    RequestEngine::new(scenario).simulate(&timeline, &streams, &mut outcome);
+    outcome.conserved().map_err(|error| error.in_replication(seed, replication))?;
+    let sample = Sample::of(&outcome, Measures::of(&timeline, &goal(scenario)));
+    Ok(Replay { timeline, outcome, sample })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::monte_carlo::{Options, forecast};
+    use crate::time::Span;
+
+    #[test]
+    fn a_replay_is_what_was_counted() {
+        let mut scenario = Scenario::default();
+        scenario.load.duration = Span::from_secs(60);
+        let options = Options { runs: 3, seed: 7, level: 0.95, threads: Some(2), engine: "request" };
+        let forecast = forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false)).unwrap();
+        for (replication, sample) in forecast.samples.iter().enumerate() {
+            let replay = replay(&scenario, options.seed, replication as u64).unwrap();
+            assert_eq!(replay.sample, *sample);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The command line as users meet it.
+//!
+//! What is printed stands in `*.trycmd`; `TRYCMD=overwrite cargo test --test cli` rewrites it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod files;
+mod interruptions;
+mod streams;
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+/// Two replicas, a minute of load, twenty replications.
+const SMALL: &str = "tests/cli/small.toml";
+
+/// rollcast with these arguments, without what the tests' own terminal says about colour.
+fn rollcast(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollcast"));
+    command.args(args).stdin(Stdio::null()).env_remove("NO_COLOR").env("TERM", "xterm");
+    command
+}
+
+/// Its output, if it succeeds.
+#[track_caller]
+fn succeeds(args: &[&str]) -> String {
+    let Output { status, stdout, stderr } = rollcast(args).output().unwrap();
+    assert!(status.success(), "{args:?}: {status}\n{}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+/// An empty directory that this test has for itself.
+fn directory(test: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+    if path.exists() {
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+#[test]
+fn printed_as_written() {
+    trycmd::TestCases::new()
+        .default_bin_path(env!("CARGO_BIN_EXE_rollcast"))
+        .register_bin("rollcast", PathBuf::from(env!("CARGO_BIN_EXE_rollcast")))
+        .insert_var("[VERSION]", env!("CARGO_PKG_VERSION"))
+        .unwrap()
+        .env("TERM", "xterm")
+        .case("tests/cli/*.trycmd");
+}
+
+#[test]
+fn any_number_of_threads_prints_the_same_bytes() {
+    let printed = |threads| succeeds(&["run", SMALL, "-o", "json", "--threads", threads]);
+    let one = printed("1");
+    assert_eq!(one, printed("2"));
+    assert_eq!(one, printed("7"));
+    assert_ne!(one, succeeds(&["run", SMALL, "-o", "json", "--seed", "2"]));
+}
+
+#[test]
+fn a_trace_is_the_replication_that_was_counted() {
+    let counted = succeeds(&["run", SMALL, "--runs", "1", "-o", "json"]);
+    let told = succeeds(&["trace", SMALL, "-o", "json"]);
+    let failed = |status: u16| told.matches(&format!("\"status\": {status}")).count();
+    for status in [502, 503, 504] {
+        let (_, rest) = counted.split_once(&format!("\"{status}\": {{")).unwrap();
+        let mean = rest.split_once("\"mean\": ").and_then(|(_, rest)| rest.split_once(',')).unwrap().0;
+        assert_eq!(mean.parse(), Ok(failed(status)), "{status}");
+    }
+}
