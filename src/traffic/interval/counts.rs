@@ -125,6 +125,7 @@ fn pick(slots: u64, nth: u64, count: u64, stream: &mut Stream) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disturbance::load_step::Stretch;
 
     fn load(pacing: Pacing, rate: f64) -> LoadSpec {
         LoadSpec { pacing, rate, ..LoadSpec::default() }
@@ -140,7 +141,8 @@ mod tests {
             for until in [1, 2, 9_999, 10_001, 20_000, 333_333, 2_000_000, 60_000_000] {
                 counts.next(Time::from_micros(until), &mut of_nodes);
                 all += of_nodes.iter().sum::<u64>();
-                let sent = crate::traffic::arrivals::Evenly::new(rate, Span::from_micros(until)).count() as u64;
+                let stretch = Stretch { from: Time::ZERO, to: Time::from_micros(until), rate };
+                let sent = crate::traffic::arrivals::Evenly::new(&stretch).count() as u64;
                 assert_eq!(all, sent, "{rate} until {until}");
             }
         }

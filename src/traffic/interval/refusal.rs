@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::aws::target_group::Algorithm;
+use crate::disturbance::Disturbance;
 use crate::id::RevisionId;
 use crate::scenario::Scenario;
 use crate::time::Span;
@@ -32,6 +33,9 @@ pub(super) fn examine(scenario: &Scenario) -> Result<(), Refusal> {
     }
     if scenario.target_group.slow_start > Span::ZERO {
         return refuse("slow_start gives a new target a share that grows".to_owned());
+    }
+    if scenario.disturbances.iter().any(|disturbance| matches!(disturbance, Disturbance::LoadStep(_))) {
+        return refuse("a load_step changes the rate".to_owned());
     }
     let replicas = scenario.steps.iter().zip(scenario.deployment_over_time()).map(|(_, (_, object))| object.replicas);
     let replicas = replicas.chain([scenario.deployment.replicas]).max().unwrap_or(0);
