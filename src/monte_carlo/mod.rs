@@ -93,6 +93,7 @@ where
         move |streams: &Streams, outcome: &mut Outcome| {
             let timeline = rollout.simulate(streams)?;
             traffic(timeline, streams, outcome);
+            outcome.conserved()?;
             Ok(Measures::of(timeline, &goal))
         }
     };
@@ -179,7 +180,7 @@ fn count(
     let measures = replicate(&streams, outcome)?;
     share.count(replication, outcome, measures);
     if replication < TWINS {
-        let measures = replicate(&streams.twin(), twin)?;
+        let measures = replicate(&streams.twin(), twin).map_err(|error| error.prefixed("in its twin"))?;
         share.count_twin(replication, twin, measures);
     }
     Ok(())
@@ -292,6 +293,7 @@ mod tests {
         let sees_rollout = || {
             |timeline: &Timeline, _: &Streams, outcome: &mut Outcome| {
                 outcome.requests = timeline.rollout_at.as_micros();
+                outcome.ok = outcome.requests;
             }
         };
         let forecast =

@@ -91,11 +91,12 @@ impl Workers {
                 && let Some(replication) = take()
             {
                 let streams = Streams::new(seed, replication);
-                let simulated = rollout.simulate(&streams).map_err(|error| error.in_replication(seed, replication));
-                let sample = simulated.map(|timeline| {
+                let simulated = rollout.simulate(&streams).and_then(|timeline| {
                     traffic(timeline, &streams, &mut outcome);
-                    Sample::of(&outcome, Measures::of(timeline, &goal))
+                    outcome.conserved()?;
+                    Ok(Sample::of(&outcome, Measures::of(timeline, &goal)))
                 });
+                let sample = simulated.map_err(|error| error.in_replication(seed, replication));
                 broken.fetch_or(sample.is_err(), Ordering::Relaxed);
                 share.push((replication, sample));
             }
