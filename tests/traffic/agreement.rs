@@ -1,9 +1,6 @@
 //! Two engines, one law: the interval engine's outcomes have the distribution of the request
 //! engine's, number by number, and where theory knows the numbers, theirs.
 //!
-//! `ROLLCAST_AGREEMENT_RUNS=100000 cargo test --release --test traffic agreement -- --nocapture` compares so
-//! many replications, not the few that a test has time for, and prints every number.
-//!
 //! Each scene is one timeline, so that nothing but the requests' own chance is compared; only in W2 the
 //! targets close at random.
 
@@ -26,38 +23,38 @@ use rollcast::verdict::Cause;
 use crate::staged::{Stage, scenario, without_connections};
 
 /// A scenario and its timelines.
-struct Scene {
-    name: &'static str,
-    scenario: Scenario,
-    timeline: Box<dyn Fn(&Streams) -> Timeline>,
+pub struct Scene {
+    pub name: &'static str,
+    pub scenario: Scenario,
+    pub timeline: Box<dyn Fn(&Streams) -> Timeline>,
     /// Whether the timeline is the same for all replications.
     fixed: bool,
 }
 
 /// How two samples of one number differ.
 #[derive(Debug)]
-struct Difference {
-    number: String,
+pub struct Difference {
+    pub number: String,
     /// Mean and variance by the request engine, then by the interval engine.
-    means: [f64; 2],
-    variances: [f64; 2],
+    pub means: [f64; 2],
+    pub variances: [f64; 2],
     /// Differences in standard errors.
-    z_mean: f64,
-    z_variance: f64,
+    pub z_mean: f64,
+    pub z_variance: f64,
     /// Probability of so great a Kolmogorov–Smirnov distance, were the laws the same.
-    ks: f64,
+    pub ks: f64,
 }
 
 impl Difference {
     /// Whether two samples of one law would hardly ever differ so.
-    fn is_significant(&self) -> bool {
+    pub fn is_significant(&self) -> bool {
         self.z_mean.abs() > 3.5 || self.z_variance.abs() > 3.5 || self.ks < 1e-3
     }
 }
 
 /// Poisson 1,000 requests a second for 120 s on four targets in turn. Each stops once, at U(20, 100) s,
 /// and is replaced ten seconds later: on average 20 requests in flight are reset, 10,000 time out.
-fn w2() -> Scene {
+pub fn w2() -> Scene {
     let mut scenario = without_connections();
     scenario.load_balancer.nodes = 1;
     scenario.load.rate = 1_000.0;
@@ -132,7 +129,7 @@ fn rolled_out(name: &'static str, replication: u64, change: impl Fn(&mut Scenari
 }
 
 /// All scenes.
-fn scenes() -> Vec<Scene> {
+pub fn scenes() -> Vec<Scene> {
     vec![
         w2(),
         staged("staged, Poisson, 3 nodes", Pacing::Poisson, 3, |_| {}),
@@ -179,7 +176,13 @@ fn names() -> Vec<String> {
 }
 
 /// Replications of a scene by one engine: each number's sample, and all latencies together.
-fn sample(scene: &Scene, scenario: &Scenario, choice: EngineChoice, runs: u64, seed: u64) -> (Vec<Vec<f64>>, Outcome) {
+pub fn sample(
+    scene: &Scene,
+    scenario: &Scenario,
+    choice: EngineChoice,
+    runs: u64,
+    seed: u64,
+) -> (Vec<Vec<f64>>, Outcome) {
     let mut engine = Engine::new(scenario, choice).unwrap();
     let (mut outcome, mut all) = (Outcome::new(scenario.load.duration), Outcome::new(scenario.load.duration));
     let mut samples = vec![Vec::with_capacity(runs as usize); names().len()];
@@ -200,13 +203,8 @@ fn sample(scene: &Scene, scenario: &Scenario, choice: EngineChoice, runs: u64, s
     (samples, all)
 }
 
-/// So many replications, unless told otherwise.
-fn runs_or(usual: u64) -> u64 {
-    std::env::var("ROLLCAST_AGREEMENT_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(usual)
-}
-
 /// Compares the engines on a scene. `changed` may make the interval engine's scenario another one.
-fn compare(scene: &Scene, runs: u64, changed: impl Fn(&mut Scenario)) -> Vec<Difference> {
+pub fn compare(scene: &Scene, runs: u64, changed: impl Fn(&mut Scenario)) -> Vec<Difference> {
     let mut other = scene.scenario.clone();
     changed(&mut other);
     let (request, request_all) = sample(scene, &scene.scenario, EngineChoice::Request, runs, 20_231_016);
@@ -278,43 +276,35 @@ fn kolmogorov_smirnov(one: &mut [f64], two: &mut [f64]) -> f64 {
 }
 
 /// W2 with targets that take requests by chance against targets that take turns.
-fn thinned(runs: u64) -> Vec<Difference> {
+pub fn thinned(runs: u64) -> Vec<Difference> {
     compare(&w2(), runs, |scenario| scenario.target_group.algorithm = Algorithm::WeightedRandom)
 }
 
 /// The engines agree on a scene.
 #[track_caller]
 fn check(scene: &Scene, runs: u64) {
-    let differences = compare(scene, runs, |_| {});
+    let bad: Vec<Difference> = compare(scene, runs, |_| {}).into_iter().filter(Difference::is_significant).collect();
     let shown = |d: &Difference| {
-        let (means, variances) = (d.means.map(|mean| format!("{mean:.6}")), d.variances.map(|v| format!("{v:.6}")));
-        let mark = if d.is_significant() { "DIFFERS" } else { "" };
-        let Difference { number, z_mean, z_variance, ks, .. } = d;
-        format!(
-            "{number:22} mean {:>18} {:>18} {z_mean:5.1}  variance {:>22} {:>22} {z_variance:5.1}  KS {ks:.4} {mark}",
-            means[0], means[1], variances[0], variances[1]
-        )
+        let Difference { number, means, variances, z_mean, z_variance, ks } = d;
+        format!("{number}: means {means:?} ({z_mean:.1} s.e.), variances {variances:?} ({z_variance:.1}), KS p {ks:.5}")
     };
-    println!("{}, {runs} replications each", scene.name);
-    differences.iter().for_each(|difference| println!("  {}", shown(difference)));
-    let bad: Vec<String> = differences.iter().filter(|d| d.is_significant()).map(shown).collect();
-    assert!(bad.is_empty(), "{}: {bad:#?}", scene.name);
+    assert!(bad.is_empty(), "{}: {:#?}", scene.name, bad.iter().map(shown).collect::<Vec<_>>());
 }
 
 #[test]
 fn engines_agree_on_staged_scenes() {
-    scenes().iter().skip(1).take(3).for_each(|scene| check(scene, runs_or(3_000)));
+    scenes().iter().skip(1).take(3).for_each(|scene| check(scene, 3_000));
 }
 
 #[test]
 fn engines_agree_on_rollouts() {
-    scenes().iter().skip(4).for_each(|scene| check(scene, runs_or(2_000)));
+    scenes().iter().skip(4).for_each(|scene| check(scene, 2_000));
 }
 
 #[test]
 fn engines_agree_with_theory() {
     let scene = w2();
-    check(&scene, runs_or(400));
+    check(&scene, 400);
     let (samples, _) = sample(&scene, &scene.scenario, EngineChoice::Interval, 20_000, 9);
     let of = |cause: Cause| moments(&samples[8 + cause.index()]);
     for (cause, mean, variance) in [(Cause::ResetInFlight, 20.0, 9.50), (Cause::ConnectTimeout, 10_000.0, 3_410.0)] {
@@ -330,7 +320,7 @@ fn engines_agree_with_theory() {
 /// great a variance, and the comparison sees it.
 #[test]
 fn thinning_is_not_taken_for_round_robin() {
-    let differences = thinned(runs_or(400).min(10_000));
+    let differences = thinned(400);
     for cause in [Cause::ResetInFlight, Cause::ConnectTimeout] {
         let difference = differences.iter().find(|difference| difference.number == cause.name()).unwrap();
         assert!(difference.z_mean.abs() < 3.5, "{difference:?}");

@@ -142,7 +142,7 @@ impl Cuts {
     fn step_before(&mut self, over: Time, when: Range<Time>, margins: &Margins, revision: usize, laws: &[Law]) {
         let latest = over.saturating_sub(margins.starts[revision]);
         for step in laws[revision].steps() {
-            self.push(latest.saturating_sub(*step), when.start, when.end);
+            self.push(latest.saturating_sub(step), when.start, when.end);
         }
         let first = latest.saturating_sub(laws[revision].reach()).max(when.start);
         if first < when.end {
