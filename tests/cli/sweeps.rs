@@ -29,7 +29,7 @@ fn threads_make_no_difference() {
 /// Killed without warning again and again, at other moments each time.
 #[test]
 fn killed_at_any_moment_it_goes_on() {
-    let place = directory("killed");
+    let place = directory("sweep-killed");
     let expected = whole("json");
     let checkpoint = place.join("a.sweep");
     let args = [&["sweep", SMALL, "-o", "json", "--resume", "--checkpoint", text(&checkpoint)][..], &VARY].concat();

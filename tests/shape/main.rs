@@ -52,6 +52,7 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("world", "scenario", "the rooms are furnished as the scenario says"),
     ("observe", "wiring", "a listener hears the facts that the wiring tells"),
     ("observe", "scenario", "the checker holds the rollout to the bounds that the scenario states"),
+    ("observe", "disturbance", "the checker knows in what weather a promise does not hold"),
     ("rollout", "scenario", "stage 1 simulates a scenario"),
     ("rollout", "disturbance", "disturbances unfold before the run"),
     ("wiring", "disturbance", "a disturbance's rules hold for links"),

@@ -109,7 +109,7 @@ fn simulates(text: &str, streams: &Streams) -> Result<(), String> {
     let timeline = timeline.map_err(|error| error.to_string())?;
     let mut outcome = Outcome::new(scenario.load.duration);
     RequestEngine::new(&scenario).simulate(timeline, streams, &mut outcome);
-    if outcome.is_conserved() { Ok(()) } else { Err("requests were lost".to_owned()) }
+    outcome.conserved().map_err(|error| error.to_string())
 }
 
 #[test]

@@ -16,7 +16,11 @@ fn check(spec: PodSpec, script: &[(f64, Input)], expected: &[(f64, Fact)]) {
     let bound = [(Time::ZERO, Input::Pod(object, PodChange::Bound))];
     let script: Vec<_> = bound.into_iter().chain(script.iter().map(|&(secs, input)| (at(secs), input))).collect();
     let cluster = ClusterSpec { pod_start: Dist::constant(Span::from_secs(1)), ..ClusterSpec::default() };
-    let mut kubelet = Kubelet::new(NodeId(0), cluster, vec![Template { spec, image_pull: None, image_missing: false, never_ready: false }]);
+    let mut kubelet = Kubelet::new(
+        NodeId(0),
+        cluster,
+        vec![Template { spec, image_pull: None, image_missing: false, never_ready: false }],
+    );
     let said = transcript(&mut kubelet, &Streams::new(1, 0), &script, at(600.0));
     let is_signal = |fact: &Fact| matches!(fact, Fact::Started(..) | Fact::SentSigterm(_) | Fact::SentSigkill(_));
     let signals: Vec<_> = said.into_iter().filter(|(_, fact)| is_signal(fact)).collect();

@@ -274,7 +274,8 @@ impl Pod {
                 demand(object.phase >= Phase::Running, "an endpoint before it ran")?;
             }
             None => {
-                demand(self.slice.listed && (object.removed || self.is_finished()), "its endpoint left before it did")?
+                let left = object.removed || object.isolated || self.is_finished();
+                demand(self.slice.listed && left, "its endpoint left before it did")?
             }
         }
         let ready = endpoint.is_some_and(|endpoint| endpoint.ready);
