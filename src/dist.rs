@@ -1,6 +1,8 @@
 //! Spans that chance decides, as a scenario writes them.
 
+pub mod count;
 mod notation;
+mod shape;
 
 use std::fmt;
 

@@ -67,6 +67,13 @@ impl Error {
         self
     }
 
+    /// Says of what, before the message.
+    #[must_use]
+    pub fn prefixed(mut self, what: &str) -> Error {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// Says in which file.
     #[must_use]
     pub fn in_file(mut self, path: &Path) -> Error {

@@ -87,6 +87,13 @@ pub enum Purpose {
     /// Client retries and their back-off.
     Retry = 88,
 
+    /// Requests of an interval, per ALB node.
+    IntervalCount = 96,
+    /// How the requests of an interval fare, and when the first and the last of them failed.
+    IntervalFate = 97,
+    /// Latencies of the requests of an interval.
+    IntervalLatency = 98,
+
     /// When disturbances strike, and whom.
     Disturbance = 112,
     /// Latin hypercube and sensitivity samples.

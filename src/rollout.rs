@@ -3,6 +3,7 @@
 use crate::disturbance::{self, Scene};
 use crate::error::Error;
 use crate::id::{PodId, RevisionId};
+use crate::observe::checker::Checker;
 use crate::observe::timeline::{PodRecord, Timeline};
 use crate::random::Streams;
 use crate::scenario::Scenario;
@@ -22,18 +23,20 @@ pub struct Rollout<'a> {
     scenario: &'a Scenario,
     world: World<'a>,
     timeline: Timeline,
+    checker: Checker,
 }
 
 impl<'a> Rollout<'a> {
     /// A simulator for this scenario.
     pub fn new(scenario: &'a Scenario) -> Rollout<'a> {
-        Rollout { scenario, world: World::new(scenario), timeline: Timeline::default() }
+        let (world, checker) = (World::new(scenario), Checker::new(scenario));
+        Rollout { scenario, world, timeline: Timeline::default(), checker }
     }
 
     /// One replication.
     ///
     /// # Errors
-    /// An invariant of the model broke, which is a bug: the message has the line that replays it.
+    /// An invariant of the model broke, which is a bug.
     pub fn simulate(&mut self, streams: &Streams) -> Result<&Timeline, Error> {
         self.simulate_observed(streams, |_, _| {})
     }
@@ -47,10 +50,11 @@ impl<'a> Rollout<'a> {
         streams: &Streams,
         mut observe: impl FnMut(Time, &Fact),
     ) -> Result<&Timeline, Error> {
-        let Rollout { scenario, world, timeline } = self;
+        let Rollout { scenario, world, timeline, checker } = self;
         let load = &scenario.load;
         let rollout_at = Time::ZERO + load.rollout_at;
         timeline.restart(scenario.load_balancer.nodes, rollout_at);
+        checker.restart();
         world.reset(streams, |pod, node| timeline.seed(pod, node));
         let last_step = schedule_steps(scenario, rollout_at, world);
         disturb(scenario, rollout_at, streams, world);
@@ -62,12 +66,17 @@ impl<'a> Rollout<'a> {
             }
             world.step(streams, |now, fact| {
                 timeline.note(now, fact);
+                checker.note(now, fact);
                 observe(now, fact);
             });
             timeline.tick(next);
             timeline.end = next;
+            if checker.is_broken() {
+                break;
+            }
         }
         timeline.end = timeline.end.max(load_over);
+        checker.finish(timeline).map_err(|violation| Error::invariant(format!("an invariant broke {violation}")))?;
         Ok(timeline)
     }
 }

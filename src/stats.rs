@@ -90,6 +90,16 @@ pub struct VarianceSplit {
 }
 
 impl Moments {
+    /// Of `n` whole numbers by their sums, which are exact: Σ(x − x̄)² = (n Σx² − (Σx)²) / n.
+    pub fn of_sums(n: u64, sum: u128, squares: u128) -> Moments {
+        let count = u128::from(n.max(1));
+        let spread = match (count.checked_mul(squares), sum.checked_mul(sum)) {
+            (Some(squares), Some(square)) => squares.saturating_sub(square) as f64 / count as f64,
+            _ => (squares as f64 - sum as f64 * (sum as f64 / count as f64)).max(0.0),
+        };
+        Moments { n, mean: sum as f64 / count as f64, squares: spread }
+    }
+
     /// Takes one number in.
     pub fn push(&mut self, x: f64) {
         self.n += 1;

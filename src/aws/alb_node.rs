@@ -263,9 +263,11 @@ impl AlbNode {
         if row.belief == Belief::Gone {
             return;
         }
-        row.belief = Belief::Draining;
         let over = row.over == Some(call);
-        out.say(Fact::Believes { target, belief: Belief::Draining });
+        // Draining already, if the news of a registration in between is still on its way.
+        if std::mem::replace(&mut row.belief, Belief::Draining) != Belief::Draining {
+            out.say(Fact::Believes { target, belief: Belief::Draining });
+        }
         if over {
             self.end_draining(call, target, out);
         }

@@ -69,7 +69,8 @@ pub fn lanes(
     plot::lanes(&caption(&words), &replay.timeline, &replay.outcome)?.to_png()
 }
 
-fn caption(words: &Words) -> Caption<'_> {
+/// Words as a chart takes them.
+pub fn caption(words: &Words) -> Caption<'_> {
     Caption { title: &words.title, subtitle: &words.subtitle, footer: &words.footer }
 }
 

@@ -4,12 +4,19 @@
 //! error. Results go to stdout or to files, whole or not at all; progress and logs go to stderr.
 
 mod charts;
+mod checkpoint;
+mod compare;
 mod explain;
+mod import;
 mod interrupt;
+mod merge;
 mod options;
 mod output;
 mod progress;
+mod recommend;
 mod run;
+mod share;
+mod sweep;
 mod terminal;
 mod trace;
 
@@ -26,7 +33,11 @@ Examples:
   rollcast run before.toml after.toml --png charts       two scenarios side by side, with charts
   rollcast run app.toml --set pod.pre_stop=20s           the same with one setting changed
   rollcast trace app.toml                                one rollout told pod by pod
+  helm template shop | rollcast import - > shop.toml     a scenario from manifests
   rollcast explain connect-timeout                       what a word of a report means
+  rollcast sweep app.toml --vary pod.pre_stop=0s..60s/5s how 5xx change with a setting
+  rollcast compare before.toml after.toml                is the second one better, and how sure is that
+  rollcast recommend app.toml                            the cheapest settings that meet the objectives
 
 Exit codes:
   0 fine · 1 objective missed, or a finding · 2 usage or input error · 3 inconclusive
@@ -47,7 +58,12 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Trace(trace::Trace),
+    Import(import::Import),
     Explain(explain::Explain),
+    Sweep(sweep::Sweep),
+    Compare(compare::Compare),
+    Recommend(recommend::Recommend),
+    Merge(merge::Merge),
 }
 
 /// Does what the command line says.
@@ -59,7 +75,12 @@ pub fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Run(run) => run.execute(&terminal),
         Command::Trace(trace) => trace.execute(&terminal),
+        Command::Import(import) => import.execute(&terminal),
         Command::Explain(explain) => explain.execute(&terminal),
+        Command::Sweep(sweep) => sweep.execute(&terminal),
+        Command::Compare(compare) => compare.execute(&terminal),
+        Command::Recommend(recommend) => recommend.execute(&terminal),
+        Command::Merge(merge) => merge.execute(&terminal),
     };
     done.unwrap_or_else(|error| {
         terminal.error(&error);

@@ -58,6 +58,14 @@ impl Edits {
     /// # Errors
     /// What is wrong, where, and what to write instead.
     pub fn load(&self, path: &Path, runs: Option<u32>) -> Result<Scenario, Error> {
+        self.resolve(&self.document(path, runs)?)
+    }
+
+    /// A scenario file with the changes, not yet looked at as a whole.
+    ///
+    /// # Errors
+    /// As [`Edits::load`].
+    pub fn document(&self, path: &Path, runs: Option<u32>) -> Result<Document, Error> {
         let mut document = Document::read(path)?;
         for (key, value) in &self.edits {
             document.set(key, value)?;
@@ -66,6 +74,14 @@ impl Edits {
         if let Some(runs) = runs {
             document.set("monte_carlo.runs", &runs.to_string())?;
         }
+        Ok(document)
+    }
+
+    /// What a document means, with the seed of the command line.
+    ///
+    /// # Errors
+    /// As [`Edits::load`].
+    pub fn resolve(&self, document: &Document) -> Result<Scenario, Error> {
         let mut scenario = document.resolve()?;
         scenario.monte_carlo.seed = self.seed.unwrap_or(scenario.monte_carlo.seed);
         Ok(scenario)
@@ -128,7 +144,11 @@ pub fn refuse_stdin_twice(paths: &[PathBuf]) -> Result<(), Error> {
     Ok(())
 }
 
-fn edit(text: &str) -> Result<(String, String), String> {
+/// Reads `KEY=VALUE`.
+///
+/// # Errors
+/// There is no `=`, or nothing before it.
+pub fn edit(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
         _ => Err("write KEY=VALUE, such as pod.pre_stop=20s".to_owned()),

@@ -105,6 +105,11 @@ impl Delivery {
         }
     }
 
+    /// Adds a text for stdout.
+    pub fn print(&mut self, text: &str) {
+        self.stdout.extend_from_slice(text.as_bytes());
+    }
+
     /// Adds a file.
     pub fn file(&mut self, path: PathBuf, bytes: Vec<u8>) {
         self.files.push((path, bytes));
@@ -166,22 +171,23 @@ impl Staged {
 
 /// Files that others may read as far as the umask lets them; temporary files are private otherwise.
 #[cfg(unix)]
-fn builder() -> tempfile::Builder<'static, 'static> {
+pub fn builder() -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".rollcast-").permissions(fs::Permissions::from_mode(0o666));
     builder
 }
 
+/// Temporary files.
 #[cfg(not(unix))]
-fn builder() -> tempfile::Builder<'static, 'static> {
+pub fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".rollcast-");
     builder
 }
 
 /// Where a file is written first: a name can only be moved within one file system.
-fn directory(path: &Path) -> PathBuf {
+pub fn directory(path: &Path) -> PathBuf {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
@@ -189,7 +195,8 @@ fn directory(path: &Path) -> PathBuf {
     }
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+/// An error about a file that cannot be written.
+pub fn unwritable(path: &Path, error: &std::io::Error) -> Error {
     let refused = Error::input(format!("cannot write: {error}")).in_file(path);
     let directory = directory(path);
     if directory.is_dir() { refused } else { refused.hint(format!("there is no directory {}", directory.display())) }

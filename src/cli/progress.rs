@@ -38,7 +38,8 @@ pub fn forecast(scenario: &Scenario, chance: &Chance, terminal: &Terminal) -> Re
     Ok(forecast)
 }
 
-fn bar(name: &str, runs: u64, terminal: &Terminal) -> ProgressBar {
+/// A bar that fills as rollouts end, where somebody can see it.
+pub fn bar(name: &str, runs: u64, terminal: &Terminal) -> ProgressBar {
     if !terminal.progress {
         return ProgressBar::hidden();
     }
@@ -50,7 +51,8 @@ fn bar(name: &str, runs: u64, terminal: &Terminal) -> ProgressBar {
         .with_prefix(name)
 }
 
+/// The user's clock.
 #[allow(clippy::disallowed_methods, reason = "the user's time, not the model's")]
-fn now() -> Instant {
+pub fn now() -> Instant {
     Instant::now()
 }

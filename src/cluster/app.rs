@@ -25,12 +25,12 @@ settings! {
         refusing: Span = Span::ZERO, Assumed "most servers close the listener first";
         /// A drain gives up after this and resets what is still in flight.
         drain_timeout: Span = Span::from_secs(30), Documented "spring.lifecycle.timeout-per-shutdown-phase, Spring Boot LifecycleProperties";
-        /// Whether answers sent after SIGTERM say `Connection: close`, so that no kept connection outlives them.
-        close_connections_on_shutdown: bool = false, Assumed "few frameworks do unless told";
         /// Idle connections are closed by the app after this; 0 s: one request a connection.
         keep_alive: Span = Span::from_secs(60), Documented "Tomcat keepAliveTimeout = connectionTimeout, 60 s";
         /// How long a request takes the application.
         service_time: Dist = Dist::LogNormal(LogNormal::p50_p99(Span::from_millis(14), Span::from_millis(120))), Measured "2023 load test, after: p50 13.8 ms, p99 121.8 ms";
+        /// Whether answers after SIGTERM carry `Connection: close` (HTTP/2: GOAWAY) and streams are ended with a closing message.
+        close_connections_on_shutdown: bool = false, Assumed "most servers do not by themselves";
     }
 }
 

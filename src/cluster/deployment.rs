@@ -4,6 +4,9 @@
 //! old. The control law is that of Kubernetes 1.36, pkg/controller/deployment/{rolling,recreate,
 //! sync,progress}.go and util/deployment_util.go.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, Outbox};
@@ -125,6 +128,8 @@ struct Counts {
 pub struct DeploymentController {
     spec: DeploymentSpec,
     object: DeploymentObject,
+    /// As the present sync took it from the cache: what arrives meanwhile is for the next sync.
+    synced: DeploymentObject,
     fleet: Fleet,
     pods: Vec<PodObject>,
     /// Writes of the present sync that are still to be sent, last first.
@@ -147,6 +152,7 @@ impl DeploymentController {
         DeploymentController {
             spec,
             object,
+            synced: object,
             fleet: Fleet::default(),
             pods: Vec::new(),
             plan: Vec::new(),
@@ -194,6 +200,7 @@ impl DeploymentController {
         }
         self.triggered = false;
         self.syncing = true;
+        self.synced = self.object;
         self.plan.clear();
         let old_pods_run = self.old_pods_run();
         rolling::plan(&self.spec, self.object, &self.fleet, old_pods_run, &mut self.plan);
@@ -208,7 +215,7 @@ impl DeploymentController {
 
     fn next_write(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) {
         if let Some(Write { revision, replicas }) = self.plan.pop() {
-            let desired = self.object.replicas;
+            let desired = self.synced.replicas;
             let max = desired + self.spec.surge(desired);
             let nth = self.fleet.expect(revision);
             out.say(Fact::WroteReplicaSet { revision, replicas, desired, max, nth });

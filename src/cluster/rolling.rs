@@ -226,7 +226,7 @@ fn scale(spec: &DeploymentSpec, deployment: DeploymentObject, fleet: &Fleet, wri
     let mut added = 0;
     let mut sizes: Vec<i64> = Vec::with_capacity(active.len());
     for set in &active {
-        let share = if to_add == 0 { 0 } else { proportion(set, allowed, deployment.replicas, to_add - added) };
+        let share = proportion(set, allowed, deployment.replicas, to_add - added);
         added += share;
         sizes.push(i64::from(set.replicas) + share);
     }
@@ -243,8 +243,12 @@ fn is_saturated(set: &ReplicaSetObject, deployment: DeploymentObject) -> bool {
     [set.replicas, set.desired, set.status.available].into_iter().all(|count| count == deployment.replicas)
 }
 
-/// `GetReplicaSetProportion`: its share of what is to be added or removed, at most what is left of it.
+/// `GetReplicaSetProportion`: its share of what is to be added or removed, at most what is left of
+/// it; where nothing is left, none, whatever rounding would give it.
 fn proportion(set: &ReplicaSetObject, allowed: u32, replicas: u32, left: i64) -> i64 {
+    if left == 0 {
+        return 0;
+    }
     let share = if replicas == 0 {
         -i64::from(set.replicas)
     } else {
@@ -353,6 +357,21 @@ mod tests {
         plan(&spec, deployment, &fleet, false, &mut writes);
         let new = Write { revision: RevisionId::NEW, replicas: 15 };
         assert_eq!(writes, [new, Write { revision: RevisionId::OLD, replicas: 5 }]);
+    }
+
+    /// 3 → 4 replicas at old 2, new 2, surge 1: both would round 2.5 up, and there is one to add.
+    #[test]
+    fn shares_end_when_nothing_is_left_to_add() {
+        let spec = DeploymentSpec { replicas: 3, max_surge: Count::Pods(1), ..Default::default() };
+        let deployment = DeploymentObject { replicas: 4, revision: RevisionId::NEW, paused: false };
+        let mut fleet = Fleet::default();
+        fleet.reset(set(0, 2, 2, 3, 4));
+        fleet.see(set(1, 2, 1, 3, 4));
+        let mut writes = Vec::new();
+        plan(&spec, deployment, &fleet, false, &mut writes);
+        // The newer of two equal ones grows; the other one is written for its annotations.
+        let old = Write { revision: RevisionId::OLD, replicas: 2 };
+        assert_eq!(writes, [Write { revision: RevisionId::NEW, replicas: 3 }, old]);
     }
 
     /// `k < 0`: a status that still counts pods already scaled away stops every scale-down.

@@ -62,7 +62,7 @@ fn by_cause(word: &str) -> Option<String> {
 }
 
 fn cause(cause: Cause) -> String {
-    let causes::Explanation { story, log, remedies } = causes::of(cause);
+    let causes::Explanation { story, log, remedies, .. } = causes::of(cause);
     let mut text = format!("{cause}: {}, {}\n\n", cause.status(), cause.meaning());
     paragraph(&mut text, story);
     text += "\n  In the access log:\n";
@@ -184,21 +184,23 @@ const WIDTH: usize = 100;
 
 /// Words in lines of at most [`WIDTH`] columns, indented.
 fn paragraph(text: &mut String, words: &str) {
-    wrap(text, "  ", 2, words);
+    wrap(text, "  ", words);
 }
 
-/// A name and what it is, the further lines further in.
+/// A name and what it is, the further lines below the first.
 fn entry(text: &mut String, name: &str, what: &str) {
-    wrap(text, &format!("    {name} "), 8, what);
+    wrap(text, &format!("    {name} "), what);
 }
 
-fn wrap(text: &mut String, start: &str, indent: usize, words: &str) {
+fn wrap(text: &mut String, start: &str, words: &str) {
+    // Below a long name there would be too little room.
+    let hanging = Some(start.chars().count()).filter(|width| *width <= WIDTH / 3).unwrap_or(8);
     let mut line = start.to_owned();
     for word in words.split_whitespace() {
         let is_full = line.chars().count() + word.chars().count() > WIDTH && !line.trim().is_empty();
         if is_full {
             writeln!(text, "{}", line.trim_end()).expect("a String takes any text");
-            line = " ".repeat(indent);
+            line = " ".repeat(hanging);
         }
         line.push_str(word);
         line.push(' ');

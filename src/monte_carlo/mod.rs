@@ -7,6 +7,7 @@
 mod forecast;
 mod replay;
 mod sample;
+mod sampling;
 mod tally;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,6 +26,7 @@ use crate::traffic::request::RequestEngine;
 pub use forecast::Forecast;
 pub use replay::{Replay, replay};
 pub use sample::Sample;
+pub use sampling::{Sampler, Workers};
 use tally::Tally;
 pub use tally::{ErrorSeries, Latency};
 
@@ -91,6 +93,7 @@ where
         move |streams: &Streams, outcome: &mut Outcome| {
             let timeline = rollout.simulate(streams)?;
             traffic(timeline, streams, outcome);
+            outcome.conserved()?;
             Ok(Measures::of(timeline, &goal))
         }
     };
@@ -134,18 +137,22 @@ where
     // that breaks is found, whatever the number of threads.
     let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < options.runs);
     let shares = pool.broadcast(|_| {
-        let (mut share, mut outcome) = (Tally::new(nothing.per_second.len()), nothing.clone());
+        let mut share = Tally::new(nothing.per_second.len());
+        // A twin has an outcome of its own: its latencies do not count.
+        let [mut outcome, mut twin] = [(); 2].map(|()| Outcome { pool_latencies: true, ..nothing.clone() });
         let mut replicate = replications();
         while !stop()
             && let Some(replication) = take()
         {
-            let done = count(replication, options.seed, &mut replicate, &mut outcome, &mut share);
+            let outcomes = (&mut outcome, &mut twin);
+            let done = count(replication, options.seed, &mut replicate, outcomes, &mut share);
             if let Err(error) = done {
                 broken.store(true, Ordering::Relaxed);
                 return Err((replication, error));
             }
             progress(1);
         }
+        share.pool(&outcome.latency);
         Ok(share)
     });
     let (shares, breaks): (Vec<_>, Vec<_>) = shares.into_iter().partition(Result::is_ok);
@@ -166,15 +173,15 @@ fn count(
     replication: u64,
     seed: u64,
     replicate: &mut impl FnMut(&Streams, &mut Outcome) -> Result<Measures, Error>,
-    outcome: &mut Outcome,
+    (outcome, twin): (&mut Outcome, &mut Outcome),
     share: &mut Tally,
 ) -> Result<(), Error> {
     let streams = Streams::new(seed, replication);
     let measures = replicate(&streams, outcome)?;
     share.count(replication, outcome, measures);
     if replication < TWINS {
-        let measures = replicate(&streams.twin(), outcome)?;
-        share.count_twin(replication, outcome, measures);
+        let measures = replicate(&streams.twin(), twin).map_err(|error| error.prefixed("in its twin"))?;
+        share.count_twin(replication, twin, measures);
     }
     Ok(())
 }
@@ -196,7 +203,6 @@ mod tests {
         outcome.causes[Cause::ConnectTimeout.index()] = environment + chance;
         outcome.ok = 1_000 - environment - chance;
         outcome.per_second[0][Cause::ConnectTimeout.index()] = (environment + chance) as u32;
-        outcome.latency.reset();
         outcome.latency.saturating_record(1_000 + chance);
         outcome.latency_sum = u128::from(1_000 + chance);
         outcome.max_latency = Span::from_micros(1_000 + chance);
@@ -287,6 +293,7 @@ mod tests {
         let sees_rollout = || {
             |timeline: &Timeline, _: &Streams, outcome: &mut Outcome| {
                 outcome.requests = timeline.rollout_at.as_micros();
+                outcome.ok = outcome.requests;
             }
         };
         let forecast =

@@ -32,6 +32,7 @@ pub fn replay(scenario: &Scenario, seed: u64, replication: u64) -> Result<Replay
     let mut outcome = Outcome::new(scenario.load.duration);
     outcome.keep_failures = true;
     RequestEngine::new(scenario).simulate(&timeline, &streams, &mut outcome);
+    outcome.conserved().map_err(|error| error.in_replication(seed, replication))?;
     let sample = Sample::of(&outcome, Measures::of(&timeline, &goal(scenario)));
     Ok(Replay { timeline, outcome, sample })
 }

@@ -95,16 +95,21 @@ impl Tally {
         }
     }
 
-    /// Counts a replication.
+    /// Counts a replication, but for the buckets of its latencies. Replication 0 is a worker's first.
     pub(super) fn count(&mut self, replication: u64, outcome: &Outcome, measures: Measures) {
         self.samples.insert(replication, Sample::of(outcome, measures));
-        self.latency.add(&outcome.latency, outcome.min_latency, outcome.max_latency, outcome.latency_sum);
+        self.latency.extend(outcome.min_latency, outcome.max_latency, outcome.latency_sum);
         if replication == 0 {
             self.first = Some(outcome.clone());
         }
         if replication < self.series_limit {
             self.seconds.iter_mut().zip(&outcome.per_second).for_each(|(second, row)| second.count(row));
         }
+    }
+
+    /// Adds the latencies of all requests of the replications counted.
+    pub(super) fn pool(&mut self, latencies: &Histogram<u64>) {
+        self.latency.histogram += latencies;
     }
 
     /// Counts the twin of a replication, which tells chance from environment and nothing else.
@@ -117,7 +122,8 @@ impl Tally {
         self.samples.extend(other.samples);
         self.twins.extend(other.twins);
         self.first = self.first.take().or(other.first);
-        self.latency.add(&other.latency.histogram, other.latency.min, other.latency.max, other.latency.sum);
+        self.latency.histogram += &other.latency.histogram;
+        self.latency.extend(other.latency.min, other.latency.max, other.latency.sum);
         self.seconds.iter_mut().zip(other.seconds).for_each(|(second, other)| second.merge(other));
     }
 
@@ -172,8 +178,7 @@ impl LatencyPool {
         LatencyPool { histogram, min, max, sum }
     }
 
-    fn add(&mut self, histogram: &Histogram<u64>, min: Span, max: Span, sum: u128) {
-        self.histogram += histogram;
+    fn extend(&mut self, min: Span, max: Span, sum: u128) {
         self.min = self.min.min(min);
         self.max = self.max.max(max);
         self.sum += sum;
@@ -219,7 +224,10 @@ mod tests {
 
     fn tally(replications: impl Iterator<Item = u64>) -> Tally {
         let mut tally = Tally::new(3);
-        replications.for_each(|i| tally.count(i, &outcome(i), Measures::default()));
+        for i in replications {
+            tally.count(i, &outcome(i), Measures::default());
+            tally.pool(&outcome(i).latency);
+        }
         tally
     }
 

@@ -8,14 +8,19 @@
 //!
 //! A drawing that fails half-way leaves nothing: pictures are bytes until the caller stores them.
 
+mod curves;
 mod distribution;
 mod errors_per_second;
 mod frame;
+mod heat_map;
 mod lanes;
 mod palette;
+mod pareto;
+mod sensitivity;
 mod sheet;
 #[cfg(test)]
 mod specimen;
+pub mod survey;
 mod track;
 
 use std::sync::OnceLock;
@@ -31,6 +36,7 @@ use sheet::{Drawn, Sheet};
 pub use distribution::{Summary, distribution};
 pub use errors_per_second::errors_per_second;
 pub use lanes::lanes;
+pub use pareto::pareto;
 
 /// Width of every picture, in pixels. A README shows it at about two thirds of it.
 pub const WIDTH: u32 = 1200;

@@ -32,6 +32,22 @@ pub(super) const DIRTY: RGBColor = RGBColor(0x6C, 0x80, 0x94);
 /// Rollouts that cost nothing.
 pub(super) const CLEAN: RGBColor = RGBColor(0xBF, 0xCD, 0xDA);
 
+/// Curves of one chart, which no chart shows beside causes: Okabe and Ito's in the order that differs most.
+pub(super) const CURVES: [RGBColor; 6] = [
+    RGBColor(0x00, 0x72, 0xB2),
+    RGBColor(0xD5, 0x5E, 0x00),
+    RGBColor(0x00, 0x9E, 0x73),
+    RGBColor(0xCC, 0x79, 0xA7),
+    RGBColor(0xE6, 0x9F, 0x00),
+    RGBColor(0x22, 0x22, 0x22),
+];
+
+/// A colour mixed with paper: a share of 1 is the colour itself.
+pub(super) fn tint(RGBColor(red, green, blue): RGBColor, share: f64) -> RGBColor {
+    let mix = |channel: u8| (255.0 - (255.0 - f64::from(channel)) * share.clamp(0.0, 1.0)).round() as u8;
+    RGBColor(mix(red), mix(green), mix(blue))
+}
+
 /// Columns of a table by cause: one per [`Cause`], then the application's own answers.
 pub(super) const COLUMNS: usize = Cause::ALL.len() + 1;
 

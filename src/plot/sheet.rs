@@ -42,6 +42,11 @@ pub(super) const HEADING: Type = Type { size: 20.0, bold: true, color: palette::
 pub(super) const NOTE: Type = Type { size: 19.0, bold: false, color: palette::FADED_INK };
 
 impl Type {
+    /// The same in another colour.
+    pub fn colored(self, color: RGBColor) -> Type {
+        Type { color, ..self }
+    }
+
     /// Height from descender to ascender, in points.
     pub fn height(self) -> f64 {
         self.size
@@ -158,6 +163,35 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
             self.fill((x0.min(x1) - half, y0.min(y1) - half), (x0.max(x1) + half, y0.max(y1) + half), color)?;
         }
         Ok(())
+    }
+
+    /// Draws a line through `points`, straight from each to the next.
+    pub fn line(&self, points: &[(f64, f64)], thick: f64, color: RGBColor) -> Drawn<DB> {
+        let half = thick / 2.0;
+        for pair in points.windows(2) {
+            let [(x0, y0), (x1, y1)] = [pair[0], pair[1]];
+            let length = (x1 - x0).hypot(y1 - y0);
+            if length > 0.0 {
+                let (across, down) = (-(y1 - y0) / length * half, (x1 - x0) / length * half);
+                let corners = [
+                    (x0 + across, y0 + down),
+                    (x1 + across, y1 + down),
+                    (x1 - across, y1 - down),
+                    (x0 - across, y0 - down),
+                ];
+                self.polygon(&corners, color)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills a circle.
+    pub fn dot(&self, (x, y): (f64, f64), radius: f64, color: RGBColor) -> Drawn<DB> {
+        let corner = |i: i32| {
+            let angle = f64::from(i) * std::f64::consts::TAU / 24.0;
+            (x + radius * angle.cos(), y + radius * angle.sin())
+        };
+        self.polygon(&(0..24).map(corner).collect::<Vec<_>>(), color)
     }
 
     /// Fills a polygon.

@@ -3,8 +3,10 @@
 use super::figures::{amount, number_of};
 use super::{Answer, Assumption};
 use crate::monte_carlo::Sample;
+use crate::recommend::Recommendation;
 use crate::scenario::Scenario;
 use crate::scenario::load::{LoadSpec, Pacing};
+use crate::sweep::{Axis, Survey};
 
 /// Three lines of a chart, less the words that say how many assumptions did not fit.
 const LONGEST_FOOTER: usize = 285;
@@ -48,6 +50,36 @@ pub fn of_replication(scenario: &Scenario, assumptions: &[Assumption], replicati
             load(&scenario.load)
         ),
         footer: footer(assumptions, env!("CARGO_PKG_VERSION"), &scenario.digest(), &fingerprint),
+    }
+}
+
+/// Of a chart about a sweep.
+pub fn of_survey(survey: &Survey) -> Words {
+    let axes: Vec<_> = survey.plan.axes.iter().map(Axis::short_name).collect();
+    let runs = match survey.budget.precision {
+        Some(precision) => format!("to a precision of {precision}, {} in all", number_of(survey.runs(), "rollout")),
+        None => format!("{} a point", number_of(survey.budget.runs, "rollout")),
+    };
+    Words {
+        title: format!("{}: {}", survey.scenario, axes.join(" × ")),
+        subtitle: format!("{}, {runs}, seed {}", load(&survey.load), survey.seed),
+        footer: footer(&survey.assumptions, survey.version, &survey.digest, &survey.fingerprint()),
+    }
+}
+
+/// Of a chart about what a search has tried.
+pub fn of_search(scenario: &Scenario, found: &Recommendation) -> Words {
+    let tried = number_of(found.candidates.len() as u64, "configuration");
+    let runs = number_of(found.effort.search_runs, "rollout");
+    Words {
+        title: format!("{}: what each 5xx avoided costs", scenario.name),
+        subtitle: format!("{}, {tried} tried, {runs} each, seed {}", load(&scenario.load), scenario.monte_carlo.seed),
+        footer: footer(
+            &scenario.assumptions(),
+            env!("CARGO_PKG_VERSION"),
+            &scenario.digest(),
+            &format!("{:016x}", found.original.totals.fingerprint),
+        ),
     }
 }
 

@@ -2,10 +2,15 @@
 
 pub mod caption;
 pub mod chrome;
+pub mod compare;
 mod figures;
 pub mod json;
+pub mod recommend;
+pub mod recommend_yaml;
 #[cfg(test)]
 mod specimen;
+pub mod sweep;
+pub mod sweep_points;
 pub mod text;
 pub mod trace_json;
 pub mod trace_text;

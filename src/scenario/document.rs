@@ -79,6 +79,18 @@ impl Document {
     /// There is no such key, or the value is no value. Whether the value suits the key is left to
     /// [`Document::resolve`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        let line = format!("{key} = {}", Document::value_in_toml(key, value)?);
+        self.edits.push(Edit { key: key.to_owned(), line });
+        self.layers().map(drop).inspect_err(|_| {
+            self.edits.pop();
+        })
+    }
+
+    /// A value of a dotted key as a scenario file would write it: `20s` as `"20s"`.
+    ///
+    /// # Errors
+    /// There is no such key, or the value has several lines.
+    pub fn value_in_toml(key: &str, value: &str) -> Result<String, Error> {
         if keys::kind(key).is_none()
             || ["step", "disturbance", "sweep"].iter().any(|array| key.split('.').next() == Some(array))
         {
@@ -88,13 +100,46 @@ impl Document {
         if value.contains(['\n', '\r']) {
             return Err(Error::input(format!("the value of `{key}` must stand on one line")));
         }
-        let quoted = || format!("{key} = {}", toml::Value::String(value.trim().to_owned()));
-        let line = format!("{key} = {value}");
-        let line = if is_text(key) || DeTable::parse(&line).is_err() { quoted() } else { line };
-        self.edits.push(Edit { key: key.to_owned(), line });
-        self.layers().map(drop).inspect_err(|_| {
-            self.edits.pop();
-        })
+        let is_value = !is_text(key) && DeTable::parse(&format!("{key} = {value}")).is_ok();
+        Ok(if is_value { value.to_owned() } else { toml::Value::String(value.trim().to_owned()).to_string() })
+    }
+
+    /// Where the value of a key, or the first of a table, stands in the file: line and column, from 1,
+    /// and the line. Nothing if the file leaves it out, or an edit replaced it.
+    pub fn place_of(&self, key: &str) -> Option<(usize, usize, &str)> {
+        let layers = self.layers().ok()?;
+        let table = format!("{key}.");
+        let leaf = layers
+            .file
+            .get(key)
+            .or_else(|| layers.file.iter().find(|(other, _)| other.starts_with(&table)).map(|(_, leaf)| leaf))?;
+        let start = leaf.value.span().start;
+        let before = (leaf.source.path == self.path).then(|| self.text.get(..start)).flatten()?;
+        let row = before.matches('\n').count() + 1;
+        let column = before[before.rfind('\n').map_or(0, |newline| newline + 1)..].chars().count() + 1;
+        Some((row, column, self.text.lines().nth(row - 1).unwrap_or_default()))
+    }
+
+    /// The file's name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What [`Document::from_parts`] makes the same document from: path, text, and each edit's key and line.
+    pub fn parts(&self) -> (&Path, &str, impl Iterator<Item = (&str, &str)>) {
+        let edits = self.edits.iter().map(|edit| (edit.key.as_str(), edit.line.as_str()));
+        (&self.path, &self.text, edits)
+    }
+
+    /// The document that [`Document::parts`] took apart.
+    ///
+    /// # Errors
+    /// The parts are not those of a document.
+    pub fn from_parts(path: &Path, text: &str, edits: Vec<(String, String)>) -> Result<Document, Error> {
+        let edits = edits.into_iter().map(|(key, line)| Edit { key, line }).collect();
+        let document = Document { path: path.to_owned(), text: text.to_owned(), edits };
+        document.layers()?;
+        Ok(document)
     }
 
     /// Takes the document apart.

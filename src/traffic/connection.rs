@@ -99,6 +99,16 @@ impl Port {
         port
     }
 
+    /// When the target closes, or closed, its side of the connections made since it last opened.
+    pub(super) const fn fin(&self) -> Time {
+        self.fin
+    }
+
+    /// Whether connections of one view are dead in another.
+    pub(super) fn reopened_since(&self, earlier: &Port) -> bool {
+        self.opened != earlier.opened
+    }
+
     /// How a request dispatched at `at` gets there, if the connection used last is kept until `kept_until`.
     ///
     /// `one_way` is how long a segment travels. A request crosses the FIN if it is sent before the
@@ -130,6 +140,11 @@ impl KeepAlive {
         KeepAlive { idle: app.keep_alive.min(idle_timeout), by_app: app.keep_alive < idle_timeout }
     }
 
+    /// How long without a request.
+    pub(super) const fn idle(self) -> Span {
+        self.idle
+    }
+
     /// Until when a connection is kept whose last answer came at `end`; [`Time::ZERO`]: not at all.
     #[inline]
     pub(super) fn until(self, end: Time) -> Time {
@@ -138,6 +153,12 @@ impl KeepAlive {
 }
 
 impl Silence {
+    /// An ARP query is given up after three seconds (Linux `neigh/*/ucast_solicit`, `retrans_time`);
+    /// easoncao.com shows 502s at 3.071 s, 3.077 s, 3.082 s and 3.188 s.
+    pub(super) const UNREACHABLE_AFTER: Span = Span::from_millis(3_070);
+    /// By how much an answer from the network can be later than that.
+    pub(super) const UNREACHABLE_SPREAD: Span = Span::from_millis(120);
+
     /// The environment's mix of answers for a removed pod IP.
     pub(super) fn new(share: HostUnreachableShare, streams: &Streams) -> Silence {
         let mut environment = streams.at(Purpose::HostUnreachableShare, 0);
@@ -148,20 +169,29 @@ impl Silence {
             HostUnreachableShare::Published if some => 0.3 + 0.6 * how_much,
             HostUnreachableShare::Published => 0.0,
         };
-        // Above 10 s, the 2023 load test measured 5 ms, 36 ms and 177 ms at the 11 % quantile, the
-        // 82 % quantile and the greatest of its 672 time-outs.
-        let overshoot = LogNormal::new(Span::from_millis(15), 0.85);
-        Silence { unreachable_share, overshoot }
+        Silence { unreachable_share, overshoot: Silence::late() }
+    }
+
+    /// By how much a connect time-out is late.
+    ///
+    /// Above 10 s, the 2023 load test measured 5 ms, 36 ms and 177 ms at the 11 % quantile, the 82 %
+    /// quantile and the greatest of its 672 time-outs.
+    pub(super) fn late() -> LogNormal {
+        LogNormal::new(Span::from_millis(15), 0.85)
+    }
+
+    /// The share of connects that end as host unreachable before they time out.
+    pub(super) fn unreachable_share(&self, connect_timeout: Span) -> f64 {
+        let early = connect_timeout.saturating_sub(Silence::UNREACHABLE_AFTER).as_secs_f64();
+        self.unreachable_share * (early / Silence::UNREACHABLE_SPREAD.as_secs_f64()).min(1.0)
     }
 
     /// If this request's connect ends as host unreachable: after how long.
-    ///
-    /// An ARP query is given up after three seconds (Linux `neigh/*/ucast_solicit`, `retrans_time`);
-    /// easoncao.com shows 502s at 3.071 s, 3.077 s, 3.082 s and 3.188 s.
     pub(super) fn unreachable_after(&self, streams: &Streams, request: u64) -> Option<Span> {
         let unreachable = streams.at(Purpose::Unreachable, request).chance(self.unreachable_share);
         unreachable.then(|| {
-            Span::from_millis(3_070) + Span::from_millis(120).scaled(streams.at(Purpose::Network, request).uniform())
+            let late = streams.at(Purpose::Network, request).uniform();
+            Silence::UNREACHABLE_AFTER + Silence::UNREACHABLE_SPREAD.scaled(late)
         })
     }
 

@@ -5,6 +5,10 @@
 
 mod arrivals;
 mod connection;
+mod engine;
+pub mod interval;
 pub mod outcome;
 pub mod request;
 mod routing;
+
+pub use engine::{Engine, EngineChoice};

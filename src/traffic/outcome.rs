@@ -2,6 +2,7 @@
 
 use hdrhistogram::Histogram;
 
+use crate::error::Error;
 use crate::id::{AlbNodeId, PodId};
 use crate::time::{Span, Time};
 use crate::verdict::{Cause, Verdict};
@@ -38,6 +39,9 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// Whether to keep failures.
     pub keep_failures: bool,
+    /// Whether latencies stay when the rest is cleared: the histogram then has those of all replications so
+    /// far, and nobody has to empty and add up 28,000 buckets for each.
+    pub pool_latencies: bool,
 }
 
 /// A request that failed.
@@ -72,16 +76,19 @@ impl Outcome {
             error_window: None,
             failures: Vec::new(),
             keep_failures: false,
+            pool_latencies: false,
         }
     }
 
-    /// Forgets everything, keeps the memory.
+    /// Forgets everything but pooled latencies, keeps the memory.
     pub fn clear(&mut self) {
         self.requests = 0;
         self.ok = 0;
         self.target = 0;
         self.causes = [0; Cause::ALL.len()];
-        self.latency.reset();
+        if !self.pool_latencies {
+            self.latency.reset();
+        }
         self.min_latency = Span::from_micros(u64::MAX);
         self.max_latency = Span::ZERO;
         self.latency_sum = 0;
@@ -155,6 +162,22 @@ impl Outcome {
         }
     }
 
+    /// Holds it to the law that each request ends exactly once, in the totals and in the seconds.
+    ///
+    /// # Errors
+    /// Requests were lost or counted twice, which is a bug.
+    pub fn conserved(&self) -> Result<(), Error> {
+        let failed = self.target + self.causes.iter().sum::<u64>();
+        let by_second: u64 = self.per_second.as_flattened().iter().map(|&count| u64::from(count)).sum();
+        if self.requests == self.ok + failed && failed == by_second {
+            return Ok(());
+        }
+        let Outcome { requests, ok, .. } = self;
+        Err(Error::invariant(format!(
+            "an invariant broke: {requests} sent, {ok} ok, {failed} failed, {by_second} by second"
+        )))
+    }
+
     /// Requests that ended with this status.
     pub fn status(&self, status: u16) -> u64 {
         let by_alb: u64 =
@@ -209,6 +232,10 @@ mod tests {
         assert_eq!((outcome.min_latency, outcome.max_latency), (Span::from_millis(1), Span::from_secs(30)));
         assert_eq!(outcome.latency_sum, 40_032_000);
         assert_eq!(outcome.failures.len(), 4);
+        assert!(outcome.conserved().is_ok());
+        let twice = Outcome { ok: 2, ..outcome.clone() }.conserved();
+        assert_eq!(twice.unwrap_err().to_string(), "an invariant broke: 5 sent, 2 ok, 4 failed, 4 by second");
+        assert_eq!(Outcome { per_second: Vec::new(), ..outcome }.conserved().unwrap_err().exit_code(), 70);
     }
 
     #[test]

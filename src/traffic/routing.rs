@@ -95,6 +95,27 @@ impl RoutingTable {
         Some(target)
     }
 
+    /// What requests sent at `at` are given to, in turn.
+    pub(super) fn choices(&mut self, at: Time, changes: &[BeliefChange], registration: &Registration) -> &[TargetId] {
+        if at >= self.until {
+            self.learn(at, changes, registration);
+        }
+        &self.choices
+    }
+
+    /// The first instant at which the choices may differ.
+    pub(super) const fn until(&self) -> Time {
+        self.until
+    }
+
+    /// Lets so many requests take their turns; the place of the first one's among the choices.
+    pub(super) fn take_turns(&mut self, count: u64) -> usize {
+        let choices = self.choices.len() as u64;
+        let turn = self.turn;
+        self.turn = (turn as u64 + count).checked_rem(choices).unwrap_or(0) as usize;
+        turn
+    }
+
     /// When requests in flight to the target through this node are cut, as of its last choice.
     #[inline]
     pub(super) fn cut(&self, target: TargetId) -> Time {

@@ -7,6 +7,7 @@
 mod files;
 mod interruptions;
 mod streams;
+mod sweeps;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};

@@ -1,6 +1,8 @@
-//! The `request` engine against timelines drawn by hand.
+//! The engines against timelines drawn by hand, theory, and each other.
 
+mod agreement;
 mod causes;
 mod closed_forms;
+mod coverage;
 mod laws;
 mod staged;

@@ -173,6 +173,20 @@ fn overtaken_news_is_stale() {
     check(ALWAYS, &[(1.0, deregister(2)), (2.0, register(1))], 60.0, "");
 }
 
+/// A deregistration overtakes the registration before it: the target drains on, and that is no news.
+#[test]
+fn a_target_drains_once() {
+    let script =
+        [(0.0, Input::Known { target: TARGET }), (1.0, deregister(2)), (2.0, deregister(4)), (3.0, register(3))];
+    check(
+        ALWAYS,
+        &script,
+        60.0,
+        "0.000s believes target-0 healthy
+         1.000s believes target-0 draining",
+    );
+}
+
 /// After a reset nothing of the replication before is left.
 #[test]
 fn a_reset_forgets() {

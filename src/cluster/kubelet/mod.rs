@@ -5,6 +5,8 @@
 
 mod probe;
 mod probing;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::collections::VecDeque;

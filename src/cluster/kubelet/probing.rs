@@ -23,15 +23,17 @@ impl PodWorker {
         }
     }
 
-    /// Whether this probe asks at present. Liveness and startup stop when a pod is deleted,
-    /// readiness goes on until its container has ended (`SyncTerminatingPod`).
+    /// Whether this probe asks at present. Liveness and startup stop when a pod is deleted, and are
+    /// on hold once they have failed, until the next container (prober/worker.go); readiness goes on
+    /// until its container has ended (`SyncTerminatingPod`).
     fn is_probing(&self, kind: ProbeKind) -> bool {
-        let runs = self.observed && matches!(self.stage, Stage::Running | Stage::PreStop | Stage::Stopping);
+        let is_killed = matches!(self.stage, Stage::PreStop | Stage::Stopping);
+        let runs = self.observed && (self.stage == Stage::Running || is_killed);
         let started = self.startup.as_ref().is_none_or(ProbeWorker::succeeded);
         runs && match kind {
-            ProbeKind::Startup => !started && !self.deleting,
+            ProbeKind::Startup => !started && !is_killed && !self.deleting,
             ProbeKind::Readiness => started,
-            ProbeKind::Liveness => started && !self.deleting,
+            ProbeKind::Liveness => started && !is_killed && !self.deleting,
         }
     }
 

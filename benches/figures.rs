@@ -1,0 +1,82 @@
+//! The table of docs/PERFORMANCE.md, measured: CPU time of this process, median of five rounds in which the
+//! workloads take turns, so that a busy machine is busy for all of them.
+//!
+//! `cargo bench --bench figures`
+
+mod workloads;
+
+use std::fs;
+
+use workloads::{forecast, workload};
+
+/// A row: a workload, replications a round, and what must be reached and is aimed at, in replications a second.
+const ROWS: [(&str, u64, f64, f64); 8] = [
+    ("rollout", 2_000, 0.0, 0.0),
+    ("request-w2", 20, 0.0, 0.0),
+    ("interval-w2", 20_000, 200_000.0, 365_000.0),
+    ("interval-w2-100k", 5_000, 30_000.0, 53_000.0),
+    ("whole-100-rps", 2_000, 10_000.0, 25_000.0),
+    ("whole-1m-rps", 1_000, 0.0, 0.0),
+    ("whole-20-pods", 200, 0.0, 0.0),
+    ("whole-100-pods", 50, 0.0, 0.0),
+];
+
+const ROUNDS: usize = 5;
+
+fn main() {
+    let mut made: Vec<_> = ROWS.iter().map(|(name, ..)| workload(name)).collect();
+    let mut times = vec![Vec::new(); ROWS.len()];
+    let mut fold = 0;
+    for round in 0..ROUNDS as u64 {
+        for (row, (_, runs, ..)) in ROWS.iter().enumerate() {
+            let before = cpu_nanos();
+            fold ^= made[row](round * runs, *runs);
+            times[row].push((cpu_nanos() - before) as f64 / *runs as f64);
+        }
+    }
+    println!("| workload | µs a replication | replications/s/core | must | aim |");
+    println!("|---|---:|---:|---:|---:|");
+    let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
+    for ((name, _, must, aim), nanos) in ROWS.iter().zip(&medians) {
+        let wanted = |figure: f64| if figure > 0.0 { format!("≥ {figure:.0}") } else { String::new() };
+        println!("| `{name}` | {:.2} | {:.0} | {} | {} |", nanos / 1e3, 1e9 / nanos, wanted(*must), wanted(*aim));
+    }
+    let of = |wanted: &str| ROWS.iter().position(|(name, ..)| *name == wanted).map_or(f64::NAN, |row| medians[row]);
+    println!();
+    println!("| ratio | measured | must | aim |");
+    println!("|---|---:|---:|---:|");
+    println!(
+        "| a million requests a second against 100 | {:.2} | ≤ 3 | ≤ 1.5 |",
+        of("whole-1m-rps") / of("whole-100-rps")
+    );
+    println!("| 20 pods against 4 (n log n: 10.8) | {:.1} | ≤ 10.8 | |", of("whole-20-pods") / of("whole-100-rps"));
+    println!("| 100 pods against 4 (n log n: 83) | {:.1} | ≤ 83 | |", of("whole-100-pods") / of("whole-100-rps"));
+    let (per_event, open_loop) = (of("request-w2") / 240_000.0, 240_000.0 * 1e3 / of("request-w2"));
+    println!(
+        "| `request-w2`, outcome decided at arrival: {per_event:.1} ns an event, M events/s | {open_loop:.0} | ≥ 100 | 200 |"
+    );
+    let before = cpu_nanos();
+    fold ^= forecast(5_000, 1);
+    let whole = (cpu_nanos() - before) as f64 / 5_200.0;
+    println!(
+        "| `forecast`, 5,000 runs and their twins, one thread: replications/s | {:.0} | ≥ 10000 | 25000 |",
+        1e9 / whole
+    );
+    println!("\n<!-- {fold:016x} -->");
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// CPU time of all threads of this process, by Linux's scheduler.
+fn cpu_nanos() -> u64 {
+    let threads = fs::read_dir("/proc/self/task").expect("Linux");
+    threads
+        .flatten()
+        .filter_map(|thread| {
+            fs::read_to_string(thread.path().join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok()
+        })
+        .sum()
+}

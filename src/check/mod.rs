@@ -1,0 +1,130 @@
+//! Whether a configuration is fit for a rollout: rules that look, simulations that weigh what was found.
+//!
+//! A rule is a pure function of a [`Subject`]. What it finds is weighed by common random numbers: the
+//! same rollouts once as they are and once with the fix. A fix that removes nothing makes its finding a note.
+
+mod fix;
+mod patch;
+mod rules;
+mod subject;
+mod weigh;
+
+use std::sync::atomic::AtomicBool;
+
+use crate::error::Error;
+use crate::scenario::objectives::ObjectivesSpec;
+pub use fix::Edit;
+pub use rules::{RULES, Rule};
+pub use subject::{Spot, Subject};
+pub use weigh::{Evidence, Judgement};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// It costs requests in some rollouts.
+    Warning,
+    /// It costs requests in every rollout, or does nothing that it was meant to.
+    Error,
+}
+
+impl Severity {
+    /// The word that reports use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+/// How to check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Replications of the configuration as it is, and with all fixes.
+    pub runs: u64,
+    /// Replications with each single fix, at most `runs`: pairs need fewer.
+    pub pairs: u64,
+    /// Everything that chance decides follows from it.
+    pub seed: u64,
+    /// Worker threads; `None`: one for each core.
+    pub threads: Option<usize>,
+    /// Name of the traffic engine.
+    pub engine: &'static str,
+}
+
+/// What a rule found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// The rule's severity, or less if the simulation shows no harm.
+    pub severity: Severity,
+    /// Where.
+    pub spot: Spot,
+    /// What is wrong here, in a sentence.
+    pub message: String,
+    /// What the fix removes, by simulation; nothing where there is no fix to simulate.
+    pub evidence: Option<Evidence>,
+    /// What to change of the scenario.
+    pub fix: Vec<Edit>,
+    /// What to change of the manifests, as strategic merge patches.
+    pub patch: Option<String>,
+    /// Why it does not count, if somebody said so.
+    pub ignored: Option<String>,
+}
+
+/// What became of one configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The configuration's name.
+    pub name: String,
+    /// Where it is.
+    pub spot: Spot,
+    /// The worst first.
+    pub findings: Vec<Finding>,
+    /// The objective, and how the configuration stands to it; or why it was not simulated.
+    pub judgement: Result<Judgement, String>,
+    /// What it is held to.
+    pub objectives: ObjectivesSpec,
+}
+
+impl Checked {
+    /// The findings that count.
+    pub fn open(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.ignored.is_none())
+    }
+}
+
+/// Checks one configuration.
+///
+/// # Errors
+/// The user interrupted it, or an invariant of the model broke.
+pub fn check(subject: &Subject, options: &Options, cancelled: &AtomicBool) -> Result<Checked, Error> {
+    let mut findings: Vec<Finding> = RULES.iter().filter_map(|rule| find(rule, subject)).collect();
+    let objectives = subject.scenario.as_ref().map(|scenario| scenario.objectives.clone()).unwrap_or_default();
+    let judgement = match &subject.scenario {
+        Ok(scenario) => Ok(weigh::weigh(subject, scenario, &mut findings, options, cancelled)?),
+        Err(why) => Err(why.clone()),
+    };
+    // The worst first; rules of one severity in the order of their numbers.
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    Ok(Checked { name: subject.name.clone(), spot: subject.spot.clone(), findings, judgement, objectives })
+}
+
+fn find(rule: &'static Rule, subject: &Subject) -> Option<Finding> {
+    let found = (rule.look)(subject)?;
+    let ignored = subject.ignored.iter().find(|ignored| ignored.rule == rule.id).map(|ignored| ignored.reason.clone());
+    Some(Finding {
+        rule,
+        severity: rule.severity,
+        spot: subject.spot_of(found.keys),
+        message: found.message,
+        evidence: None,
+        patch: subject.names.as_ref().and_then(|names| patch::render(names, &found.fix)),
+        fix: found.fix,
+        ignored,
+    })
+}

@@ -1,0 +1,114 @@
+//! What is checked: a scenario, and where each of its keys was written.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::manifest::{Draft, Facts, Ignored, Names, Place};
+use crate::scenario::{Document, Scenario};
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The file.
+    pub path: PathBuf,
+    /// Line, from 1.
+    pub row: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// The line.
+    pub line: String,
+}
+
+/// A configuration to check.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Its name.
+    pub name: String,
+    /// Where it is as a whole.
+    pub spot: Spot,
+    /// The scenario to edit.
+    pub document: Document,
+    /// What it means; or why it cannot be simulated.
+    pub scenario: Result<Scenario, String>,
+    /// What the manifests say beside it; nothing where it was a scenario from the start.
+    pub facts: Option<Facts>,
+    /// Objects that patches are for.
+    pub names: Option<Names>,
+    /// Rules that are switched off.
+    pub ignored: Vec<Ignored>,
+    /// Keys, and where the manifests say them.
+    spots: Vec<(String, Spot)>,
+    /// Keys, and what the manifests say.
+    said: Vec<(String, String)>,
+}
+
+impl Spot {
+    fn of(place: &Place) -> Spot {
+        Spot { path: place.path().to_owned(), row: place.row(), column: place.column(), line: place.line().to_owned() }
+    }
+
+    fn whole(path: &Path) -> Spot {
+        Spot { path: path.to_owned(), row: 1, column: 1, line: String::new() }
+    }
+}
+
+impl Subject {
+    /// An imported Deployment, with edits to its scenario.
+    ///
+    /// # Errors
+    /// An edit is of no key.
+    pub fn of_draft(draft: &Draft) -> Result<Subject, Error> {
+        let document = draft.document()?;
+        let place = |key: &str, place: &Place| (key.to_owned(), Spot::of(place));
+        let spots = draft.values.iter().filter_map(|value| Some(place(&value.key, value.origin.place()?)));
+        Ok(Subject {
+            name: draft.name.clone(),
+            spot: Spot::of(&draft.place),
+            // Its place would be in a file that nobody has seen: the message alone.
+            scenario: document
+                .resolve()
+                .map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned()),
+            document,
+            spots: spots.collect(),
+            said: draft.values.iter().map(|value| (value.key.clone(), value.toml.clone())).collect(),
+            facts: Some(draft.facts.clone()),
+            names: Some(draft.facts.names.clone()),
+            ignored: draft.facts.ignored.clone(),
+        })
+    }
+
+    /// A scenario file.
+    ///
+    /// # Errors
+    /// It is no scenario.
+    pub fn of_document(document: Document) -> Result<Subject, Error> {
+        let scenario = document.resolve()?;
+        Ok(Subject {
+            name: scenario.name.clone(),
+            spot: Spot::whole(document.path()),
+            document,
+            scenario: Ok(scenario),
+            facts: None,
+            names: None,
+            ignored: Vec::new(),
+            spots: Vec::new(),
+            said: Vec::new(),
+        })
+    }
+
+    /// Whether the manifests say this of a key, though it may not be simulated.
+    pub(super) fn document_says(&self, key: &str, value: &str) -> bool {
+        self.said.iter().any(|(known, toml)| known == key && toml.trim_matches('"') == value)
+    }
+
+    /// Where the first of these keys that anybody gave was written; the whole, if none was.
+    pub(super) fn spot_of(&self, keys: &[&str]) -> Spot {
+        let of_manifest = |key: &&str| self.spots.iter().find(|(known, _)| known == key).map(|(_, spot)| spot.clone());
+        let of_scenario = |key: &&str| {
+            let (row, column, line) = self.document.place_of(key).filter(|_| self.facts.is_none())?;
+            Some(Spot { path: self.document.path().to_owned(), row, column, line: line.to_owned() })
+        };
+        let found = keys.iter().find_map(|key| of_manifest(key).or_else(|| of_scenario(key)));
+        found.unwrap_or_else(|| self.spot.clone())
+    }
+}

@@ -1,0 +1,104 @@
+//! `rollcast import`: scenarios from Kubernetes manifests.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcast::error::Error;
+use rollcast::manifest::{self, Draft, Given};
+
+use super::charts::Names;
+use super::output::{self, Delivery};
+use super::terminal::Terminal;
+use super::{interrupt, options};
+
+const EXAMPLES: &str = "\
+Examples:
+  rollcast import deployment.yaml service.yaml ingress.yaml > app.toml
+  helm template shop | rollcast import - --rate 250          say how many requests there are
+  kubectl get deploy,svc,ingress,ns -o yaml | rollcast import - --directory scenarios
+  rollcast import k8s/ --set app.profile=spring-boot-3.4     what no manifest says
+
+Each value is followed by the line that it comes from, or by what is assumed in its place; assumed
+values stand in comments, so that a forecast goes on listing them as assumptions.";
+
+/// Turn Kubernetes manifests into scenarios, each value with the line that says so
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Import {
+    /// YAML or JSON files, folders of them, - for stdin
+    #[arg(value_name = "MANIFEST", required = true)]
+    manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    known: Known,
+    /// Write each Deployment's scenario to DIR/NAME.toml instead of stdout
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+}
+
+/// What the user knows and no manifest says.
+#[derive(Debug, Args)]
+pub struct Known {
+    /// Requests a second to the whole service
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
+    /// Set a key of the scenario, in place of what the manifests say; repeatable
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = options::edit)]
+    edits: Vec<(String, String)>,
+}
+
+impl Known {
+    /// As the import takes it.
+    pub fn given(&self) -> Vec<Given> {
+        let rate = self.rate.map(|rate| Given {
+            key: "load.rate".to_owned(),
+            value: format!("{rate:?}"),
+            option: "--rate".to_owned(),
+        });
+        let edits = self.edits.iter().map(|(key, value)| Given {
+            key: key.clone(),
+            value: value.clone(),
+            option: "--set".to_owned(),
+        });
+        rate.into_iter().chain(edits).collect()
+    }
+}
+
+impl Import {
+    /// Imports and writes.
+    ///
+    /// # Errors
+    /// Bad input, nowhere to write, or interrupted.
+    pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
+        options::refuse_stdin_twice(&self.manifests)?;
+        self.directory.as_deref().map_or(Ok(()), output::make_directory)?;
+        let import = manifest::import(&self.manifests, &self.known.given())?.some()?;
+        interrupt::watch()?;
+        for notice in &import.notices {
+            terminal.note(&format_args!("{}: {}", notice.place, notice.words));
+        }
+        self.deliver(&import.drafts, terminal)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn deliver(&self, drafts: &[Draft], terminal: &Terminal) -> Result<(), Error> {
+        let mut delivery = Delivery::default();
+        let mut names = Names::default();
+        for draft in drafts {
+            match &self.directory {
+                Some(directory) => {
+                    delivery
+                        .file(directory.join(format!("{}.toml", names.of(&draft.name))), draft.to_toml().into_bytes());
+                }
+                None => delivery.print(&draft.to_toml()),
+            }
+        }
+        if self.directory.is_none() && drafts.len() > 1 {
+            terminal.note(&format_args!(
+                "{} Deployments, one scenario after another; --directory DIR writes a file for each",
+                drafts.len()
+            ));
+        }
+        delivery.finish(terminal)
+    }
+}

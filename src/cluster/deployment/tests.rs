@@ -1,0 +1,36 @@
+//! deployment, alone: scripts in, transcripts out.
+
+use super::*;
+use crate::actor::transcript;
+use crate::cluster::workload::ReplicaSetStatus;
+use crate::random::Streams;
+
+/// The ReplicaSets that the controller writes for a Deployment of 4: revision, replicas, desired.
+#[track_caller]
+fn check(script: &[(u64, Input)], expected: &[(RevisionId, u32, u32)]) {
+    let status = ReplicaSetStatus { replicas: 4, ready: 4, available: 4, terminating: 0 };
+    let revision = RevisionId::OLD;
+    let settled =
+        ReplicaSetObject { revision, replicas: 4, desired: 4, max: 5, born: 0, writes: 1, version: 1, status };
+    let mut controller = DeploymentController::new(DeploymentSpec { replicas: 4, ..DeploymentSpec::default() });
+    controller.reset(settled);
+    let script: Vec<_> = script.iter().map(|&(millis, input)| (Time::from_micros(millis * 1000), input)).collect();
+    let said = transcript(&mut controller, &Streams::new(1, 0), &script, Time::from_micros(1_000_000));
+    let written = said.iter().filter_map(|(_, fact)| match *fact {
+        Fact::WroteReplicaSet { revision, replicas, desired, .. } => Some((revision, replicas, desired)),
+        _ => None,
+    });
+    assert_eq!(written.collect::<Vec<_>>(), expected);
+}
+
+const fn rolls_out(replicas: u32) -> Input {
+    Input::Deployment(DeploymentObject { replicas, revision: RevisionId::NEW, paused: false })
+}
+
+/// One sync works on one Deployment, whatever arrives meanwhile: its second write, after the first
+/// was answered, is still for 4 replicas.
+#[test]
+fn a_sync_ends_as_it_began() {
+    let written = [(RevisionId::NEW, 1, 4), (RevisionId::OLD, 3, 4)];
+    check(&[(0, rolls_out(4)), (10, rolls_out(10)), (20, Input::Written)], &written);
+}

@@ -1,0 +1,198 @@
+//! Who leads the load balancer's requests to a Deployment's pods, and with which target group.
+
+use super::annotation::{self, Attributes};
+use super::network::{HttpRoute, Ingress, IngressClassParams, Service, TargetGroupBinding, TargetGroupConfiguration};
+use super::objects::Objects;
+use super::source::{At, Place};
+use super::workload::{Deployment, Metadata};
+use crate::aws::target_group::TargetType;
+use crate::error::Error;
+
+/// The way from the load balancer to the pods of one Service.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entrance<'a> {
+    pub(super) service: &'a Service,
+    pub(super) door: Door<'a>,
+}
+
+/// What makes the target group.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Door<'a> {
+    /// A target group of one's own.
+    Binding(&'a TargetGroupBinding),
+    /// An Ingress of the controller's class.
+    Ingress(&'a Ingress, Option<&'a IngressClassParams>),
+    /// A route of the Gateway API.
+    Route(&'a HttpRoute, Option<&'a TargetGroupConfiguration>),
+}
+
+/// Health checks as far as somebody set them.
+#[derive(Debug, Default)]
+pub(super) struct HealthCheck {
+    pub(super) interval: Option<At<u32>>,
+    pub(super) timeout: Option<At<u32>>,
+    pub(super) healthy: Option<At<u32>>,
+    pub(super) unhealthy: Option<At<u32>>,
+}
+
+/// Two objects may meet: the same namespace, or one of them leaves it to whoever applies it.
+pub(super) fn together(one: &Metadata, other: &Metadata) -> bool {
+    let (one, other) = (one.namespace(), other.namespace());
+    one == other || one.is_empty() || other.is_empty()
+}
+
+/// The Services that select a Deployment's pods.
+pub(super) fn services<'a>(objects: &'a Objects, deployment: &Deployment) -> Vec<&'a Service> {
+    let labels = &deployment.template.labels;
+    let selects = |service: &&Service| {
+        !service.selector.is_empty()
+            && together(&service.metadata, &deployment.metadata)
+            && service
+                .selector
+                .iter()
+                .all(|(key, wanted)| labels.get(key).is_some_and(|label| label.value == wanted.value))
+    };
+    objects.services.iter().filter(selects).collect()
+}
+
+/// Every way to the pods of a Deployment, in the order of the controller's own objects: bindings, Ingresses, routes.
+pub(super) fn entrances<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Entrance<'a>> {
+    let mut entrances = Vec::new();
+    for service in services {
+        let name = &service.metadata.name.value;
+        let names =
+            |metadata: &Metadata, named: &At<String>| together(metadata, &service.metadata) && named.value == *name;
+        let bindings = objects.bindings.iter().filter(|binding| names(&binding.metadata, &binding.service));
+        entrances.extend(bindings.map(|binding| Entrance { service, door: Door::Binding(binding) }));
+        let ingresses = objects.ingresses.iter().filter(|ingress| {
+            is_alb(objects, ingress) && ingress.services.iter().any(|named| names(&ingress.metadata, named))
+        });
+        entrances.extend(
+            ingresses.map(|ingress| Entrance { service, door: Door::Ingress(ingress, params(objects, ingress)) }),
+        );
+        let routes = objects.routes.iter();
+        let routes = routes.filter(|route| route.services.iter().any(|named| names(&route.metadata, named)));
+        let configuration = objects.configurations.iter().find(|configuration| {
+            together(&configuration.metadata, &service.metadata) && configuration.service == *name
+        });
+        entrances.extend(routes.map(|route| Entrance { service, door: Door::Route(route, configuration) }));
+    }
+    entrances
+}
+
+/// Whether the AWS controller serves an Ingress. One without a class goes to the cluster's default class, which no
+/// manifest tells: annotations of the controller then do.
+pub(super) fn is_alb(objects: &Objects, ingress: &Ingress) -> bool {
+    const CONTROLLERS: [&str; 2] = ["ingress.k8s.aws/alb", "eks.amazonaws.com/alb"];
+    let annotated = || ingress.metadata.annotations.keys().any(|key| key.starts_with(annotation::PREFIX));
+    match &ingress.class {
+        None => annotated(),
+        Some(class) => match objects.classes.iter().find(|known| known.metadata.name.value == class.value) {
+            Some(known) => CONTROLLERS.contains(&known.controller.as_str()),
+            None => class.value.contains("alb") || (annotated() && class.value != "nginx"),
+        },
+    }
+}
+
+/// The parameters of an Ingress' class: those that the class names, or, without the class, those of its name.
+fn params<'a>(objects: &'a Objects, ingress: &Ingress) -> Option<&'a IngressClassParams> {
+    let class = &ingress.class.as_ref()?.value;
+    let known = objects.classes.iter().find(|known| known.metadata.name.value == *class);
+    let name = known.map_or(Some(class), |known| known.params.as_ref())?;
+    objects.params.iter().find(|params| params.metadata.name.value == *name)
+}
+
+impl<'a> Entrance<'a> {
+    /// The object that leads to the Service.
+    pub(super) fn metadata(&self) -> &'a Metadata {
+        match self.door {
+            Door::Binding(binding) => &binding.metadata,
+            Door::Ingress(ingress, _) => &ingress.metadata,
+            Door::Route(route, _) => &route.metadata,
+        }
+    }
+
+    /// Its kind.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.door {
+            Door::Binding(_) => "TargetGroupBinding",
+            Door::Ingress(..) => "Ingress",
+            Door::Route(..) => "HTTPRoute",
+        }
+    }
+
+    /// Service and Ingress, whose annotations say what the target group is like; the Service's win.
+    fn annotated(&self) -> Vec<&'a Metadata> {
+        match self.door {
+            Door::Ingress(ingress, _) => vec![&self.service.metadata, &ingress.metadata],
+            Door::Binding(_) | Door::Route(..) => Vec::new(),
+        }
+    }
+
+    /// The target type, if somebody says it. Parameters of the class win over annotations (LBC#4029).
+    pub(super) fn target_type(&self) -> Result<Option<At<TargetType>>, Error> {
+        match self.door {
+            Door::Binding(binding) => Ok(binding.target_type.clone()),
+            Door::Route(_, configuration) => Ok(configuration.and_then(|of| of.target_type.clone())),
+            Door::Ingress(_, params) => match params.and_then(|params| params.target_type.clone()) {
+                Some(of_class) => Ok(Some(of_class)),
+                None => annotation::find(&self.annotated(), "target-type").map(super::network::target_type).transpose(),
+            },
+        }
+    }
+
+    /// The target group's attributes.
+    pub(super) fn attributes(&self) -> Result<Attributes, Error> {
+        match self.door {
+            Door::Route(_, configuration) => Ok(configuration.map(|of| of.attributes.clone()).unwrap_or_default()),
+            _ => Attributes::of_annotation(annotation::find(&self.annotated(), "target-group-attributes")),
+        }
+    }
+
+    /// An attribute of the load balancer: of the class' parameters, of the Ingress, or of one of its group.
+    pub(super) fn load_balancer(&self, objects: &'a Objects, key: &str) -> Result<Option<At<u32>>, Error> {
+        let Door::Ingress(ingress, params) = self.door else { return Ok(None) };
+        if let Some(of_class) = params.map(|params| params.attributes.whole(key)).transpose()?.flatten() {
+            return Ok(Some(of_class));
+        }
+        let group = |ingress: &Ingress| annotation::find(&[&ingress.metadata], "group.name").map(|name| name.value);
+        let own = group(ingress);
+        let siblings = objects.ingresses.iter().filter(|other| own.is_some() && group(other) == own);
+        for member in std::iter::once(ingress).chain(siblings) {
+            let text = annotation::find(&[&member.metadata], "load-balancer-attributes");
+            if let Some(found) = Attributes::of_annotation(text)?.whole(key)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The health checks.
+    pub(super) fn health_check(&self) -> Result<HealthCheck, Error> {
+        let annotated = self.annotated();
+        let whole = |name| annotation::whole(&annotated, name);
+        match self.door {
+            Door::Route(_, Some(of)) => Ok(HealthCheck {
+                interval: of.interval.clone(),
+                timeout: of.timeout.clone(),
+                healthy: of.healthy.clone(),
+                unhealthy: of.unhealthy.clone(),
+            }),
+            Door::Route(_, None) | Door::Binding(_) => Ok(HealthCheck::default()),
+            Door::Ingress(..) => Ok(HealthCheck {
+                interval: whole("healthcheck-interval-seconds")?,
+                timeout: whole("healthcheck-timeout-seconds")?,
+                healthy: whole("healthy-threshold-count")?,
+                unhealthy: whole("unhealthy-threshold-count")?,
+            }),
+        }
+    }
+
+    /// Settings for single routes, which are not looked at.
+    pub(super) fn of_routes(&self) -> Option<&'a Place> {
+        match self.door {
+            Door::Route(_, Some(configuration)) => configuration.of_routes.as_ref(),
+            _ => None,
+        }
+    }
+}

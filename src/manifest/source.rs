@@ -1,0 +1,176 @@
+//! The files that manifests come from, and places in them.
+
+use std::fmt;
+use std::io::Read;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::Error;
+
+/// A dump of a large cluster has some megabytes; anything longer is something else.
+const LONGEST: u64 = 32 << 20;
+
+/// So many files are a repository, not a release.
+const MOST_FILES: usize = 10_000;
+
+/// Folders within folders; a link that leads back into its own folder ends here, too.
+const DEEPEST: usize = 32;
+
+/// A file as it was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+}
+
+/// A part of a file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Place {
+    source: Arc<Source>,
+    range: Range<usize>,
+}
+
+/// A value, and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}
+
+impl<T> At<T> {
+    /// Another value that follows from this one.
+    pub(super) fn map<U>(self, value: impl FnOnce(T) -> U) -> At<U> {
+        At { value: value(self.value), place: self.place }
+    }
+}
+
+impl Place {
+    pub(super) fn new(source: &Arc<Source>, range: Range<usize>) -> Place {
+        Place { source: source.clone(), range }
+    }
+
+    /// The file; `<stdin>` for `-`.
+    pub fn path(&self) -> &Path {
+        &self.source.path
+    }
+
+    /// Line, from 1.
+    pub fn row(&self) -> usize {
+        self.source.text[..self.start()].matches('\n').count() + 1
+    }
+
+    /// Column in characters, from 1.
+    pub fn column(&self) -> usize {
+        let before = &self.source.text[..self.start()];
+        before[before.rfind('\n').map_or(0, |newline| newline + 1)..].chars().count() + 1
+    }
+
+    /// The line itself.
+    pub fn line(&self) -> &str {
+        self.source.text.lines().nth(self.row() - 1).unwrap_or_default()
+    }
+
+    /// An error at this place.
+    pub(super) fn error(&self, message: impl Into<String>) -> Error {
+        Error::input(message).at(&self.source.path, &self.source.text, self.range.clone())
+    }
+
+    /// What is written here.
+    pub(super) fn written(&self) -> &str {
+        let end = self.source.text.floor_char_boundary(self.range.end.min(self.source.text.len()));
+        self.source.text.get(self.start()..end).unwrap_or_default()
+    }
+
+    fn start(&self) -> usize {
+        self.source.text.floor_char_boundary(self.range.start.min(self.source.text.len()))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.path().display(), self.row())
+    }
+}
+
+/// The whole text would drown every message.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Reads files, the YAML and JSON files of folders, and stdin (`-`), in the order given; the files of a folder by name.
+pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Arc<Source>>, Error> {
+    let mut sources = Vec::new();
+    for path in paths {
+        if path == Path::new("-") {
+            let bytes = bytes(std::io::stdin().lock());
+            sources.push(source(PathBuf::from("<stdin>"), bytes)?);
+        } else if path.is_dir() {
+            let mut files = Vec::new();
+            walk(path, DEEPEST, &mut files)?;
+            if files.is_empty() {
+                return Err(Error::input("no .yaml, .yml or .json file in this folder").in_file(path));
+            }
+            for file in files {
+                sources.push(open(file)?);
+            }
+        } else {
+            sources.push(open(path.clone())?);
+        }
+    }
+    Ok(sources)
+}
+
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let unreadable = |error: std::io::Error| Error::input(format!("cannot read the folder: {error}")).in_file(folder);
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    paths.sort();
+    for path in paths {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.is_dir() && !hidden && depth > 0 {
+            walk(&path, depth - 1, files)?;
+        } else if path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known)) {
+            files.push(path);
+        }
+        if files.len() > MOST_FILES {
+            return Err(Error::too_large(format!("more than {MOST_FILES} manifests")).in_file(folder));
+        }
+    }
+    Ok(())
+}
+
+fn open(path: PathBuf) -> Result<Arc<Source>, Error> {
+    let bytes = std::fs::File::open(&path).and_then(bytes);
+    source(path, bytes)
+}
+
+fn bytes(reader: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn source(path: PathBuf, bytes: std::io::Result<Vec<u8>>) -> Result<Arc<Source>, Error> {
+    let bytes = bytes.map_err(|error| Error::input(format!("cannot read the manifest: {error}")).in_file(&path))?;
+    let text = decode(bytes).map_err(|error| error.in_file(&path))?;
+    Ok(Arc::new(Source { path, text }))
+}
+
+fn decode(bytes: Vec<u8>) -> Result<String, Error> {
+    if bytes.len() as u64 > LONGEST {
+        return Err(Error::too_large(format!("the manifest is longer than {} MiB", LONGEST >> 20)));
+    }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Error::input("the manifest is UTF-16 text")
+            .hint("save it as UTF-8; in PowerShell: `… | Out-File -Encoding utf8 FILE`"));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let row = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Error::input(format!("line {row} is not UTF-8 text")).hint("save the manifest as UTF-8")
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}

@@ -1,0 +1,286 @@
+//! Watches a rollout from outside and says so when a fact cannot be. Always on, in release builds too.
+//!
+//! It shares no code with the rooms: what it demands is written a second time, from the same
+//! sources. And it demands no more than the real system promises: where a controller acts on a
+//! belief some hops old, it may err as the real one would. A rule that breaks is a bug in rollcast.
+
+mod bounds;
+mod pod;
+mod record;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use crate::aws::{alb_node, lbc};
+use crate::cluster::pod::{PodChange, PodObject};
+use crate::cluster::{api_server, app, kubelet, replica_set, scheduler};
+use crate::event::Fact;
+use crate::id::{AlbNodeId, PodId, RevisionId, TargetId};
+use crate::observe::timeline::Timeline;
+use crate::scenario::Scenario;
+use crate::time::Time;
+use bounds::Bounds;
+use pod::{Pod, Template};
+use target::Targets;
+
+/// A rule that does not hold, in words: what was seen.
+type Rule = &'static str;
+
+/// Whether a rule holds.
+type Held = Result<(), Rule>;
+
+fn demand(holds: bool, otherwise: Rule) -> Held {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
+
+/// Of whom a rule speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Run,
+    Pod(PodId),
+    ReplicaSet(RevisionId),
+    Target(TargetId),
+    Belief(AlbNodeId, TargetId),
+}
+
+/// An invariant that broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Violation {
+    at: Time,
+    subject: Subject,
+    rule: Rule,
+}
+
+/// Holds one replication to its invariants; keeps its memory between replications.
+#[derive(Debug)]
+pub struct Checker {
+    replicas: u32,
+    alb_nodes: u8,
+    /// By revision.
+    templates: Vec<Template>,
+    /// `publishNotReadyAddresses`: endpoints are ready whatever their pods are.
+    publish_not_ready: bool,
+    now: Time,
+    pods: Vec<Pod>,
+    bounds: Bounds,
+    targets: Targets,
+    violation: Option<Violation>,
+}
+
+impl Checker {
+    /// A checker of this scenario's rollouts.
+    pub fn new(scenario: &Scenario) -> Checker {
+        Checker {
+            replicas: scenario.deployment.replicas,
+            alb_nodes: scenario.load_balancer.nodes,
+            templates: scenario
+                .revisions
+                .iter()
+                .map(|revision| Template::of(revision, &scenario.disturbances))
+                .collect(),
+            publish_not_ready: scenario.service.publish_not_ready_addresses,
+            now: Time::ZERO,
+            pods: Vec::new(),
+            bounds: Bounds::new(&scenario.deployment),
+            targets: Targets::new(scenario.load_balancer.nodes, scenario.target_group.deregistration_delay),
+            violation: None,
+        }
+    }
+
+    /// Before a replication: the old revision at rest, all of its pods Ready, registered and healthy.
+    pub fn restart(&mut self) {
+        self.now = Time::ZERO;
+        self.violation = None;
+        self.pods.clear();
+        self.bounds.restart();
+        self.targets.restart(self.replicas);
+        for index in 0..self.replicas as u16 {
+            self.pods.push(Pod::settled(PodId::new(index, RevisionId::OLD, index + 1)));
+        }
+    }
+
+    /// Whether a rule has broken: nothing after it is worth anything.
+    pub const fn is_broken(&self) -> bool {
+        self.violation.is_some()
+    }
+
+    /// Hears a fact.
+    pub fn note(&mut self, now: Time, fact: &Fact) {
+        if let Err((subject, rule)) = self.hear(now, fact) {
+            self.violation.get_or_insert(Violation { at: now, subject, rule });
+        }
+    }
+
+    /// The replication is over, and this is what was recorded of it.
+    ///
+    /// # Errors
+    /// The first rule that broke.
+    pub fn finish(&self, timeline: &Timeline) -> Result<(), Violation> {
+        if let Some(violation) = self.violation {
+            return Err(violation);
+        }
+        let broken = |(subject, rule)| Violation { at: timeline.end, subject, rule };
+        demand(timeline.beliefs.len() == usize::from(self.alb_nodes), "the timeline lacks a node of the load balancer")
+            .map_err(|rule| (Subject::Run, rule))
+            .and_then(|()| record::check(timeline))
+            .map_err(broken)
+    }
+
+    fn hear(&mut self, now: Time, fact: &Fact) -> Result<(), (Subject, Rule)> {
+        demand(self.now <= now, "time runs backwards").map_err(|rule| (Subject::Run, rule))?;
+        self.now = now;
+        match fact {
+            Fact::Api(fact) => self.api(now, fact),
+            Fact::Operator(_) => Ok(()),
+            Fact::Deployment(fact) => self.bounds.decided(fact),
+            Fact::ReplicaSet(fact) => self.replica_set(fact),
+            Fact::Scheduler(scheduler::Bound(pod, _)) => self.pod(*pod, |pod, _| pod.placed()),
+            Fact::Kubelet(_, fact) => self.kubelet(now, fact),
+            Fact::App(fact) => self.app(now, fact),
+            Fact::EndpointSlice(wrote) => self.pod(wrote.pod, |_, _| Ok(())),
+            Fact::Lbc(fact) => self.lbc(fact),
+            Fact::TargetGroup(fact) => self.targets.group(now, fact),
+            Fact::AlbNode(node, fact) => self.alb_node(now, *node, fact),
+        }
+    }
+
+    /// Asks a pod.
+    #[inline]
+    fn pod(&mut self, id: PodId, ask: impl FnOnce(&mut Pod, &Template) -> Held) -> Result<(), (Subject, Rule)> {
+        let template = &self.templates[usize::from(id.revision().0)];
+        let known = self.pods.get_mut(id.index()).ok_or("nobody created it");
+        known.and_then(|pod| ask(pod, template)).map_err(|rule| (Subject::Pod(id), rule))
+    }
+
+    fn api(&mut self, now: Time, fact: &api_server::Fact) -> Result<(), (Subject, Rule)> {
+        match fact {
+            api_server::Fact::Pod(object, PodChange::Created) => self.created(now, object),
+            api_server::Fact::Pod(object, change) => self.changed(now, object, *change),
+            api_server::Fact::Endpoint(pod, endpoint) => {
+                let publish = self.publish_not_ready;
+                self.pod(*pod, |pod, _| pod.endpoint(*endpoint, publish))
+            }
+            api_server::Fact::ReplicaSet { object, from } => self.bounds.written(now, object, *from, &self.pods),
+            api_server::Fact::Deployment(object) => {
+                self.bounds.asked(object);
+                Ok(())
+            }
+            api_server::Fact::DeploymentStatus
+            | api_server::Fact::Listed(_)
+            | api_server::Fact::ListEnd(_)
+            | api_server::Fact::EvictionRefused { .. } => Ok(()),
+        }
+    }
+
+    fn created(&mut self, now: Time, object: &PodObject) -> Result<(), (Subject, Rule)> {
+        let id = object.pod;
+        demand(id.index() == self.pods.len(), "created twice, or out of turn")
+            .and_then(|()| self.bounds.created(id.revision()))
+            .map_err(|rule| (Subject::Pod(id), rule))?;
+        self.pods.push(Pod::created(id, now));
+        self.targets.make_room(self.pods.len());
+        Ok(())
+    }
+
+    fn changed(&mut self, now: Time, object: &PodObject, change: PodChange) -> Result<(), (Subject, Rule)> {
+        let (mut counted, mut counts, mut excused) = (false, false, false);
+        self.pod(object.pod, |pod, template| {
+            counted = pod.is_active();
+            let was_ready = pod.is_ready();
+            pod.changed(now, object, change, template)?;
+            counts = pod.is_active();
+            // What the Deployment controller did not take itself it may learn of too late.
+            excused = counted && (was_ready && counts && !pod.is_ready() || !counts && !pod.is_doomed());
+            Ok(())
+        })?;
+        if counted && !counts {
+            self.bounds.ended(object.pod.revision());
+        }
+        if excused {
+            self.bounds.excuse();
+        }
+        Ok(())
+    }
+
+    fn replica_set(&mut self, fact: &replica_set::Fact) -> Result<(), (Subject, Rule)> {
+        match fact {
+            replica_set::Fact::CreatedPod { revision, .. } => self.bounds.creates(*revision),
+            replica_set::Fact::DeletedPod(pod) => self.pod(*pod, |pod, _| pod.doom()),
+            replica_set::Fact::WroteStatus { revision, status, .. } => demand(
+                status.available <= status.ready && status.ready <= status.replicas,
+                "its status does not add up",
+            )
+            .map_err(|rule| (Subject::ReplicaSet(*revision), rule)),
+        }
+    }
+
+    fn kubelet(&mut self, now: Time, fact: &kubelet::Fact) -> Result<(), (Subject, Rule)> {
+        match *fact {
+            kubelet::Fact::Started(pod, run) => self.pod(pod, |pod, _| pod.started(run)),
+            kubelet::Fact::Probed(pod, _) => self.pod(pod, |pod, _| pod.probed()),
+            kubelet::Fact::SentSigterm(pod) => self.pod(pod, |pod, template| pod.sigterm(now, template)),
+            kubelet::Fact::SentSigkill(pod) => self.pod(pod, |pod, template| pod.sigkill(now, template)),
+            kubelet::Fact::RemovedNetwork(pod) => self.pod(pod, |pod, template| pod.network_removed(template)),
+            kubelet::Fact::PatchedStatus(status, _) => self.pod(status.pod, |pod, _| pod.reported(&status)),
+            kubelet::Fact::RemovedPod(pod) => self.pod(pod, |pod, _| pod.let_go()),
+            kubelet::Fact::LostPod(pod) => self.pod(pod, |pod, _| pod.lost()),
+        }
+    }
+
+    fn app(&mut self, now: Time, fact: &app::Fact) -> Result<(), (Subject, Rule)> {
+        match *fact {
+            app::Fact::Socket(pod, socket) => self.pod(pod, |pod, _| pod.socket(socket)),
+            app::Fact::Reset(pod) => self.pod(pod, |_, _| Ok(())),
+            app::Fact::Exited(pod, _) => self.pod(pod, |pod, _| pod.exited()),
+            app::Fact::Answered(pod, question, answer) => {
+                self.pod(pod, |pod, _| pod.answered(now, question, answer))?;
+                if let (app::Question::HealthCheck(node, _), app::Answer::Ok) = (question, answer) {
+                    self.targets.passed(node, TargetId(pod.index() as u16), now);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn lbc(&mut self, fact: &lbc::Fact) -> Result<(), (Subject, Rule)> {
+        match *fact {
+            lbc::Fact::DescribeTargetHealth { call } => self.targets.calls(call).map_err(|rule| (Subject::Run, rule)),
+            lbc::Fact::RegisterTargets { call, target, pod } => {
+                self.pod(pod, |pod, _| pod.may_register())?;
+                self.targets.register(call, target).map_err(|rule| (Subject::Target(target), rule))
+            }
+            lbc::Fact::DeregisterTargets { call, target } => {
+                if let Some(pod) = self.pods.get(target.index()).map(Pod::id) {
+                    self.pod(pod, |pod, _| pod.may_deregister())?;
+                }
+                self.targets.deregister(call, target).map_err(|rule| (Subject::Target(target), rule))
+            }
+            lbc::Fact::GatePatched { pod, status } => {
+                let shown_healthy = self.targets.is_told_healthy(TargetId(pod.index() as u16));
+                self.pod(pod, |pod, _| pod.gate_patched(status, shown_healthy))
+            }
+        }
+    }
+
+    fn alb_node(&mut self, now: Time, node: AlbNodeId, fact: &alb_node::Fact) -> Result<(), (Subject, Rule)> {
+        let (alb_node::Fact::Believes { target, .. }
+        | alb_node::Fact::CheckSent { target, .. }
+        | alb_node::Fact::HealthFound { target, .. }) = *fact;
+        self.targets.node(now, node, target, fact).map_err(|rule| (Subject::Belief(node, target), rule))
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation { at, subject, rule } = self;
+        match subject {
+            Subject::Run => write!(f, "at {at}: {rule}"),
+            Subject::Pod(pod) => write!(f, "at {at}, {pod}: {rule}"),
+            Subject::ReplicaSet(revision) => write!(f, "at {at}, ReplicaSet {revision}: {rule}"),
+            Subject::Target(target) => write!(f, "at {at}, {target}: {rule}"),
+            Subject::Belief(node, target) => write!(f, "at {at}, {node} of {target}: {rule}"),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The search: change what helps against what is seen, then take back what turned out not to matter.
+
+use std::collections::BTreeMap;
+
+use super::front::Candidate;
+use super::moves::{self, Settings};
+use super::{Change, is_5xx, remaining, value_before};
+use crate::error::Error;
+use crate::monte_carlo::Sampler;
+use crate::scenario::objectives::ObjectivesSpec;
+use crate::scenario::{Document, Scenario};
+use crate::sweep::totals::{CAUSES, Totals};
+
+/// Rounds of changes. Each removes the greater part of the errors or is the last.
+const ROUNDS: usize = 12;
+
+/// A change must remove at least this share of the 5xx to count as help.
+const HELP: f64 = 0.02;
+
+const PRE_STOP: &str = "pod.pre_stop";
+const GRACE: &str = "pod.termination_grace_period";
+
+/// A search under way, and all that it has tried.
+pub(super) struct Search<'a> {
+    document: &'a Document,
+    objectives: &'a ObjectivesSpec,
+    runs: u64,
+    sampler: &'a Sampler<'a>,
+    note: &'a mut dyn FnMut(&Settings),
+    candidates: Vec<Candidate>,
+    /// Rows of `candidates` by digest of their scenario.
+    rows: BTreeMap<String, usize>,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(
+        document: &'a Document,
+        objectives: &'a ObjectivesSpec,
+        runs: u64,
+        sampler: &'a Sampler<'a>,
+        note: &'a mut dyn FnMut(&Settings),
+    ) -> Search<'a> {
+        Search { document, objectives, runs, sampler, note, candidates: Vec::new(), rows: BTreeMap::new() }
+    }
+
+    pub(super) fn into_candidates(self) -> Vec<Candidate> {
+        self.candidates
+    }
+
+    /// Simulates a candidate, if it has not been.
+    pub(super) fn evaluate(&mut self, settings: &Settings) -> Result<Candidate, Error> {
+        let scenario = apply(self.document, settings)?;
+        let digest = scenario.digest();
+        if let Some(row) = self.rows.get(&digest) {
+            return Ok(self.candidates[*row].clone());
+        }
+        (self.note)(settings);
+        let mut totals = Totals::default();
+        totals.extend(&(self.sampler)(&scenario, 0..self.runs)?);
+        let candidate = Candidate { settings: settings.clone(), totals };
+        self.rows.insert(digest, self.candidates.len());
+        self.candidates.push(candidate.clone());
+        Ok(candidate)
+    }
+
+    /// Whether a candidate meets the objective with a margin: it misses at most half as often as it may.
+    pub(super) fn promises(&self, candidate: &Candidate) -> bool {
+        let within = candidate.totals.within(self.objectives.max_5xx_per_rollout, 0.95);
+        let wanted = 1.0 - (1.0 - self.objectives.probability) / 2.0;
+        within.is_some_and(|within| within.probability >= wanted)
+    }
+
+    /// The cheapest candidate that promises to meet the objectives; or else the one with fewest errors.
+    pub(super) fn best(&mut self, original: &Candidate) -> Result<Candidate, Error> {
+        let mut best = original.clone();
+        for _ in 0..ROUNDS {
+            if self.promises(&best) {
+                break;
+            }
+            match self.better(&best)? {
+                Some(better) => best = better,
+                None => break,
+            }
+        }
+        self.trimmed(best)
+    }
+
+    /// The best of all single changes against what is seen.
+    fn better(&mut self, now: &Candidate) -> Result<Option<Candidate>, Error> {
+        let scenario = apply(self.document, &now.settings)?;
+        let mut tried: Vec<Candidate> = Vec::new();
+        for (cause, _) in remaining(&now.totals) {
+            let mut enough: Option<String> = None;
+            for change in moves::against(cause, &scenario) {
+                let key = change[0].0.clone();
+                // Of one key's values the first that is enough is the cheapest.
+                if enough.as_ref() == Some(&key) {
+                    continue;
+                }
+                let candidate = self.evaluate(&merged(&now.settings, &change))?;
+                if self.promises(&candidate) {
+                    enough = Some(key);
+                }
+                tried.push(candidate);
+            }
+            if tried.iter().any(|candidate| self.promises(candidate)) {
+                break;
+            }
+        }
+        let price = |candidate: &&Candidate| candidate.cost().price();
+        let cheapest = |a: &&Candidate, b: &&Candidate| price(a).total_cmp(&price(b));
+        if let Some(enough) = tried.iter().filter(|candidate| self.promises(candidate)).min_by(cheapest) {
+            return Ok(Some(enough.clone()));
+        }
+        let failed = |candidate: &Candidate| candidate.totals.failed.mean();
+        let least = tried.iter().map(failed).fold(f64::INFINITY, f64::min);
+        let helps = least <= failed(now) * (1.0 - HELP);
+        let nearly = tried.iter().filter(|candidate| failed(candidate) <= least * (1.0 + HELP));
+        Ok(nearly.min_by(cheapest).filter(|_| helps).cloned())
+    }
+
+    /// Takes back every change without which it is as good, and shortens preStop as far as that goes.
+    fn trimmed(&mut self, candidate: Candidate) -> Result<Candidate, Error> {
+        let mut best = candidate;
+        for (key, _) in best.settings.clone() {
+            // A grace period belongs to its preStop, even where the forecast would do without.
+            if key == GRACE && best.settings.iter().any(|(other, _)| other == PRE_STOP) {
+                continue;
+            }
+            let without = self.evaluate(&without(&best.settings, &key))?;
+            if self.is_as_good(&without, &best) {
+                best = without;
+            }
+        }
+        if !best.settings.iter().any(|(key, _)| key == PRE_STOP) {
+            return Ok(best);
+        }
+        let now = moves::pre_stop_secs(&apply(self.document, &best.settings)?);
+        let rest = without_pre_stop(&best.settings);
+        for change in moves::shorter_pre_stops(&apply(self.document, &rest)?, now) {
+            let shorter = self.evaluate(&merged(&rest, &change))?;
+            if !self.is_as_good(&shorter, &best) {
+                break;
+            }
+            best = shorter;
+        }
+        Ok(best)
+    }
+
+    fn is_as_good(&self, other: &Candidate, than: &Candidate) -> bool {
+        if self.promises(than) {
+            return self.promises(other);
+        }
+        other.totals.failed.mean() <= than.totals.failed.mean()
+    }
+
+    /// The same with a preStop one step longer, if that promises as much.
+    pub(super) fn stronger(&mut self, candidate: &Candidate) -> Result<Option<Candidate>, Error> {
+        let scenario = apply(self.document, &candidate.settings)?;
+        let Some(change) = moves::one_step_longer(&scenario) else { return Ok(None) };
+        let stronger = self.evaluate(&merged(&candidate.settings, &change))?;
+        Ok(Some(stronger).filter(|stronger| self.promises(stronger)))
+    }
+
+    /// What each change does: the causes that come back without it.
+    pub(super) fn reasons(&mut self, scenario: &Scenario, chosen: &Candidate) -> Result<Vec<Change>, Error> {
+        let mut changes = Vec::new();
+        for (key, to) in &chosen.settings {
+            let without = self.evaluate(&without(&chosen.settings, key))?;
+            let mean = |candidate: &Candidate, cause: usize| candidate.totals.causes[cause].mean();
+            let means = (0..CAUSES)
+                .filter(|cause| is_5xx(*cause))
+                .map(|cause| (cause, mean(&without, cause), mean(chosen, cause)));
+            let mut removes: Vec<_> = means.filter(|(_, without, with)| without > with).collect();
+            removes.sort_by(|a, b| (b.1 - b.2).total_cmp(&(a.1 - a.2)));
+            changes.push(Change { key: key.clone(), from: value_before(scenario, key), to: to.clone(), removes });
+        }
+        Ok(changes)
+    }
+
+    /// Tries other preStops and other paces of what was chosen, for the front.
+    pub(super) fn explore(&mut self, chosen: &Candidate) -> Result<(), Error> {
+        let scenario = apply(self.document, &chosen.settings)?;
+        let rest = without_pre_stop(&chosen.settings);
+        for change in moves::pre_stops(&apply(self.document, &rest)?) {
+            self.evaluate(&merged(&rest, &change))?;
+        }
+        for change in moves::paces(&scenario) {
+            self.evaluate(&merged(&chosen.settings, &change))?;
+        }
+        Ok(())
+    }
+}
+
+/// The scenario with some keys set.
+pub(super) fn apply(document: &Document, settings: &Settings) -> Result<Scenario, Error> {
+    let mut document = document.clone();
+    settings.iter().try_for_each(|(key, value)| document.set(key, value))?;
+    document.resolve()
+}
+
+fn merged(settings: &Settings, change: &Settings) -> Settings {
+    let kept = settings.iter().filter(|(key, _)| change.iter().all(|(other, _)| other != key));
+    kept.chain(change).cloned().collect()
+}
+
+fn without_pre_stop(settings: &Settings) -> Settings {
+    without(&without(settings, PRE_STOP), GRACE)
+}
+
+fn without(settings: &Settings, key: &str) -> Settings {
+    settings.iter().filter(|(other, _)| other != key).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Effort, Recommendation, Verdict};
+    use super::*;
+    use crate::monte_carlo::Sample;
+    use crate::random::{Purpose, Streams};
+    use crate::time::Span;
+    use crate::verdict::Cause;
+    use std::ops::Range;
+    use std::path::Path;
+
+    /// A synthetic rollout: stale routing for a lag that depends on the environment, up to 28 s; a
+    /// deregistration delay below 40 s cuts requests; `stubborn` ones fail whatever is set.
+    fn synthetic(scenario: &Scenario, range: Range<u64>, stubborn: bool) -> Vec<Sample> {
+        let stop = moves::pre_stop_secs(scenario) as f64;
+        let sample = |replication: u64| {
+            let streams = Streams::new(1, replication);
+            let lag = 28.0 * streams.at(Purpose::DeregistrationMedian, 0).uniform();
+            let mut sample = Sample { requests: 12_000, ..Sample::default() };
+            sample.causes[Cause::ConnectTimeout.index()] = ((lag - stop).max(0.0) * 100.0) as u64;
+            sample.causes[Cause::CutByDeregistration.index()] =
+                u64::from(scenario.target_group.deregistration_delay < Span::from_secs(40));
+            sample.causes[Cause::ResponseTimeout.index()] = u64::from(stubborn);
+            sample.measures.old_pods_gone = Some(Span::from_secs(30) + Span::from_secs_f64(stop));
+            sample.measures.duration = Some(Span::from_secs(30));
+            sample
+        };
+        range.map(sample).collect()
+    }
+
+    fn recommended(text: &str, stubborn: bool) -> Recommendation {
+        let document = Document::parse(Path::new("x.toml"), text).unwrap();
+        let sampler = move |scenario: &Scenario, range: Range<u64>| Ok(synthetic(scenario, range, stubborn));
+        Recommendation::find(&document, Effort::new(1_000, 0.95, 0.99), &sampler, &mut |_| ()).unwrap()
+    }
+
+    fn settings(found: &Recommendation) -> Vec<(&str, &str)> {
+        found.chosen.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
+    }
+
+    #[test]
+    fn the_cheapest_settings_that_are_enough() {
+        let found = recommended("name = \"x\"\n[target_group]\nderegistration_delay = \"30s\"", false);
+        let mut keys = settings(&found);
+        keys.sort_unstable();
+        assert_eq!(
+            keys,
+            [
+                ("pod.pre_stop", "30s"),
+                ("pod.termination_grace_period", "35s"),
+                ("target_group.deregistration_delay", "1m")
+            ]
+        );
+        assert_eq!(found.verdict, Verdict::Proven);
+        let pre_stop = found.changes.iter().find(|change| change.key == "pod.pre_stop").unwrap();
+        assert_eq!((pre_stop.from.as_deref(), pre_stop.removes[0].0), (None, Cause::ConnectTimeout.index()));
+        assert!(found.remaining.is_empty());
+    }
+
+    #[test]
+    fn what_is_well_is_left_alone() {
+        let found = recommended("[pod]\npre_stop = \"40s\"\ntermination_grace_period = \"60s\"", false);
+        assert!(found.changes_nothing() && found.verdict == Verdict::Proven, "{:?}", found.changes);
+    }
+
+    #[test]
+    fn what_cannot_be_met_is_said() {
+        let found = recommended("name = \"x\"", true);
+        assert_eq!((found.verdict, found.proof), (Verdict::Unmet, None));
+        assert_eq!(found.remaining.last().unwrap().0, Cause::ResponseTimeout.index());
+    }
+
+    #[test]
+    fn certainty_cannot_be_proven() {
+        let found = recommended("[pod]\npre_stop = \"40s\"\n[objectives]\nprobability = 1.0", false);
+        assert_eq!(found.verdict, Verdict::Inconclusive);
+    }
+}

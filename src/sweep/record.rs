@@ -1,0 +1,445 @@
+//! A sweep on paper: what was asked, and what each point has come to so far.
+//!
+//! Plain lines, only ever appended to, each point's ending in a checksum. Whoever reads them after
+//! an interruption drops a last line that was cut short and goes on from there; whoever has the
+//! records of all shares puts them together.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use super::axis::{self, Axis};
+use super::budget::{Budget, Precision};
+use super::plan::Plan;
+use super::totals::Totals;
+use crate::error::Error;
+use crate::scenario::Document;
+
+const FIRST_LINE: &str = "rollcast sweep record 1";
+
+/// Everything that a sweep depends on.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// The scenario that the points change.
+    pub document: Document,
+    /// What `--vary` said.
+    pub vary: Vec<String>,
+    /// Rows of a sample; `None`: the whole grid.
+    pub sample: Option<usize>,
+    /// The seed that everything follows from.
+    pub seed: u64,
+    /// How many replications each point may take.
+    pub budget: Budget,
+    /// The traffic engine.
+    pub engine: String,
+    /// Which points this record is about.
+    pub share: Share,
+}
+
+/// Share `number` of `of`: every `of`-th point, so that dear and cheap regions are dealt out evenly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// From 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+/// A header, and what the points have come to.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// What was asked.
+    pub header: Header,
+    /// By number of the point.
+    pub totals: BTreeMap<usize, Totals>,
+}
+
+impl Share {
+    /// All points.
+    pub const WHOLE: Share = Share { number: 1, of: 1 };
+
+    /// Parses `2/3`.
+    ///
+    /// # Errors
+    /// In words what is wrong.
+    pub fn parse(text: &str) -> Result<Share, String> {
+        let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        let (number, of) = numbers.ok_or_else(|| format!("`{text}` is no share; write 2/3 for the second of three"))?;
+        if number == 0 || number > of {
+            return Err(format!("there is no share {number} of {of}: they count from 1"));
+        }
+        Ok(Share { number, of })
+    }
+
+    /// The points of this share, of so many.
+    pub fn of_points(self, points: usize) -> impl Iterator<Item = usize> {
+        (self.number - 1..points).step_by(self.of)
+    }
+}
+
+impl Header {
+    /// A header of the whole sweep.
+    ///
+    /// # Errors
+    /// There is no such plan.
+    pub fn new(
+        document: Document,
+        vary: Vec<String>,
+        sample: Option<usize>,
+        seed: u64,
+        budget: Budget,
+        engine: &str,
+    ) -> Result<Header, Error> {
+        if budget.runs == 0 {
+            return Err(Error::input("a sweep needs at least one run a point"));
+        }
+        let header = Header { document, vary, sample, seed, budget, engine: engine.to_owned(), share: Share::WHOLE };
+        header.plan()?;
+        Ok(header)
+    }
+
+    /// The plan that it asks for: the axes of `[sweep]`, but those that `--vary` names, then `--vary`'s.
+    ///
+    /// # Errors
+    /// There is no such plan.
+    pub fn plan(&self) -> Result<Plan, Error> {
+        let varied = self.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        let names = |axis: &Axis, key: &str| axis.scales.iter().any(|scale| scale.key == key);
+        let mut axes = axis::of_scenario(&self.document.resolve()?)?;
+        axes.retain(|axis| !varied.iter().any(|other| axis.scales.iter().any(|scale| names(other, &scale.key))));
+        axes.extend(varied);
+        match self.sample {
+            None => Plan::grid(axes),
+            Some(rows) => Plan::sample(axes, rows, self.seed),
+        }
+    }
+
+    /// The lines that make it the same sweep, one fact each.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let (path, text, edits) = self.document.parts();
+        let mut facts = vec![
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("path", path.display().to_string()),
+            ("text", text.to_owned()),
+        ];
+        facts.extend(edits.map(|(key, line)| ("edit", format!("{key} {line}"))));
+        facts.extend(self.vary.iter().map(|vary| ("vary", vary.clone())));
+        facts.extend(self.sample.map(|rows| ("sample", rows.to_string())));
+        facts.push(("seed", self.seed.to_string()));
+        facts.push(("runs", self.budget.runs.to_string()));
+        facts.extend(self.budget.precision.map(|precision| ("precision", precision.to_string())));
+        facts.push(("level", format!("{:?}", self.budget.level)));
+        facts.push(("engine", self.engine.clone()));
+        facts
+    }
+
+    /// The first line of a record up to its first point.
+    pub fn to_lines(&self) -> String {
+        let mut lines = format!("{FIRST_LINE}\n");
+        for (name, fact) in self.facts() {
+            let _ = writeln!(lines, "{name} {}", escaped(&fact));
+        }
+        let _ = writeln!(lines, "share {}/{}", self.share.number, self.share.of);
+        lines
+    }
+
+    /// Refuses a record of another sweep.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn must_equal(&self, other: &Header) -> Result<(), Error> {
+        let (mine, theirs) = (self.facts(), other.facts());
+        // Only the name of the file may differ: it is the same sweep wherever it lies.
+        let relevant = |fact: &&(&str, String)| fact.0 != "path";
+        let differs =
+            mine.iter().filter(relevant).zip(theirs.iter().filter(relevant)).find(|(mine, theirs)| mine != theirs);
+        let name = match differs {
+            Some((mine, _)) if mine.0 == "text" || mine.0 == "edit" => "scenario",
+            Some((mine, _)) => mine.0,
+            None if mine.len() != theirs.len() => "scenario or axes",
+            None => return Ok(()),
+        };
+        Err(Error::input(format!("it is the record of another sweep: the {name} differs"))
+            .hint("remove it to start afresh, or ask for the sweep that it belongs to"))
+    }
+
+    fn parse<'a>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>) -> Result<Header, Error> {
+        if lines.next() != Some(FIRST_LINE) {
+            return Err(Error::input("it is no record of a sweep by this version of rollcast"));
+        }
+        let mut facts: Vec<(&str, String)> = Vec::new();
+        while let Some(line) = lines.next_if(|line| !line.starts_with("point ")) {
+            let (name, fact) = line.split_once(' ').ok_or_else(damaged)?;
+            facts.push((name, unescaped(fact)));
+        }
+        let all = |name: &'static str| facts.iter().filter(move |fact| fact.0 == name).map(|fact| fact.1.clone());
+        let one = |name: &'static str| all(name).next();
+        let version = one("version").unwrap_or_default();
+        if version != env!("CARGO_PKG_VERSION") {
+            return Err(Error::input(format!(
+                "it was made by rollcast {version}, and this is {}",
+                env!("CARGO_PKG_VERSION")
+            )));
+        }
+        let number = |name: &'static str| one(name).and_then(|text| text.parse().ok()).ok_or_else(damaged);
+        let edits =
+            all("edit").filter_map(|edit| edit.split_once(' ').map(|(key, line)| (key.to_owned(), line.to_owned())));
+        let path = one("path").ok_or_else(damaged)?;
+        Ok(Header {
+            document: Document::from_parts(Path::new(&path), &one("text").ok_or_else(damaged)?, edits.collect())?,
+            vary: all("vary").collect(),
+            sample: one("sample").map(|rows| rows.parse().map_err(|_| damaged())).transpose()?,
+            seed: number("seed")?,
+            budget: Budget {
+                runs: number("runs")?,
+                precision: one("precision").map(|text| Precision::parse(&text).map_err(|_| damaged())).transpose()?,
+                level: one("level").and_then(|level| level.parse().ok()).ok_or_else(damaged)?,
+            },
+            engine: one("engine").ok_or_else(damaged)?,
+            share: one("share").and_then(|share| Share::parse(&share).ok()).ok_or_else(damaged)?,
+        })
+    }
+}
+
+impl Record {
+    /// Nothing simulated yet.
+    pub fn new(header: Header) -> Record {
+        Record { header, totals: BTreeMap::new() }
+    }
+
+    /// The whole record.
+    pub fn to_lines(&self) -> String {
+        let points: String = self.totals.iter().map(|(number, totals)| point_line(*number, totals)).collect();
+        self.header.to_lines() + &points
+    }
+
+    /// Reads a record; a last line that was cut short is left out.
+    ///
+    /// # Errors
+    /// It is no record, by another version, or damaged elsewhere than at its end.
+    pub fn parse(text: &str) -> Result<Record, Error> {
+        // Without its newline the last line was cut short, even if it looks whole.
+        let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
+        let mut lines = whole.lines().peekable();
+        let mut record = Record::new(Header::parse(&mut lines)?);
+        let points = record.header.plan()?.points.len();
+        while let Some(line) = lines.next() {
+            match parse_point(line).filter(|(number, _)| *number < points) {
+                Some((number, totals)) => drop(record.totals.insert(number, totals)),
+                None if lines.peek().is_none() => break,
+                None => return Err(damaged()),
+            }
+        }
+        Ok(record)
+    }
+
+    /// Puts the records of all shares together.
+    ///
+    /// # Errors
+    /// A share is missing, there twice, not complete, or of another sweep.
+    pub fn merge(records: Vec<(String, Record)>) -> Result<Record, Error> {
+        let mut seen: BTreeMap<usize, String> = BTreeMap::new();
+        let mut whole: Option<Record> = None;
+        for (name, record) in records {
+            let named = |error: Error| error.prefixed(&name);
+            let header = &record.header;
+            let merged = whole.get_or_insert_with(|| Record::new(header.clone()));
+            merged.header.must_equal(header).map_err(named)?;
+            if header.share.of != merged.header.share.of {
+                let (mine, theirs) = (header.share.of, merged.header.share.of);
+                return Err(named(Error::input(format!(
+                    "it is one of {mine} shares, the first file is one of {theirs}"
+                ))));
+            }
+            if let Some(other) = seen.insert(header.share.number, name.clone()) {
+                return Err(Error::input(format!("{other} and {name} are both share {}", header.share.number)));
+            }
+            let mine: Vec<usize> = header.share.of_points(header.plan()?.points.len()).collect();
+            let open = mine
+                .iter()
+                .filter(|number| !record.totals.get(number).is_some_and(|done| header.budget.is_spent(done)));
+            let open = open.count();
+            if open > 0 {
+                let left = format!("{open} of its {} points are not complete", mine.len());
+                return Err(named(Error::input(left).hint("go on with it: --resume")));
+            }
+            merged.totals.extend(record.totals.into_iter().filter(|(number, _)| mine.contains(number)));
+        }
+        let mut whole = whole.ok_or_else(|| Error::input("there is nothing to merge"))?;
+        let missing: Vec<_> = (1..=whole.header.share.of)
+            .filter(|share| !seen.contains_key(share))
+            .map(|share| share.to_string())
+            .collect();
+        if !missing.is_empty() {
+            return Err(Error::input(format!(
+                "of {} shares these are missing: {}",
+                whole.header.share.of,
+                missing.join(", ")
+            )));
+        }
+        whole.header.share = Share::WHOLE;
+        Ok(whole)
+    }
+}
+
+/// One point as a line of a record.
+pub fn point_line(number: usize, totals: &Totals) -> String {
+    let mut line = format!("point {number}");
+    for sum in totals.sums() {
+        let _ = write!(line, " {} {} {}", sum.n, sum.sum, sum.squares);
+    }
+    let _ = write!(line, " {}", totals.fingerprint);
+    for (failed, runs) in &totals.distribution {
+        let _ = write!(line, " {failed}:{runs}");
+    }
+    format!("{line} {:016x}\n", fnv1a(line.as_bytes()))
+}
+
+fn parse_point(line: &str) -> Option<(usize, Totals)> {
+    let (content, checksum) = line.rsplit_once(' ')?;
+    if u64::from_str_radix(checksum, 16).ok()? != fnv1a(content.as_bytes()) {
+        return None;
+    }
+    let mut words = content.strip_prefix("point ")?.split(' ');
+    let number = words.next()?.parse().ok()?;
+    let mut totals = Totals::default();
+    for sum in totals.sums_mut() {
+        sum.n = words.next()?.parse().ok()?;
+        sum.sum = words.next()?.parse().ok()?;
+        sum.squares = words.next()?.parse().ok()?;
+    }
+    totals.fingerprint = words.next()?.parse().ok()?;
+    for word in words {
+        let (failed, runs) = word.split_once(':')?;
+        totals.distribution.insert(failed.parse().ok()?, runs.parse().ok()?);
+    }
+    Some((number, totals))
+}
+
+fn damaged() -> Error {
+    Error::input("the record is damaged").hint("remove it to start afresh")
+}
+
+/// FNV-1a, 64 bits (Fowler, Noll, Vo): against accidents, not against forgery.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A text on one line.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r")
+}
+
+fn unescaped(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        text.push(match (letter, letter == '\\') {
+            (_, true) => match letters.next() {
+                Some('n') => '\n',
+                Some('r') => '\r',
+                other => other.unwrap_or('\\'),
+            },
+            (plain, false) => plain,
+        });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::tests::{filled, header, synthetic};
+    use crate::sweep::{Survey, fill};
+
+    const BUDGET: Budget = Budget { runs: 300, precision: None, level: 0.95 };
+
+    fn whole() -> Record {
+        let header = header(&["pod.pre_stop=0s..30s/10s", "deployment.replicas=2,3"], BUDGET);
+        let totals = filled(&header);
+        Record { header, totals }
+    }
+
+    fn shares(of: usize) -> Vec<(String, Record)> {
+        let share = |number| {
+            let mut header = whole().header;
+            header.share = Share { number, of };
+            let mut totals = BTreeMap::new();
+            fill(&header, header.share.of_points(8), &mut totals, &synthetic, &mut |_, _, _| Ok(())).unwrap();
+            (format!("share-{number}"), Record { header, totals })
+        };
+        (1..=of).map(share).collect()
+    }
+
+    #[test]
+    fn a_record_reads_back() {
+        let mut record = whole();
+        record.header.document.set("description", "two \\ lines\\n").unwrap();
+        record.header.sample = None;
+        let again = Record::parse(&record.to_lines()).unwrap();
+        assert_eq!(again.to_lines(), record.to_lines());
+        assert_eq!(again.totals, record.totals);
+        assert_eq!(unescaped(&escaped("a\\n\nb\r\\")), "a\\n\nb\r\\");
+    }
+
+    /// Whatever was on disk when the power went: what is read goes on to the same end.
+    #[test]
+    fn a_record_cut_anywhere_is_resumed_or_refused() {
+        let record = whole();
+        let (text, expected) = (record.to_lines(), record.totals);
+        let head = record.header.to_lines().len();
+        for cut in (head..text.len()).step_by(7) {
+            let mut cut = Record::parse(&text[..cut]).unwrap();
+            fill(&cut.header.clone(), 0..8, &mut cut.totals, &synthetic, &mut |_, _, _| Ok(())).unwrap();
+            assert_eq!(cut.totals, expected);
+        }
+        for cut in (0..head - 1).step_by(3) {
+            drop(Record::parse(&text[..cut]));
+        }
+    }
+
+    #[test]
+    fn shares_merge_to_the_bytes_of_the_whole() {
+        for of in [1, 2, 3, 5, 8, 11] {
+            let merged = Record::merge(shares(of)).unwrap();
+            assert_eq!(merged.to_lines(), whole().to_lines(), "{of} shares");
+            assert_eq!(Survey::of(merged).unwrap().fingerprint(), Survey::of(whole()).unwrap().fingerprint());
+        }
+    }
+
+    #[track_caller]
+    fn refuse(records: Vec<(String, Record)>, words: &str) {
+        let error = Record::merge(records).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn gaps_duplicates_and_strangers_are_refused() {
+        refuse(vec![], "nothing to merge");
+        refuse(shares(3)[..2].to_vec(), "these are missing: 3");
+        let mut twice = shares(3);
+        twice.push(twice[1].clone());
+        refuse(twice, "share-2 and share-2 are both share 2");
+        let mut stranger = shares(2);
+        stranger[1].1.header.seed = 2;
+        refuse(stranger, "share-2: it is the record of another sweep: the seed differs");
+        let mut other = shares(2);
+        other[1].1.header.document.set("deployment.max_surge", "1").unwrap();
+        refuse(other, "another sweep");
+        let mut open = shares(2);
+        open[0].1.totals.pop_last();
+        refuse(open, "share-1: 1 of its 4 points are not complete");
+        refuse(vec![shares(3)[0].clone(), shares(2)[1].clone()], "one of 2 shares");
+    }
+
+    #[test]
+    fn a_damaged_record_is_refused() {
+        let text = whole().to_lines();
+        let refused = |text: &str| Record::parse(text).unwrap_err().to_string();
+        assert!(refused("").contains("no record"));
+        assert!(refused(&text.replace("version ", "version 9")).contains("made by rollcast 9"));
+        assert!(refused(&text.replacen("point 3 300", "point 3 301", 1)).contains("damaged"));
+        assert!(Share::parse("0/3").is_err() && Share::parse("4/3").is_err() && Share::parse("x").is_err());
+    }
+}

@@ -1,0 +1,175 @@
+//! How many requests an interval brings each ALB node, and when exactly the few of interest came.
+
+use crate::dist::count::{binomial, heads, poisson};
+use crate::random::{Purpose, Stream, Streams};
+use crate::scenario::load::{LoadSpec, Pacing};
+use crate::time::{Span, Time};
+
+/// A stretch of time in which nothing changes, from its start until before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub(super) from: Time,
+    pub(super) until: Time,
+    /// Requests to all nodes, if they are evenly paced.
+    total: u64,
+    /// Sent before `from`, if they are evenly paced.
+    before: u64,
+}
+
+impl Cell {
+    /// How long it is.
+    pub(super) fn span(&self) -> Span {
+        self.until - self.from
+    }
+}
+
+/// The open loop, counted. Poisson counts of disjoint intervals are independent; evenly paced
+/// requests are counted by arithmetic, and each chooses its node by chance.
+#[derive(Debug)]
+pub(super) struct Counts {
+    pacing: Pacing,
+    nodes: usize,
+    /// Requests in a million seconds.
+    per_million_seconds: u64,
+    stream: Stream,
+    sent: u64,
+    from: Time,
+}
+
+/// Microseconds in a million seconds.
+const MILLION_SECONDS: u128 = 1_000_000_000_000;
+
+impl Counts {
+    pub(super) fn new(load: &LoadSpec, nodes: usize, streams: &Streams) -> Counts {
+        let per_million_seconds = (load.rate * 1e6).round() as u64;
+        let stream = streams.at(Purpose::IntervalCount, 0);
+        Counts { pacing: load.pacing, nodes, per_million_seconds, stream, sent: 0, from: Time::ZERO }
+    }
+
+    /// The next stretch, and how many requests each node gets in it.
+    pub(super) fn next(&mut self, until: Time, counts: &mut [u64]) -> Cell {
+        let mut cell = Cell { from: self.from, until, total: 0, before: self.sent };
+        self.from = until;
+        if self.pacing == Pacing::Poisson {
+            let mean = self.per_million_seconds as f64 * 1e-12 * cell.span().as_micros() as f64 / self.nodes as f64;
+            counts.iter_mut().for_each(|count| *count = poisson(mean, &mut self.stream));
+            return cell;
+        }
+        self.sent = self.sent_before(until);
+        cell.total = self.sent - cell.before;
+        let mut left = cell.total;
+        for (node, count) in counts.iter_mut().enumerate() {
+            *count = match self.nodes - node {
+                1 => left,
+                2 => heads(left, &mut self.stream),
+                others => binomial(left, 1.0 / others as f64, &mut self.stream),
+            };
+            left -= *count;
+        }
+        cell
+    }
+
+    /// Evenly paced requests sent before an instant: request n is sent at ⌊n/rate⌋ µs.
+    fn sent_before(&self, at: Time) -> u64 {
+        (u128::from(at.as_micros()) * u128::from(self.per_million_seconds)).div_ceil(MILLION_SECONDS) as u64
+    }
+
+    fn sent_at(&self, request: u64) -> Time {
+        Time::from_micros((u128::from(request) * MILLION_SECONDS / u128::from(self.per_million_seconds)) as u64)
+    }
+
+    /// When the request at this fraction of the cell was sent.
+    pub(super) fn within(&self, cell: &Cell, fraction: f64) -> Time {
+        if self.pacing == Pacing::Constant && cell.total > 0 {
+            self.sent_at(cell.before + (fraction * cell.total as f64) as u64)
+        } else {
+            cell.from + Span::from_micros((fraction * cell.span().as_micros() as f64) as u64)
+        }
+    }
+
+    /// Where in the cell, as a share of it, the `nth` (from 0) of one node's `count` requests was
+    /// sent, if all of them were sent after `start`, another such share.
+    pub(super) fn nth(&self, cell: &Cell, start: f64, nth: u64, count: u64, stream: &mut Stream) -> f64 {
+        let backwards = 2 * nth > count;
+        let steps = if backwards { count - 1 - nth } else { nth };
+        if self.pacing == Pacing::Poisson {
+            let distance = climb(1.0 - start, steps, count, stream);
+            return if backwards { 1.0 - distance } else { start + distance };
+        }
+        let all = cell.total as f64;
+        let used = (start * all).ceil();
+        let slot = pick(cell.total.saturating_sub(used as u64), steps, count, stream) as f64 + 0.5;
+        if backwards { (all - slot) / all } else { (used + slot) / all }
+    }
+}
+
+/// The `nth` order statistic of `count` uniform points in [0, room): what a Poisson process is, given its count.
+fn climb(room: f64, nth: u64, count: u64, stream: &mut Stream) -> f64 {
+    (0..=nth).fold(0.0, |at, passed| at + (room - at) * (1.0 - stream.uniform().powf(1.0 / (count - passed) as f64)))
+}
+
+/// The `nth` of `count` slots chosen from so many, each with the chance that is left of it.
+fn pick(slots: u64, nth: u64, count: u64, stream: &mut Stream) -> u64 {
+    let mut passed = 0;
+    for slot in 0..slots {
+        if stream.uniform() * ((slots - slot) as f64) < (count - passed) as f64 {
+            if passed == nth {
+                return slot;
+            }
+            passed += 1;
+        }
+    }
+    slots.saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disturbance::load_step::Stretch;
+
+    fn load(pacing: Pacing, rate: f64) -> LoadSpec {
+        LoadSpec { pacing, rate, ..LoadSpec::default() }
+    }
+
+    /// Whatever the cells, the requests are those that even pacing sends.
+    #[test]
+    fn even_pacing_is_counted_exactly() {
+        for (rate, nodes) in [(100.0, 1), (333.3, 2), (0.5, 3), (2_500_000.0, 2)] {
+            let mut counts = Counts::new(&load(Pacing::Constant, rate), nodes, &Streams::new(1, 0));
+            let mut of_nodes = vec![0; nodes];
+            let mut all = 0;
+            for until in [1, 2, 9_999, 10_001, 20_000, 333_333, 2_000_000, 60_000_000] {
+                counts.next(Time::from_micros(until), &mut of_nodes);
+                all += of_nodes.iter().sum::<u64>();
+                let stretch = Stretch { from: Time::ZERO, to: Time::from_micros(until), rate };
+                let sent = crate::traffic::arrivals::Evenly::new(&stretch).count() as u64;
+                assert_eq!(all, sent, "{rate} until {until}");
+            }
+        }
+    }
+
+    /// The n-th of uniform points lies where theory has it, and those after it lie after it.
+    #[test]
+    fn order_statistics() {
+        for pacing in [Pacing::Poisson, Pacing::Constant] {
+            let mut counts = Counts::new(&load(pacing, 50.0), 2, &Streams::new(1, 0));
+            let cell = counts.next(Time::from_micros(1_000_000), &mut [0, 0]);
+            let mut stream = Streams::new(2, 0).at(Purpose::IntervalFate, 0);
+            for nth in [0, 3, 8, 9] {
+                let mut sum = 0.0;
+                for _ in 0..20_000 {
+                    let place = counts.nth(&cell, 0.0, nth, 10, &mut stream);
+                    sum += place;
+                    if nth < 9 {
+                        let last = counts.nth(&cell, place, 8 - nth, 9 - nth, &mut stream);
+                        assert!(place < last && last < 1.0, "{pacing:?} {nth}: {place} {last}");
+                    }
+                }
+                // Of 50 slots, the mean of the (n + 1)-th of 10 is 51·(n + 1)/11 − 1, counted from 0.
+                let continuous = (nth + 1) as f64 / 11.0;
+                let expected = if pacing == Pacing::Poisson { continuous } else { (51.0 * continuous - 0.5) / 50.0 };
+                assert!((sum / 20_000.0 - expected).abs() < 0.004, "{pacing:?} {nth}: {}", sum / 20_000.0);
+            }
+        }
+    }
+}

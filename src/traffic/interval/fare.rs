@@ -1,0 +1,346 @@
+//! How the requests of one cell that a node gives to one target fare.
+
+use crate::dist::count::binomial;
+use crate::observe::timeline::{PodRecord, Socket, Timeline};
+use crate::random::Stream;
+use crate::time::{Span, Time};
+use crate::traffic::connection::{KeepAlive, Port, SYN_RETRIES, Silence, Way};
+use crate::traffic::interval::counts::{Cell, Counts};
+use crate::traffic::interval::law::Law;
+use crate::traffic::interval::tally::Tally;
+use crate::traffic::interval::{CONNECT, Limits, UNREACHABLE};
+use crate::verdict::{Cause, Verdict};
+
+/// Requests of one node to one target in one cell.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Batch<'a> {
+    pub(super) cell: Cell,
+    pub(super) count: u64,
+    pub(super) pod: Option<&'a PodRecord>,
+    pub(super) port: Port,
+    /// Its row in tables by revision, and its law.
+    pub(super) revision: usize,
+    pub(super) keep: KeepAlive,
+    /// When those in flight through this node are cut.
+    pub(super) cut: Time,
+}
+
+/// What is left of the connections between one node and one target.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    /// When the first answer comes that leaves a connection behind; [`Time::NEVER`]: none is under way.
+    pub(super) first_answer: Time,
+    /// Whether a connection is there.
+    pub(super) warm: bool,
+    /// When the node last stopped choosing the target.
+    pub(super) left: Time,
+}
+
+/// Of so many failures each gets an instant of its own; more share as many instants.
+const INSTANTS: u64 = 4;
+/// Trials of an instant before the last one is taken as it is.
+const TRIES: u32 = 32;
+/// Where more than this share of the requests outlasts the target, the answered ones are noticeably quick.
+const NOTICEABLE: f64 = 1e-4;
+/// So many requests on new connections are drawn one by one; then they come in blocks twice as large each.
+const SINGLE_CONNECTS: u64 = 16;
+
+impl Kept {
+    /// No connection yet.
+    pub(super) const NONE: Kept = Kept { first_answer: Time::NEVER, warm: false, left: Time::ZERO };
+
+    /// All connections are gone.
+    pub(super) fn forget(&mut self) {
+        (self.first_answer, self.warm) = (Time::NEVER, false);
+    }
+}
+
+/// One replication's requests and what becomes of them.
+pub(super) struct Fare<'a> {
+    pub(super) timeline: &'a Timeline,
+    pub(super) laws: &'a [Law],
+    pub(super) limits: Limits,
+    pub(super) starts: [Span; 2],
+    pub(super) silence: Silence,
+    pub(super) counts: Counts,
+    pub(super) tally: Tally<'a>,
+    /// Fates, in order of the cells.
+    pub(super) stream: Stream,
+    /// Whether all of the batch just settled ended with a 5xx.
+    pub(super) all_failed: bool,
+}
+
+impl Fare<'_> {
+    /// Closes the books.
+    pub(super) fn finish(self) {
+        self.tally.finish(self.laws, &self.counts);
+    }
+
+    /// Settles a batch.
+    pub(super) fn settle(&mut self, batch: &Batch<'_>, kept: &mut Kept) {
+        self.all_failed = false;
+        let (middle, idle) = (self.counts.within(&batch.cell, 0.5), batch.keep.idle());
+        let is_open = matches!(batch.port.socket, Socket::Serving | Socket::Refusing);
+        if !kept.warm && is_open && idle > Span::ZERO {
+            return self.warm_up(batch, kept);
+        }
+        let way =
+            if kept.warm { batch.port.way(middle, middle + idle, batch.keep, self.limits.one_way) } else { Way::New };
+        match way {
+            Way::Kept => self.serve(batch, &batch.port, Span::ZERO, middle),
+            Way::New => self.connect(batch, middle),
+            Way::Crossing => self.all_end(batch, Verdict::Alb(Cause::KeepAliveRace), self.limits.round_trip),
+            Way::Lost => {
+                let (verdict, end) = self.wait_in_vain(middle, batch.cut);
+                self.one_ends(verdict, end.saturating_since(middle), middle);
+                kept.forget();
+                self.connect(&Batch { count: batch.count - 1, ..*batch }, middle);
+            }
+        }
+    }
+
+    /// Nobody was there to be chosen.
+    pub(super) fn no_target(&mut self, cell: &Cell, count: u64) {
+        self.tally.count(Verdict::Alb(Cause::NoTarget), count, cell.from);
+        self.tally.took(self.limits.round_trip, count);
+    }
+
+    /// Requests that nothing but their own length can fail: some outlast a patience.
+    pub(super) fn plain(&mut self, cell: &Cell, revision: usize, count: u64) {
+        let (law, start) = (revision, self.starts[revision]);
+        let limit = self.limit(start);
+        let failed = binomial(count, self.laws[law].exact_tail(limit), &mut self.stream);
+        if failed > 0 {
+            let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, &Port::UNSEEN, Time::NEVER);
+            self.scatter(cell, failed, end, None);
+        }
+        self.answer(law, start, limit, count - failed);
+    }
+
+    fn answer(&mut self, law: usize, start: Span, limit: Span, count: u64) {
+        self.tally.count(Verdict::Ok, count, Time::ZERO);
+        self.tally.took_draws(law, start, limit, count);
+    }
+
+    /// The longest service that both the load balancer and the client wait for.
+    fn limit(&self, start: Span) -> Span {
+        self.limits.idle.min(self.limits.client.saturating_sub(start))
+    }
+
+    /// Until the first answer is back every request opens a connection of its own. They are taken to be
+    /// evenly spaced within the cell; which of them is answered first is drawn.
+    fn warm_up(&mut self, batch: &Batch<'_>, kept: &mut Kept) {
+        let gap = batch.cell.span().as_secs_f64() / batch.count as f64;
+        let start = self.limits.round_trip;
+        let (mut done, mut block) = (0, 1);
+        while done < batch.count {
+            let sent = batch.cell.from + Span::from_secs_f64((done as f64 + 0.5) * gap);
+            if sent >= kept.first_answer {
+                break;
+            }
+            let size = block.min(batch.count - done);
+            let share = self.stream.uniform().powf(1.0 / size as f64);
+            let quickest = sent + start + self.laws[batch.revision].quantile(1.0 - share);
+            self.serve(&Batch { count: size, ..*batch }, &batch.port, start, sent);
+            kept.first_answer = kept.first_answer.min(quickest);
+            done += size;
+            if done >= SINGLE_CONNECTS {
+                block *= 2;
+            }
+        }
+        if done < batch.count {
+            kept.warm = true;
+            self.settle(&Batch { count: batch.count - done, ..*batch }, kept);
+        }
+    }
+
+    /// New connections, whose SYNs are sent about `sent`.
+    fn connect(&mut self, batch: &Batch<'_>, sent: Time) {
+        if batch.port.socket != Socket::Silent {
+            return self.meet(batch, &batch.port, Span::ZERO, sent);
+        }
+        let unreachable = binomial(batch.count, self.silence.unreachable_share(self.limits.connect), &mut self.stream);
+        let lost = batch.count - unreachable;
+        let patience = Silence::UNREACHABLE_AFTER.min(self.limits.connect);
+        self.knock(&Batch { count: unreachable, ..*batch }, sent, patience, UNREACHABLE);
+        self.knock(&Batch { count: lost, ..*batch }, sent, self.limits.connect, CONNECT);
+    }
+
+    /// Nobody answers the first SYN: a later one may meet a pod that has come up, or nobody does.
+    fn knock(&mut self, batch: &Batch<'_>, sent: Time, patience: Span, law: usize) {
+        if batch.count == 0 {
+            return;
+        }
+        for wait in SYN_RETRIES.into_iter().filter(|wait| *wait < patience) {
+            let syn = sent + wait;
+            if syn < batch.port.until {
+                continue;
+            }
+            let port = Port::look(batch.pod, syn);
+            if port.socket != Socket::Silent {
+                return self.meet(batch, &port, wait, sent);
+            }
+        }
+        let cause = if law == UNREACHABLE { Cause::HostUnreachable } else { Cause::ConnectTimeout };
+        let limit = self.limits.client.saturating_sub(patience);
+        let impatient = if self.limits.client < patience {
+            batch.count
+        } else {
+            binomial(batch.count, self.laws[law].exact_tail(limit), &mut self.stream)
+        };
+        self.tally.count(Verdict::Alb(Cause::ClientGaveUp), impatient, batch.cell.from);
+        self.tally.took(self.limits.client, impatient);
+        self.tally.count(Verdict::Alb(cause), batch.count - impatient, batch.cell.from);
+        self.tally.took_draws(law, patience, limit, batch.count - impatient);
+        if impatient == 0 {
+            self.all_failed = true;
+        } else {
+            self.tally.failed_within(&batch.cell, batch.count - impatient, &self.counts);
+        }
+    }
+
+    /// A SYN sent `wait` after the request comes in at an open or a closed port.
+    fn meet(&mut self, batch: &Batch<'_>, port: &Port, wait: Span, sent: Time) {
+        let connected = wait + self.limits.round_trip;
+        if port.socket == Socket::Closed {
+            self.all_end(batch, Verdict::Alb(Cause::Refused), connected);
+        } else {
+            self.serve(batch, port, connected, sent);
+        }
+    }
+
+    /// The requests reach the process `start` after they were sent, about `sent`.
+    fn serve(&mut self, batch: &Batch<'_>, port: &Port, start: Span, sent: Time) {
+        let begin = sent + start;
+        let quiet = port.reset.min(port.silence).min(batch.cut);
+        if port.socket == Socket::Refusing && begin + self.limits.round_trip <= quiet {
+            return self.all_end(batch, Verdict::Target(503), start + self.limits.round_trip);
+        }
+        let (limit, left) = (self.limit(start), quiet.saturating_since(begin));
+        let law = &self.laws[batch.revision];
+        let failing = match () {
+            () if quiet < begin || port.socket == Socket::Refusing => 1.0,
+            () if left < limit => {
+                let latest = quiet.saturating_since(batch.cell.until + start);
+                law.mean_tail(latest, latest + batch.cell.span())
+            }
+            () => law.exact_tail(limit),
+        };
+        let failed = binomial(batch.count, failing, &mut self.stream);
+        if failed > 0 {
+            let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, port, batch.cut);
+            let weight = |sent| law.dist.survival(quiet.saturating_since(sent + start).min(limit));
+            self.scatter(&batch.cell, failed, end, if left < limit { Some(&weight) } else { None });
+        }
+        let answered = batch.count - failed;
+        if answered > 0 && left < limit && failing > NOTICEABLE {
+            self.answer_quickly(batch.revision, start, left, answered);
+        } else if answered > 0 {
+            self.answer(batch.revision, start, limit, answered);
+        }
+    }
+
+    /// So many requests of the cell fail, each anywhere in it; with a rising `weight` rather late than early.
+    fn scatter(
+        &mut self,
+        cell: &Cell,
+        count: u64,
+        end: impl Fn(&Self, Time) -> (Verdict, Span),
+        weight: Option<&dyn Fn(Time) -> f64>,
+    ) {
+        let instants = count.min(INSTANTS);
+        let mut user_saw = 0;
+        for row in 0..instants {
+            let share = count / instants + u64::from(row < count % instants);
+            let sent = self.somewhere(cell, weight);
+            let (verdict, latency) = end(self, sent);
+            self.tally.count(verdict, share, sent);
+            self.tally.took(latency, share);
+            if verdict.is_5xx() {
+                user_saw += share;
+                if count == instants {
+                    self.tally.failed_at(sent);
+                }
+            }
+        }
+        if count > instants {
+            self.tally.failed_within(cell, user_saw, &self.counts);
+        }
+    }
+
+    /// By rejection: an instant is kept with the share of its weight in the greatest.
+    fn somewhere(&mut self, cell: &Cell, weight: Option<&dyn Fn(Time) -> f64>) -> Time {
+        let mut sent = self.counts.within(cell, self.stream.uniform());
+        if let Some(weight) = weight {
+            let most = weight(cell.until);
+            for _ in 0..TRIES {
+                if weight(sent) >= most * self.stream.uniform() {
+                    break;
+                }
+                sent = self.counts.within(cell, self.stream.uniform());
+            }
+        }
+        sent
+    }
+
+    /// Answers that came just in time: draws from the quicker part of the law.
+    fn answer_quickly(&mut self, law: usize, start: Span, left: Span, count: u64) {
+        self.tally.count(Verdict::Ok, count, Time::ZERO);
+        let share = 1.0 - self.laws[law].dist.survival(left);
+        let instants = count.min(INSTANTS);
+        for row in 0..instants {
+            // So many that they stand for others are spread over the law.
+            let spread = if count > instants {
+                (row as f64 + self.stream.uniform()) / instants as f64
+            } else {
+                self.stream.uniform()
+            };
+            let latency = start + self.laws[law].quantile(share * spread).min(left);
+            self.tally.took(latency, count / instants + u64::from(row < count % instants));
+        }
+    }
+
+    /// All of a batch end the same way, unless the client is too impatient.
+    fn all_end(&mut self, batch: &Batch<'_>, verdict: Verdict, latency: Span) {
+        let (verdict, latency) = self.unless_impatient(verdict, latency);
+        self.tally.count(verdict, batch.count, batch.cell.from);
+        self.tally.took(latency, batch.count);
+        self.all_failed = verdict.is_5xx();
+    }
+
+    fn one_ends(&mut self, verdict: Verdict, latency: Span, sent: Time) {
+        let (verdict, latency) = self.unless_impatient(verdict, latency);
+        self.tally.count(verdict, 1, sent);
+        self.tally.took(latency, 1);
+        if verdict.is_5xx() {
+            self.tally.failed_at(sent);
+        }
+    }
+
+    /// How a request ends that gets no answer, and after how long.
+    fn unanswered(&self, sent: Time, begin: Time, port: &Port, cut: Time) -> (Verdict, Span) {
+        let (verdict, end) = self.wait_in_vain(begin, cut);
+        if port.reset <= port.silence && port.reset <= end {
+            return self.unless_impatient(Verdict::Alb(Cause::ResetInFlight), port.reset.saturating_since(sent));
+        }
+        self.unless_impatient(verdict, end.saturating_since(sent))
+    }
+
+    fn unless_impatient(&self, verdict: Verdict, latency: Span) -> (Verdict, Span) {
+        if latency > self.limits.client {
+            (Verdict::Alb(Cause::ClientGaveUp), self.limits.client)
+        } else {
+            (verdict, latency)
+        }
+    }
+
+    /// No answer will come: the load balancer waits for it while it may.
+    fn wait_in_vain(&self, begin: Time, cut: Time) -> (Verdict, Time) {
+        let tired = begin + self.limits.idle;
+        if cut <= tired {
+            (Verdict::Alb(Cause::CutByDeregistration), cut)
+        } else {
+            (Verdict::Alb(Cause::ResponseTimeout), tired)
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The `interval` engine: requests are counted, not simulated, so that a million a second cost what
+//! a hundred do.
+//!
+//! What a node believes and what a port does are piecewise constant. Between two changes
+//! (a *cell*) requests differ by their service times only, so it is enough to know how many of them
+//! each target gets:
+//!
+//! - Poisson counts of disjoint intervals are independent; evenly paced ones are arithmetic.
+//! - Given its count, round robin is deterministic: the pointer advances by it. (Thinning each target's
+//!   requests as a Poisson process of its own gives the right mean and two to three times the variance.)
+//! - In an open loop without shared queues a request's end depends on nothing but its time of sending, its
+//!   service time and the timeline: marks of a Poisson process, M_t/G/∞ (Eick, Massey, Whitt,
+//!   *The physics of the M_t/G/∞ queue*, Operations Research 41(4), 1993).
+//! - Requests in flight when their target ends are those that outlast what was left of it: towards
+//!   the end of a target, cells are cut where the tail of the service time takes a step.
+//!
+//! Where a queue, a retry or a choice by load couples requests, none of this holds: the engine refuses.
+
+mod counts;
+mod fare;
+mod house;
+mod law;
+mod refusal;
+mod tally;
+mod truth;
+
+use crate::dist::Dist;
+use crate::id::{PodId, RevisionId};
+use crate::observe::timeline::Timeline;
+use crate::random::{Purpose, Streams};
+use crate::scenario::Scenario;
+use crate::time::{Span, Time};
+use crate::traffic::connection::{KeepAlive, Silence};
+use crate::traffic::outcome::Outcome;
+use counts::Counts;
+use fare::Fare;
+use house::House;
+use law::Law;
+pub use refusal::Refusal;
+use tally::Tally;
+use truth::{Cuts, Margins};
+
+/// Rows of the laws after the service times before and after the rollout: what the network does.
+const CONNECT: usize = 2;
+const UNREACHABLE: usize = 3;
+
+/// Counts the requests of one scenario; keeps its buffers between replications.
+#[derive(Debug)]
+pub struct IntervalEngine<'a> {
+    scenario: &'a Scenario,
+    limits: Limits,
+    laws: [Law; 4],
+    /// From the sending until the answer can begin, on the usual kind of connection, by revision.
+    starts: [Span; 2],
+    cuts: Cuts,
+    house: House,
+    counts: Vec<u64>,
+}
+
+/// What bounds a request's life.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    round_trip: Span,
+    one_way: Span,
+    connect: Span,
+    idle: Span,
+    client: Span,
+}
+
+impl<'a> IntervalEngine<'a> {
+    /// An engine for this scenario.
+    ///
+    /// # Errors
+    /// Requests of this scenario depend on each other, so that counting them would be wrong.
+    pub fn new(scenario: &'a Scenario) -> Result<IntervalEngine<'a>, Refusal> {
+        refusal::examine(scenario)?;
+        let balancer = &scenario.load_balancer;
+        let apps = [RevisionId::OLD, RevisionId::NEW].map(|revision| &scenario.revision(revision).app);
+        let keep = apps.map(|app| KeepAlive::new(app, balancer.idle_timeout));
+        let law = |dist: &Dist| Law::new(dist, scenario.load.rate);
+        let starts = keep.map(|keep| if keep.idle() == Span::ZERO { balancer.round_trip } else { Span::ZERO });
+        let alike = apps[0].service_time == apps[1].service_time && starts[0] == starts[1];
+        Ok(IntervalEngine {
+            scenario,
+            limits: Limits {
+                round_trip: balancer.round_trip,
+                one_way: Span::from_micros(balancer.round_trip.as_micros() / 2),
+                connect: balancer.connect_timeout,
+                idle: balancer.idle_timeout,
+                client: scenario.load.client_timeout,
+            },
+            laws: [
+                law(&apps[0].service_time),
+                law(&apps[1].service_time),
+                law(&Dist::LogNormal(Silence::late())),
+                law(&Dist::Uniform(Span::ZERO, Silence::UNREACHABLE_SPREAD)),
+            ],
+            starts,
+            cuts: Cuts::default(),
+            house: House::new(scenario, keep, alike),
+            counts: vec![0; usize::from(balancer.nodes.max(1))],
+        })
+    }
+
+    /// Sends the whole load against one timeline; `outcome` is overwritten. Single failures are not kept.
+    pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
+        let IntervalEngine { scenario, limits, laws, starts, cuts, house, counts } = self;
+        house.begin(timeline, streams);
+        let margins = Margins { one_way: limits.one_way, starts: *starts, end: Time::ZERO + scenario.load.duration };
+        cuts.cut(timeline, &margins, laws);
+        let mut fare = Fare {
+            timeline,
+            laws,
+            limits: *limits,
+            starts: *starts,
+            silence: Silence::new(scenario.load_balancer.host_unreachable_share, streams),
+            counts: Counts::new(&scenario.load, counts.len(), streams),
+            tally: Tally::new(outcome, streams),
+            stream: streams.at(Purpose::IntervalFate, 0),
+            all_failed: false,
+        };
+        for until in cuts.times() {
+            let cell = fare.counts.next(*until, counts);
+            house.look_at_targets(cell.from, &fare);
+            for (node, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+                house.settle(node, *count, &cell, &mut fare);
+            }
+        }
+        fare.finish();
+    }
+}
+
+/// The row of a pod's revision in tables of two.
+fn row_of(pod: Option<PodId>) -> usize {
+    usize::from(pod.is_some_and(|pod| pod.revision() != RevisionId::OLD))
+}

@@ -1,0 +1,52 @@
+//! When requests may be counted: as long as none of them feels another.
+
+use std::fmt;
+
+use crate::aws::target_group::Algorithm;
+use crate::disturbance::Disturbance;
+use crate::id::RevisionId;
+use crate::scenario::Scenario;
+use crate::time::Span;
+use crate::traffic::connection::KeepAlive;
+
+/// Why the interval engine does not take a scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal(String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// So many standard deviations above a full round of the targets: fewer requests than that while a
+/// connection is kept come once in 1e15 times.
+const CERTAIN: f64 = 8.0;
+
+/// Whether the scenario's requests can be counted.
+pub(super) fn examine(scenario: &Scenario) -> Result<(), Refusal> {
+    let refuse = |words: String| Err(Refusal(words));
+    if scenario.target_group.algorithm == Algorithm::LeastOutstandingRequests {
+        return refuse("least_outstanding_requests chooses by the requests in flight".to_owned());
+    }
+    if scenario.target_group.slow_start > Span::ZERO {
+        return refuse("slow_start gives a new target a share that grows".to_owned());
+    }
+    if scenario.disturbances.iter().any(|disturbance| matches!(disturbance, Disturbance::LoadStep(_))) {
+        return refuse("a load_step changes the rate".to_owned());
+    }
+    let replicas = scenario.steps.iter().zip(scenario.deployment_over_time()).map(|(_, (_, object))| object.replicas);
+    let replicas = replicas.chain([scenario.deployment.replicas]).max().unwrap_or(0);
+    let targets = f64::from(replicas + scenario.deployment.surge(replicas));
+    let of_node = scenario.load.rate / f64::from(scenario.load_balancer.nodes.max(1));
+    for revision in [RevisionId::OLD, RevisionId::NEW] {
+        let idle = KeepAlive::new(&scenario.revision(revision).app, scenario.load_balancer.idle_timeout).idle();
+        let requests = of_node * idle.as_secs_f64();
+        if idle > Span::ZERO && scenario.load.rate > 0.0 && requests - targets < CERTAIN * requests.sqrt() {
+            return refuse(format!("requests are so few that connections stay idle for {idle} and are closed"));
+        }
+    }
+    Ok(())
+}

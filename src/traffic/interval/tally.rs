@@ -1,0 +1,205 @@
+//! Counts, latencies and the error window of one replication, gathered in bulk.
+
+use crate::dist::count::{heads, normal_sum};
+use crate::random::{Purpose, Stream, Streams};
+use crate::time::{Span, Time};
+use crate::traffic::interval::counts::{Cell, Counts};
+use crate::traffic::interval::law::Law;
+use crate::traffic::outcome::Outcome;
+use crate::verdict::{Cause, Verdict};
+
+/// Requests whose latencies are independent draws of one law after a constant start.
+#[derive(Debug, Clone, Copy)]
+struct Pool {
+    law: usize,
+    start: Span,
+    /// No draw is longer: those that were have been counted as failures.
+    limit: Span,
+    count: u64,
+}
+
+/// So few are drawn one by one.
+const ONE_BY_ONE: u64 = 48;
+/// Equally likely ranges of latency, as a power of two, and halvings of the last of them.
+const RANGES: u32 = 5;
+const TAIL_HALVINGS: i32 = 8;
+
+/// What has been gathered.
+#[derive(Debug)]
+pub(super) struct Tally<'a> {
+    outcome: &'a mut Outcome,
+    pools: Vec<Pool>,
+    window: Window,
+    stream: Stream,
+}
+
+/// When the first and the last request failed. The last is looked for at the end only.
+#[derive(Debug, Default)]
+struct Window {
+    points: Option<(Time, Time)>,
+    /// The first, if it is one of a node's requests by rank: its cell, node and rank, and its place in the cell.
+    origin: Option<(Cell, usize, u64, f64)>,
+    /// Ranks of the last ones in the latest cell: node, rank, and how many requests the node had.
+    latest: Vec<(Cell, usize, u64, u64)>,
+}
+
+impl<'a> Tally<'a> {
+    pub(super) fn new(outcome: &'a mut Outcome, streams: &Streams) -> Tally<'a> {
+        outcome.clear();
+        Tally { outcome, pools: Vec::new(), window: Window::default(), stream: streams.at(Purpose::IntervalLatency, 0) }
+    }
+
+    /// So many requests, sent in the second of `sent`, ended so.
+    pub(super) fn count(&mut self, verdict: Verdict, count: u64, sent: Time) {
+        self.outcome.requests += count;
+        let column = match verdict {
+            Verdict::Ok => {
+                self.outcome.ok += count;
+                return;
+            }
+            Verdict::Target(_) => {
+                self.outcome.target += count;
+                Cause::ALL.len()
+            }
+            Verdict::Alb(cause) => {
+                self.outcome.causes[cause.index()] += count;
+                cause.index()
+            }
+        };
+        if count > 0 {
+            self.outcome.per_second[(sent.as_micros() / 1_000_000) as usize][column] += count as u32;
+        }
+    }
+
+    /// So many requests took so long.
+    pub(super) fn took(&mut self, latency: Span, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let outcome = &mut self.outcome;
+        outcome.latency.saturating_record_n(latency.as_micros(), count);
+        outcome.min_latency = outcome.min_latency.min(latency);
+        outcome.max_latency = outcome.max_latency.max(latency);
+        outcome.latency_sum += u128::from(latency.as_micros()) * u128::from(count);
+    }
+
+    /// So many requests took `start` and a draw of a law that is no longer than `limit`.
+    pub(super) fn took_draws(&mut self, law: usize, start: Span, limit: Span, count: u64) {
+        let same = |pool: &&mut Pool| (pool.law, pool.start, pool.limit) == (law, start, limit);
+        match self.pools.iter_mut().find(same) {
+            Some(pool) => pool.count += count,
+            None => self.pools.push(Pool { law, start, limit, count }),
+        }
+    }
+
+    /// A 5xx was sent then.
+    pub(super) fn failed_at(&mut self, sent: Time) {
+        let (first, last) = self.window.points.unwrap_or((sent, sent));
+        self.window.points = Some((first.min(sent), last.max(sent)));
+    }
+
+    /// So many 5xx, each anywhere in the cell: the least and the greatest of as many uniform points.
+    pub(super) fn failed_within(&mut self, cell: &Cell, count: u64, counts: &Counts) {
+        if count == 0 {
+            return;
+        }
+        let first = 1.0 - self.stream.uniform().powf(1.0 / count as f64);
+        self.failed_at(counts.within(cell, first));
+        if count > 1 {
+            let rest = self.stream.uniform().powf(1.0 / (count - 1) as f64);
+            self.failed_at(counts.within(cell, first + (1.0 - first) * rest));
+        }
+    }
+
+    /// Of a node's `count` requests of this cell, those from rank `first` to rank `last` include the first
+    /// and the last 5xx. Cells come in order of time.
+    pub(super) fn failed_by_rank(&mut self, cell: &Cell, node: usize, ranks: (u64, u64), count: u64, counts: &Counts) {
+        let window = &mut self.window;
+        if window.points.is_none_or(|(first, _)| first >= cell.from) {
+            let place = counts.nth(cell, 0.0, ranks.0, count, &mut self.stream);
+            let sent = counts.within(cell, place);
+            if window.points.is_none_or(|(first, _)| sent < first) {
+                window.origin = Some((*cell, node, ranks.0, place));
+            }
+            let (first, last) = window.points.unwrap_or((sent, sent));
+            window.points = Some((first.min(sent), last.max(sent)));
+        }
+        window.latest.retain(|(latest, ..)| latest == cell);
+        window.latest.push((*cell, node, ranks.1, count));
+    }
+
+    /// Draws the latencies and closes the window.
+    pub(super) fn finish(mut self, laws: &[Law], counts: &Counts) {
+        let pools = std::mem::take(&mut self.pools);
+        pools.iter().for_each(|pool| self.draw(pool, &laws[pool.law]));
+        for (cell, node, rank, count) in std::mem::take(&mut self.window.latest) {
+            let place = match self.window.origin {
+                Some((first_cell, first_node, first, place)) if (first_cell, first_node) == (cell, node) => {
+                    if rank == first {
+                        continue;
+                    }
+                    counts.nth(&cell, place, rank - first - 1, count - first - 1, &mut self.stream)
+                }
+                _ => counts.nth(&cell, 0.0, rank, count, &mut self.stream),
+            };
+            self.failed_at(counts.within(&cell, place));
+        }
+        self.outcome.error_window = self.window.points;
+    }
+
+    fn draw(&mut self, pool: &Pool, law: &Law) {
+        if pool.count <= ONE_BY_ONE {
+            for _ in 0..pool.count {
+                let drawn = std::iter::repeat_with(|| law.draw(&mut self.stream)).find(|draw| *draw <= pool.limit);
+                self.took(pool.start + drawn.unwrap_or_default(), 1);
+            }
+            return;
+        }
+        let share = 1.0 - law.exact_tail(pool.limit);
+        let exponent = 1.0 / pool.count as f64;
+        let greatest = pool.start + law.quantile(share * self.stream.uniform().powf(exponent));
+        let least = pool.start + law.quantile(share * (1.0 - self.stream.uniform().powf(exponent)));
+        self.outcome.min_latency = self.outcome.min_latency.min(least);
+        self.outcome.max_latency = self.outcome.max_latency.max(greatest);
+        let n = pool.count as f64;
+        let sum = normal_sum(n * law.mean * 1e6, n * law.variance * 1e12, &mut self.stream);
+        self.outcome.latency_sum += sum as u128 + u128::from(pool.start.as_micros()) * u128::from(pool.count);
+        self.fill_histogram(pool, law, share, (least, greatest));
+    }
+
+    /// A multinomial count over ranges of latency, each at one point of its range drawn at random: the
+    /// expected histogram is the law's, bucket by bucket, and the shares of the ranges vary as they do
+    /// among so many independent draws.
+    fn fill_histogram(&mut self, pool: &Pool, law: &Law, share: f64, bounds: (Span, Span)) {
+        let mut counts = [0; 1 << RANGES];
+        counts[0] = pool.count;
+        for level in (0..RANGES).rev() {
+            for low in (0..1 << RANGES).step_by(2 << level) {
+                let left = heads(counts[low], &mut self.stream);
+                counts[low + (1 << level)] = counts[low] - left;
+                counts[low] = left;
+            }
+        }
+        let width = 1.0 / f64::from(1 << RANGES);
+        let (tail, body) = counts.split_last_mut().expect("there are ranges");
+        for (row, count) in body.iter().enumerate() {
+            self.fill(pool, law, (row as f64 * width * share, width * share), *count, bounds);
+        }
+        let mut width = width;
+        for _ in 0..TAIL_HALVINGS {
+            let left = heads(*tail, &mut self.stream);
+            self.fill(pool, law, ((1.0 - width) * share, width / 2.0 * share), left, bounds);
+            *tail -= left;
+            width /= 2.0;
+        }
+        self.fill(pool, law, ((1.0 - width) * share, width * share), *tail, bounds);
+    }
+
+    fn fill(&mut self, pool: &Pool, law: &Law, (from, width): (f64, f64), count: u64, bounds: (Span, Span)) {
+        if count > 0 {
+            let latency = pool.start + law.quantile(from + width * self.stream.uniform());
+            let latency = latency.clamp(bounds.0, bounds.1);
+            self.outcome.latency.saturating_record_n(latency.as_micros(), count);
+        }
+    }
+}

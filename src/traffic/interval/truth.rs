@@ -1,0 +1,166 @@
+//! What each target's port does, stretch by stretch, and where time has to be cut for it.
+
+use std::ops::Range;
+
+use crate::aws::alb_node::Belief;
+use crate::observe::timeline::{BeliefChange, PodRecord, Socket, Timeline};
+use crate::time::{Span, Time};
+use crate::traffic::connection::{Port, SYN_RETRIES};
+use crate::traffic::interval::law::Law;
+use crate::traffic::interval::row_of;
+
+/// The instants at which something changes for some request, in order and only once.
+#[derive(Debug, Default)]
+pub(super) struct Cuts {
+    times: Vec<Time>,
+    /// Whole seconds that get an interval of their own, because their failures are counted by the second.
+    seconds: Vec<bool>,
+    /// Per target: until when some node may choose it.
+    chosen_until: Vec<Time>,
+    /// Per target, while one node's beliefs are read.
+    healthy: Vec<bool>,
+    draining_since: Vec<Option<Time>>,
+}
+
+/// What cutting depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Margins {
+    pub(super) one_way: Span,
+    /// From the sending until the answer can begin, by revision: a connect, or nothing.
+    pub(super) starts: [Span; 2],
+    pub(super) end: Time,
+}
+
+impl Cuts {
+    /// Cuts the load's time. The first two laws are the service times by revision.
+    pub(super) fn cut(&mut self, timeline: &Timeline, margins: &Margins, laws: &[Law]) {
+        self.times.clear();
+        self.seconds.clear();
+        self.seconds.resize(margins.end.as_micros().div_ceil(1_000_000) as usize + 1, false);
+        self.foresee_choices(timeline);
+        for changes in &timeline.beliefs {
+            self.cut_for_node(changes, margins, timeline, laws);
+        }
+        for (row, target) in timeline.targets.iter().enumerate() {
+            let pod = target.pod.and_then(|pod| timeline.pods.get(pod.index()));
+            self.cut_for_target(pod, self.chosen_until[row], margins, laws);
+        }
+        for (second, wanted) in self.seconds.iter().enumerate() {
+            if *wanted {
+                self.times.push(Time::from_micros(second as u64 * 1_000_000));
+            }
+        }
+        self.times.push(margins.end);
+        self.times.retain(|at| *at > Time::ZERO && *at <= margins.end);
+        self.times.sort_unstable();
+        self.times.dedup();
+    }
+
+    /// The cuts, in order of time; the last one is the load's end.
+    pub(super) fn times(&self) -> &[Time] {
+        &self.times
+    }
+
+    /// A target that every node has stopped choosing needs no cuts any more. A node without a healthy
+    /// target may choose any: then nothing is taken for granted.
+    fn foresee_choices(&mut self, timeline: &Timeline) {
+        let targets = timeline.targets.len();
+        self.chosen_until.clear();
+        self.chosen_until.resize(targets, Time::ZERO);
+        for changes in &timeline.beliefs {
+            self.healthy.clear();
+            self.healthy.resize(targets, false);
+            let (mut count, mut starved) = (0_u32, changes.first().is_none_or(|change| change.at > Time::ZERO));
+            for together in changes.chunk_by(|a, b| a.at == b.at) {
+                for change in together {
+                    let row = change.target.index();
+                    let is_healthy = change.belief == Belief::Healthy;
+                    let was_healthy = std::mem::replace(&mut self.healthy[row], is_healthy);
+                    count = count + u32::from(is_healthy) - u32::from(was_healthy);
+                    if was_healthy {
+                        self.chosen_until[row] = self.chosen_until[row].max(change.at);
+                    }
+                }
+                starved |= count == 0;
+            }
+            for (until, healthy) in self.chosen_until.iter_mut().zip(&self.healthy) {
+                if *healthy || starved {
+                    *until = Time::NEVER;
+                }
+            }
+        }
+    }
+
+    /// Every change of belief cuts; so does what the end of the deregistration delay leaves in flight.
+    fn cut_for_node(&mut self, changes: &[BeliefChange], margins: &Margins, timeline: &Timeline, laws: &[Law]) {
+        self.draining_since.clear();
+        self.draining_since.resize(self.chosen_until.len(), None);
+        for change in changes {
+            self.times.push(change.at);
+            let row = change.target.index();
+            let since = self.draining_since[row].take();
+            if change.belief == Belief::Draining {
+                self.draining_since[row] = Some(change.at);
+            } else if let (Belief::Gone, Some(since)) = (change.belief, since) {
+                let chosen_until = if self.chosen_until[row] == Time::NEVER { change.at } else { since };
+                let revision = timeline.targets.get(row).map_or(0, |target| row_of(target.pod));
+                self.step_before(change.at, Time::ZERO..chosen_until, margins, revision, laws);
+            }
+        }
+    }
+
+    fn cut_for_target(&mut self, pod: Option<&PodRecord>, chosen_until: Time, margins: &Margins, laws: &[Law]) {
+        let revision = row_of(pod.map(|pod| pod.pod));
+        let mut from = Time::ZERO;
+        while from < margins.end.min(chosen_until) {
+            let port = Port::look(pod, from);
+            let until = port.until.min(chosen_until);
+            if matches!(port.socket, Socket::Serving | Socket::Refusing) {
+                let closes = port.fin().saturating_sub(margins.one_way);
+                self.push(closes, from, until);
+                let over = port.reset.min(port.silence);
+                if over != Time::NEVER {
+                    self.step_before(over, from..until, margins, revision, laws);
+                }
+                if port.socket == Socket::Refusing {
+                    self.mark_seconds(from, until, margins);
+                }
+            } else {
+                self.push(port.fin().saturating_add(margins.one_way), from, until);
+                // A SYN that is sent again may meet what comes then.
+                for wait in SYN_RETRIES {
+                    self.push(port.until.saturating_sub(wait), from, until);
+                }
+                self.mark_seconds(from, until, margins);
+            }
+            self.times.push(until);
+            from = port.until;
+        }
+    }
+
+    /// Cuts where the share of requests that outlast `over` takes a step.
+    fn step_before(&mut self, over: Time, when: Range<Time>, margins: &Margins, revision: usize, laws: &[Law]) {
+        let latest = over.saturating_sub(margins.starts[revision]);
+        for step in laws[revision].steps() {
+            self.push(latest.saturating_sub(step), when.start, when.end);
+        }
+        let first = latest.saturating_sub(laws[revision].reach()).max(when.start);
+        if first < when.end {
+            self.mark_seconds(first, when.end, margins);
+        }
+    }
+
+    fn push(&mut self, at: Time, from: Time, until: Time) {
+        if from < at && at < until {
+            self.times.push(at);
+        }
+    }
+
+    fn mark_seconds(&mut self, from: Time, until: Time, margins: &Margins) {
+        let first = (from.as_micros() / 1_000_000) as usize;
+        let last = (until.min(margins.end).as_micros() / 1_000_000) as usize;
+        if first <= last {
+            self.seconds[first..=last].fill(true);
+        }
+    }
+}

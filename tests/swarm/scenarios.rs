@@ -1,0 +1,316 @@
+//! Random scenarios: every setting at random, extreme values as likely as common ones, all of it legal.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use rollcast::error::Error;
+use rollcast::random::{Purpose, Stream, Streams, pair};
+use rollcast::scenario::{Document, Scenario};
+
+/// A scenario's text under edits.
+pub fn parse(text: &str, edits: &[(&str, &str)]) -> Result<Scenario, Error> {
+    let mut document = Document::parse(Path::new("swarm.toml"), text)?;
+    edits.iter().try_for_each(|(key, value)| document.set(key, value))?;
+    document.resolve()
+}
+
+/// The scenario of a case, as a file would have it.
+pub fn text(seed: u64, case: u64) -> String {
+    text_of(seed, case, true)
+}
+
+/// One in which the new revision is all that happens.
+pub fn plain(seed: u64, case: u64) -> String {
+    text_of(seed, case, false)
+}
+
+fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
+    let mut dice = Dice(Streams::new(seed, case).at(Purpose::Design, pair(1, 0)));
+    let mut text = format!("name = \"swarm-{case}\"\n");
+    deployment(&mut dice, &mut text);
+    let (duration, steps) = load(&mut dice, &mut text);
+    let steps = steps && may_have_steps;
+    let template = template(&mut dice);
+    section(&mut text, "pod", &template.pod);
+    section(&mut text, "app", &template.app);
+    for (probe, rows) in &template.probes {
+        section(&mut text, &format!("pod.{probe}"), rows);
+    }
+    if !steps || dice.chance(0.5) {
+        new_revision(&mut dice, &mut text);
+    }
+    if steps {
+        write_steps(&mut dice, &mut text, duration);
+    }
+    cluster(&mut dice, &mut text);
+    load_balancer(&mut dice, &mut text);
+    text
+}
+
+struct Dice(Stream);
+
+/// A key and its value, in TOML.
+type Rows = Vec<(&'static str, String)>;
+
+impl Dice {
+    fn chance(&mut self, probability: f64) -> bool {
+        self.0.chance(probability)
+    }
+
+    fn pick<'a>(&mut self, values: &[&'a str]) -> &'a str {
+        values[self.0.below(values.len())]
+    }
+
+    /// A row with one of these values, with this probability.
+    fn row(&mut self, rows: &mut Rows, probability: f64, key: &'static str, values: &[&str]) {
+        if self.chance(probability) {
+            rows.push((key, self.pick(values).to_owned()));
+        }
+    }
+
+    fn between(&mut self, least: u64, most: u64) -> u64 {
+        least + self.0.below((most - least + 1) as usize) as u64
+    }
+}
+
+fn section(text: &mut String, name: &str, rows: &Rows) {
+    writeln!(text, "[{name}]").unwrap();
+    rows.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
+}
+
+const COUNTS: &[&str] = &["0", "1", "2", "3", "7", "\"0%\"", "\"10%\"", "\"25%\"", "\"50%\"", "\"100%\""];
+/// Short spans, most of them fixed.
+const SHORT: &[&str] = &[
+    "\"0s\"",
+    "\"1us\"",
+    "\"20ms\"",
+    "\"999999us\"",
+    "\"1s\"",
+    "\"2500ms\"",
+    "{ uniform = [\"0s\", \"3s\"] }",
+    "{ p50 = \"20ms\", p99 = \"2s\" }",
+];
+/// Spans of any length.
+const ANY: &[&str] = &[
+    "\"0s\"",
+    "\"1us\"",
+    "\"150ms\"",
+    "\"3s\"",
+    "\"12s\"",
+    "\"61s\"",
+    "\"1h\"",
+    "{ exponential = \"5s\" }",
+    "{ p50 = \"4s\", p95 = \"40s\" }",
+    "{ weibull = { scale = \"5s\", shape = 0.7 } }",
+    "{ empirical = [\"1s\", \"1s\", \"30s\"] }",
+    "{ triangular = [\"2s\", \"6s\", \"12s\"] }",
+    "{ lognormal = { mean = \"3s\", sd = \"5s\" } }",
+    "{ delay = \"5s\", jitter = \"2s\" }",
+    "{ mixture = [ { weight = 0.9, span = \"1s\" }, { weight = 0.1, span = \"50s\" } ] }",
+];
+
+fn deployment(dice: &mut Dice, text: &mut String) {
+    let mut rows = Rows::new();
+    let replicas = if dice.chance(0.05) { dice.between(20, 70) } else { dice.between(1, 10) };
+    rows.push(("replicas", replicas.to_string()));
+    if dice.chance(0.15) {
+        rows.push(("strategy", "\"Recreate\"".to_owned()));
+    }
+    let (surge, unavailable) = (dice.pick(COUNTS), dice.pick(COUNTS));
+    let nothing = |count: &str| count.trim_matches(['"', '%']) == "0";
+    if !(nothing(surge) && nothing(unavailable)) {
+        rows.push(("max_surge", surge.to_owned()));
+        rows.push(("max_unavailable", unavailable.to_owned()));
+    }
+    dice.row(&mut rows, 0.3, "min_ready", &["\"1s\"", "\"5s\"", "\"30s\""]);
+    dice.row(&mut rows, 0.3, "progress_deadline", &["\"31s\"", "\"60s\"", "\"3600s\""]);
+    section(text, "deployment", &rows);
+}
+
+/// How long the load lasts from the rollout on, and whether there are steps.
+fn load(dice: &mut Dice, text: &mut String) -> (u64, bool) {
+    let mut rows = Rows::new();
+    let (before, after) = (dice.between(0, 15), dice.between(1, 120));
+    rows.push(("duration", format!("\"{}s\"", before + after)));
+    rows.push(("rollout_at", format!("\"{before}s\"")));
+    dice.row(&mut rows, 0.3, "rollout_at", &["\"1us\"", "\"999999us\"", "\"0s\""]);
+    rows.dedup_by_key(|(key, _)| *key);
+    rows.push(("rate", dice.pick(&["0", "0.3", "2", "5.5"]).to_owned()));
+    dice.row(&mut rows, 0.5, "pacing", &["\"poisson\""]);
+    dice.row(&mut rows, 0.3, "client_timeout", &["\"1us\"", "\"3s\"", "\"10s\"", "\"100s\""]);
+    section(text, "load", &rows);
+    (after, dice.chance(0.5))
+}
+
+struct Template {
+    pod: Rows,
+    app: Rows,
+    probes: Vec<(&'static str, Rows)>,
+}
+
+fn template(dice: &mut Dice) -> Template {
+    let (mut pod, mut app) = (Rows::new(), Rows::new());
+    dice.row(&mut pod, 0.5, "termination_grace_period", &["\"0s\"", "\"1s\"", "\"2s\"", "\"5s\"", "\"75s\""]);
+    dice.row(&mut pod, 0.5, "readiness_gate", &["true"]);
+    const HOOKS: &[&str] = &[
+        "\"0s\"",
+        "\"5s\"",
+        "\"2500ms\"",
+        "\"90s\"",
+        "{ exec = \"10s\" }",
+        "{ http_get = \"1s\" }",
+        "{ fails = true }",
+    ];
+    dice.row(&mut pod, 0.5, "pre_stop", HOOKS);
+    dice.row(&mut app, 0.2, "profile", &["\"spring-boot-3.3\"", "\"spring-boot-3.4\""]);
+    dice.row(&mut app, 0.6, "start_up", ANY);
+    dice.row(&mut app, 0.6, "on_sigterm", &["\"exit\"", "\"drain\"", "\"keep_serving\"", "\"ignore\""]);
+    dice.row(&mut app, 0.4, "shutdown", ANY);
+    dice.row(&mut app, 0.3, "refusing", &["\"9ms\"", "\"4s\"", "\"1us\"", "\"50s\""]);
+    dice.row(&mut app, 0.3, "drain_timeout", &["\"0s\"", "\"3s\"", "\"10m\""]);
+    dice.row(&mut app, 0.3, "keep_alive", &["\"0s\"", "\"1us\"", "\"5s\""]);
+    dice.row(
+        &mut app,
+        0.3,
+        "service_time",
+        &["\"0s\"", "\"30s\"", "{ exponential = \"2s\" }", "{ exponential = \"5m\" }"],
+    );
+    let mut probes = Vec::new();
+    for (name, likely) in [("readiness_probe", 0.7), ("startup_probe", 0.3), ("liveness_probe", 0.3)] {
+        if dice.chance(likely) {
+            probes.push((name, probe(dice, name)));
+        }
+    }
+    Template { pod, app, probes }
+}
+
+fn probe(dice: &mut Dice, name: &str) -> Rows {
+    let mut rows = Rows::new();
+    dice.row(&mut rows, 0.3, "initial_delay", &["\"0s\"", "\"3s\"", "\"40s\""]);
+    dice.row(&mut rows, 0.5, "period", &["\"1s\"", "\"5s\"", "\"60s\""]);
+    dice.row(&mut rows, 0.3, "timeout", &["\"3s\"", "\"20s\""]);
+    dice.row(&mut rows, 0.4, "failure_threshold", &["1", "2", "30"]);
+    if name == "readiness_probe" {
+        dice.row(&mut rows, 0.2, "success_threshold", &["2", "5"]);
+    }
+    rows
+}
+
+/// Keys of its own for a new revision.
+fn overlay(dice: &mut Dice) -> Rows {
+    let mut rows = Rows::new();
+    let template = template(dice);
+    rows.extend(template.pod.into_iter().chain(template.app).filter(|_| dice.chance(0.3)));
+    dice.row(&mut rows, 0.1, "ready", &["\"never\""]);
+    dice.row(&mut rows, 0.15, "crash_after", ANY);
+    dice.row(&mut rows, 0.2, "image_pull", ANY);
+    rows
+}
+
+fn new_revision(dice: &mut Dice, text: &mut String) {
+    // Where there are steps, one of them rolls it out: `write_steps` sees to that.
+    let rows = overlay(dice);
+    section(text, "new_revision", &rows);
+    if dice.chance(0.2) {
+        let rows = probe(dice, "readiness_probe");
+        section(text, "new_revision.readiness_probe", &rows);
+    }
+}
+
+fn write_steps(dice: &mut Dice, text: &mut String, duration: u64) {
+    let count = dice.between(0, 4);
+    let mut set = |dice: &mut Dice, what: String| {
+        let at = if dice.chance(0.1) {
+            "\"1us\"".to_owned()
+        } else {
+            format!("\"{}ms\"", dice.between(0, duration * 1000 - 1))
+        };
+        writeln!(text, "[[step]]\nat = {at}\nset = {{ {what} }}").unwrap();
+    };
+    set(dice, "revision = \"new\"".to_owned());
+    for _ in 0..count {
+        let what = match dice.between(0, 6) {
+            0 => "revision = \"old\"".to_owned(),
+            1 => "revision = \"new\"".to_owned(),
+            2 | 3 => format!("replicas = {}", dice.between(0, 14)),
+            4 => format!("paused = {}", dice.chance(0.5)),
+            5 => format!("delete_pods = {}", dice.between(1, 3)),
+            _ => {
+                let rows = overlay(dice);
+                let rows: Vec<String> = rows.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+                if rows.is_empty() { "pre_stop = \"7s\"".to_owned() } else { rows.join(", ") }
+            }
+        };
+        set(dice, what);
+    }
+}
+
+fn cluster(dice: &mut Dice, text: &mut String) {
+    if dice.chance(0.1) {
+        section(text, "service", &vec![("publish_not_ready_addresses", "true".to_owned())]);
+    }
+    let mut rows = Rows::new();
+    dice.row(&mut rows, 0.6, "preset", &["\"idle\"", "\"typical\"", "\"busy\""]);
+    rows.push(("nodes", dice.between(1, 6).to_string()));
+    rows.push(("kubernetes", format!("\"1.{}\"", dice.between(20, 36))));
+    dice.row(&mut rows, 0.3, "pod_start", ANY);
+    dice.row(&mut rows, 0.3, "network_removal", SHORT);
+    dice.row(&mut rows, 0.3, "pod_removal", SHORT);
+    dice.row(&mut rows, 0.3, "immediate_readiness", &["0.0", "1.0"]);
+    section(text, "cluster", &rows);
+    let mut links = Rows::new();
+    for link in [
+        "api_write",
+        "api_to_deployment",
+        "api_to_replica_set",
+        "api_to_scheduler",
+        "api_to_kubelet",
+        "api_to_endpoint_slice",
+        "endpoints_to_lbc",
+    ] {
+        dice.row(&mut links, 0.15, link, SHORT);
+    }
+    section(text, "cluster.links", &links);
+}
+
+fn load_balancer(dice: &mut Dice, text: &mut String) {
+    let mut lbc = Rows::new();
+    const VERSIONS: &[&str] = &[
+        "\"2.4.3\"",
+        "\"2.4\"",
+        "\"2.9.0\"",
+        "\"2.9\"",
+        "\"2.13\"",
+        "\"3.1\"",
+        "\"3.2\"",
+        "\"3.3\"",
+        "\"3.4\"",
+        "\"3.5\"",
+    ];
+    lbc.push(("version", dice.pick(VERSIONS).to_owned()));
+    dice.row(&mut lbc, 0.2, "requeue", &["\"1s\"", "\"10ms\"", "\"5m\""]);
+    for call in ["register_call", "deregister_call", "describe_call"] {
+        dice.row(&mut lbc, 0.2, call, SHORT);
+    }
+    section(text, "lbc", &lbc);
+    let mut group = Rows::new();
+    dice.row(&mut group, 0.7, "deregistration_delay", &["\"0s\"", "\"1s\"", "\"20s\"", "\"300s\"", "\"3600s\""]);
+    section(text, "target_group", &group);
+    let interval = dice.pick(&["5", "10", "15", "30", "300"]);
+    let timeouts: &[&str] = if interval == "5" { &["\"2s\"", "\"4s\""] } else { &["\"2s\"", "\"5s\"", "\"9s\""] };
+    let mut check = vec![("interval", format!("\"{interval}s\"")), ("timeout", dice.pick(timeouts).to_owned())];
+    dice.row(&mut check, 0.5, "healthy_threshold", &["2", "3", "10"]);
+    dice.row(&mut check, 0.5, "unhealthy_threshold", &["2", "3", "10"]);
+    section(text, "target_group.health_check", &check);
+    let mut balancer = vec![("nodes", dice.between(1, 4).to_string())];
+    let presets = ["\"published\"", "\"fast\"", "\"typical\"", "\"slow\""];
+    let lags: Vec<&str> = presets.iter().chain(ANY).copied().collect();
+    dice.row(&mut balancer, 0.7, "deregistration_propagation", &lags);
+    dice.row(&mut balancer, 0.4, "registration_propagation", ANY);
+    dice.row(&mut balancer, 0.3, "host_unreachable_share", &["\"silent\"", "\"published\"", "0.5", "1.0"]);
+    dice.row(&mut balancer, 0.3, "no_routable_target", &["\"strict\"", "\"fail_open\""]);
+    dice.row(&mut balancer, 0.2, "idle_timeout", &["\"1s\"", "\"4000s\""]);
+    dice.row(&mut balancer, 0.2, "connect_timeout", &["\"1s\"", "\"4s\""]);
+    dice.row(&mut balancer, 0.2, "round_trip", &["\"0s\"", "\"1us\"", "\"100ms\""]);
+    section(text, "load_balancer", &balancer);
+}
