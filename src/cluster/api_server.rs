@@ -245,7 +245,7 @@ impl ApiServer {
         let change = if self.pods[pod.index()].ready { PodChange::Unready } else { PodChange::Other };
         self.change(pod, change, |object| {
             if object.ready {
-                object.ready_since = now.whole_seconds();
+                object.ready_since = Some(now.whole_seconds());
             }
             object.ready = false;
             object.host = host;
