@@ -310,7 +310,7 @@ impl Actor for ApiServer {
                 None
             }
             Input::DeletePodsOn(node) => {
-                self.for_each_on(node, out, |api, pod, out| api.delete_pod(pod, out));
+                self.for_each_on(node, out, ApiServer::delete_pod);
                 None
             }
             Input::PatchPodStatus(status) => self.patch_status(status),

@@ -324,7 +324,7 @@ impl Set {
         match change {
             PodChange::Created => self.creates_expected = self.creates_expected.saturating_sub(1),
             PodChange::Deleting | PodChange::Removed | PodChange::Isolated => {
-                self.deletes_expected.retain(|&pod| pod != object.pod)
+                self.deletes_expected.retain(|&pod| pod != object.pod);
             }
             _ => {}
         }

@@ -301,10 +301,10 @@ fn disturbances(dice: &mut Dice, text: &mut String, duration: u64, nodes: u64) {
             rows.push(("at", format!("\"{}ms\"", dice.between(0, duration * 1000 - 1))));
         }
         match kind {
-            Kind::NodeDrain | Kind::SpotInterruption | Kind::NodeLoss | Kind::GracefulNodeShutdown => {
-                if dice.chance(0.5) {
-                    rows.push(("node", dice.between(0, nodes - 1).to_string()));
-                }
+            Kind::NodeDrain | Kind::SpotInterruption | Kind::NodeLoss | Kind::GracefulNodeShutdown
+                if dice.chance(0.5) =>
+            {
+                rows.push(("node", dice.between(0, nodes - 1).to_string()));
             }
             _ => {}
         }
