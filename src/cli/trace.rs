@@ -19,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   rollcast trace scenarios/eks-2048-before.toml
   rollcast trace app.toml --seed 7 --replication 41     the 42nd rollout of `run --seed 7`
+  rollcast trace app.toml -o transcript                 who did what, and when
   rollcast trace app.toml --png charts                  what pods did and what ALB nodes believed
   rollcast trace app.toml -o chrome=app.trace.json      for https://ui.perfetto.dev";
 
@@ -35,6 +36,7 @@ pub struct Trace {
     /// What to print; repeatable, with a path for a file instead of stdout [default: text]
     ///
     /// text: tables in seconds since the rollout's start;
+    /// transcript: the story, line by line: who did what, and when;
     /// json: the same for programs;
     /// chrome: trace events for chrome://tracing and https://ui.perfetto.dev.
     #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
@@ -52,6 +54,7 @@ pub struct Trace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Text,
+    Transcript,
     Json,
     Chrome,
 }
@@ -88,7 +91,7 @@ impl Trace {
         let mut delivery = Delivery::default();
         let default = [Sink { format: Format::Text, path: None }];
         for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
-            delivery.text(sink, render(sink.format, &told));
+            delivery.text(sink, render(sink.format, &told, replay));
         }
         if let Some(directory) = &self.png {
             let name = charts::Names::default().of(&scenario.name);
@@ -100,9 +103,10 @@ impl Trace {
     }
 }
 
-fn render(format: Format, told: &Told) -> String {
+fn render(format: Format, told: &Told, replay: &Replay) -> String {
     match format {
         Format::Text => report::trace_text::render(told),
+        Format::Transcript => replay.story.clone(),
         Format::Json => report::trace_json::render(told),
         Format::Chrome => report::chrome::render(told),
     }

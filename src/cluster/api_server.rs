@@ -245,7 +245,7 @@ impl ApiServer {
         let change = if self.pods[pod.index()].ready { PodChange::Unready } else { PodChange::Other };
         self.change(pod, change, |object| {
             if object.ready {
-                object.ready_since = now.whole_seconds();
+                object.ready_since = Some(now.whole_seconds());
             }
             object.ready = false;
             object.host = host;
@@ -310,7 +310,7 @@ impl Actor for ApiServer {
                 None
             }
             Input::DeletePodsOn(node) => {
-                self.for_each_on(node, out, |api, pod, out| api.delete_pod(pod, out));
+                self.for_each_on(node, out, ApiServer::delete_pod);
                 None
             }
             Input::PatchPodStatus(status) => self.patch_status(status),

@@ -195,8 +195,8 @@ pub struct PodObject {
     pub containers_ready: bool,
     /// The `Ready` condition.
     pub ready: bool,
-    /// `Ready.lastTransitionTime`, in whole seconds.
-    pub ready_since: Time,
+    /// `Ready.lastTransitionTime`, in whole seconds; `None`: longer than anything here lasts.
+    pub ready_since: Option<Time>,
     /// The Ready condition of its host.
     pub host: NodeReady,
     /// Whether it has lost the labels by which its Service and its ReplicaSet know it.
@@ -224,8 +224,8 @@ pub struct PodStatus {
     pub containers_ready: bool,
     /// The `Ready` condition.
     pub ready: bool,
-    /// When the `Ready` condition last changed, by the kubelet's clock in whole seconds.
-    pub ready_since: Time,
+    /// When the `Ready` condition last changed, by the kubelet's clock in whole seconds; `None`: long ago.
+    pub ready_since: Option<Time>,
     /// Container restarts so far.
     pub restarts: u32,
 }
@@ -246,7 +246,7 @@ impl PodObject {
             phase: Phase::Pending,
             containers_ready: false,
             ready: false,
-            ready_since: Time::ZERO,
+            ready_since: None,
             host: NodeReady::True,
             isolated: false,
             gated,
@@ -270,6 +270,31 @@ impl PodObject {
 
     /// Ready for `min_ready` already (`podutil.IsPodAvailable`); the condition has whole seconds.
     pub fn is_available(&self, min_ready: Span, now: Time) -> bool {
-        self.ready && (min_ready == Span::ZERO || now >= self.ready_since + min_ready)
+        self.ready && (min_ready == Span::ZERO || self.ready_since.is_none_or(|since| now >= since + min_ready))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::RevisionId;
+
+    const fn s(secs: u64) -> Time {
+        Time::from_micros(secs * 1_000_000)
+    }
+
+    /// Whether a Ready pod is available, with a `min_ready` of 30 s.
+    #[track_caller]
+    fn check(ready_since: Option<Time>, now: Time, expected: bool) {
+        let created = PodObject::new(PodId::new(0, RevisionId::OLD, 1), s(0), false);
+        let object = PodObject { ready: true, ready_since, ..created };
+        assert_eq!(object.is_available(Span::from_secs(30), now), expected);
+    }
+
+    #[test]
+    fn a_pod_ready_since_before_the_run_has_long_been_available() {
+        check(None, s(0), true);
+        check(Some(s(0)), s(29), false);
+        check(Some(s(0)), s(30), true);
     }
 }

@@ -295,7 +295,8 @@ impl ReplicaSetController {
     /// `FindMinNextPodAvailabilityCheck`: back at the next instant a Ready pod becomes available.
     fn check_availability_later(&self, revision: RevisionId, now: Time, out: &mut Outbox<'_, Input, Fact>) {
         let waiting = self.pods_of(revision).filter(|object| object.is_active() && object.ready);
-        let next = waiting.map(|object| object.ready_since + self.min_ready).filter(|&at| at > now).min();
+        let due = waiting.filter_map(|object| object.ready_since).map(|since| since + self.min_ready);
+        let next = due.filter(|&at| at > now).min();
         if let Some(at) = next.filter(|_| self.min_ready > Span::ZERO) {
             out.wake_at(at, Input::CheckAvailability(revision));
         }
@@ -323,7 +324,7 @@ impl Set {
         match change {
             PodChange::Created => self.creates_expected = self.creates_expected.saturating_sub(1),
             PodChange::Deleting | PodChange::Removed | PodChange::Isolated => {
-                self.deletes_expected.retain(|&pod| pod != object.pod)
+                self.deletes_expected.retain(|&pod| pod != object.pod);
             }
             _ => {}
         }
@@ -340,7 +341,7 @@ fn deletion_rank(
 ) -> (bool, bool, bool, std::cmp::Reverse<usize>, u32, std::cmp::Reverse<u32>, u32, u64) {
     let neighbours = pods.iter().flatten().filter(|other| other.is_active() && other.node == object.node).count();
     let bucket = |since: Time| 64 - now.saturating_since(since).as_micros().leading_zeros();
-    let ready_for = if object.ready { bucket(object.ready_since) } else { 0 };
+    let ready_for = if object.ready { object.ready_since.map_or(u32::MAX, bucket) } else { 0 };
     let uid = streams.at(Purpose::Uid, object.pod.index() as u64).bits();
     (
         object.node.is_some(),

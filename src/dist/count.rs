@@ -43,7 +43,7 @@ pub fn binomial(n: u64, p: f64, stream: &mut Stream) -> u64 {
 pub fn heads(n: u64, stream: &mut Stream) -> u64 {
     if n <= COINS {
         let whole: u64 = (0..n / 64).map(|_| u64::from(stream.bits().count_ones())).sum();
-        let rest = if n % 64 > 0 { stream.bits() >> (64 - n % 64) } else { 0 };
+        let rest = if !n.is_multiple_of(64) { stream.bits() >> (64 - n % 64) } else { 0 };
         return whole + u64::from(rest.count_ones());
     }
     let z: f64 = StandardNormal.sample(stream.generator());

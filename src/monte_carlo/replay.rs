@@ -4,10 +4,12 @@ use super::{Sample, goal};
 use crate::error::Error;
 use crate::observe::measure::Measures;
 use crate::observe::timeline::Timeline;
+use crate::observe::transcript::Transcript;
 use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
-use crate::traffic::outcome::Outcome;
+use crate::time::Time;
+use crate::traffic::outcome::{Failure, Outcome};
 use crate::traffic::request::RequestEngine;
 
 /// One replication in full.
@@ -19,6 +21,8 @@ pub struct Replay {
     pub outcome: Outcome,
     /// The same in a nutshell.
     pub sample: Sample,
+    /// Who did what, and when: a line a fact, times since the rollout's start.
+    pub story: String,
 }
 
 /// Simulates one replication of a scenario as a forecast with the same seed did.
@@ -28,13 +32,24 @@ pub struct Replay {
 pub fn replay(scenario: &Scenario, seed: u64, replication: u64) -> Result<Replay, Error> {
     let streams = Streams::new(seed, replication);
     let mut rollout = Rollout::new(scenario);
-    let timeline = rollout.simulate(&streams).map_err(|error| error.in_replication(seed, replication))?.clone();
+    let mut transcript = Transcript::new(Time::ZERO + scenario.load.rollout_at, false);
+    let timeline = rollout
+        .simulate_observed(&streams, |now, fact| transcript.note(now, fact))
+        .map_err(|error| error.in_replication(seed, replication))?
+        .clone();
     let mut outcome = Outcome::new(scenario.load.duration);
     outcome.keep_failures = true;
     RequestEngine::new(scenario).simulate(&timeline, &streams, &mut outcome);
     outcome.conserved().map_err(|error| error.in_replication(seed, replication))?;
     let sample = Sample::of(&outcome, Measures::of(&timeline, &goal(scenario)));
-    Ok(Replay { timeline, outcome, sample })
+    for failure in &outcome.failures {
+        let target = failure.pod.map_or_else(|| "no pod".to_owned(), |pod| pod.to_string());
+        let Failure { verdict, latency, .. } = failure;
+        let cause = verdict.cause_name().unwrap_or_default();
+        let what = format_args!("answers {} ({cause}) for {target} after {latency}", verdict.status()).to_string();
+        transcript.tell(failure.sent, failure.node, what);
+    }
+    Ok(Replay { timeline, outcome, sample, story: transcript.finish() })
 }
 
 #[cfg(test)]

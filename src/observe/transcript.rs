@@ -209,7 +209,7 @@ impl Transcript {
         match fact {
             kubelet::Fact::Started(pod, 0) => self.tell(now, node, format_args!("starts {pod}")),
             kubelet::Fact::Started(pod, run) => {
-                self.tell(now, node, format_args!("starts {pod} again (restart {run})"))
+                self.tell(now, node, format_args!("starts {pod} again (restart {run})"));
             }
             kubelet::Fact::Probed(pod, kind) => self.aside(now, node, format_args!("asks {pod}: {}", probe(*kind))),
             kubelet::Fact::SentSigterm(pod) => self.tell(now, node, format_args!("sends SIGTERM to {pod}")),

@@ -64,7 +64,7 @@ fn draw<DB: DrawingBackend>(sheet: &Sheet<DB>, top: f64, below: &Below, panels: 
     let all = || panels.iter().flat_map(|panel| panel.curves.iter().flat_map(|curve| &curve.points));
     let (low, high) = all().fold((f64::MAX, f64::MIN), |(low, high), point| (low.min(point.x), high.max(point.x)));
     let margin = ((high - low) * 0.02).max(1e-9);
-    let scales: Vec<Axis> = panels.iter().map(|panel| scale(panel)).collect();
+    let scales: Vec<Axis> = panels.iter().map(scale).collect();
     let marks: Vec<_> = panels.iter().zip(&scales).map(|(panel, scale)| marks(panel, scale)).collect();
     let left = MARGIN + marks.iter().map(|marks| frame::y_axis_width(marks)).fold(0.0, f64::max);
     let x = Axis { values: (low - margin, high + margin), points: (left, RIGHT) };

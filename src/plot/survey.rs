@@ -7,6 +7,9 @@ use super::{Caption, Picture, frame, palette};
 use crate::error::Error;
 use crate::sweep::{Axis, Design, Survey, Totals};
 
+/// A value of a point, and its interval.
+type Reading<'a> = dyn Fn(&Totals) -> Option<(f64, (f64, f64))> + 'a;
+
 /// The charts of a sweep, each with the end of its file name and its title: curves for one axis; for two a
 /// heat map, and curves if one of the two has few values; for three small multiples of heat maps; for a
 /// sample its sensitivities. A grid of more axes has none: its report lists the points.
@@ -27,7 +30,7 @@ pub fn charts(caption: &Caption, survey: &Survey) -> Result<Vec<(&'static str, S
     if survey.plan.design != Design::Grid {
         return Ok(charts);
     }
-    let lengths: Vec<usize> = survey.plan.axes.iter().map(|axis| axis.len().unwrap_or(0)).collect();
+    let lengths: Vec<usize> = survey.plan.axes.iter().map(|axis| axis.points().unwrap_or(0)).collect();
     if let Some((along, series)) = roles(&lengths) {
         charts.push(("curves", "5xx per rollout".to_owned(), draw_curves(caption, survey, along, series)?));
     }
@@ -50,7 +53,7 @@ fn roles(lengths: &[usize]) -> Option<(usize, Option<usize>)> {
 
 fn draw_curves(caption: &Caption, survey: &Survey, along: usize, series: Option<usize>) -> Result<Picture, Error> {
     let axes = &survey.plan.axes;
-    let places = axes[along].len().unwrap_or(0);
+    let places = axes[along].points().unwrap_or(0);
     let (positions, unit) =
         axes[along].positions().unwrap_or_else(|| ((0..places).map(|row| row as f64).collect(), ""));
     let marks: Vec<_> = (0..places).map(|row| (positions[row], axes[along].label(row))).collect();
@@ -58,7 +61,7 @@ fn draw_curves(caption: &Caption, survey: &Survey, along: usize, series: Option<
     let level = survey.budget.level;
     let any = |totals: &Totals| totals.any_5xx(level).map(|any| (any.probability, (any.low, any.high)));
     let mean = |totals: &Totals| Some((totals.failed.mean(), totals.failed.count_interval(level)?));
-    let curve = |of: &dyn Fn(&Totals) -> Option<(f64, (f64, f64))>, value: usize| {
+    let curve = |of: &Reading<'_>, value: usize| {
         let points = survey.plan.points.iter().zip(&survey.totals);
         let on_it = points.filter(|(point, _)| series.is_none_or(|series| point.rows[series] == value));
         let mut points: Vec<Point> = on_it
@@ -72,8 +75,8 @@ fn draw_curves(caption: &Caption, survey: &Survey, along: usize, series: Option<
             .map_or_else(String::new, |series| format!("{} = {}", axes[series].name(), axes[series].label(value)));
         Curve { name, points }
     };
-    let values = series.map_or(1, |series| axes[series].len().unwrap_or(0));
-    let panel = |name: &str, is_share, of: &dyn Fn(&Totals) -> Option<(f64, (f64, f64))>| Panel {
+    let values = series.map_or(1, |series| axes[series].points().unwrap_or(0));
+    let panel = |name: &str, is_share, of: &Reading<'_>| Panel {
         name: name.to_owned(),
         is_share,
         curves: (0..values).map(|value| curve(of, value)).collect(),

@@ -63,7 +63,7 @@ pub fn markdown(survey: &Survey, charts: &[(String, String)]) -> String {
 }
 
 fn title(survey: &Survey) -> String {
-    let axes: Vec<_> = survey.plan.axes.iter().map(|axis| axis.name()).collect();
+    let axes: Vec<_> = survey.plan.axes.iter().map(super::super::sweep::axis::Axis::name).collect();
     format!("{}: {}", survey.scenario, axes.join(" × "))
 }
 

@@ -53,7 +53,7 @@ pub fn json(survey: &Survey) -> String {
         "engine": survey.engine,
         "fingerprint": survey.fingerprint(),
         "design": match survey.plan.design { Design::Grid => "grid", Design::Sample(_) => "sample" },
-        "axes": survey.plan.axes.iter().map(|axis| axis.name()).collect::<Vec<_>>(),
+        "axes": survey.plan.axes.iter().map(super::super::sweep::axis::Axis::name).collect::<Vec<_>>(),
         "objective": {
             "max_5xx_per_rollout": survey.objectives.max_5xx_per_rollout,
             "probability": json_number(survey.objectives.probability),

@@ -103,7 +103,7 @@ impl Axis {
     }
 
     /// How many values it has; `None` for a range without a step.
-    pub fn len(&self) -> Option<usize> {
+    pub fn points(&self) -> Option<usize> {
         self.scales[0].values.len()
     }
 
@@ -128,7 +128,7 @@ impl Axis {
     /// `None` unless all are of one kind.
     pub fn positions(&self) -> Option<(Vec<f64>, &'static str)> {
         let numbers: Vec<_> =
-            (0..self.len()?).map(|row| number(&self.scales[0].values.at(row))).collect::<Option<_>>()?;
+            (0..self.points()?).map(|row| number(&self.scales[0].values.at(row))).collect::<Option<_>>()?;
         let unit = numbers.first()?.1;
         let alike =
             numbers.iter().all(|(_, other)| *other == unit || (unit.name().is_empty() && other.name().is_empty()));
@@ -285,7 +285,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let axis = Axis::parse(text).unwrap();
-        let labels: Vec<_> = (0..axis.len().unwrap()).map(|row| axis.label(row)).collect();
+        let labels: Vec<_> = (0..axis.points().unwrap()).map(|row| axis.label(row)).collect();
         assert_eq!(labels, expected, "{text}");
     }
 

@@ -52,7 +52,7 @@ impl Plan {
                 .hint("write low..high/step, or take a sample with --sample N")
         };
         let lengths =
-            axes.iter().map(|axis| axis.len().ok_or_else(|| stepless(axis))).collect::<Result<Vec<_>, _>>()?;
+            axes.iter().map(|axis| axis.points().ok_or_else(|| stepless(axis))).collect::<Result<Vec<_>, _>>()?;
         let count = lengths.iter().try_fold(1_usize, |points, length| points.checked_mul(*length));
         let count = count.filter(|points| *points <= MOST_POINTS).ok_or_else(too_many)?;
         let point = |number: usize| {

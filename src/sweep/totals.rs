@@ -168,7 +168,7 @@ mod tests {
         let sample = |i: u64| {
             let mut sample = Sample { requests: 12_000, target: i % 2, ..Sample::default() };
             sample.causes[Cause::ConnectTimeout.index()] = (i * 7919) % 701;
-            sample.measures.duration = (i % 3 > 0).then(|| Span::from_micros(45_000_000 + i * 1_000));
+            sample.measures.duration = (!i.is_multiple_of(3)).then(|| Span::from_micros(45_000_000 + i * 1_000));
             sample
         };
         (0..500).map(sample).collect()
@@ -182,7 +182,7 @@ mod tests {
         totals.extend(&samples[123..]);
         let summary = Summary::of_counts(samples.iter().map(Sample::count_5xx), 0.95).unwrap();
         let close = |got: f64, expected: f64| {
-            assert!((got - expected).abs() < 1e-9 * expected.abs().max(1.0), "{got} {expected}")
+            assert!((got - expected).abs() < 1e-9 * expected.abs().max(1.0), "{got} {expected}");
         };
         close(totals.failed.mean(), summary.mean);
         let (got, expected) = (totals.failed.count_interval(0.95).unwrap(), summary.mean_interval.unwrap());

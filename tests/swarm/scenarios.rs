@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use rollcast::disturbance::Kind;
 use rollcast::error::Error;
 use rollcast::random::{Purpose, Stream, Streams, pair};
 use rollcast::scenario::{Document, Scenario};
@@ -33,8 +34,8 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
     let template = template(&mut dice);
     section(&mut text, "pod", &template.pod);
     section(&mut text, "app", &template.app);
-    for (probe, rows) in &template.probes {
-        section(&mut text, &format!("pod.{probe}"), rows);
+    for (part, rows) in &template.parts {
+        section(&mut text, &format!("pod.{part}"), rows);
     }
     if !steps || dice.chance(0.5) {
         new_revision(&mut dice, &mut text);
@@ -42,8 +43,11 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
     if steps {
         write_steps(&mut dice, &mut text, duration);
     }
-    cluster(&mut dice, &mut text);
+    let nodes = cluster(&mut dice, &mut text);
     load_balancer(&mut dice, &mut text);
+    if may_have_steps && dice.chance(0.5) {
+        disturbances(&mut dice, &mut text, duration, nodes);
+    }
     text
 }
 
@@ -145,7 +149,8 @@ fn load(dice: &mut Dice, text: &mut String) -> (u64, bool) {
 struct Template {
     pod: Rows,
     app: Rows,
-    probes: Vec<(&'static str, Rows)>,
+    /// Probes and the sidecar.
+    parts: Vec<(&'static str, Rows)>,
 }
 
 fn template(dice: &mut Dice) -> Template {
@@ -162,6 +167,8 @@ fn template(dice: &mut Dice) -> Template {
         "{ fails = true }",
     ];
     dice.row(&mut pod, 0.5, "pre_stop", HOOKS);
+    dice.row(&mut pod, 0.15, "graceful_drain", &["\"0s\"", "\"1us\"", "\"20s\"", "\"90s\""]);
+    dice.row(&mut app, 0.2, "close_connections_on_shutdown", &["true"]);
     dice.row(&mut app, 0.2, "profile", &["\"spring-boot-3.3\"", "\"spring-boot-3.4\""]);
     dice.row(&mut app, 0.6, "start_up", ANY);
     dice.row(&mut app, 0.6, "on_sigterm", &["\"exit\"", "\"drain\"", "\"keep_serving\"", "\"ignore\""]);
@@ -175,13 +182,19 @@ fn template(dice: &mut Dice) -> Template {
         "service_time",
         &["\"0s\"", "\"30s\"", "{ exponential = \"2s\" }", "{ exponential = \"5m\" }"],
     );
-    let mut probes = Vec::new();
+    let mut parts = Vec::new();
     for (name, likely) in [("readiness_probe", 0.7), ("startup_probe", 0.3), ("liveness_probe", 0.3)] {
         if dice.chance(likely) {
-            probes.push((name, probe(dice, name)));
+            parts.push((name, probe(dice, name)));
         }
     }
-    Template { pod, app, probes }
+    if dice.chance(0.2) {
+        let mut sidecar = Rows::new();
+        dice.row(&mut sidecar, 0.5, "native", &["true"]);
+        dice.row(&mut sidecar, 0.7, "shutdown", ANY);
+        parts.push(("sidecar", sidecar));
+    }
+    Template { pod, app, parts }
 }
 
 fn probe(dice: &mut Dice, name: &str) -> Rows {
@@ -245,13 +258,15 @@ fn write_steps(dice: &mut Dice, text: &mut String, duration: u64) {
     }
 }
 
-fn cluster(dice: &mut Dice, text: &mut String) {
+/// How many hosts there are.
+fn cluster(dice: &mut Dice, text: &mut String) -> u64 {
     if dice.chance(0.1) {
         section(text, "service", &vec![("publish_not_ready_addresses", "true".to_owned())]);
     }
     let mut rows = Rows::new();
     dice.row(&mut rows, 0.6, "preset", &["\"idle\"", "\"typical\"", "\"busy\""]);
-    rows.push(("nodes", dice.between(1, 6).to_string()));
+    let nodes = dice.between(1, 6);
+    rows.push(("nodes", nodes.to_string()));
     rows.push(("kubernetes", format!("\"1.{}\"", dice.between(20, 36))));
     dice.row(&mut rows, 0.3, "pod_start", ANY);
     dice.row(&mut rows, 0.3, "network_removal", SHORT);
@@ -271,6 +286,74 @@ fn cluster(dice: &mut Dice, text: &mut String) {
         dice.row(&mut links, 0.15, link, SHORT);
     }
     section(text, "cluster.links", &links);
+    nodes
+}
+
+fn disturbances(dice: &mut Dice, text: &mut String, duration: u64, nodes: u64) {
+    if dice.chance(0.4) {
+        let key = dice.pick(&["min_available", "max_unavailable"]);
+        writeln!(text, "[pod_disruption_budget]\n{key} = {}", dice.pick(COUNTS)).unwrap();
+    }
+    for _ in 0..dice.between(1, 3) {
+        let kind = Kind::ALL[dice.between(0, Kind::ALL.len() as u64 - 1) as usize];
+        let mut rows = vec![("kind", format!("\"{}\"", kind.word()))];
+        if kind != Kind::BadVersion {
+            rows.push(("at", format!("\"{}ms\"", dice.between(0, duration * 1000 - 1))));
+        }
+        match kind {
+            Kind::NodeDrain | Kind::SpotInterruption | Kind::NodeLoss | Kind::GracefulNodeShutdown
+                if dice.chance(0.5) =>
+            {
+                rows.push(("node", dice.between(0, nodes - 1).to_string()));
+            }
+            _ => {}
+        }
+        match kind {
+            Kind::NodeLoss | Kind::ZoneOutage => {
+                dice.row(&mut rows, 0.5, "toleration", &["\"0s\"", "\"10s\""]);
+            }
+            Kind::GracefulNodeShutdown => {
+                dice.row(&mut rows, 0.5, "grace_period", &["\"0s\"", "\"1s\"", "\"20s\""]);
+                dice.row(&mut rows, 0.5, "critical_grace_period", &["\"0s\"", "\"10s\""]);
+                dice.row(&mut rows, 0.3, "toleration", &["\"0s\"", "\"10s\""]);
+            }
+            Kind::PodKill => {
+                dice.row(&mut rows, 0.5, "pods", &["2", "3", "100"]);
+                dice.row(&mut rows, 0.5, "what", &["\"pod\"", "\"container\""]);
+            }
+            Kind::LbcOutage => dice.row(&mut rows, 0.5, "duration", ANY),
+            Kind::BadVersion => {
+                dice.row(&mut rows, 0.7, "fault", &["\"never_ready\"", "\"crash_loop\"", "\"bad_image\""]);
+                dice.row(&mut rows, 0.3, "crash_after", ANY);
+            }
+            Kind::NodeDrain => {
+                dice.row(&mut rows, 0.3, "timeout", &["\"1s\"", "\"15m\""]);
+                dice.row(&mut rows, 0.5, "uncordon_after", &["\"0s\"", "\"30s\""]);
+            }
+            Kind::SpotInterruption => {
+                dice.row(&mut rows, 0.5, "notice", &["\"0s\"", "\"3s\""]);
+                dice.row(&mut rows, 0.3, "handler", &["false"]);
+            }
+            Kind::ApiThrottle => {
+                dice.row(&mut rows, 0.5, "api", &["\"kubernetes\"", "\"elb\""]);
+                dice.row(&mut rows, 0.5, "rate", &["1", "50"]);
+            }
+            Kind::SlowLink => {
+                const LINKS: &[&str] = &[
+                    "\"api_write\"",
+                    "\"api_to_deployment\"",
+                    "\"endpoints_to_lbc\"",
+                    "\"lbc_to_elb\"",
+                    "\"elb_to_nodes\"",
+                ];
+                rows.push(("link", dice.pick(LINKS).to_owned()));
+                rows.push(("extra", dice.pick(&["\"1us\"", "\"2s\"", "\"40s\""]).to_owned()));
+            }
+            Kind::LoadStep => dice.row(&mut rows, 0.5, "factor", &["0.0", "0.5", "20.0"]),
+        }
+        writeln!(text, "[[disturbance]]").unwrap();
+        rows.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
+    }
 }
 
 fn load_balancer(dice: &mut Dice, text: &mut String) {

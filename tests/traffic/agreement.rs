@@ -46,9 +46,11 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Whether two samples of one law would hardly ever differ so.
+    /// Whether two samples of one law would hardly ever differ so. The variance of a count that hardly
+    /// ever occurs says what its mean says already, with a standard error that is far from normal.
     pub fn is_significant(&self) -> bool {
-        self.z_mean.abs() > 3.5 || self.z_variance.abs() > 3.5 || self.ks < 1e-3
+        let is_common = self.means[0] >= 1.0;
+        self.z_mean.abs() > 3.5 || is_common && self.z_variance.abs() > 3.5 || self.ks < 1e-3
     }
 }
 
@@ -293,7 +295,11 @@ fn check(scene: &Scene, runs: u64) {
 
 #[test]
 fn engines_agree_on_staged_scenes() {
-    scenes().iter().skip(1).take(3).for_each(|scene| check(scene, 3_000));
+    let scenes = scenes();
+    // What the engine refuses, because connections would run idle, is left to `request`.
+    let taken =
+        scenes.iter().skip(1).take(3).filter(|scene| Engine::new(&scene.scenario, EngineChoice::Interval).is_ok());
+    assert_eq!(taken.map(|scene| check(scene, 3_000)).count(), 2);
 }
 
 #[test]

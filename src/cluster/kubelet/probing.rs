@@ -41,7 +41,8 @@ impl PodWorker {
     pub(super) fn tick_from(&mut self, kind: ProbeKind, earliest: Time, out: Out) {
         let (pod, started) = (self.pod, self.started);
         if let Some(probe) = self.probe(kind) {
-            let (at, tick) = probe.next_tick(earliest.max(started + probe.initial_delay()));
+            let delayed = started.map_or(earliest, |started| earliest.max(started + probe.initial_delay()));
+            let (at, tick) = probe.next_tick(delayed);
             out.wake_at(at, Input::Tick(pod, kind, tick));
         }
     }
@@ -66,7 +67,7 @@ impl PodWorker {
     pub(super) fn probe_readiness_now(&mut self, now: Time, may_ask: bool, host: Host, out: Out) {
         let started = self.started;
         let Some(probe) = &mut self.readiness else { return };
-        let delay_is_over = now.saturating_since(started) >= probe.initial_delay();
+        let delay_is_over = started.is_none_or(|started| now.saturating_since(started) >= probe.initial_delay());
         if host.cluster.kubernetes.at_least(29) {
             probe.reset_ticker(now);
             self.tick_from(ProbeKind::Readiness, now + NEXT, out);

@@ -64,7 +64,8 @@ pub struct PodWorker {
     /// When the kubelet began to kill the pod's containers.
     pub(super) kill_started: Time,
     pub(super) run: u32,
-    pub(super) started: Time,
+    /// When its container started; `None`: longer ago than anything here lasts.
+    pub(super) started: Option<Time>,
     /// The kubelet knows that the container runs.
     pub(super) observed: bool,
     /// The container ended while its preStop hook ran.
@@ -119,7 +120,7 @@ impl PodWorker {
             shut_down: None,
             kill_started: Time::ZERO,
             run: 0,
-            started: Time::ZERO,
+            started: None,
             observed: false,
             exited: false,
             gate_open: !object.gated || object.gate,
@@ -165,7 +166,7 @@ impl PodWorker {
         if !matches!(self.stage, Stage::Starting | Stage::BackingOff) {
             return;
         }
-        (self.stage, self.run, self.started) = (Stage::Running, run, now);
+        (self.stage, self.run, self.started) = (Stage::Running, run, Some(now));
         out.say(Fact::Started(self.pod, run));
         // `PLEGOnDemandRelist`, from 1.36: the status is published without waiting for a relist.
         let relist = host.relist(now);
@@ -277,7 +278,7 @@ impl PodWorker {
         }
         (self.observed, self.exited) = (false, false);
         self.probes().for_each(ProbeWorker::restart);
-        if now.saturating_since(self.started) > BACK_OFF_RESET {
+        if self.started.is_none_or(|started| now.saturating_since(started) > BACK_OFF_RESET) {
             self.failures = 0;
         }
         let wait = self.back_off(BACK_OFF[self.failures.min(BACK_OFF.len() - 1)], out);
@@ -352,7 +353,7 @@ impl PodWorker {
             return false;
         }
         let ready = containers_ready && self.gate_open;
-        let ready_since = if ready == self.status.ready { self.status.ready_since } else { now.whole_seconds() };
+        let ready_since = if ready == self.status.ready { self.status.ready_since } else { Some(now.whole_seconds()) };
         let pod = self.pod;
         let status = PodStatus { pod, phase, containers_ready, ready, ready_since, restarts: self.restarts };
         std::mem::replace(&mut self.status, status) != status

@@ -222,7 +222,7 @@ impl Checker {
             kubelet::Fact::Probed(pod, _) => self.pod(pod, |pod, _| pod.probed()),
             kubelet::Fact::SentSigterm(pod) => self.pod(pod, |pod, template| pod.sigterm(now, template)),
             kubelet::Fact::SentSigkill(pod) => self.pod(pod, |pod, template| pod.sigkill(now, template)),
-            kubelet::Fact::RemovedNetwork(pod) => self.pod(pod, |pod, template| pod.network_removed(template)),
+            kubelet::Fact::RemovedNetwork(pod) => self.pod(pod, pod::Pod::network_removed),
             kubelet::Fact::PatchedStatus(status, _) => self.pod(status.pod, |pod, _| pod.reported(&status)),
             kubelet::Fact::RemovedPod(pod) => self.pod(pod, |pod, _| pod.let_go()),
             kubelet::Fact::LostPod(pod) => self.pod(pod, |pod, _| pod.lost()),

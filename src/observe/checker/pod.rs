@@ -1,7 +1,7 @@
 //! What can happen to a pod: its object, its container, its process, its endpoint.
 
 use crate::cluster::app::{Answer, Question, Socket};
-use crate::cluster::pod::{Endpoint, Phase, PodChange, PodObject, PodStatus, PreStop, ProbeKind};
+use crate::cluster::pod::{Endpoint, NodeReady, Phase, PodChange, PodObject, PodStatus, PreStop, ProbeKind};
 use crate::disturbance::Disturbance;
 use crate::id::PodId;
 use crate::observe::checker::{Held, demand};
@@ -62,7 +62,7 @@ struct Object {
     bound: bool,
     phase: Phase,
     ready: bool,
-    ready_since: Time,
+    ready_since: Option<Time>,
     /// Since when it is being deleted.
     deleting: Option<Time>,
     /// Its ReplicaSet asked for its deletion.
@@ -84,6 +84,8 @@ struct Container {
     alive: bool,
     socket: Socket,
     network_gone: bool,
+    /// Went down with its host: what was due at that instant may still be said.
+    lost: bool,
     /// A readiness probe was answered well.
     passed: bool,
     /// The last startup or liveness probe of this run that was not answered well: no other one follows
@@ -98,8 +100,8 @@ struct Slice {
     listed: bool,
     ready: bool,
     ever_ready: bool,
-    /// Was not ready at some time after it had been, or its containers were not: the controller may
-    /// learn of that much later.
+    /// Was not ready at some time after it had been, or its containers or its host were not: the
+    /// controller may learn of that much later.
     lapsed: bool,
 }
 
@@ -111,7 +113,7 @@ impl Pod {
             bound: false,
             phase: Phase::Pending,
             ready: false,
-            ready_since: Time::ZERO,
+            ready_since: None,
             deleting: None,
             doomed: false,
             isolated: false,
@@ -125,6 +127,7 @@ impl Pod {
             alive: false,
             socket: Socket::Silent,
             network_gone: false,
+            lost: false,
             passed: false,
             failed: None,
             sigterm: None,
@@ -155,13 +158,18 @@ impl Pod {
         self.id
     }
 
-    /// Created no later than `at`, and its process not known to have ended for good.
+    /// Created no later than `at`, in its ReplicaSet's sight, and its process not known to have ended for good.
     pub fn still_runs(&self, at: Time) -> bool {
-        self.created <= at && !self.object.removed && !self.is_finished()
+        self.created <= at && !self.object.removed && !self.object.isolated && !self.is_finished()
     }
 
     const fn is_finished(&self) -> bool {
         matches!(self.object.phase, Phase::Succeeded | Phase::Failed)
+    }
+
+    /// Its network is gone; or it never had one, for a host that is shutting down rejected it.
+    const fn has_no_network(&self) -> bool {
+        self.container.network_gone || self.container.lost || self.container.runs == 0 && self.is_finished()
     }
 
     /// Counts as a replica.
@@ -176,7 +184,9 @@ impl Pod {
 
     /// Counts as available.
     pub fn is_available(&self, min_ready: Span, now: Time) -> bool {
-        self.is_active() && self.object.ready && (min_ready == Span::ZERO || now >= self.object.ready_since + min_ready)
+        self.is_active()
+            && self.object.ready
+            && self.object.ready_since.is_none_or(|since| min_ready == Span::ZERO || now >= since + min_ready)
     }
 
     /// Its ReplicaSet asked for its deletion.
@@ -207,9 +217,7 @@ impl Pod {
                 self.object.deleting = Some(now);
             }
             PodChange::Removed => {
-                // A host that is shutting down rejects a pod, which then never had a network.
-                let rejected = self.container.runs == 0 && self.is_finished();
-                demand(!before.bound || self.container.network_gone || rejected, "its object went before its network")?;
+                demand(!before.bound || self.has_no_network(), "its object went before its network")?;
                 self.object.removed = true;
             }
             PodChange::Finished => {
@@ -238,7 +246,7 @@ impl Pod {
         self.object.isolated = object.isolated;
         self.object.ever = (before.ever.0 || object.containers_ready, before.ever.1 || object.ready);
         self.object.gate.1 |= object.gate;
-        self.slice.lapsed |= before.ever.0 && !object.containers_ready;
+        self.slice.lapsed |= before.ever.0 && !object.containers_ready || object.host != NodeReady::True;
         Ok(())
     }
 
@@ -275,7 +283,7 @@ impl Pod {
             }
             None => {
                 let left = object.removed || object.isolated || self.is_finished();
-                demand(self.slice.listed && left, "its endpoint left before it did")?
+                demand(self.slice.listed && left, "its endpoint left before it did")?;
             }
         }
         let ready = endpoint.is_some_and(|endpoint| endpoint.ready);
@@ -368,21 +376,21 @@ impl Pod {
 
     /// It went down with its host.
     pub fn lost(&mut self) -> Held {
-        self.container.alive = false;
-        self.container.network_gone = true;
+        self.container.lost = true;
         Ok(())
     }
 
     /// Its kubelet has nothing left of it.
     pub fn let_go(&self) -> Held {
-        demand(self.container.network_gone, "its kubelet forgot it before its network went")
+        demand(self.has_no_network(), "its kubelet forgot it before its network went")
     }
 
     /// What a new connection meets.
     pub fn socket(&mut self, socket: Socket) -> Held {
-        let Container { alive, network_gone, .. } = self.container;
+        let Container { alive, network_gone, lost, .. } = self.container;
+        let fits = lost || network_gone == (socket == Socket::Silent);
         demand(socket != self.container.socket, "its socket changed to what it was")?;
-        demand(network_gone == (socket == Socket::Silent), "its socket does not know whether there is a network")?;
+        demand(fits, "its socket does not know whether there is a network")?;
         demand(alive || !matches!(socket, Socket::Serving | Socket::Refusing), "its socket answers without a process")?;
         self.container.socket = socket;
         Ok(())

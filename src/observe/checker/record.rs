@@ -38,10 +38,12 @@ fn pod(row: usize, record: &PodRecord, end: Time) -> Held {
     demand(record.initial || record.created.is_some(), "in the timeline, and nobody created it")?;
     demand(chained(begins), "its beginnings are out of order")?;
     // A host that is lost, or that shuts down, takes its pods with it before anybody deletes them.
-    let ends = chained([record.network_gone, record.finished, record.gone]);
+    // One that is about to shut down rejects new ones, which never have a network.
+    let started = !record.sockets.is_empty();
+    let network_gone = record.network_gone.filter(|_| started);
+    let ends = chained([network_gone, record.finished, record.gone]);
     demand(ends && chained([record.terminating, record.gone]), "its ends are out of order")?;
-    let networked = record.gone.is_some() && !record.sockets.is_empty();
-    demand(!networked || record.network_gone.is_some(), "gone, its network not")?;
+    demand(!started || record.gone.is_none() || network_gone.is_some(), "gone, its network not")?;
     demand(in_order(record.sockets.iter().map(|(at, _)| *at), end), "its sockets are out of order")?;
     demand(in_order(record.resets.iter().copied(), end), "its resets are out of order")?;
     let silent = record.sockets.last().is_none_or(|(_, socket)| *socket == Socket::Silent);

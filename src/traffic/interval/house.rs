@@ -179,11 +179,7 @@ impl House {
         let plain = count - special;
         let of_new = match () {
             () if *alike => 0,
-            () if *at_random => {
-                let places = node.choices.len() - node.watched.len();
-                let new = node.new_before.last().copied().unwrap_or(0);
-                binomial(plain, new as f64 / places.max(1) as f64, &mut fare.stream)
-            }
+            () if *at_random => binomial(plain, node.share_of_new(), &mut fare.stream),
             () => shares.of_places(&node.new_before),
         };
         fare.plain(cell, 0, plain - of_new);
@@ -245,6 +241,13 @@ impl Target {
 }
 
 impl Node {
+    /// Of the targets that are not watched, the share that are of the new revision.
+    fn share_of_new(&self) -> f64 {
+        let places = self.choices.len() - self.watched.len();
+        let new = self.new_before.last().copied().unwrap_or(0);
+        new as f64 / places.max(1) as f64
+    }
+
     /// Looks at the table and at what is behind the choices.
     fn look(
         &mut self,
