@@ -84,6 +84,8 @@ pub enum Purpose {
     ThinkTime = 87,
     /// Client retries and their back-off.
     Retry = 88,
+    /// Which requests are streams, and how long those last.
+    Streaming = 89,
 
     /// When disturbances strike, and whom.
     Disturbance = 112,

@@ -4,10 +4,12 @@
 use std::path::Path;
 
 use super::layer::{Layer, Leaf};
+use super::load::{ClientNodes, Shape};
 use super::rollout::{Change, Step};
 use super::{Revision, Scenario};
 use crate::aws::alb_node::HostUnreachableShare;
 use crate::aws::target_group::{Algorithm, TargetType};
+use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::{PreStop, ProbeSpec};
 use crate::error::Error;
@@ -19,6 +21,10 @@ pub(super) type Templates<'a> = Vec<Layer<'a>>;
 
 /// Pods that one run may create.
 const MOST_PODS: u64 = 20_000;
+/// Workers of a closed loop: each has streams of its own.
+const MOST_WORKERS: u32 = 1_000_000;
+/// Attempts after the first.
+const MOST_RETRIES: u8 = 100;
 /// Requests of one replication.
 const MOST_REQUESTS: f64 = 2e9;
 /// Requests of all replications.
@@ -142,6 +148,7 @@ fn deployment(scenario: &Scenario, at: Places) -> Result<(), Error> {
 
 fn template(revision: &Revision, at: Places) -> Result<(), Error> {
     let pod = &revision.pod;
+    application(&revision.app, at)?;
     let grace = "pod.termination_grace_period";
     at.whole_seconds(grace, pod.termination_grace_period, "Kubernetes (terminationGracePeriodSeconds)")?;
     probe(at, "pod.readiness_probe", pod.readiness_probe.as_ref())?;
@@ -151,6 +158,20 @@ fn template(revision: &Revision, at: Places) -> Result<(), Error> {
         Some(PreStop::Fails(hook)) if !hook.fails => {
             Err(at.refuse(&["pod.pre_stop"], "a hook with `fails = false` does nothing").hint("leave `pre_stop` out"))
         }
+        _ => Ok(()),
+    }
+}
+
+fn application(app: &AppSpec, at: Places) -> Result<(), Error> {
+    if app.concurrency == Some(0) {
+        return Err(at
+            .refuse(&["app.concurrency"], "an application that serves 0 requests at once serves none")
+            .hint("at least 1; leave it out for any number"));
+    }
+    match app.cold_start {
+        Some(cold) if !(cold.factor.is_finite() && (1.0..=1e6).contains(&cold.factor)) => Err(at
+            .refuse(&["app.cold_start"], format!("a cold process is {} times as slow", cold.factor))
+            .hint("`factor` is a number from 1 to 1000000")),
         _ => Ok(()),
     }
 }
@@ -210,22 +231,45 @@ fn target_group(scenario: &Scenario, at: Places) -> Result<(), Error> {
             "the forecast is of target type \"ip\"",
         ));
     }
-    if spec.algorithm != Algorithm::RoundRobin {
-        let given =
-            if spec.algorithm == Algorithm::WeightedRandom { "weighted_random" } else { "least_outstanding_requests" };
-        return Err(at.not_modelled(
-            "target_group.algorithm",
-            &format!("\"{given}\""),
-            "nodes choose by \"round_robin\"",
-        ));
-    }
-    if spec.slow_start > Span::ZERO {
-        let hint = "leave it out: a new target gets its full share at once";
-        return Err(at.not_modelled("target_group.slow_start", &format!("\"{}\"", spec.slow_start), hint));
-    }
+    slow_start(scenario, at)?;
+    stickiness(scenario, at)?;
     let delay = "target_group.deregistration_delay";
     at.whole_seconds(delay, spec.deregistration_delay, "AWS")?;
     at.within(delay, spec.deregistration_delay, 0, 3600, "AWS")
+}
+
+fn slow_start(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let (spec, key) = (&scenario.target_group, "target_group.slow_start");
+    if spec.anomaly_mitigation && spec.algorithm != Algorithm::WeightedRandom {
+        return Err(at
+            .refuse(&["target_group.anomaly_mitigation"], "anomaly mitigation needs `weighted_random`")
+            .hint("AWS refuses this: set target_group.algorithm = \"weighted_random\""));
+    }
+    if spec.slow_start == Span::ZERO {
+        return Ok(());
+    }
+    at.whole_seconds(key, spec.slow_start, "AWS")?;
+    at.within(key, spec.slow_start, 30, 900, "AWS (0s is off)")?;
+    if spec.algorithm != Algorithm::RoundRobin {
+        return Err(at
+            .refuse(&[key], "slow start needs `round_robin`")
+            .hint("AWS refuses this: there is no slow start with least_outstanding_requests or weighted_random"));
+    }
+    Ok(())
+}
+
+fn stickiness(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let (spec, key) = (&scenario.target_group, "target_group.stickiness");
+    if spec.stickiness == Span::ZERO {
+        return Ok(());
+    }
+    at.within(key, spec.stickiness, 1, 604_800, "AWS (0s is off)")?;
+    if scenario.load.workers.is_none() {
+        return Err(at
+            .refuse(&[key], "an open loop has no sessions that could stick to a target")
+            .hint("give `load.workers`: each is a client with a cookie"));
+    }
+    Ok(())
 }
 
 fn health_check(scenario: &Scenario, at: Places) -> Result<(), Error> {
@@ -257,6 +301,9 @@ fn load_balancer(scenario: &Scenario, at: Places) -> Result<(), Error> {
         let message = format!("`load_balancer.nodes` is {}", spec.nodes);
         return Err(at.refuse(&["load_balancer.nodes"], message).hint("a load balancer has 1 to 100 nodes"));
     }
+    if spec.zones == 0 {
+        return Err(at.refuse(&["load_balancer.zones"], "a load balancer of 0 zones").hint("at least 1"));
+    }
     at.within("load_balancer.idle_timeout", spec.idle_timeout, 1, 4000, "AWS")?;
     at.above_zero("load_balancer.connect_timeout", spec.connect_timeout)?;
     match spec.host_unreachable_share {
@@ -267,10 +314,16 @@ fn load_balancer(scenario: &Scenario, at: Places) -> Result<(), Error> {
 
 fn load(scenario: &Scenario, at: Places) -> Result<(), Error> {
     let spec = &scenario.load;
-    if !(spec.rate.is_finite() && spec.rate >= 0.0) {
-        let message = format!("`load.rate` is {}", spec.rate);
-        return Err(at.refuse(&["load.rate"], message).hint("requests a second: a number from 0"));
+    rate(at, "load.rate", spec.rate)?;
+    match spec.shape {
+        Shape::Constant => {}
+        Shape::Ramp { to } => rate(at, "load.shape", to)?,
+        Shape::Sine { to, period } => {
+            rate(at, "load.shape", to)?;
+            at.above_zero("load.shape", period)?;
+        }
     }
+    clients(scenario, at)?;
     at.above_zero("load.duration", spec.duration)?;
     at.above_zero("load.client_timeout", spec.client_timeout)?;
     if spec.rollout_at >= spec.duration {
@@ -280,6 +333,41 @@ fn load(scenario: &Scenario, at: Places) -> Result<(), Error> {
             .hint("let `load.rollout_at` lie inside `load.duration`"));
     }
     Ok(())
+}
+
+fn rate(at: Places, key: &str, rate: f64) -> Result<(), Error> {
+    if rate.is_finite() && rate >= 0.0 {
+        return Ok(());
+    }
+    Err(at.refuse(&[key], format!("`{key}` is {rate}")).hint("requests a second: a number from 0"))
+}
+
+fn clients(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let spec = &scenario.load;
+    if !(1..=MOST_WORKERS).contains(&spec.workers.unwrap_or(1)) {
+        let message = format!("`load.workers` is {}", spec.workers.unwrap_or_default());
+        return Err(at.refuse(&["load.workers"], message).hint(format!("1 to {MOST_WORKERS}")));
+    }
+    if spec.workers.is_some() && spec.shape != Shape::Constant {
+        return Err(at
+            .refuse(&["load.shape"], "a closed loop has no rate that could have a shape")
+            .hint("give `load.rate` or `load.workers`, not both"));
+    }
+    if let ClientNodes::Known(known) = spec.client_nodes
+        && !(1..=scenario.load_balancer.nodes).contains(&known)
+    {
+        let message =
+            format!("clients know {known} nodes of a load balancer that has {}", scenario.load_balancer.nodes);
+        return Err(at
+            .refuse(&["load.client_nodes", "load_balancer.nodes"], message)
+            .hint("`all`, or 1 to `load_balancer.nodes`"));
+    }
+    if spec.retries > MOST_RETRIES {
+        let message = format!("`load.retries` is {}", spec.retries);
+        return Err(at.refuse(&["load.retries"], message).hint(format!("0 to {MOST_RETRIES}")));
+    }
+    at.share("load.idempotent_share", spec.idempotent_share)?;
+    at.share("load.stream_share", spec.stream_share)
 }
 
 fn monte_carlo(scenario: &Scenario, at: Places) -> Result<(), Error> {
@@ -322,18 +410,19 @@ fn in_time(scenario: &Scenario, step: &Step, leaf: Option<&Leaf>) -> Result<(), 
 fn sizes(scenario: &Scenario, at: Places) -> Result<(), Error> {
     let load = &scenario.load;
     let (seconds, runs) = (load.duration.as_secs_f64(), scenario.monte_carlo.runs);
-    let requests = load.rate * seconds;
+    let answer = scenario.load_balancer.round_trip.as_secs_f64() + fastest(scenario);
+    let requests = load.mean_rate(answer) * seconds;
     if requests > MOST_REQUESTS {
         let message = format!("one replication would send {requests:.3e} requests; the limit is {MOST_REQUESTS:.0e}");
         return Err(at
-            .too_large(&["load.rate", "load.duration"], message)
+            .too_large(&["load.workers", "load.shape", "load.rate", "load.duration"], message)
             .hint("a shorter `load.duration` shows the same rollout"));
     }
     if requests * f64::from(runs) > MOST_REQUESTS_IN_ALL {
         let total = requests * f64::from(runs);
         let message = format!("{runs} runs would send {total:.3e} requests; the limit is {MOST_REQUESTS_IN_ALL:.0e}");
         return Err(at
-            .too_large(&["monte_carlo.runs", "load.rate", "load.duration"], message)
+            .too_large(&["monte_carlo.runs", "load.workers", "load.rate", "load.duration"], message)
             .hint("fewer runs, or less load"));
     }
     if seconds * f64::from(runs) > MOST_SECONDS_IN_ALL {
@@ -356,6 +445,11 @@ fn sizes(scenario: &Scenario, at: Places) -> Result<(), Error> {
             .hint("fewer runs, or fewer replicas"));
     }
     Ok(())
+}
+
+/// How long the faster revision takes on average, in seconds.
+fn fastest(scenario: &Scenario) -> f64 {
+    scenario.revisions.iter().map(|revision| revision.app.service_time.mean()).fold(f64::INFINITY, f64::min)
 }
 
 /// At most so many pods are made: each template change replaces all of them, and surge comes on top.

@@ -203,12 +203,6 @@ fn insert<'a>(table: &mut DeTable<'a>, key: &str, leaf: &Leaf<'a>) {
 fn not_modelled(key: &str) -> Option<&'static str> {
     match key {
         "disturbance" => Some("leave [[disturbance]] out; the forecast is of a rollout in calm weather"),
-        "load.workers" | "load.think_time" | "load.reuse_connections" => {
-            Some("the load is an open loop: give `load.rate` and `load.pacing`")
-        }
-        "app.concurrency" | "new_revision.concurrency" | "step.set.concurrency" => {
-            Some("leave it out; the application serves any number of requests at once")
-        }
         _ => None,
     }
 }

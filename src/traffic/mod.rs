@@ -5,6 +5,10 @@
 
 mod arrivals;
 mod connection;
+mod fate;
+mod live;
 pub mod outcome;
 pub mod request;
 mod routing;
+mod schedule;
+mod users;

@@ -2,5 +2,7 @@
 
 mod causes;
 mod closed_forms;
+mod feedback;
 mod laws;
+mod queues;
 mod staged;
