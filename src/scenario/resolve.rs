@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::de::ValueDeserializer;
 
 use super::check::{self, Templates};
+use super::client;
 use super::document::{Document, Layers};
 use super::keys;
 use super::layer::{Layer, Leaf, read};
@@ -38,7 +39,7 @@ impl Document {
             lbc: read(&layers.file, "lbc")?,
             target_group: read(&layers.file, "target_group")?,
             load_balancer: read(&layers.file, "load_balancer")?,
-            load: read(&layers.file, "load")?,
+            load: read(&load(&layers.file)?, "load")?,
             monte_carlo: read(&layers.file, "monte_carlo")?,
             objectives: read(&layers.file, "objectives")?,
             sweep: layers
@@ -74,6 +75,21 @@ fn template<'a>(file: &Layer<'a>, overlay: &Layer<'a>) -> Result<Layer<'a>, Erro
     let own = file.iter().filter(|(key, _)| key.starts_with("pod.") || key.starts_with("app."));
     template.extend(own.chain(overlay).map(|(key, leaf)| (key.clone(), leaf.clone())));
     Ok(template)
+}
+
+/// A client's keys beneath those of `[load]`.
+fn load<'a>(file: &Layer<'a>) -> Result<Layer<'a>, Error> {
+    let mut load = match file.get("load.client") {
+        Some(leaf) => {
+            let name: String = leaf.read()?;
+            let unknown = || leaf.error(format!("unknown client `{name}`")).hint(client::suggestion(&name));
+            client::find(&name).map(client::Client::layer).ok_or_else(unknown)?
+        }
+        None => Layer::new(),
+    };
+    let own = file.iter().filter(|(key, _)| key.starts_with("load."));
+    load.extend(own.map(|(key, leaf)| (key.clone(), leaf.clone())));
+    Ok(load)
 }
 
 fn profile_layer(leaf: &Leaf<'_>) -> Result<Layer<'static>, Error> {

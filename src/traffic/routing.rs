@@ -403,8 +403,8 @@ mod tests {
         // Turns at shares 0.1, 0.2, 0.3, 0.4 make one; those at 0.6 and 0.7 another; then 0.9.
         let one = [(0, 0, Healthy), (1, 1, Healthy)];
         check_scenario(&scenario, 0.0, &one, "000001001010101");
-        // Nobody else is there, or nobody who has got through it.
-        check_scenario(&scenario, 0.0, &[(1, 0, Healthy), (1, 1, Healthy), (1, 3, Healthy)], "-00000000");
+        // The first to come has nobody to wait for; without it, nobody has got through.
+        check_scenario(&scenario, 0.0, &[(1, 0, Healthy), (1, 1, Healthy), (1, 3, Healthy)], "-00001300");
         check_scenario(&scenario, 0.0, &[(0, 0, Healthy), (1, 1, Healthy), (1, 3, Healthy), (2, 0, Gone)], "001313");
     }
 

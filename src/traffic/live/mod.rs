@@ -272,8 +272,8 @@ impl Run<'_, '_, '_> {
     #[inline]
     fn finish(&mut self, slot: u32, now: Time) {
         let engine = &mut *self.engine;
-        let flight = engine.flights[slot];
-        let verdict = flight.end.0;
+        let flight = &engine.flights[slot];
+        let (verdict, is_held) = (flight.end.0, flight.is_held);
         let is_answer = matches!(verdict, Verdict::Ok | Verdict::Target(_));
         let mut pod = None;
         if let Some(target) = flight.target {
@@ -286,19 +286,20 @@ impl Run<'_, '_, '_> {
                 engine.pools[lane].give_back(now, engine.limits.keep[found.revision]);
             }
         }
-        engine.users.hear(&flight, is_answer, now);
-        engine.flights[slot].is_over = true;
+        engine.users.hear(flight, is_answer, now);
         if verdict.is_5xx() && self.repeat(slot, now) {
             return;
         }
-        let latency = now - flight.first;
-        self.outcome.record(flight.first, AlbNodeId(flight.node as u8), pod, verdict, latency);
         let engine = &mut *self.engine;
-        if !flight.is_held {
-            engine.flights.remove(slot);
-        }
-        if let Some(next) = engine.users.next_request(flight.user, now) {
+        let flight = &engine.flights[slot];
+        self.outcome.record(flight.first, AlbNodeId(flight.node as u8), pod, verdict, now - flight.first);
+        if let Some(next) = engine.users.next_request(flight, now) {
             engine.schedule.push(next, Event::Sends(flight.user));
+        }
+        if is_held {
+            engine.flights[slot].is_over = true;
+        } else {
+            engine.flights.remove(slot);
         }
     }
 
@@ -318,7 +319,9 @@ impl Run<'_, '_, '_> {
             let mut chance = self.around.streams.at(Purpose::Retry, first | attempt << ATTEMPT);
             let at = now + load.retry_backoff.sample(&mut chance);
             // A server that still works on the failed attempt keeps its slot.
-            if !flight.is_held {
+            if flight.is_held {
+                engine.flights[slot].is_over = true;
+            } else {
                 engine.flights.remove(slot);
             }
             let again = engine.flights.insert(Flight { is_over: false, is_held: false, ..flight });

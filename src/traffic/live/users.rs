@@ -120,12 +120,14 @@ impl<'a> Users<'a> {
 
     /// When the user of a request that has just ended sends another, if it is for the user to say.
     #[inline]
-    pub(super) fn next_request(&mut self, user: u32, now: Time) -> Option<Time> {
+    pub(super) fn next_request(&mut self, flight: &Flight, now: Time) -> Option<Time> {
         if !self.is_closed {
             return None;
         }
         let load = &self.scenario.load;
-        let at = now + load.think_time.sample(&mut self.users[user as usize].think);
+        let thought = load.think_time.sample(&mut self.users[flight.user as usize].think);
+        // Time goes on, even if a request fails and is followed by the next in no time at all.
+        let at = (now + thought).max(flight.first + Span::from_micros(1));
         (at < Time::ZERO + load.duration).then_some(at)
     }
 }
