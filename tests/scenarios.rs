@@ -45,6 +45,14 @@ fn what_is_printed_means_the_same() {
         check_round_trip(&scenario::load(&path).unwrap());
     }
     check_round_trip(&parse(EVERYTHING));
+    check_round_trip(&parse("[load]\nclient = \"vegeta\"\nshape = { sine = { to = 200.0, period = \"60s\" } }\n"));
+}
+
+#[test]
+fn keys_given_win_over_a_client() {
+    let load = parse("[load]\nclient = \"bombardier\"\nworkers = 200\n").load;
+    assert_eq!((load.workers, load.client_timeout.to_string()), (Some(200), "2s".to_owned()));
+    assert!(load.reuses_connections());
 }
 
 /// Every form that a scenario can take.
@@ -63,6 +71,9 @@ profile = "spring-boot-3.3"
 start_up = { p50 = "7s", p95 = "18s" }
 shutdown = { mixture = [ { weight = 0.97, span = "1s" }, { weight = 0.03, span = { weibull = { scale = "5s", shape = 1.5 } } } ] }
 service_time = { lognormal = { mean = "20ms", sd = "10ms" } }
+concurrency = 50
+cold_start = { factor = 2.5, over = "20s" }
+close_connections_on_shutdown = true
 [new_revision]
 profile = "spring-boot-3.4"
 ready = "never"
@@ -99,6 +110,21 @@ deregistration_propagation = { triangular = ["2s", "6s", "12s"] }
 registration_propagation = "2s"
 host_unreachable_share = "published"
 no_routable_target = "strict"
+[target_group]
+algorithm = "weighted_random"
+anomaly_mitigation = true
+stickiness = "1h"
+cross_zone = false
+[load]
+client = "bombardier"
+workers = 200
+think_time = { uniform = ["0s", "20ms"] }
+client_nodes = 1
+retries = 2
+retry_backoff = "50ms"
+idempotent_share = 0.9
+stream_share = 0.01
+stream_length = "30s"
 [objectives]
 max_5xx_per_rollout = 3
 probability = 0.9

@@ -127,3 +127,28 @@ fn a_closed_loop_waits_for_its_servers() {
     let tolerance = f64::from(workers) + 4.5 * sample.standard_error();
     assert!((sample.mean() - expected).abs() < tolerance, "{} of {expected}", sample.mean());
 }
+
+/// Time is only a unit, for queues and loops as well: everything twice as long, the same counts.
+#[test]
+fn twice_as_slow_waits_the_same() {
+    let scenario = |slowdown: u64| {
+        let millis = |millis: u64| Span::from_millis(millis * slowdown);
+        let mut scenario = closed(20, Dist::constant(millis(13)), Some(3));
+        scenario.revisions[0].app.service_time = Dist::constant(millis(7));
+        scenario.load.duration = millis(5_000);
+        scenario.load_balancer.round_trip = millis(1);
+        scenario
+    };
+    let counts = |slowdown| {
+        let stage = || {
+            let mut stage = Stage::serving(3, 1);
+            let at = |secs: f64| secs * slowdown as f64;
+            stage.socket(0, at(1.0), rollcast::observe::timeline::Socket::Closed).reset(0, at(1.0));
+            stage.all_believe(0, at(1.5), rollcast::aws::alb_node::Belief::Draining);
+            stage
+        };
+        replicate(&scenario(slowdown), 20, |_| stage(), Outcome::count_5xx).mean()
+    };
+    assert!(counts(1) > 0.0);
+    assert_eq!(counts(1), counts(2));
+}
