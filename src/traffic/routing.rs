@@ -177,14 +177,19 @@ impl RoutingTable {
         }
     }
 
-    /// Of the targets with the fewest requests in flight, the next in turn.
+    /// Of the targets with the fewest requests in flight, the next in turn. Counts and turns are
+    /// compared as one number, because a branch on counts is a coin toss to the processor.
+    #[inline]
     fn least_busy(&mut self, outstanding: &[u32]) -> Option<TargetId> {
-        let (before, after) = self.choices.split_at(self.turn.min(self.choices.len()));
-        let in_turn = after.iter().chain(before).enumerate();
-        let (place, target) = in_turn.min_by_key(|(_, target)| outstanding[target.index()])?;
-        let target = *target;
-        self.turn = (self.turn + place + 1) % self.choices.len();
-        Some(target)
+        let (turn, count) = (self.turn, self.choices.len());
+        let keys = self.choices.iter().enumerate().map(|(place, target)| {
+            let turns = if place >= turn { place - turn } else { place + count - turn };
+            u64::from(outstanding[target.index()]) << 32 | turns as u64
+        });
+        let place = turn + keys.min()? as u32 as usize;
+        let place = if place >= count { place - count } else { place };
+        self.turn = if place + 1 == count { 0 } else { place + 1 };
+        Some(self.choices[place])
     }
 
     fn at_random(&self, luck: f64, weights: &[f64]) -> Option<TargetId> {

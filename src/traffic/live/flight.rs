@@ -50,7 +50,9 @@ impl Flights {
         match self.free.pop() {
             Some(slot) => {
                 let place = &mut self.slots[slot as usize];
-                *place = Flight { ticket: place.ticket.wrapping_add(1), ..flight };
+                let ticket = place.ticket.wrapping_add(1);
+                *place = flight;
+                place.ticket = ticket;
                 slot
             }
             None => {

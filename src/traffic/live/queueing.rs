@@ -9,6 +9,7 @@ use crate::verdict::{Cause, Verdict};
 
 impl Run<'_, '_, '_> {
     /// The request is on its way to its target.
+    #[inline]
     pub(super) fn approach(&mut self, slot: u32, way: Way, now: Time) {
         match way {
             Way::Kept => {
@@ -63,6 +64,7 @@ impl Run<'_, '_, '_> {
         self.end(slot, end);
     }
 
+    #[inline]
     fn reach(&mut self, slot: u32, now: Time, connected: Time) {
         if connected == now {
             self.serve(slot, now);
@@ -84,6 +86,7 @@ impl Run<'_, '_, '_> {
 
     /// The port has been met at `now`, and the request will be there at `start`: until when an
     /// answer is in time, and whether the request gets so far at all.
+    #[inline]
     fn accept(&mut self, slot: u32, now: Time, start: Time) -> bool {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
@@ -101,6 +104,7 @@ impl Run<'_, '_, '_> {
     }
 
     /// The request is at the server.
+    #[inline]
     pub(super) fn serve(&mut self, slot: u32, now: Time) {
         let Some(target) = self.engine.flights[slot].target else { return };
         self.refresh(target, now);
@@ -123,6 +127,7 @@ impl Run<'_, '_, '_> {
     }
 
     /// A worker starts on the request; whether it will be in time.
+    #[inline]
     fn start(&mut self, slot: u32, now: Time) -> bool {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
@@ -148,6 +153,7 @@ impl Run<'_, '_, '_> {
     }
 
     /// Nobody waits for the server any more, if it has not answered by now.
+    #[inline]
     pub(super) fn overdue(&mut self, slot: u32, ticket: u32, now: Time) {
         let flight = &self.engine.flights[slot];
         if flight.ticket == ticket && !flight.is_over && !flight.is_in_time {
@@ -156,6 +162,7 @@ impl Run<'_, '_, '_> {
     }
 
     /// A worker has done its work, unless its process has died.
+    #[inline]
     pub(super) fn served(&mut self, slot: u32, now: Time) {
         let Some(target) = self.engine.flights[slot].target else { return };
         self.refresh(target, now);

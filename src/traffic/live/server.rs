@@ -31,11 +31,13 @@ impl Server {
     }
 
     /// Whether a new connection would find the backlog full.
+    #[inline]
     pub(super) fn is_full(&self, concurrency: u32, backlog: u32) -> bool {
         self.busy >= concurrency && self.waiting.len() as u64 >= u64::from(backlog)
     }
 
     /// A request arrives: whether a worker is there for it; if not, it waits.
+    #[inline]
     pub(super) fn admit(&mut self, slot: u32, concurrency: u32) -> bool {
         let free = self.busy < concurrency;
         if free {
@@ -47,6 +49,7 @@ impl Server {
     }
 
     /// A worker has finished; it goes on with the request that has waited longest.
+    #[inline]
     pub(super) fn next(&mut self) -> Option<u32> {
         let next = self.waiting.pop_front();
         if next.is_none() {
