@@ -1,9 +1,11 @@
 //! What the user gets: one file for each format, all of them words about the same [`Answer`].
 
 pub mod caption;
+pub mod check;
 pub mod chrome;
 mod figures;
 pub mod json;
+pub mod schema;
 #[cfg(test)]
 mod specimen;
 pub mod text;
