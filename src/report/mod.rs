@@ -10,6 +10,7 @@ pub mod recommend_yaml;
 #[cfg(test)]
 mod specimen;
 pub mod sweep;
+pub mod sweep_page;
 pub mod sweep_points;
 pub mod text;
 pub mod trace_json;
