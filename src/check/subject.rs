@@ -34,6 +34,8 @@ pub struct Subject {
     pub facts: Option<Facts>,
     /// Objects that patches are for.
     pub names: Option<Names>,
+    /// Keys that a forecast depends on and nobody gave.
+    pub asked: Vec<String>,
     /// Rules that are switched off.
     pub ignored: Vec<Ignored>,
     /// Keys, and where the manifests say them.
@@ -73,6 +75,7 @@ impl Subject {
             said: draft.values.iter().map(|value| (value.key.clone(), value.toml.clone())).collect(),
             facts: Some(draft.facts.clone()),
             names: Some(draft.facts.names.clone()),
+            asked: draft.asked.iter().map(|(key, _)| key.clone()).collect(),
             ignored: draft.facts.ignored.clone(),
         })
     }
@@ -90,6 +93,7 @@ impl Subject {
             scenario: Ok(scenario),
             facts: None,
             names: None,
+            asked: Vec::new(),
             ignored: Vec::new(),
             spots: Vec::new(),
             said: Vec::new(),

@@ -1,12 +1,14 @@
 //! What the user gets: one file for each format, all of them words about the same [`Answer`].
 
 pub mod caption;
+pub mod check;
 pub mod chrome;
 pub mod compare;
 mod figures;
 pub mod json;
 pub mod recommend;
 pub mod recommend_yaml;
+pub mod schema;
 #[cfg(test)]
 mod specimen;
 pub mod sweep;

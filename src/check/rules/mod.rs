@@ -236,6 +236,11 @@ fn lag(scenario: &Scenario, p: f64) -> Span {
 /// Enough for a 99.9 % quantile.
 const DRAWS: u64 = 4000;
 
+/// Rounded up to whole seconds: as exact as priors are.
+fn whole(span: Span) -> Span {
+    Span::from_secs(span.as_micros().div_ceil(1_000_000))
+}
+
 fn of_draws(mut draws: Vec<Span>, p: f64) -> Span {
     draws.sort();
     let rank = (p * draws.len() as f64) as usize;
@@ -259,7 +264,7 @@ fn shutdown(scenario: &Scenario) -> Span {
 
 fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let (now, needed) = (pre_stop(scenario), lag(scenario, 0.95));
+    let (now, needed) = (pre_stop(scenario), whole(lag(scenario, 0.95)));
     let advised = Span::from_secs(lag(scenario, 0.99).as_micros().div_ceil(5_000_000) * 5);
     let mut fix = vec![seconds(PRE_STOP, advised)];
     // Five seconds for what the kubelet and the application add.
@@ -305,7 +310,7 @@ fn gate_without_effect(subject: &Subject) -> Option<Found> {
 
 fn deregistration_delay_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let (delay, longest) = (scenario.target_group.deregistration_delay, longest_request(scenario));
+    let (delay, longest) = (scenario.target_group.deregistration_delay, whole(longest_request(scenario)));
     let message = format!("the deregistration delay is {delay}; one request in a thousand takes {longest} or longer");
     let fix = vec![seconds("target_group.deregistration_delay", longest + longest)];
     found(delay < longest, &["target_group.deregistration_delay"], message, fix)
@@ -371,7 +376,7 @@ fn min_ready_too_short(subject: &Subject) -> Option<Found> {
 fn grace_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let (hook, grace) = (pre_stop(scenario), scenario.revisions[0].pod.termination_grace_period);
-    let needed = hook + shutdown(scenario);
+    let needed = whole(hook + shutdown(scenario));
     let message = format!("the grace period is {grace}; preStop and an orderly shutdown take up to {needed}");
     let fix = vec![seconds(GRACE, needed + Span::from_secs(5))];
     found(hook < grace && grace < needed, &[GRACE, PRE_STOP], message, fix)
@@ -415,4 +420,67 @@ fn no_graceful_shutdown(subject: &Subject) -> Option<Found> {
     let message = "the application ends at SIGTERM with requests in flight".to_owned();
     let fix = vec![set("app.on_sigterm", "drain")];
     found(known && app.on_sigterm == OnSigterm::Exit, &["app.on_sigterm", "app.profile"], message, fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::scenario::Document;
+
+    /// A pod that no rule has anything against, and what differs from it.
+    const FINE: &str = "name = \"x\"\n[pod]\nreadiness_gate = true\npre_stop = \"60s\"\n\
+        termination_grace_period = \"90s\"\n[pod.readiness_probe]\n[app]\nprofile = \"spring-boot-3.4\"\n\
+        keep_alive = \"75s\"\n[deployment]\nreplicas = 3\n";
+
+    #[track_caller]
+    fn check(edits: &[(&str, &str)], expected: &[&str]) {
+        let mut document = Document::parse(Path::new("x.toml"), FINE).unwrap();
+        edits.iter().for_each(|(key, value)| document.set(key, value).unwrap());
+        let subject = Subject::of_document(document).unwrap();
+        let found: Vec<&str> =
+            RULES.iter().filter(|rule| (rule.look)(&subject).is_some()).map(|rule| rule.id).collect();
+        assert_eq!(found, expected, "{edits:?}");
+        for rule in RULES {
+            let Some(found) = (rule.look)(&subject) else { continue };
+            assert!(
+                found.fix.is_empty() || super::super::fix::applied(&subject.document, &found.fix).is_ok(),
+                "{}",
+                rule.id
+            );
+        }
+    }
+
+    #[test]
+    fn each_rule_finds_what_it_looks_for() {
+        check(&[], &[]);
+        check(&[("pod.pre_stop", "5s")], &["RL001"]);
+        check(&[("pod.pre_stop", "{ fails = true }")], &["RL001"]);
+        check(&[("pod.pre_stop", "90s")], &["RL002"]);
+        check(&[("pod.readiness_gate", "false"), ("deployment.min_ready", "30s")], &["RL003"]);
+        check(&[("pod.readiness_gate", "false")], &["RL003", "RL010"]);
+        check(&[("target_group.deregistration_delay", "10s"), ("app.service_time", "20s")], &["RL005"]);
+        check(&[("app.keep_alive", "20s")], &["RL006"]);
+        check(&[("app.keep_alive", "0s")], &[]);
+        check(&[("deployment.max_unavailable", "100%")], &["RL007"]);
+        check(&[("deployment.replicas", "1"), ("deployment.max_unavailable", "1")], &["RL007"]);
+        check(&[("pod.termination_grace_period", "150s")], &["RL009"]);
+        check(&[("pod.termination_grace_period", "62s"), ("app.service_time", "20s")], &["RL011"]);
+        check(&[("deployment.strategy", "Recreate")], &["RL012"]);
+        check(&[("service.publish_not_ready_addresses", "true")], &["RL013"]);
+        check(&[("app.on_sigterm", "exit")], &["RL016"]);
+    }
+
+    #[test]
+    fn a_lag_that_is_given_decides_what_is_too_short() {
+        check(&[("load_balancer.deregistration_propagation", "3s"), ("pod.pre_stop", "5s")], &[]);
+        check(&[("load_balancer.deregistration_propagation", "70s")], &["RL001"]);
+    }
+
+    #[test]
+    fn rules_are_numbered_once_and_in_order() {
+        let ids: Vec<String> = (1..=RULES.len()).map(|number| format!("RL{number:03}")).collect();
+        assert_eq!(RULES.iter().map(|rule| rule.id).collect::<Vec<_>>(), ids);
+    }
 }
