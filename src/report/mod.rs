@@ -12,6 +12,7 @@ pub mod schema;
 #[cfg(test)]
 mod specimen;
 pub mod sweep;
+pub mod sweep_page;
 pub mod sweep_points;
 pub mod text;
 pub mod trace_json;

@@ -2,18 +2,13 @@
 //!
 //! Sources: Kubernetes' and the AWS Load Balancer Controller's documentation and source, and the AWS guide.
 
+mod look;
+#[cfg(test)]
+mod tests;
+
 use super::Severity;
-use super::fix::{Edit, seconds, set};
+use super::fix::Edit;
 use super::subject::Subject;
-use crate::aws::target_group::TargetType;
-use crate::cluster::app::OnSigterm;
-use crate::cluster::deployment::Strategy;
-use crate::cluster::pod::PreStop;
-use crate::dist::Dist;
-use crate::id::{AlbNodeId, TargetId};
-use crate::random::{Purpose, Streams};
-use crate::scenario::Scenario;
-use crate::time::Span;
 
 /// Something to look for.
 pub struct Rule {
@@ -56,9 +51,6 @@ impl PartialEq for Rule {
     }
 }
 
-const PRE_STOP: &str = "pod.pre_stop";
-const GRACE: &str = "pod.termination_grace_period";
-
 /// All rules, in the order of their numbers.
 pub const RULES: &[Rule] = &[
     Rule {
@@ -68,7 +60,7 @@ pub const RULES: &[Rule] = &[
         summary: "preStop ends before the load balancer has stopped sending requests",
         explanation: "A deleted pod gets SIGTERM when its preStop hook ends. The load balancer's nodes learn of the deregistration one by one, usually 5 to 20 s later; until then they send requests to a pod that closes.",
         source: "LBC#2366, LBC#1064; pod-graceful-drain values.yaml",
-        look: pre_stop_too_short,
+        look: look::pre_stop_too_short,
     },
     Rule {
         id: "RL002",
@@ -77,7 +69,7 @@ pub const RULES: &[Rule] = &[
         summary: "preStop takes the whole grace period",
         explanation: "When the grace period is over the kubelet gives up the hook, sends SIGTERM, and SIGKILL two seconds later: what is in flight is cut.",
         source: "kubelet kuberuntime_container.go killContainer, minimumGracePeriodInSeconds",
-        look: pre_stop_outlasts_grace,
+        look: look::pre_stop_outlasts_grace,
     },
     Rule {
         id: "RL003",
@@ -86,7 +78,7 @@ pub const RULES: &[Rule] = &[
         summary: "pods count as ready before the load balancer sends them requests",
         explanation: "Without the controller's readiness gate a Deployment deletes old pods as soon as new ones pass their probes, not when the target group has found them healthy: for seconds fewer targets serve, or none.",
         source: "LBC docs/deploy/pod_readiness_gate.md",
-        look: no_readiness_gate,
+        look: look::no_readiness_gate,
     },
     Rule {
         id: "RL004",
@@ -95,7 +87,7 @@ pub const RULES: &[Rule] = &[
         summary: "the namespace asks for readiness gates that are never injected",
         explanation: "The controller injects gates for target type ip only; with instance targets the label does nothing.",
         source: "LBC pkg/inject/pod_readiness/pod_readiness_gate.go",
-        look: gate_without_effect,
+        look: look::gate_without_effect,
     },
     Rule {
         id: "RL005",
@@ -104,7 +96,7 @@ pub const RULES: &[Rule] = &[
         summary: "the deregistration delay is shorter than the longest requests",
         explanation: "When the delay is over, the load balancer ends the requests that a deregistered target still works on: 502.",
         source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
-        look: deregistration_delay_too_short,
+        look: look::deregistration_delay_too_short,
     },
     Rule {
         id: "RL006",
@@ -113,7 +105,7 @@ pub const RULES: &[Rule] = &[
         summary: "the application closes idle connections before the load balancer does",
         explanation: "A request may cross the application's FIN on a connection that is being closed: 502. The application's keep-alive must outlast the load balancer's idle time-out.",
         source: "AWS guide, application-load-balancers, connection idle timeout; load-balancer-troubleshooting, HTTP 502",
-        look: keep_alive_too_short,
+        look: look::keep_alive_too_short,
     },
     Rule {
         id: "RL007",
@@ -122,7 +114,7 @@ pub const RULES: &[Rule] = &[
         summary: "a rollout may take all pods away at once",
         explanation: "With maxUnavailable at the number of replicas, old pods are deleted before a new one runs: no target is left to serve.",
         source: "kubernetes pkg/controller/deployment/rolling.go, util/deployment_util.go ResolveFenceposts",
-        look: all_may_be_unavailable,
+        look: look::all_may_be_unavailable,
     },
     Rule {
         id: "RL008",
@@ -131,7 +123,7 @@ pub const RULES: &[Rule] = &[
         summary: "preStop sleeps by a command, which the image must have",
         explanation: "In an image without a shell or `sleep` the hook fails, and SIGTERM follows at once, without any delay. The kubelet's own sleep action needs nothing (Kubernetes 1.30).",
         source: "KEP-3960; kubelet kuberuntime_container.go, FailedPreStopHook",
-        look: sleep_by_command,
+        look: look::sleep_by_command,
     },
     Rule {
         id: "RL009",
@@ -140,7 +132,7 @@ pub const RULES: &[Rule] = &[
         summary: "the grace period is longer than the notice before a Spot interruption",
         explanation: "Two minutes after its notice a Spot instance is gone, whatever the grace period says.",
         source: "AWS guide, spot-interruptions: two-minute notice",
-        look: grace_beyond_spot_notice,
+        look: look::grace_beyond_spot_notice,
     },
     Rule {
         id: "RL010",
@@ -149,7 +141,7 @@ pub const RULES: &[Rule] = &[
         summary: "without a gate, pods count as available before their first health check",
         explanation: "Where gates cannot be used, minReadySeconds must cover registration and the first health check, or old pods go before new ones get requests.",
         source: "AWS guide, target-group-health-checks; LBC pkg/ingress/model_builder.go",
-        look: min_ready_too_short,
+        look: look::min_ready_too_short,
     },
     Rule {
         id: "RL011",
@@ -158,7 +150,7 @@ pub const RULES: &[Rule] = &[
         summary: "the grace period does not cover preStop, the longest requests and the shutdown",
         explanation: "Whatever still runs when the grace period is over gets SIGKILL: its requests end as 502.",
         source: "kubernetes docs, pod-lifecycle: Termination of Pods",
-        look: grace_too_short,
+        look: look::grace_too_short,
     },
     Rule {
         id: "RL012",
@@ -167,7 +159,7 @@ pub const RULES: &[Rule] = &[
         summary: "Recreate ends all old pods before it makes a new one",
         explanation: "From the last old pod's end until the first new one's health check nobody serves: 502s, 503s and 504s for the whole time.",
         source: "kubernetes pkg/controller/deployment/recreate.go",
-        look: recreate,
+        look: look::recreate,
     },
     Rule {
         id: "RL013",
@@ -176,7 +168,7 @@ pub const RULES: &[Rule] = &[
         summary: "the Service publishes pods that are not ready, terminating ones too",
         explanation: "A deleted pod stays ready in the EndpointSlice, so the controller deregisters it only when it is gone.",
         source: "kubernetes staging/src/k8s.io/endpointslice/utils.go; LBC pkg/backend/endpoint_resolver.go",
-        look: publish_not_ready_addresses,
+        look: look::publish_not_ready_addresses,
     },
     Rule {
         id: "RL014",
@@ -185,7 +177,7 @@ pub const RULES: &[Rule] = &[
         summary: "the readiness gate is missing from pods that are made while the controller is down",
         explanation: "Since 2.11.1 the webhook that injects gates is ignored when it does not answer: pods made then have none, and nothing says so.",
         source: "LBC docs/deploy/pod_readiness_gate.md, helm values.yaml failurePolicy",
-        look: gate_may_be_missing,
+        look: look::gate_may_be_missing,
     },
     Rule {
         id: "RL015",
@@ -194,7 +186,7 @@ pub const RULES: &[Rule] = &[
         summary: "without a readiness probe a container is ready the moment it runs",
         explanation: "The Deployment goes on before the application listens, and old pods are deleted while new ones still start.",
         source: "kubernetes pkg/kubelet/prober/prober_manager.go",
-        look: no_readiness_probe,
+        look: look::no_readiness_probe,
     },
     Rule {
         id: "RL016",
@@ -203,284 +195,6 @@ pub const RULES: &[Rule] = &[
         summary: "SIGTERM cuts what is in flight",
         explanation: "A process that ends at SIGTERM closes its connections with requests outstanding: 502. A graceful shutdown stops listening and finishes them.",
         source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
-        look: no_graceful_shutdown,
+        look: look::no_graceful_shutdown,
     },
 ];
-
-/// A finding, if something is wrong.
-fn found(wrong: bool, keys: &'static [&'static str], message: String, fix: Vec<Edit>) -> Option<Found> {
-    wrong.then_some(Found { keys, message, fix })
-}
-
-fn pre_stop(scenario: &Scenario) -> Span {
-    scenario.revisions[0].pod.pre_stop.map_or(Span::ZERO, PreStop::duration)
-}
-
-/// A quantile of a span, from draws of its own.
-fn quantile(dist: &Dist, p: f64) -> Span {
-    let draws = (0..DRAWS).map(|i| dist.sample(&mut Streams::new(0, i).at(Purpose::Deregistration, 0)));
-    of_draws(draws.collect(), p)
-}
-
-/// The slowest node's lag of deregistration in so many environments.
-fn lag(scenario: &Scenario, p: f64) -> Span {
-    let propagation = &scenario.load_balancer.deregistration_propagation;
-    let slowest = |i| {
-        let streams = Streams::new(0, i);
-        let nodes = (0..u16::from(scenario.load_balancer.nodes)).map(|node| AlbNodeId(node as _));
-        nodes.map(|node| propagation.lag(&streams, TargetId(0), node)).max().unwrap_or_default()
-    };
-    of_draws((0..DRAWS).map(slowest).collect(), p)
-}
-
-/// Enough for a 99.9 % quantile.
-const DRAWS: u64 = 4000;
-
-/// Rounded up to whole seconds: as exact as priors are.
-fn whole(span: Span) -> Span {
-    Span::from_secs(span.as_micros().div_ceil(1_000_000))
-}
-
-fn of_draws(mut draws: Vec<Span>, p: f64) -> Span {
-    draws.sort();
-    let rank = (p * draws.len() as f64) as usize;
-    draws.get(rank.min(draws.len().saturating_sub(1))).copied().unwrap_or_default()
-}
-
-/// The longest request, as far as anybody waits for one: one of a thousand takes longer.
-fn longest_request(scenario: &Scenario) -> Span {
-    quantile(&scenario.revisions[0].app.service_time, 0.999).min(scenario.load_balancer.idle_timeout)
-}
-
-/// From SIGTERM to the process' end, if it does as it should.
-fn shutdown(scenario: &Scenario) -> Span {
-    let app = &scenario.revisions[0].app;
-    let own = quantile(&app.shutdown, 0.99);
-    match app.on_sigterm {
-        OnSigterm::Drain => app.refusing + longest_request(scenario).min(app.drain_timeout) + own,
-        OnSigterm::Exit | OnSigterm::KeepServing | OnSigterm::Ignore => app.refusing + own,
-    }
-}
-
-fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let (now, needed) = (pre_stop(scenario), whole(lag(scenario, 0.95)));
-    let advised = Span::from_secs(lag(scenario, 0.99).as_micros().div_ceil(5_000_000) * 5);
-    let mut fix = vec![seconds(PRE_STOP, advised)];
-    // Five seconds for what the kubelet and the application add.
-    let grace = advised + shutdown(scenario) + Span::from_secs(5);
-    if scenario.revisions[0].pod.termination_grace_period < grace {
-        fix.push(seconds(GRACE, grace));
-    }
-    let hook = match scenario.revisions[0].pod.pre_stop {
-        None => "there is no preStop hook".to_owned(),
-        Some(PreStop::Fails(_)) => "the preStop hook cannot run".to_owned(),
-        Some(_) => format!("preStop takes {now}"),
-    };
-    let message = format!("{hook}; one deregistration in twenty takes a load balancer's node longer than {needed}");
-    found(now < needed, &[PRE_STOP, "deployment.replicas"], message, fix)
-}
-
-fn pre_stop_outlasts_grace(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let (hook, grace) = (pre_stop(scenario), scenario.revisions[0].pod.termination_grace_period);
-    let message = format!("preStop takes {hook}, the whole grace period is {grace}");
-    let fix = vec![seconds(GRACE, hook + shutdown(scenario) + Span::from_secs(10))];
-    found(hook > Span::ZERO && hook >= grace, &[GRACE, PRE_STOP], message, fix)
-}
-
-fn no_readiness_gate(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let known = scenario.given.contains("pod.readiness_gate");
-    let message = match (&subject.facts, known) {
-        (Some(_), false) => "no Namespace with the label of the readiness gate is among the manifests".to_owned(),
-        _ => "pods have no readiness gate of the load balancer controller".to_owned(),
-    };
-    let missing = !scenario.revisions[0].pod.readiness_gate;
-    found(missing, &["pod.readiness_gate"], message, vec![set("pod.readiness_gate", true)])
-}
-
-fn gate_without_effect(subject: &Subject) -> Option<Found> {
-    let facts = subject.facts.as_ref()?;
-    let asked = facts.gate_label.is_some();
-    let instance = subject.document_says("target_group.target_type", "instance");
-    let message = "the namespace's label asks for readiness gates, but targets are instances".to_owned();
-    found(asked && instance, &["target_group.target_type", "pod.readiness_gate"], message, Vec::new())
-}
-
-fn deregistration_delay_too_short(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let (delay, longest) = (scenario.target_group.deregistration_delay, whole(longest_request(scenario)));
-    let message = format!("the deregistration delay is {delay}; one request in a thousand takes {longest} or longer");
-    let fix = vec![seconds("target_group.deregistration_delay", longest + longest)];
-    found(delay < longest, &["target_group.deregistration_delay"], message, fix)
-}
-
-fn keep_alive_too_short(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    // An assumed keep-alive blames nobody.
-    let app = &scenario.revisions[0].app;
-    let known = scenario.given.contains("app.keep_alive") || app.profile.is_some();
-    let idle = scenario.load_balancer.idle_timeout;
-    let message =
-        format!("the application closes connections after {}, the load balancer after {idle}", app.keep_alive);
-    let fix = vec![seconds("app.keep_alive", idle + Span::from_secs(15))];
-    let short = app.keep_alive > Span::ZERO && app.keep_alive <= idle;
-    found(known && short, &["app.keep_alive", "load_balancer.idle_timeout", "app.profile"], message, fix)
-}
-
-fn all_may_be_unavailable(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let deployment = &scenario.deployment;
-    let all = deployment.unavailable(deployment.replicas) >= deployment.replicas;
-    let message = format!(
-        "maxUnavailable {} of {} {} leaves none to serve",
-        deployment.max_unavailable,
-        deployment.replicas,
-        if deployment.replicas == 1 { "replica" } else { "replicas" }
-    );
-    let fix = vec![set("deployment.max_unavailable", 0), set("deployment.max_surge", 1)];
-    let rolling = deployment.strategy == Strategy::RollingUpdate;
-    found(rolling && all, &["deployment.max_unavailable", "deployment.replicas"], message, fix)
-}
-
-fn sleep_by_command(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let command = subject.facts.as_ref().and_then(|facts| facts.command_hook.as_ref());
-    let sleeps = command.is_some_and(|command| command.only_sleeps);
-    let message = "preStop runs a command to sleep, which the image must contain".to_owned();
-    let fix = vec![seconds(PRE_STOP, pre_stop(scenario))];
-    found(sleeps && scenario.cluster.kubernetes.at_least(30), &[PRE_STOP], message, fix)
-}
-
-fn grace_beyond_spot_notice(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let grace = scenario.revisions[0].pod.termination_grace_period;
-    let message = format!("a grace period of {grace} is cut short by a Spot interruption after 2m");
-    found(grace > Span::from_secs(120), &[GRACE], message, Vec::new())
-}
-
-fn min_ready_too_short(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let check = &scenario.target_group.health_check;
-    // Registration takes up to 3 s, notice and calls a second, the slowest node's first check comes within this.
-    let healthy = check.first_within() + Span::from_secs(5);
-    let min_ready = scenario.deployment.min_ready;
-    let message = format!("pods count as available after {min_ready}, but get requests only after up to {healthy}");
-    let fix = vec![seconds("deployment.min_ready", healthy)];
-    let rolling = scenario.deployment.strategy == Strategy::RollingUpdate;
-    let ungated = !scenario.revisions[0].pod.readiness_gate;
-    found(rolling && ungated && min_ready < healthy, &["deployment.min_ready"], message, fix)
-}
-
-fn grace_too_short(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let (hook, grace) = (pre_stop(scenario), scenario.revisions[0].pod.termination_grace_period);
-    let needed = whole(hook + shutdown(scenario));
-    let message = format!("the grace period is {grace}; preStop and an orderly shutdown take up to {needed}");
-    let fix = vec![seconds(GRACE, needed + Span::from_secs(5))];
-    found(hook < grace && grace < needed, &[GRACE, PRE_STOP], message, fix)
-}
-
-fn recreate(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let message = "strategy Recreate: no pod serves between the old ones and the new ones".to_owned();
-    let fix = vec![set("deployment.strategy", "RollingUpdate")];
-    found(scenario.deployment.strategy == Strategy::Recreate, &["deployment.strategy"], message, fix)
-}
-
-fn publish_not_ready_addresses(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let key = "service.publish_not_ready_addresses";
-    let message = "publishNotReadyAddresses keeps deleted pods in the target group".to_owned();
-    let published = scenario.service.publish_not_ready_addresses;
-    found(published, &["service.publish_not_ready_addresses"], message, vec![set(key, false)])
-}
-
-fn gate_may_be_missing(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let by_label = subject.facts.as_ref().is_some_and(|facts| facts.gate_label.is_some());
-    let ip = scenario.target_group.target_type == TargetType::Ip;
-    let message = "pods that are made while the controller is down get no gate, silently".to_owned();
-    found(by_label && ip && scenario.revisions[0].pod.readiness_gate, &["pod.readiness_gate"], message, Vec::new())
-}
-
-fn no_readiness_probe(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let missing = scenario.revisions[0].pod.readiness_probe.is_none();
-    let message = "pods have no readiness probe: ready before the application listens".to_owned();
-    found(missing, &["name"], message, vec![set("pod.readiness_probe.period", "5s")])
-}
-
-fn no_graceful_shutdown(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let app = &scenario.revisions[0].app;
-    // What is assumed blames nobody.
-    let known = scenario.given.contains("app.on_sigterm") || app.profile.is_some();
-    let message = "the application ends at SIGTERM with requests in flight".to_owned();
-    let fix = vec![set("app.on_sigterm", "drain")];
-    found(known && app.on_sigterm == OnSigterm::Exit, &["app.on_sigterm", "app.profile"], message, fix)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::scenario::Document;
-
-    /// A pod that no rule has anything against, and what differs from it.
-    const FINE: &str = "name = \"x\"\n[pod]\nreadiness_gate = true\npre_stop = \"60s\"\n\
-        termination_grace_period = \"90s\"\n[pod.readiness_probe]\n[app]\nprofile = \"spring-boot-3.4\"\n\
-        keep_alive = \"75s\"\n[deployment]\nreplicas = 3\n";
-
-    #[track_caller]
-    fn check(edits: &[(&str, &str)], expected: &[&str]) {
-        let mut document = Document::parse(Path::new("x.toml"), FINE).unwrap();
-        edits.iter().for_each(|(key, value)| document.set(key, value).unwrap());
-        let subject = Subject::of_document(document).unwrap();
-        let found: Vec<&str> =
-            RULES.iter().filter(|rule| (rule.look)(&subject).is_some()).map(|rule| rule.id).collect();
-        assert_eq!(found, expected, "{edits:?}");
-        for rule in RULES {
-            let Some(found) = (rule.look)(&subject) else { continue };
-            assert!(
-                found.fix.is_empty() || super::super::fix::applied(&subject.document, &found.fix).is_ok(),
-                "{}",
-                rule.id
-            );
-        }
-    }
-
-    #[test]
-    fn each_rule_finds_what_it_looks_for() {
-        check(&[], &[]);
-        check(&[("pod.pre_stop", "5s")], &["RL001"]);
-        check(&[("pod.pre_stop", "{ fails = true }")], &["RL001"]);
-        check(&[("pod.pre_stop", "90s")], &["RL002"]);
-        check(&[("pod.readiness_gate", "false"), ("deployment.min_ready", "30s")], &["RL003"]);
-        check(&[("pod.readiness_gate", "false")], &["RL003", "RL010"]);
-        check(&[("target_group.deregistration_delay", "10s"), ("app.service_time", "20s")], &["RL005"]);
-        check(&[("app.keep_alive", "20s")], &["RL006"]);
-        check(&[("app.keep_alive", "0s")], &[]);
-        check(&[("deployment.max_unavailable", "100%")], &["RL007"]);
-        check(&[("deployment.replicas", "1"), ("deployment.max_unavailable", "1")], &["RL007"]);
-        check(&[("pod.termination_grace_period", "150s")], &["RL009"]);
-        check(&[("pod.termination_grace_period", "62s"), ("app.service_time", "20s")], &["RL011"]);
-        check(&[("deployment.strategy", "Recreate")], &["RL012"]);
-        check(&[("service.publish_not_ready_addresses", "true")], &["RL013"]);
-        check(&[("app.on_sigterm", "exit")], &["RL016"]);
-    }
-
-    #[test]
-    fn a_lag_that_is_given_decides_what_is_too_short() {
-        check(&[("load_balancer.deregistration_propagation", "3s"), ("pod.pre_stop", "5s")], &[]);
-        check(&[("load_balancer.deregistration_propagation", "70s")], &["RL001"]);
-    }
-
-    #[test]
-    fn rules_are_numbered_once_and_in_order() {
-        let ids: Vec<String> = (1..=RULES.len()).map(|number| format!("RL{number:03}")).collect();
-        assert_eq!(RULES.iter().map(|rule| rule.id).collect::<Vec<_>>(), ids);
-    }
-}
