@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use rollcast::check::{Checked, Options, Severity, Subject, Verdict, check};
 use rollcast::manifest::{Given, import};
+use rollcast::report::check::{junit, sarif};
 
 const OPTIONS: Options = Options { runs: 100, pairs: 60, seed: 1, threads: Some(2), engine: "request" };
 
@@ -76,6 +77,79 @@ fn every_manifest_of_the_corpus_can_be_checked() {
             let checked = check(&subject, &once, &AtomicBool::new(false)).unwrap();
             let placed = checked.findings.iter().all(|finding| finding.spot.row > 0 && !finding.spot.line.is_empty());
             assert!(placed, "{}: {:?}", path.display(), checked.findings);
+        }
+    }
+}
+
+/// What the formats are tried on: findings that count, one that is ignored, what was not simulated, nothing.
+fn reports() -> Vec<Vec<Checked>> {
+    vec![vec![], ["eks-2048.yaml", "ignored-rules.yaml", "instance-targets.yaml"].map(|name| checked(name, &[])).into()]
+}
+
+#[test]
+fn sarif_is_what_its_schema_demands() {
+    let mut schema: serde_json::Value = serde_json::from_str(include_str!("schemas/sarif-2.1.0.json")).unwrap();
+    // The published pattern of a run's language closes a bracket that it never opened, which JavaScript
+    // bears and Rust does not; no run here names its language.
+    schema["definitions"]["run"]["properties"]["language"].as_object_mut().unwrap().remove("pattern");
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    for checked in reports() {
+        let log = serde_json::from_str(&sarif::render(&checked)).unwrap();
+        let faults: Vec<String> =
+            schema.iter_errors(&log).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
+        assert!(faults.is_empty(), "{faults:#?}");
+    }
+    assert!(!schema.is_valid(&serde_json::json!({ "version": "2.1.0" })), "a log without runs is none");
+}
+
+/// What Jenkins' junit-10.xsd (jenkinsci/xunit-plugin) says of the elements used here: those within,
+/// attributes that must be, attributes that may be.
+type Element = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+const JUNIT: [Element; 6] = [
+    ("testsuites", &["testsuite"], &[], &["name", "time", "tests", "failures", "errors"]),
+    (
+        "testsuite",
+        &["testsuite", "properties", "testcase", "system-out", "system-err"],
+        &["name", "tests", "failures", "errors"],
+        &["group", "time", "skipped", "timestamp", "hostname", "id", "package", "file", "log", "url"],
+    ),
+    (
+        "testcase",
+        &["skipped", "error", "failure", "system-out", "system-err"],
+        &["name"],
+        &["time", "classname", "group"],
+    ),
+    ("failure", &[], &[], &["type", "message"]),
+    ("skipped", &[], &[], &["type", "message"]),
+    ("system-out", &[], &[], &[]),
+];
+
+#[test]
+fn junit_is_what_ci_systems_read() {
+    for checked in reports() {
+        let xml = junit::render(&checked);
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        assert_eq!(document.root_element().tag_name().name(), "testsuites");
+        for node in document.descendants().filter(roxmltree::Node::is_element) {
+            let name = node.tag_name().name();
+            let (_, within, must, may) = JUNIT.iter().find(|element| element.0 == name).expect(name);
+            for child in node.children() {
+                let child_name = child.tag_name().name();
+                assert!(!child.is_element() || within.contains(&child_name), "{child_name} within {name}");
+                // Only elements that hold nothing else hold text.
+                assert!(
+                    within.is_empty() || child.text().is_none_or(|text| !child.is_text() || text.trim().is_empty())
+                );
+            }
+            let given: Vec<&str> = node.attributes().map(|attribute| attribute.name()).collect();
+            assert!(must.iter().all(|attribute| given.contains(attribute)), "{name}: {given:?}");
+            assert!(given.iter().all(|attribute| must.contains(attribute) || may.contains(attribute)), "{given:?}");
+        }
+        for suite in document.descendants().filter(|node| node.has_tag_name("testsuite")) {
+            let count = |tag: &str| suite.descendants().filter(|node| node.has_tag_name(tag)).count().to_string();
+            assert_eq!(suite.attribute("tests"), Some(count("testcase").as_str()));
+            assert_eq!(suite.attribute("failures"), Some(count("failure").as_str()));
+            assert_eq!(suite.attribute("skipped"), Some(count("skipped").as_str()));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use rollcast::check::{self, Checked, Options, Severity, Subject, Verdict};
 use rollcast::error::Error;
-use rollcast::manifest::{self, Draft};
+use rollcast::manifest::{self, Draft, Given};
 use rollcast::report;
 use rollcast::scenario::Document;
 
@@ -24,6 +24,12 @@ Examples:
 A rule is switched off, with a reason, by the Deployment's annotation
   rollcast/ignore: RL009=not on Spot instances
 
+What no manifest says, and what all is held to, may stand in rollcast.toml:
+  [objectives]
+  max_5xx_per_rollout = 5
+  [app]
+  profile = \"spring-boot-3.4\"
+
 Exit codes: 0 fine · 1 a finding, or the objective is missed · 2 input error · 3 nothing to check, not
 simulated, or neither met nor missed for sure";
 
@@ -39,6 +45,10 @@ pub struct Check {
     output: Vec<Sink<Format>>,
     #[command(flatten)]
     known: Known,
+    /// Settings for all that is checked, as --set would give them; a scenario's own values win
+    /// [default: rollcast.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// A rollout may cost so many 5xx [default: objectives.max_5xx_per_rollout, else 0]
     #[arg(long, value_name = "N")]
     max_5xx: Option<u64>,
@@ -124,9 +134,6 @@ impl Check {
             delivery.text(sink, render(sink.format, &checked));
         }
         delivery.finish(terminal)?;
-        if checked.is_empty() {
-            terminal.note(&"nothing to check");
-        }
         Ok(self.exit_code(&checked))
     }
 
@@ -134,14 +141,16 @@ impl Check {
     fn subjects(&self, terminal: &Terminal) -> Result<Vec<Subject>, Error> {
         let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|end| end == "toml");
         let (scenarios, manifests): (Vec<&PathBuf>, Vec<&PathBuf>) = self.files.iter().partition(is_scenario);
+        let config = self.config()?;
         let mut subjects = Vec::new();
         for path in scenarios {
-            subjects.push(self.scenario(path)?);
+            subjects.push(self.scenario(path, &config)?);
         }
         let manifests: Vec<PathBuf> = manifests.into_iter().cloned().collect();
         if !manifests.is_empty() {
-            let mut given = self.known.given();
-            given.extend(self.objectives().into_iter().map(|(key, value, option)| manifest::Given {
+            let mut given = config;
+            given.extend(self.known.given());
+            given.extend(self.objectives().into_iter().map(|(key, value, option)| Given {
                 key: key.to_owned(),
                 value,
                 option: option.to_owned(),
@@ -157,8 +166,21 @@ impl Check {
         Ok(subjects)
     }
 
-    fn scenario(&self, path: &Path) -> Result<Subject, Error> {
+    /// What the project has settled for all its checks.
+    fn config(&self) -> Result<Vec<Given>, Error> {
+        let found = || Some(PathBuf::from("rollcast.toml")).filter(|path| path.is_file());
+        let Some(path) = self.config.clone().or_else(found) else { return Ok(Vec::new()) };
+        let option = path.display().to_string();
+        let settings = Document::read(&path)?.settings()?.into_iter();
+        Ok(settings.map(|(key, value)| Given { key, value, option: option.clone() }).collect())
+    }
+
+    fn scenario(&self, path: &Path, config: &[Given]) -> Result<Subject, Error> {
         let mut document = Document::read(path)?;
+        let open: Vec<&Given> = config.iter().filter(|given| document.place_of(&given.key).is_none()).collect();
+        for given in open {
+            document.set(&given.key, &given.value)?;
+        }
         for given in self.known.given() {
             document.set(&given.key, &given.value)?;
         }

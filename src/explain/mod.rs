@@ -39,11 +39,17 @@ pub fn suggestion(word: &str) -> String {
     // Causes and profiles have hyphens where settings have underscores.
     let hyphened = |known: &&str| word.contains('-') && known.contains('-');
     let words = words();
+    // But a setting written as Kubernetes or a shell would is that setting, whatever else sounds like it.
+    let setting = word.replace('-', "_");
+    if words.contains(&setting) {
+        return format!("did you mean `{setting}`?");
+    }
     let known = || words.iter().map(String::as_str);
     match nearest(word, known().filter(hyphened)).or_else(|| nearest(word, known())) {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
-            "try a cause (`refused`), a setting (`pod.pre_stop`), a table (`pod`) or a profile (`nginx`)".to_owned()
+            "try a cause (`refused`), a setting (`pod.pre_stop`), a table (`pod`), a profile (`nginx`) or a rule (`RL001`)"
+                .to_owned()
         }
     }
 }

@@ -30,7 +30,8 @@ pub fn html(survey: &Survey, lanes: &[u8]) -> String {
         "SUBTITLE" => escaped(&words.subtitle),
         "ANSWER" => escaped(&sentence(survey)),
         "LANES" => lanes.clone(),
-        "TABLE" => table(survey).map_or_else(|| "<p>Too many to list: -o csv has them.</p>".to_owned(), |rows| html_table(&rows)),
+        "TABLE" => table(survey)
+            .map_or_else(|| "<p>Too many to list: -o csv has them.</p>".to_owned(), |rows| html_table(&rows)),
         "ASSUMPTIONS" => assumptions.clone().collect(),
         "FOOTER" => escaped(&footer(survey)),
         // Within a script only the end of the script could end it.

@@ -1,9 +1,9 @@
 //! What each rule looks at.
 
 use super::Found;
+use crate::aws::target_group::TargetType;
 use crate::check::fix::{Edit, seconds, set};
 use crate::check::subject::Subject;
-use crate::aws::target_group::TargetType;
 use crate::cluster::app::OnSigterm;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::PreStop;

@@ -15,8 +15,7 @@ fn check(edits: &[(&str, &str)], expected: &[&str]) {
     let mut document = Document::parse(Path::new("x.toml"), FINE).unwrap();
     edits.iter().for_each(|(key, value)| document.set(key, value).unwrap());
     let subject = Subject::of_document(document).unwrap();
-    let found: Vec<&str> =
-        RULES.iter().filter(|rule| (rule.look)(&subject).is_some()).map(|rule| rule.id).collect();
+    let found: Vec<&str> = RULES.iter().filter(|rule| (rule.look)(&subject).is_some()).map(|rule| rule.id).collect();
     assert_eq!(found, expected, "{edits:?}");
     for rule in RULES {
         let Some(found) = (rule.look)(&subject) else { continue };

@@ -59,6 +59,7 @@ fn finding(finding: &Finding) -> Value {
         "file": finding.spot.path,
         "line": finding.spot.row,
         "column": finding.spot.column,
+        "snippet": finding.spot.line,
         "explanation": finding.rule.explanation,
         "source": finding.rule.source,
         "evidence": finding.evidence.as_ref().map(|evidence| json!({

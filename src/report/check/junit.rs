@@ -41,7 +41,8 @@ fn missed(checked: &Checked) -> bool {
 fn case(checked: &Checked, rule: &Rule) -> String {
     let name = format!("{} {}", rule.id, rule.name);
     let body = checked.findings.iter().find(|finding| finding.rule.id == rule.id).map(|finding| {
-        let text = format!("{}\n{}", place(&finding.spot), paragraph(finding));
+        let patch = finding.patch.as_ref().map(|patch| format!("\n{patch}")).unwrap_or_default();
+        let text = format!("{}\n{}\n{}{patch}", place(&finding.spot), finding.spot.line, paragraph(finding));
         match &finding.ignored {
             Some(reason) => format!("<skipped message=\"{}\"/>", escaped(reason)),
             None if fails(finding) => failure(finding.severity.name(), &finding.message, &text),

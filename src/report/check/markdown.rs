@@ -1,6 +1,6 @@
 //! `check -o markdown`: for a comment on a pull request, or a job's summary.
 
-use super::{edits, evidence, tally, verdict};
+use super::{edits, evidence, place, tally, verdict};
 use crate::check::Checked;
 
 /// A table a configuration, the patches folded away beneath it.
@@ -13,12 +13,11 @@ pub fn render(checked: &[Checked]) -> String {
         }
         for finding in one.open() {
             text.push_str(&format!(
-                "| {} | {} {} | {}:{} | {} | {} | {} |\n",
+                "| {} | {} {} | {} | {} | {} | {} |\n",
                 finding.severity.name(),
                 finding.rule.id,
                 finding.rule.name,
-                cell(&finding.spot.path.to_string_lossy()),
-                finding.spot.row,
+                cell(&place(&finding.spot)),
                 cell(&finding.message),
                 finding.evidence.as_ref().map(|weighed| cell(&evidence(weighed))).unwrap_or_default(),
                 cell(&edits(&finding.fix)),

@@ -7,24 +7,38 @@ pub mod markdown;
 pub mod sarif;
 pub mod text;
 
-use super::figures::{amount, grouped, level, percent, range};
+use super::figures::{amount, grouped, level, number_of, percent, range};
 use crate::check::{Checked, Edit, Evidence, Finding, Judgement, Severity, Spot, Verdict};
+use crate::stats::{Proportion, Summary};
 
 /// `file:line:column`.
 fn place(spot: &Spot) -> String {
     format!("{}:{}:{}", spot.path.display(), spot.row, spot.column)
 }
 
-/// What a fix removes, in a sentence.
+/// What a configuration costs now and with a fix, in a sentence.
 fn evidence(evidence: &Evidence) -> String {
     let (removed, better) = (&evidence.removed, &evidence.better);
-    let counts = format!("{} 5xx a rollout, {} with the fix", amount(evidence.now.mean), amount(evidence.fixed.mean));
-    let interval = format!("{} at {}", range(removed.low, removed.high), level(removed.level));
+    let (pairs, level) = (number_of(evidence.now.n, "pair"), level(removed.level));
+    let costs = format!(
+        "simulated in {pairs} of rollouts: {} 5xx each now, {} with the fix",
+        mean(&evidence.now),
+        mean(&evidence.fixed)
+    );
+    let interval = range(removed.low, removed.high);
     if evidence.helps() {
-        let share = percent(better.probability);
-        format!("simulated: {counts}: {} fewer ({interval}), fewer in {share} of rollouts", amount(removed.mean))
+        let (fewer, share) = (amount(removed.mean), percent(better.probability));
+        format!("{costs}: {fewer} fewer ({interval}), and fewer in {share} of them; intervals at {level}")
     } else {
-        format!("simulated: {counts}: it removes nothing here ({interval})")
+        format!("{costs}: it removes nothing here ({interval}); intervals at {level}")
+    }
+}
+
+/// `21.3 (7.30 to 35.3)`.
+fn mean(counts: &Summary) -> String {
+    match counts.mean_interval {
+        Some((low, high)) => format!("{} ({})", amount(counts.mean), range(low, high)),
+        None => amount(counts.mean),
     }
 }
 
@@ -41,37 +55,39 @@ fn verdict(checked: &Checked) -> String {
     };
     let Judgement { within, now, .. } = judgement;
     let allowed = checked.objectives.max_5xx_per_rollout;
-    let mean = match now.mean_interval {
-        Some((low, high)) => format!("{} 5xx a rollout ({})", amount(now.mean), range(low, high)),
-        None => format!("{} 5xx a rollout", amount(now.mean)),
-    };
-    let with_fixes = judgement.all_fixes.as_ref().map(|(summary, within)| {
-        format!("; with every fix {} 5xx, and {} of rollouts", amount(summary.mean), share(within))
-    });
+    let with_fixes = judgement
+        .all_fixes
+        .as_ref()
+        .map(|(summary, within)| format!("; with every fix {} 5xx, and {} of rollouts", mean(summary), share(within)));
     format!(
-        "objective {}: {mean}; at most {} in {} of rollouts, {} wanted{}",
+        "objective {}: {} 5xx a rollout; at most {} in {} of rollouts, {} wanted{}; intervals at {}",
         match judgement.verdict {
             Verdict::Met => "met",
             Verdict::Missed => "missed",
             Verdict::Inconclusive => "neither met nor missed for sure",
         },
+        mean(now),
         grouped(allowed),
         share(within),
         percent(checked.objectives.probability),
         with_fixes.unwrap_or_default(),
+        level(within.level),
     )
 }
 
-fn share(within: &crate::stats::Proportion) -> String {
+fn share(within: &Proportion) -> String {
     format!("{} ({} to {})", percent(within.probability), percent(within.low), percent(within.high))
 }
 
-/// Counts by severity: `1 error, 3 warnings, 1 note`.
+/// Counts by severity: `1 error, 3 warnings, 1 note`. Nothing to check is not nothing found.
 fn tally(checked: &[Checked]) -> String {
+    if checked.is_empty() {
+        return "nothing to check".to_owned();
+    }
     let open = || checked.iter().flat_map(Checked::open);
     let of = |severity: Severity| {
         let count = open().filter(|finding| finding.severity == severity).count();
-        (count > 0).then(|| super::figures::number_of(count as u64, severity.name()))
+        (count > 0).then(|| number_of(count as u64, severity.name()))
     };
     let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(of).collect();
     if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }

@@ -49,12 +49,20 @@ fn result(checked: &Checked, finding: &Finding) -> Value {
         "locations": [{
             "physicalLocation": {
                 "artifactLocation": { "uri": uri(&finding.spot.path) },
-                "region": { "startLine": finding.spot.row, "startColumn": finding.spot.column },
+                "region": {
+                    "startLine": finding.spot.row,
+                    "startColumn": finding.spot.column,
+                    "snippet": { "text": finding.spot.line },
+                },
             },
         }],
         // The line may move; the rule and the configuration stay.
         "partialFingerprints": { "rollcast/v1": format!("{}/{}", finding.rule.id, checked.name) },
     });
+    // A strategic merge patch is no list of replaced regions, which is all that `fixes` can say.
+    if let Some(patch) = &finding.patch {
+        result["properties"] = json!({ "strategicMergePatch": patch });
+    }
     if let Some(reason) = &finding.ignored {
         result["suppressions"] = json!([{ "kind": "inSource", "justification": reason }]);
     }

@@ -8,16 +8,14 @@ use crate::report::figures::wrapped;
 pub fn render(checked: &[Checked]) -> String {
     let mut text = String::new();
     for one in checked {
-        one.findings.iter().for_each(|finding| text.push_str(&block(finding)));
+        one.findings.iter().for_each(|finding| text.push_str(&block(one, finding)));
         text.push_str(&wrapped(&format!("{}: {}", one.name, verdict(one)), 0, WIDTH));
-        text.push('\n');
         if !one.asked.is_empty() {
             text.push_str(&wrapped(
                 &format!("Assumed, since no manifest says it: {}.", one.asked.join(", ")),
                 0,
                 WIDTH,
             ));
-            text.push('\n');
         }
         text.push('\n');
     }
@@ -28,10 +26,10 @@ pub fn render(checked: &[Checked]) -> String {
 /// Columns of a line.
 const WIDTH: usize = 100;
 
-fn block(finding: &Finding) -> String {
+fn block(checked: &Checked, finding: &Finding) -> String {
     let (rule, spot) = (finding.rule, &finding.spot);
     let severity = if finding.ignored.is_some() { "ignored" } else { finding.severity.name() };
-    let mut text = format!("{severity} {} {}: {}\n", rule.id, rule.name, finding.message);
+    let mut text = format!("{severity} {} {}: {}: {}\n", rule.id, rule.name, checked.name, finding.message);
     let margin = " ".repeat(spot.row.to_string().len());
     text.push_str(&format!("{margin} --> {}\n", place(spot)));
     if !spot.line.is_empty() {
@@ -44,10 +42,11 @@ fn block(finding: &Finding) -> String {
         return text;
     }
     if let Some(weighed) = &finding.evidence {
-        text.push_str(&format!("{margin} = {}\n", evidence(weighed)));
+        let words = wrapped(&evidence(weighed), 0, WIDTH - 3 - margin.len());
+        text.push_str(&format!("{margin} = {}\n", words.trim_end().replace('\n', &format!("\n{margin}   "))));
     }
     let why = wrapped(rule.explanation, 0, WIDTH - 9 - margin.len());
-    text.push_str(&format!("{margin} = why: {}\n", why.replace('\n', &format!("\n{margin}        "))));
+    text.push_str(&format!("{margin} = why: {}\n", why.trim_end().replace('\n', &format!("\n{margin}        "))));
     text.push_str(&format!("{margin} = source: {}\n", rule.source));
     if !finding.fix.is_empty() {
         text.push_str(&format!("{margin} = fix: {}\n", edits(&finding.fix)));
