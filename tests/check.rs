@@ -88,10 +88,10 @@ fn reports() -> Vec<Vec<Checked>> {
 
 #[test]
 fn sarif_is_what_its_schema_demands() {
-    let mut schema: serde_json::Value = serde_json::from_str(include_str!("schemas/sarif-2.1.0.json")).unwrap();
-    // The published pattern of a run's language closes a bracket that it never opened, which JavaScript
-    // bears and Rust does not; no run here names its language.
-    schema["definitions"]["run"]["properties"]["language"].as_object_mut().unwrap().remove("pattern");
+    // The published pattern of a language closes a bracket that it never opened, which JavaScript bears and
+    // Rust does not. The pattern means the same without it, but for that letter.
+    let text = include_str!("schemas/sarif-2.1.0.json").replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}$");
+    let schema = serde_json::from_str(&text).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
     for checked in reports() {
         let log = serde_json::from_str(&sarif::render(&checked)).unwrap();
