@@ -24,7 +24,7 @@ pub struct Stretch {
     pub from: Time,
     /// When it ends.
     pub to: Time,
-    /// Requests a second.
+    /// Requests a second; of a load with a shape: what its rate is multiplied by.
     pub rate: f64,
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::figures::{amount, grouped, level, number_of, percent, range, span, wrapped};
 use super::{Answer, SPLIT, error_window, vegeta};
 use crate::monte_carlo::{Forecast, Sample};
-use crate::scenario::load::Pacing;
+use crate::scenario::load::{Pacing, Shape};
 use crate::stats::{self, Summary, VarianceSplit};
 use crate::time::Span;
 use crate::verdict::Cause;
@@ -47,7 +47,15 @@ fn title(forecast: &Forecast) -> String {
         Pacing::Poisson => "at random (Poisson)",
     };
     let rate = amount(load.rate);
-    format!("{}: {rate} requests/s {pacing} for {}, rollout at {}\n", forecast.scenario, load.duration, load.rollout_at)
+    let sent = match (load.workers, load.shape) {
+        (Some(workers), _) => format!("{} in a closed loop", number_of(workers.into(), "worker")),
+        (None, Shape::Constant) => format!("{rate} requests/s {pacing}"),
+        (None, Shape::Ramp { to }) => format!("{rate} to {} requests/s {pacing}", amount(to)),
+        (None, Shape::Sine { to, period }) => {
+            format!("{rate} to {} requests/s and back every {period}, {pacing}", amount(to))
+        }
+    };
+    format!("{}: {sent} for {}, rollout at {}\n", forecast.scenario, load.duration, load.rollout_at)
 }
 
 /// The answer.

@@ -13,24 +13,24 @@ use rollcast::verdict::Cause;
 
 use crate::staged::{Stage, replicate, run, scenario};
 
-const PAIRS: u64 = 2_000;
+pub const PAIRS: u64 = 2_000;
 
 /// What differs between two rollouts.
 #[derive(Clone, Copy)]
-struct Delays {
+pub struct Delays {
     /// Times on the clock of the whole timeline.
-    slowdown: f64,
+    pub slowdown: f64,
     /// How many of the four old pods stop.
-    stopping: usize,
-    lag: f64,
-    grace: f64,
-    deregistration: f64,
+    pub stopping: usize,
+    pub lag: f64,
+    pub grace: f64,
+    pub deregistration: f64,
 }
 
-const USUAL: Delays = Delays { slowdown: 1.0, stopping: 4, lag: 1.0, grace: 0.5, deregistration: 8.0 };
+pub const USUAL: Delays = Delays { slowdown: 1.0, stopping: 4, lag: 1.0, grace: 0.5, deregistration: 8.0 };
 
 /// Old pods stop one after another, new ones come; lags differ by target and node.
-fn rollout(delays: Delays, streams: &Streams) -> Stage {
+pub fn rollout(delays: Delays, streams: &Streams) -> Stage {
     let mut stage = Stage::serving(4, 2);
     let clock = |secs: f64| secs * delays.slowdown;
     for old in 0..delays.stopping {
@@ -49,7 +49,7 @@ fn rollout(delays: Delays, streams: &Streams) -> Stage {
     stage
 }
 
-fn ten_seconds(pacing: Pacing) -> Scenario {
+pub fn ten_seconds(pacing: Pacing) -> Scenario {
     let mut scenario = scenario();
     scenario.load.duration = Span::from_secs(10);
     scenario.load.pacing = pacing;
@@ -60,7 +60,7 @@ fn ten_seconds(pacing: Pacing) -> Scenario {
     scenario
 }
 
-fn printed(outcome: &Outcome) -> String {
+pub fn printed(outcome: &Outcome) -> String {
     format!("{outcome:?}")
 }
 
