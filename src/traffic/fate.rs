@@ -181,10 +181,10 @@ impl<'r> Surroundings<'r> {
         }
     }
 
-    /// Nobody answers the SYN sent `after` the request: a later one may meet a pod that has come up,
-    /// or nobody does.
+    /// Nobody answers the SYN sent `after` the request, the first to meet silence: a later one may meet
+    /// a pod that has come up, or nobody does.
     pub(super) fn knock(&self, target: &Target, request: &Request, after: Span) -> Knock {
-        let unreachable = self.silence.unreachable_after(self.streams, request.number);
+        let unreachable = self.silence.unreachable_after(self.streams, request.number).map(|late| after + late);
         let patience = unreachable.unwrap_or(self.limits.connect).min(self.limits.connect);
         for wait in SYN_RETRIES.into_iter().filter(|wait| *wait > after && *wait < patience) {
             let syn = request.sent + wait;
@@ -193,8 +193,8 @@ impl<'r> Surroundings<'r> {
                 return Knock::Met(syn, port);
             }
         }
-        Knock::InVain(match unreachable.filter(|after| *after < self.limits.connect) {
-            Some(after) => (Verdict::Alb(Cause::HostUnreachable), request.sent + after),
+        Knock::InVain(match unreachable.filter(|late| *late < self.limits.connect) {
+            Some(late) => (Verdict::Alb(Cause::HostUnreachable), request.sent + late),
             None => self.connect_in_vain(request),
         })
     }

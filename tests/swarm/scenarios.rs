@@ -414,7 +414,7 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     }
     dice.row(&mut group, 0.2, "cross_zone", &["false"]);
     if is_closed {
-        dice.row(&mut group, 0.3, "stickiness", &["\"1s\"", "\"7d\""]);
+        dice.row(&mut group, 0.3, "stickiness", &["\"1s\"", "\"168h\""]);
     }
     section(text, "target_group", &group);
     let interval = dice.pick(&["5", "10", "15", "30", "300"]);

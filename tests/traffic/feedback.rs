@@ -4,8 +4,6 @@ use rollcast::aws::alb_node::Belief;
 use rollcast::aws::target_group::Algorithm;
 use rollcast::cluster::app::ColdStart;
 use rollcast::dist::{Dist, LogNormal};
-use rollcast::disturbance::Disturbance;
-use rollcast::disturbance::load_step::LoadStep;
 use rollcast::id::RevisionId;
 use rollcast::observe::timeline::{Socket, Timeline};
 use rollcast::random::{Purpose, Streams};
@@ -16,7 +14,7 @@ use rollcast::traffic::outcome::Outcome;
 use rollcast::traffic::request::{RequestEngine, feedback};
 use rollcast::verdict::Cause;
 
-use crate::laws::{Delays, PAIRS, USUAL, printed, rollout, ten_seconds};
+use crate::laws::{Delays, PAIRS, USUAL, crowd, printed, rollout, ten_seconds};
 use crate::staged::{Stage, replicate, run, scenario, without_connections};
 
 fn run_live(scenario: &Scenario, timeline: &Timeline, streams: Streams) -> Outcome {
@@ -62,28 +60,6 @@ fn both_engines_agree_to_the_byte() {
                 scenario.disturbances.push(crowd());
             });
         }
-    }
-}
-
-/// Three times the load for four seconds.
-fn crowd() -> Disturbance {
-    let at = Dist::constant(Span::from_secs(1));
-    Disturbance::LoadStep(LoadStep { at, factor: 3.0, duration: Some(Span::from_secs(4)) })
-}
-
-/// A step multiplies the requests that it sees, whatever remembers them.
-#[test]
-fn a_step_multiplies_what_is_sent() {
-    for (shape, expected) in [(Shape::Constant, 1_800), (Shape::Ramp { to: 300.0 }, 3_280)] {
-        let mut scenario = ten_seconds(Pacing::Constant);
-        (scenario.load.rate, scenario.load.shape) = (100.0, shape);
-        scenario.load.retries = 1;
-        scenario.disturbances.push(crowd());
-        let streams = Streams::new(1, 0);
-        let timeline = rollout(USUAL, &streams).0;
-        // The crowd is there from 1 s to 5 s: 100 t, or 100 t + 10 t², and twice as many again of it.
-        let outcome = run(&scenario, &timeline, streams);
-        assert_eq!(outcome.requests, expected, "{shape:?}");
     }
 }
 

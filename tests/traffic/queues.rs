@@ -1,13 +1,16 @@
 //! Queues and loops of which theory knows everything.
 
+use rollcast::aws::alb_node::HostUnreachableShare;
 use rollcast::dist::Dist;
+use rollcast::observe::timeline::Socket;
+use rollcast::random::Streams;
 use rollcast::scenario::Scenario;
 use rollcast::scenario::load::Pacing;
 use rollcast::time::Span;
 use rollcast::traffic::outcome::Outcome;
-use rollcast::verdict::Cause;
+use rollcast::verdict::{Cause, Verdict};
 
-use crate::staged::{Sample, Stage, replicate, without_connections};
+use crate::staged::{Sample, Stage, replicate, run, without_connections};
 
 const RUNS: u64 = 40;
 
@@ -151,4 +154,22 @@ fn twice_as_slow_waits_the_same() {
     };
     assert!(counts(1) > 0.0);
     assert_eq!(counts(1), counts(2));
+}
+
+/// A SYN that a full backlog dropped met a host: the first to meet none is the one that it is missed by.
+#[test]
+fn a_host_that_was_full_and_is_gone_is_unreachable_later() {
+    let mut scenario = without_connections();
+    scenario.load_balancer.nodes = 1;
+    scenario.load_balancer.host_unreachable_share = HostUnreachableShare::Fixed(1.0);
+    (scenario.load.rate, scenario.load.duration) = (1.0, Span::from_secs(2));
+    let app = &mut scenario.revisions[0].app;
+    (app.service_time, app.concurrency, app.backlog) = (Dist::constant(Span::from_secs(20)), Some(1), 0);
+    let mut stage = Stage::serving(1, 1);
+    stage.socket(0, 2.5, Socket::Silent);
+    let outcome = run(&scenario, &stage.0, Streams::new(1, 0));
+    let unreachable: Vec<_> =
+        outcome.failures.iter().filter(|failure| failure.verdict == Verdict::Alb(Cause::HostUnreachable)).collect();
+    // Sent at 1 s, its SYN again at 2 s and at 4 s.
+    assert!(matches!(unreachable[..], [failure] if failure.latency >= Span::from_secs(6)), "{unreachable:?}");
 }
