@@ -1,0 +1,232 @@
+//! What each rule looks at.
+
+use super::Found;
+use crate::aws::target_group::TargetType;
+use crate::check::fix::{Edit, seconds, set};
+use crate::check::subject::Subject;
+use crate::cluster::app::OnSigterm;
+use crate::cluster::deployment::Strategy;
+use crate::cluster::pod::PreStop;
+use crate::dist::Dist;
+use crate::id::{AlbNodeId, TargetId};
+use crate::random::{Purpose, Streams};
+use crate::scenario::Scenario;
+use crate::time::Span;
+
+const PRE_STOP: &str = "pod.pre_stop";
+const GRACE: &str = "pod.termination_grace_period";
+
+/// A finding, if something is wrong.
+fn found(wrong: bool, keys: &'static [&'static str], message: String, fix: Vec<Edit>) -> Option<Found> {
+    wrong.then_some(Found { keys, message, fix })
+}
+
+fn pre_stop(scenario: &Scenario) -> Span {
+    scenario.revisions[0].pod.pre_stop.map_or(Span::ZERO, PreStop::duration)
+}
+
+/// A quantile of a span, from draws of its own.
+fn quantile(dist: &Dist, p: f64) -> Span {
+    let draws = (0..DRAWS).map(|i| dist.sample(&mut Streams::new(0, i).at(Purpose::Deregistration, 0)));
+    of_draws(draws.collect(), p)
+}
+
+/// The slowest node's lag of deregistration in so many environments.
+fn lag(scenario: &Scenario, p: f64) -> Span {
+    let propagation = &scenario.load_balancer.deregistration_propagation;
+    let slowest = |i| {
+        let streams = Streams::new(0, i);
+        let nodes = (0..u16::from(scenario.load_balancer.nodes)).map(|node| AlbNodeId(node as _));
+        nodes.map(|node| propagation.lag(&streams, TargetId(0), node)).max().unwrap_or_default()
+    };
+    of_draws((0..DRAWS).map(slowest).collect(), p)
+}
+
+/// Enough for a 99.9 % quantile.
+const DRAWS: u64 = 4000;
+
+/// Rounded up to whole seconds: as exact as priors are.
+fn whole(span: Span) -> Span {
+    Span::from_secs(span.as_micros().div_ceil(1_000_000))
+}
+
+fn of_draws(mut draws: Vec<Span>, p: f64) -> Span {
+    draws.sort();
+    let rank = (p * draws.len() as f64) as usize;
+    draws.get(rank.min(draws.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// The longest request, as far as anybody waits for one: one of a thousand takes longer.
+fn longest_request(scenario: &Scenario) -> Span {
+    quantile(&scenario.revisions[0].app.service_time, 0.999).min(scenario.load_balancer.idle_timeout)
+}
+
+/// From SIGTERM to the process' end, if it does as it should.
+fn shutdown(scenario: &Scenario) -> Span {
+    let app = &scenario.revisions[0].app;
+    let own = quantile(&app.shutdown, 0.99);
+    match app.on_sigterm {
+        OnSigterm::Drain => app.refusing + longest_request(scenario).min(app.drain_timeout) + own,
+        OnSigterm::Exit | OnSigterm::KeepServing | OnSigterm::Ignore => app.refusing + own,
+    }
+}
+
+pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let (now, needed) = (pre_stop(scenario), whole(lag(scenario, 0.95)));
+    let advised = Span::from_secs(lag(scenario, 0.99).as_micros().div_ceil(5_000_000) * 5);
+    let mut fix = vec![seconds(PRE_STOP, advised)];
+    // Five seconds for what the kubelet and the application add.
+    let grace = advised + shutdown(scenario) + Span::from_secs(5);
+    if scenario.revisions[0].pod.termination_grace_period < grace {
+        fix.push(seconds(GRACE, grace));
+    }
+    let hook = match scenario.revisions[0].pod.pre_stop {
+        None => "there is no preStop hook".to_owned(),
+        Some(PreStop::Fails(_)) => "the preStop hook cannot run".to_owned(),
+        Some(_) => format!("preStop takes {now}"),
+    };
+    let message = format!("{hook}; one deregistration in twenty takes a load balancer's node longer than {needed}");
+    found(now < needed, &[PRE_STOP, "deployment.replicas"], message, fix)
+}
+
+pub(super) fn pre_stop_outlasts_grace(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let (hook, grace) = (pre_stop(scenario), scenario.revisions[0].pod.termination_grace_period);
+    let message = format!("preStop takes {hook}, the whole grace period is {grace}");
+    let fix = vec![seconds(GRACE, hook + shutdown(scenario) + Span::from_secs(10))];
+    found(hook > Span::ZERO && hook >= grace, &[GRACE, PRE_STOP], message, fix)
+}
+
+pub(super) fn no_readiness_gate(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let known = scenario.given.contains("pod.readiness_gate");
+    let message = match (&subject.facts, known) {
+        (Some(_), false) => "no Namespace with the label of the readiness gate is among the manifests".to_owned(),
+        _ => "pods have no readiness gate of the load balancer controller".to_owned(),
+    };
+    let missing = !scenario.revisions[0].pod.readiness_gate;
+    found(missing, &["pod.readiness_gate"], message, vec![set("pod.readiness_gate", true)])
+}
+
+pub(super) fn gate_without_effect(subject: &Subject) -> Option<Found> {
+    let facts = subject.facts.as_ref()?;
+    let asked = facts.gate_label.is_some();
+    let instance = subject.document_says("target_group.target_type", "instance");
+    let message = "the namespace's label asks for readiness gates, but targets are instances".to_owned();
+    found(asked && instance, &["target_group.target_type", "pod.readiness_gate"], message, Vec::new())
+}
+
+pub(super) fn deregistration_delay_too_short(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let (delay, longest) = (scenario.target_group.deregistration_delay, whole(longest_request(scenario)));
+    let message = format!("the deregistration delay is {delay}; one request in a thousand takes {longest} or longer");
+    let fix = vec![seconds("target_group.deregistration_delay", longest + longest)];
+    found(delay < longest, &["target_group.deregistration_delay"], message, fix)
+}
+
+pub(super) fn keep_alive_too_short(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    // An assumed keep-alive blames nobody.
+    let app = &scenario.revisions[0].app;
+    let known = scenario.given.contains("app.keep_alive") || app.profile.is_some();
+    let idle = scenario.load_balancer.idle_timeout;
+    let message =
+        format!("the application closes connections after {}, the load balancer after {idle}", app.keep_alive);
+    let fix = vec![seconds("app.keep_alive", idle + Span::from_secs(15))];
+    let short = app.keep_alive > Span::ZERO && app.keep_alive <= idle;
+    found(known && short, &["app.keep_alive", "load_balancer.idle_timeout", "app.profile"], message, fix)
+}
+
+pub(super) fn all_may_be_unavailable(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let deployment = &scenario.deployment;
+    let all = deployment.unavailable(deployment.replicas) >= deployment.replicas;
+    let message = format!(
+        "maxUnavailable {} of {} {} leaves none to serve",
+        deployment.max_unavailable,
+        deployment.replicas,
+        if deployment.replicas == 1 { "replica" } else { "replicas" }
+    );
+    let fix = vec![set("deployment.max_unavailable", 0), set("deployment.max_surge", 1)];
+    let rolling = deployment.strategy == Strategy::RollingUpdate;
+    found(rolling && all, &["deployment.max_unavailable", "deployment.replicas"], message, fix)
+}
+
+pub(super) fn sleep_by_command(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let command = subject.facts.as_ref().and_then(|facts| facts.command_hook.as_ref());
+    let sleeps = command.is_some_and(|command| command.only_sleeps);
+    let message = "preStop runs a command to sleep, which the image must contain".to_owned();
+    let fix = vec![seconds(PRE_STOP, pre_stop(scenario))];
+    found(sleeps && scenario.cluster.kubernetes.at_least(30), &[PRE_STOP], message, fix)
+}
+
+pub(super) fn grace_beyond_spot_notice(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let grace = scenario.revisions[0].pod.termination_grace_period;
+    let message = format!("a grace period of {grace} is cut short by a Spot interruption after 2m");
+    found(grace > Span::from_secs(120), &[GRACE], message, Vec::new())
+}
+
+pub(super) fn min_ready_too_short(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let check = &scenario.target_group.health_check;
+    // Registration takes up to 3 s, notice and calls a second, the slowest node's first check comes within this.
+    let healthy = check.first_within() + Span::from_secs(5);
+    let min_ready = scenario.deployment.min_ready;
+    let message = format!("pods count as available after {min_ready}, but get requests only after up to {healthy}");
+    let fix = vec![seconds("deployment.min_ready", healthy)];
+    let rolling = scenario.deployment.strategy == Strategy::RollingUpdate;
+    let ungated = !scenario.revisions[0].pod.readiness_gate;
+    found(rolling && ungated && min_ready < healthy, &["deployment.min_ready"], message, fix)
+}
+
+pub(super) fn grace_too_short(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let (hook, grace) = (pre_stop(scenario), scenario.revisions[0].pod.termination_grace_period);
+    let needed = whole(hook + shutdown(scenario));
+    let message = format!("the grace period is {grace}; preStop and an orderly shutdown take up to {needed}");
+    let fix = vec![seconds(GRACE, needed + Span::from_secs(5))];
+    found(hook < grace && grace < needed, &[GRACE, PRE_STOP], message, fix)
+}
+
+pub(super) fn recreate(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let message = "strategy Recreate: no pod serves between the old ones and the new ones".to_owned();
+    let fix = vec![set("deployment.strategy", "RollingUpdate")];
+    found(scenario.deployment.strategy == Strategy::Recreate, &["deployment.strategy"], message, fix)
+}
+
+pub(super) fn publish_not_ready_addresses(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let key = "service.publish_not_ready_addresses";
+    let message = "publishNotReadyAddresses keeps deleted pods in the target group".to_owned();
+    let published = scenario.service.publish_not_ready_addresses;
+    found(published, &["service.publish_not_ready_addresses"], message, vec![set(key, false)])
+}
+
+pub(super) fn gate_may_be_missing(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let by_label = subject.facts.as_ref().is_some_and(|facts| facts.gate_label.is_some());
+    let ip = scenario.target_group.target_type == TargetType::Ip;
+    let message = "pods that are made while the controller is down get no gate, silently".to_owned();
+    found(by_label && ip && scenario.revisions[0].pod.readiness_gate, &["pod.readiness_gate"], message, Vec::new())
+}
+
+pub(super) fn no_readiness_probe(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let missing = scenario.revisions[0].pod.readiness_probe.is_none();
+    let message = "pods have no readiness probe: ready before the application listens".to_owned();
+    found(missing, &["name"], message, vec![set("pod.readiness_probe.period", "5s")])
+}
+
+pub(super) fn no_graceful_shutdown(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let app = &scenario.revisions[0].app;
+    // What is assumed blames nobody.
+    let known = scenario.given.contains("app.on_sigterm") || app.profile.is_some();
+    let message = "the application ends at SIGTERM with requests in flight".to_owned();
+    let fix = vec![set("app.on_sigterm", "drain")];
+    found(known && app.on_sigterm == OnSigterm::Exit, &["app.on_sigterm", "app.profile"], message, fix)
+}
