@@ -86,6 +86,8 @@ pub enum Purpose {
     ThinkTime = 87,
     /// Client retries and their back-off.
     Retry = 88,
+    /// Which requests are streams, and how long those last.
+    Streaming = 89,
 
     /// Requests of an interval, per ALB node.
     IntervalCount = 96,
