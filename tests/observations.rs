@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use rollcast::monte_carlo::{Options, Sample, forecast};
+use rollcast::monte_carlo::{Sample, Workers};
 use rollcast::scenario::document::Document;
 use rollcast::stats::quantile;
 use serde::Deserialize;
 
-/// Replications of a case, all cells together; at least one a cell.
+/// Replications of a case unless it says otherwise, all cells together; at least one a cell.
 const RUNS: usize = 200;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/observations");
@@ -35,6 +35,8 @@ struct Published {
 struct Observation {
     row: u32,
     scenario: Option<String>,
+    /// Fewer replications where each has very many requests.
+    runs: Option<usize>,
     #[serde(default)]
     case: Vec<Case>,
     why_not: Option<String>,
@@ -67,7 +69,10 @@ impl Value {
             Value::Word(word) => match word.as_str() {
                 "zero" => low == 0.0,
                 "non-zero" => high > 0.0,
-                other => panic!("`{other}` is neither zero nor non-zero"),
+                other => match other.strip_prefix("at least ").map(str::parse::<f64>) {
+                    Some(Ok(least)) => high >= least,
+                    _ => panic!("`{other}` is neither zero nor non-zero nor at least a number"),
+                },
             },
         }
     }
@@ -88,6 +93,7 @@ fn quantity(name: &str, sample: &Sample, duration: f64) -> f64 {
     match name {
         "5xx" => sample.count_5xx() as f64,
         "error window" => window,
+        "greatest latency" => sample.max_latency.as_secs_f64(),
         "failing in the window" => 100.0 * sample.count_5xx() as f64 / sent_in_window,
         status => sample.status(status.parse().expect("a quantity that published.toml explains")) as f64,
     }
@@ -109,11 +115,11 @@ fn cells(document: &Document, case: &Case) -> Vec<Vec<(String, String)>> {
 }
 
 /// The replications of all cells. Each cell has a seed of its own, so that no two share an environment.
-fn judge<'a>(observation: &Observation, case: &'a Case) -> Judged<'a> {
+fn judge<'a>(observation: &Observation, case: &'a Case, workers: &Workers) -> Judged<'a> {
     let name = case.scenario.as_ref().or(observation.scenario.as_ref()).expect("a case has a scenario");
     let open = || Document::read(&Path::new(FOLDER).join(name)).unwrap_or_else(|error| panic!("{error}"));
     let cells = cells(&open(), case);
-    let runs = RUNS.div_ceil(cells.len()) as u64;
+    let runs = observation.runs.unwrap_or(RUNS).div_ceil(cells.len()) as u64;
     let mut judged = Judged { row: observation.row, case, duration: 0.0, samples: Vec::new() };
     for (seed, cell) in (1..).zip(&cells) {
         let mut document = open();
@@ -121,10 +127,9 @@ fn judge<'a>(observation: &Observation, case: &'a Case) -> Judged<'a> {
             document.set(key, value).unwrap_or_else(|error| panic!("{error}"));
         }
         let scenario = document.resolve().unwrap_or_else(|error| panic!("{error}"));
-        let options = Options { runs, seed, level: 0.95, threads: None, engine: "request" };
-        let forecast = forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false));
+        let samples = workers.replications(&scenario, seed, 0..runs, &AtomicBool::new(false));
         judged.duration = scenario.load.duration.as_micros() as f64 / 1e6;
-        judged.samples.extend(forecast.unwrap_or_else(|error| panic!("{error}")).samples);
+        judged.samples.extend(samples.unwrap_or_else(|error| panic!("{error}")));
     }
     judged
 }
@@ -158,6 +163,7 @@ impl Judged<'_> {
             let [low, median, high] = [0.05, 0.5, 0.95].map(|p| self.at(name, p));
             let (digits, unit) = match name.as_str() {
                 "error window" => (1, " s"),
+                "greatest latency" => (2, " s"),
                 "failing in the window" => (0, " %"),
                 _ => (0, ""),
             };
@@ -180,11 +186,12 @@ const HEAD: &str = "| row | case | quantity | published | forecast median | 90 %
 fn published_and_forecast() {
     let text = std::fs::read_to_string(format!("{FOLDER}/published.toml")).unwrap();
     let Published { observation } = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
+    let workers = Workers::new(None).unwrap_or_else(|error| panic!("{error}"));
     let mut judged = Vec::new();
     let mut without = String::new();
     for one in &observation {
         assert_eq!(one.case.is_empty(), one.why_not.is_some(), "row {}: cases, or why there are none", one.row);
-        judged.extend(one.case.iter().map(|case| judge(one, case)));
+        judged.extend(one.case.iter().map(|case| judge(one, case, &workers)));
         without += &one.why_not.as_ref().map_or(String::new(), |why| format!("- row {}: {why}\n", one.row));
     }
     let lines: String = judged.iter().map(Judged::lines).collect();
@@ -195,11 +202,17 @@ fn published_and_forecast() {
 
 /// What was published as an order of cases is one in the forecast.
 fn check_orders(judged: &[Judged]) {
+    let mean_5xx = |case: &Judged| {
+        case.samples.iter().map(|sample| sample.count_5xx() as f64).sum::<f64>() / case.samples.len() as f64
+    };
     let falls = |row: u32, what: &dyn Fn(&Judged) -> f64| {
         let values: Vec<f64> = judged.iter().filter(|case| case.row == row).map(what).collect();
         assert!(values.is_sorted_by(|a, b| a > b), "row {row}: {values:?} does not fall");
     };
     falls(1, &|case| case.share_with_any());
+    falls(2, &mean_5xx);
+    falls(7, &mean_5xx);
+    falls(21, &mean_5xx);
     falls(11, &|case| case.share_with_any());
     falls(17, &|case| case.share_with_any());
     falls(20, &|case| case.at("failing in the window", 0.5));
