@@ -267,7 +267,7 @@ fn moments(sample: &[f64]) -> (f64, f64, f64) {
 }
 
 /// The asymptotic probability of the two-sample statistic (Kolmogorov 1933, Smirnov 1939); conservative for integers.
-fn kolmogorov_smirnov(one: &mut [f64], two: &mut [f64]) -> f64 {
+pub fn kolmogorov_smirnov(one: &mut [f64], two: &mut [f64]) -> f64 {
     one.sort_by(f64::total_cmp);
     two.sort_by(f64::total_cmp);
     let (mut i, mut j, mut distance) = (0, 0, 0.0_f64);

@@ -4,15 +4,16 @@ use rollcast::aws::alb_node::Belief;
 use rollcast::dist::Dist;
 use rollcast::disturbance::Disturbance;
 use rollcast::disturbance::load_step::LoadStep;
-use rollcast::id::RevisionId;
-use rollcast::observe::timeline::Socket;
+use rollcast::id::{RevisionId, TargetId};
+use rollcast::observe::timeline::{Socket, Timeline};
 use rollcast::random::{Purpose, Streams};
 use rollcast::scenario::Scenario;
 use rollcast::scenario::load::{Pacing, Shape};
-use rollcast::time::Span;
+use rollcast::time::{Span, Time};
 use rollcast::traffic::outcome::Outcome;
 use rollcast::verdict::Cause;
 
+use crate::agreement::kolmogorov_smirnov;
 use crate::staged::{Stage, replicate, run, scenario};
 
 pub const PAIRS: u64 = 2_000;
@@ -20,8 +21,6 @@ pub const PAIRS: u64 = 2_000;
 /// What differs between two rollouts.
 #[derive(Clone, Copy)]
 pub struct Delays {
-    /// Times on the clock of the whole timeline.
-    pub slowdown: f64,
     /// How many of the four old pods stop.
     pub stopping: usize,
     pub lag: f64,
@@ -29,24 +28,23 @@ pub struct Delays {
     pub deregistration: f64,
 }
 
-pub const USUAL: Delays = Delays { slowdown: 1.0, stopping: 4, lag: 1.0, grace: 0.5, deregistration: 8.0 };
+pub const USUAL: Delays = Delays { stopping: 4, lag: 1.0, grace: 0.5, deregistration: 8.0 };
 
 /// Old pods stop one after another, new ones come; lags differ by target and node.
 pub fn rollout(delays: Delays, streams: &Streams) -> Stage {
     let mut stage = Stage::serving(4, 2);
-    let clock = |secs: f64| secs * delays.slowdown;
     for old in 0..delays.stopping {
         let deleted = 1.5 + 1.25 * old as f64;
-        stage.socket(old, clock(deleted + 0.125), Socket::Closed);
-        stage.reset(old, clock(deleted + 0.125 + delays.grace));
-        stage.socket(old, clock(deleted + 0.125 + delays.grace + 0.25), Socket::Silent);
+        stage.socket(old, deleted + 0.125, Socket::Closed);
+        stage.reset(old, deleted + 0.125 + delays.grace);
+        stage.socket(old, deleted + 0.125 + delays.grace + 0.25, Socket::Silent);
         for node in 0..2 {
             let chance = streams.at(Purpose::Deregistration, (old * 2 + node) as u64).uniform();
             let lag = delays.lag * (0.5 + chance);
-            stage.believe(node, old, clock(deleted + lag), Belief::Draining);
-            stage.believe(node, old, clock(deleted + lag + delays.deregistration), Belief::Gone);
+            stage.believe(node, old, deleted + lag, Belief::Draining);
+            stage.believe(node, old, deleted + lag + delays.deregistration, Belief::Gone);
         }
-        stage.add(RevisionId::NEW, clock(deleted + 0.5), clock(deleted + 1.0));
+        stage.add(RevisionId::NEW, deleted + 0.5, deleted + 1.0);
     }
     stage
 }
@@ -132,15 +130,31 @@ fn the_same_seed_gives_the_same_bytes() {
 #[test]
 fn a_trace_changes_nothing() {
     let scenario = ten_seconds(Pacing::Poisson);
-    let streams = Streams::new(1, 0);
-    let timeline = rollout(USUAL, &streams).0;
-    let mut traced = run(&scenario, &timeline, streams);
-    assert_eq!(traced.failures.len() as u64, traced.requests - traced.ok);
-    traced.failures.clear();
-    traced.keep_failures = false;
     let mut untraced = Outcome::new(scenario.load.duration);
-    rollcast::traffic::request::RequestEngine::new(&scenario).simulate(&timeline, &streams, &mut untraced);
-    assert_eq!(printed(&untraced), printed(&traced));
+    let mut engine = rollcast::traffic::request::RequestEngine::new(&scenario);
+    for pair in 0..PAIRS {
+        let streams = Streams::new(1, pair);
+        let timeline = rollout(USUAL, &streams).0;
+        let traced = run(&scenario, &timeline, streams);
+        assert_eq!(traced.failures.len() as u64, traced.requests - traced.ok);
+        engine.simulate(&timeline, &streams, &mut untraced);
+        let [one, other] =
+            [&traced, &untraced].map(|of| (of.requests, of.ok, of.causes, of.error_window, of.latency_sum));
+        assert_eq!(one, other, "pair {pair}");
+        assert_eq!((&traced.per_second, &traced.latency), (&untraced.per_second, &untraced.latency), "pair {pair}");
+    }
+}
+
+/// The same timeline on another clock.
+fn at_other_times(mut timeline: Timeline, clock: impl Fn(Time) -> Time) -> Timeline {
+    let put = |at: &mut Time| *at = clock(*at);
+    for pod in &mut timeline.pods {
+        pod.sockets.iter_mut().for_each(|(at, _)| put(at));
+        pod.resets.iter_mut().for_each(put);
+    }
+    timeline.beliefs.iter_mut().flatten().for_each(|change| put(&mut change.at));
+    timeline.targets.iter_mut().filter_map(|target| target.registered.as_mut()).for_each(put);
+    timeline
 }
 
 /// Time is only a unit: everything twice as long, half the rate, the same counts.
@@ -160,13 +174,80 @@ fn twice_as_slow_counts_the_same() {
     let spans = [&mut slow.load_balancer.round_trip, &mut slow.load_balancer.idle_timeout];
     let client = [&mut slow.load_balancer.connect_timeout, &mut slow.load.client_timeout, &mut slow.load.duration];
     spans.into_iter().chain(client).for_each(|span| *span = *span * 2);
-    for replication in 0..50 {
+    for replication in 0..PAIRS {
         let streams = Streams::new(1, replication);
-        let counts = |scenario: &Scenario, slowdown| {
-            let outcome = run(scenario, &rollout(Delays { slowdown, ..USUAL }, &streams).0, streams);
+        let counts = |scenario: &Scenario, timeline: &Timeline| {
+            let outcome = run(scenario, timeline, streams);
             (outcome.requests, outcome.ok, outcome.target, outcome.causes)
         };
-        assert_eq!(counts(&scenario, 1.0), counts(&slow, 2.0), "replication {replication}");
+        let timeline = rollout(USUAL, &streams).0;
+        let twice = at_other_times(timeline.clone(), |at| Time::from_micros(2 * at.as_micros()));
+        assert_eq!(counts(&scenario, &timeline), counts(&slow, &twice), "replication {replication}");
+    }
+}
+
+/// The same rollout later in the same load, by as many requests as make whole turns, costs the same.
+#[test]
+fn a_later_rollout_costs_the_same() {
+    const LATER: Span = Span::from_secs(2);
+    let mut early = ten_seconds(Pacing::Constant);
+    early.load_balancer.nodes = 1;
+    for revision in &mut early.revisions {
+        revision.app.service_time = Dist::constant(Span::from_micros(123_456));
+    }
+    let mut late = early.clone();
+    late.load.duration = late.load.duration + LATER;
+    let more = (LATER.as_secs_f64() * early.load.rate) as u64;
+    for pair in 0..PAIRS {
+        let streams = Streams::new(1, pair);
+        let mut timeline = rollout(USUAL, &streams).0;
+        timeline.beliefs.truncate(1);
+        let now = run(&early, &timeline, streams);
+        // What was so when the load started still is.
+        let later = at_other_times(timeline, |at| if at == Time::ZERO { at } else { at + LATER });
+        let then = run(&late, &later, streams);
+        assert!(now.count_5xx() > 0);
+        assert_eq!((now.requests + more, now.ok + more, now.causes), (then.requests, then.ok, then.causes));
+        let sent = |outcome: &Outcome, by| outcome.failures.iter().map(|failure| failure.sent + by).collect::<Vec<_>>();
+        assert_eq!(sent(&now, LATER), sent(&then, Span::ZERO));
+    }
+}
+
+/// The same with pods 0 and 1 under each other's name, 2 and 3 and so on, and the two nodes: each in the other zone.
+fn under_other_names(mut timeline: Timeline) -> Timeline {
+    for pair in timeline.pods.chunks_exact_mut(2) {
+        if let [one, two] = pair {
+            std::mem::swap(&mut one.sockets, &mut two.sockets);
+            std::mem::swap(&mut one.resets, &mut two.resets);
+        }
+    }
+    for pair in timeline.targets.chunks_exact_mut(2) {
+        if let [one, two] = pair {
+            std::mem::swap(&mut one.registered, &mut two.registered);
+        }
+    }
+    for change in timeline.beliefs.iter_mut().flatten() {
+        change.target = TargetId(change.target.0 ^ 1);
+    }
+    timeline.beliefs.swap(0, 1);
+    timeline
+}
+
+/// Names mean nothing: other replications of the same rollout under other names have the same law.
+#[test]
+fn names_mean_nothing() {
+    for (pacing, cross_zone) in [(Pacing::Poisson, true), (Pacing::Constant, true), (Pacing::Poisson, false)] {
+        let mut scenario = ten_seconds(pacing);
+        scenario.target_group.cross_zone = cross_zone;
+        let errors = |seed, named: &dyn Fn(Timeline) -> Timeline| -> Vec<f64> {
+            let one = |replication| {
+                let streams = Streams::new(seed, replication);
+                run(&scenario, &named(rollout(USUAL, &streams).0), streams).count_5xx() as f64
+            };
+            (0..PAIRS).map(one).collect()
+        };
+        let probability = kolmogorov_smirnov(&mut errors(1, &|timeline| timeline), &mut errors(2, &under_other_names));
+        assert!(probability > 1e-3, "{pacing:?}, {cross_zone}: {probability}");
     }
 }
 

@@ -7,4 +7,5 @@ mod coverage;
 mod feedback;
 mod laws;
 mod queues;
+mod rollouts;
 mod staged;
