@@ -67,6 +67,19 @@ impl Attributes {
         self.0.get(key)
     }
 
+    /// An attribute that is one of these words, each with its meaning.
+    pub(super) fn one_of<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<At<T>>, Error> {
+        let Some(text) = self.0.get(key) else { return Ok(None) };
+        match words.iter().find(|(word, _)| *word == text.value) {
+            Some((_, meaning)) => Ok(Some(text.clone().map(|_| *meaning))),
+            None => {
+                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                let what = format!("`{}` is no value of `{key}`", text.value);
+                Err(text.place.error(what).hint(words.join(" or ")))
+            }
+        }
+    }
+
     /// An attribute that is a whole number.
     pub(super) fn whole(&self, key: &str) -> Result<Option<At<u32>>, Error> {
         self.0.get(key).map(|text| number(text, key)).transpose()

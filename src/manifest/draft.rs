@@ -30,7 +30,8 @@ pub struct Value {
     pub toml: String,
     /// Where it comes from.
     pub origin: Origin,
-    /// Whether it is only shown, in a comment: what nobody gave stays an assumption in every report.
+    /// Whether it is only shown, in a comment: what nobody gave stays an assumption in every report, and what a
+    /// draft cannot forecast is for its reader to take up.
     pub shown: bool,
 }
 
@@ -178,6 +179,12 @@ impl Values {
     pub(super) fn push(&mut self, key: &str, toml: String, origin: Origin) {
         self.0.retain(|value| value.key != key);
         self.0.push(Value { key: key.to_owned(), toml, origin, shown: false });
+    }
+
+    /// A value that is only shown, though a manifest says so.
+    pub(super) fn push_shown(&mut self, key: &str, toml: String, origin: Origin) {
+        self.push(key, toml, origin);
+        self.0.iter_mut().filter(|value| value.key == key).for_each(|value| value.shown = true);
     }
 
     /// Whether somebody said something about a key.

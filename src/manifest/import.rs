@@ -1,5 +1,6 @@
 //! From objects to drafts: which key of a scenario each field means.
 
+use super::balancing;
 use super::draft::{Draft, Notice, Origin, Values, span, text};
 use super::entrance::{self, Door, Entrance};
 use super::facts::{CommandHook, Facts, Ignored, Names};
@@ -337,12 +338,9 @@ impl Import<'_> {
             }
         }
         let attributes = entrance.attributes()?;
-        let seconds = |key| attributes.whole(key);
-        self.values
-            .seconds("target_group.deregistration_delay", seconds("deregistration_delay.timeout_seconds")?.as_ref());
-        self.values.seconds("target_group.slow_start", seconds("slow_start.duration_seconds")?.as_ref());
-        self.values
-            .written("target_group.algorithm", attributes.text("load_balancing.algorithm.type"), |name| text(name));
+        let delay = attributes.whole("deregistration_delay.timeout_seconds")?;
+        self.values.seconds("target_group.deregistration_delay", delay.as_ref());
+        self.notices.extend(balancing::read(&attributes, &mut self.values)?);
         let idle_timeout = entrance.load_balancer(self.objects, "idle_timeout.timeout_seconds")?;
         self.values.seconds("load_balancer.idle_timeout", idle_timeout.as_ref());
         self.health_check(&entrance)

@@ -4,6 +4,7 @@
 //! belongs together is paired (`entrance`) and written down as a [`Draft`] for each Deployment.
 
 mod annotation;
+mod balancing;
 mod draft;
 mod entrance;
 mod facts;
