@@ -16,6 +16,8 @@ pub struct Sample {
     pub target: u64,
     /// Ended by the load balancer or the client, by [`Cause::index`].
     pub causes: [u64; Cause::ALL.len()],
+    /// Attempts that failed and were made again.
+    pub repeated: u64,
     /// When the first and the last request that failed with a 5xx were sent.
     pub error_window: Option<(Time, Time)>,
     /// Sum of all latencies, in microseconds.
@@ -34,6 +36,7 @@ impl Sample {
             ok: outcome.ok,
             target: outcome.target,
             causes: outcome.causes,
+            repeated: outcome.repeated,
             error_window: outcome.error_window,
             latency_sum: outcome.latency_sum,
             max_latency: outcome.max_latency,
@@ -62,7 +65,7 @@ impl Sample {
         (self.requests > 0).then(|| self.latency_sum as f64 / self.requests as f64 / 1e6)
     }
 
-    /// A number that two replications share only if they came to the same.
+    /// A number that two replications share only if they came to the same. Repeated attempts show in latencies.
     pub fn fingerprint(&self) -> u64 {
         let span = |span: Option<Span>| span.map_or(u64::MAX, Span::as_micros);
         let (first, last) = self.error_window.unwrap_or((Time::NEVER, Time::NEVER));

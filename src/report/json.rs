@@ -23,7 +23,7 @@ fn object(answer: &Answer<'_>) -> Value {
     let assumptions: Vec<_> = answer.assumptions.iter().map(|assumption| {
         json!({ "key": assumption.key, "value": assumption.value, "grade": assumption.grade, "source": assumption.source })
     }).collect();
-    json!({
+    let mut object = json!({
         "schema_version": 1,
         "version": forecast.version,
         "scenario": { "name": forecast.scenario, "digest": forecast.digest },
@@ -49,7 +49,11 @@ fn object(answer: &Answer<'_>) -> Value {
         },
         "uncertainty": uncertainty(forecast),
         "assumptions": assumptions,
-    })
+    });
+    if forecast.load.retries > 0 {
+        object["repeated"] = measurements(forecast, |sample| Some(sample.repeated as f64));
+    }
+    object
 }
 
 fn statuses(forecast: &Forecast) -> Value {
@@ -139,6 +143,13 @@ mod tests {
     fn one_scenario_is_an_object() {
         let (forecast, assumptions) = (specimen::before(), specimen::assumptions());
         check("before.json", &render(&[Answer { forecast: &forecast, assumptions: &assumptions }]));
+    }
+
+    #[test]
+    fn attempts_are_counted_where_there_are_several() {
+        let repeated = |forecast: &Forecast| object(&Answer { forecast, assumptions: &[] })["repeated"]["mean"].clone();
+        assert_eq!(repeated(&specimen::retried()), json!(19.5));
+        assert_eq!(repeated(&specimen::before()), Value::Null, "the key is not there");
     }
 
     #[test]

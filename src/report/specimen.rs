@@ -20,6 +20,13 @@ pub(super) fn before() -> Forecast {
     Forecast { samples, twins, latency: Some(pooled(latency)), ..nothing("eks-2048-before") }
 }
 
+/// Forty rollouts of clients that repeat what failed, 0 to 39 times.
+pub(super) fn retried() -> Forecast {
+    let samples = (0..40).map(|i| Sample { repeated: i, ..sample(0, 0, 0) }).collect();
+    let load = LoadSpec { retries: 1, ..LoadSpec::default() };
+    Forecast { samples, load, first: None, ..nothing("retried") }
+}
+
 /// Forty rollouts in which nothing failed.
 pub(super) fn after() -> Forecast {
     let latency = [9_425, 18_000, 13_822, 24_119, 37_336, 121_803, 276_791];

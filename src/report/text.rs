@@ -107,6 +107,9 @@ fn main_cause(forecast: &Forecast) -> (&'static str, u16, f64) {
 fn requests(forecast: &Forecast) -> String {
     let mut text = heading(forecast, "requests a rollout", "rollouts with any");
     text.push_str(&amount_row(forecast, "sent", &|sample| sample.requests));
+    if forecast.load.retries > 0 {
+        text.push_str(&amount_row(forecast, "sent again", &|sample| sample.repeated));
+    }
     text.push_str(&amount_row(forecast, "200", &|sample| sample.ok));
     let (mut never, gave_up) = (Vec::new(), Cause::ClientGaveUp.status());
     for status in [502, 503, 504, gave_up] {
@@ -326,6 +329,19 @@ mod tests {
     fn one_scenario() {
         let (forecast, assumptions) = (specimen::before(), specimen::assumptions());
         check("before.txt", &render(&[Answer { forecast: &forecast, assumptions: &assumptions }]));
+    }
+
+    #[test]
+    fn attempts_are_counted_where_there_are_several() {
+        let text = render(&[Answer { forecast: &specimen::retried(), assumptions: &[] }]);
+        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("sent")).collect();
+        assert_eq!(
+            rows,
+            [
+                "sent                     12,000     12,000 to 12,000   12,000 to 12,000",
+                "sent again                 19.5         15.8 to 23.2       1.95 to 37.0",
+            ]
+        );
     }
 
     #[test]
