@@ -9,9 +9,10 @@ use rollcast::traffic::EngineChoice;
 use crate::workloads::{scenario, workload};
 
 /// A row: a workload, replications a round, and what must be reached and is aimed at, in replications a second.
-const ROWS: [(&str, u64, f64, f64); 8] = [
+const ROWS: [(&str, u64, f64, f64); 9] = [
     ("rollout", 2_000, 0.0, 0.0),
     ("request-w2", 20, 0.0, 0.0),
+    ("live-w2", 10, 0.0, 0.0),
     ("interval-w2", 20_000, 200_000.0, 365_000.0),
     ("interval-w2-100k", 5_000, 30_000.0, 53_000.0),
     ("whole-100-rps", 2_000, 10_000.0, 25_000.0),
@@ -54,6 +55,10 @@ pub fn print() {
     let (per_event, open_loop) = (of("request-w2") / 240_000.0, 240_000.0 * 1e3 / of("request-w2"));
     println!(
         "| `request-w2`, outcome decided at arrival: {per_event:.1} ns an event, M events/s | {open_loop:.0} | ≥ 100 | 200 |"
+    );
+    println!(
+        "| `live-w2`, least outstanding requests, eight workers a target, backlog: ns an event | {:.1} | ≤ 40 | 24 |",
+        of("live-w2") / 240_000.0
     );
     let before = cpu_nanos();
     fold ^= forecast(5_000, 1);

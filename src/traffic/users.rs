@@ -60,7 +60,8 @@ impl<'a> User<'a> {
     #[inline]
     pub(super) fn wish(&mut self) -> Wish {
         let mut wish = Wish {
-            node: self.entry.below(self.nodes),
+            // Where there is one node only, there is nothing to draw.
+            node: if self.nodes > 1 { self.entry.below(self.nodes) } else { 0 },
             work: self.service.draw(),
             luck: self.routing.as_mut().map_or(0.0, Stream::uniform),
             is_stream: false,
