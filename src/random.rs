@@ -52,6 +52,12 @@ pub enum Purpose {
     Crash = 31,
     /// A sidecar's SIGTERM → its exit, per pod.
     Sidecar = 32,
+    /// A change in the slice → the run of kube-proxy that it asks for, per host and run.
+    KubeProxyWait = 33,
+    /// How long a run of kube-proxy takes, per host and run.
+    KubeProxyRun = 34,
+    /// Which pod a health check through a node port gets to, per host, ALB node and check.
+    NodePort = 35,
 
     /// One LBC call of the ELB API, per call.
     ElbApi = 48,

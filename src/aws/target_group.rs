@@ -55,10 +55,12 @@ pub enum Algorithm {
 /// What the target group hears.
 #[derive(Debug, Clone, Copy)]
 pub enum Input {
-    /// A target registered and healthy before the load.
+    /// A target registered before the load, of which every node has long had the same verdict.
     Known {
         /// Which target.
         target: TargetId,
+        /// The verdict.
+        healthy: bool,
     },
     /// `RegisterTargets`, one target of it.
     Register {
@@ -195,7 +197,7 @@ impl Actor for TargetGroup {
 
     fn handle(&mut self, _: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         match input {
-            Input::Known { target } => self.know(target),
+            Input::Known { target, healthy } => self.know(target, healthy),
             Input::Register { call, target, pod } => {
                 self.register(call, target, pod, out);
                 self.answer(call, out);
@@ -246,9 +248,14 @@ impl TargetGroup {
         &mut self.verdicts[target.index() * self.nodes..][..self.nodes]
     }
 
-    fn know(&mut self, target: TargetId) {
-        self.row(target).state = Some(TargetState::Healthy);
-        self.verdicts_of(target).fill(NodeVerdict::Healthy);
+    fn know(&mut self, target: TargetId, healthy: bool) {
+        let (state, verdict) = if healthy {
+            (TargetState::Healthy, NodeVerdict::Healthy)
+        } else {
+            (TargetState::Unhealthy, NodeVerdict::Unhealthy)
+        };
+        self.row(target).state = Some(state);
+        self.verdicts_of(target).fill(verdict);
     }
 
     /// Idempotent, like the API: a registered target stays as it is.

@@ -1,13 +1,15 @@
 //! Values that are well formed and yet impossible: what Kubernetes and AWS would refuse, what makes
 //! no sense, and what no machine can compute.
 
+mod node_port;
+
 use std::path::Path;
 
 use super::layer::{Layer, Leaf};
 use super::rollout::{Change, Step};
 use super::{Revision, Scenario};
 use crate::aws::alb_node::HostUnreachableShare;
-use crate::aws::target_group::{Algorithm, TargetType};
+use crate::aws::target_group::Algorithm;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::{PreStop, ProbeSpec};
 use crate::disturbance::Disturbance;
@@ -47,6 +49,7 @@ pub(super) fn check(
     lbc(scenario, at)?;
     target_group(scenario, at)?;
     health_check(scenario, at)?;
+    node_port::check(scenario, at)?;
     load_balancer(scenario, at)?;
     load(scenario, at)?;
     monte_carlo(scenario, at)?;
@@ -216,13 +219,6 @@ fn lbc(scenario: &Scenario, at: Places) -> Result<(), Error> {
 
 fn target_group(scenario: &Scenario, at: Places) -> Result<(), Error> {
     let spec = &scenario.target_group;
-    if spec.target_type == TargetType::Instance {
-        return Err(at.not_modelled(
-            "target_group.target_type",
-            "\"instance\"",
-            "the forecast is of target type \"ip\"",
-        ));
-    }
     if spec.algorithm != Algorithm::RoundRobin {
         let given =
             if spec.algorithm == Algorithm::WeightedRandom { "weighted_random" } else { "least_outstanding_requests" };

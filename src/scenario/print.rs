@@ -9,6 +9,7 @@ use super::rollout::{Change, NewRevisionSpec, Ready};
 use super::{Revision, Scenario};
 use crate::cluster::app::OnSigterm;
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
+use crate::cluster::kube_proxy::KubeProxySpec;
 use crate::disturbance::Kind;
 use crate::error::Error;
 use crate::id::RevisionId;
@@ -59,6 +60,7 @@ impl Scenario {
     pub fn value_of(&self, key: &str) -> Option<String> {
         let mut table = self.table().ok()?;
         table.insert("name".to_owned(), Value::String(self.name.clone()));
+        table.insert("kube_proxy".to_owned(), tree(&self.kube_proxy).ok()?);
         at(&table, key).map(show).or_else(|| of_disturbance(key))
     }
 
@@ -112,6 +114,7 @@ impl Scenario {
             "lbc.version" | "lbc.requeue" => any(|revision| revision.pod.readiness_gate),
             "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
             "cluster.links" => false,
+            _ if key.starts_with("kube_proxy.") => self.is_by_host(),
             "pod.sidecar.native" | "pod.sidecar.shutdown" => any(|revision| revision.pod.sidecar.is_some()),
             "new_revision.image_pull" => !self.given.contains("step.set.image_pull"),
             _ => !["monte_carlo.", "objectives.", "sweep", "step.", "new_revision."]
@@ -139,6 +142,9 @@ impl Scenario {
         // What is not there leaves no trace in the digest.
         if self.pod_disruption_budget != PodDisruptionBudgetSpec::default() {
             put("pod_disruption_budget", tree(&self.pod_disruption_budget)?);
+        }
+        if self.is_by_host() || self.kube_proxy != KubeProxySpec::default() {
+            put("kube_proxy", tree(&self.kube_proxy)?);
         }
         if !self.disturbances.is_empty() {
             put("disturbance", Value::Array(self.disturbances.iter().map(tree).collect::<Result<_, _>>()?));

@@ -42,6 +42,7 @@ impl Document {
             pod_disruption_budget: read(&layers.file, "pod_disruption_budget")?,
             disturbances,
             cluster,
+            kube_proxy: read(&layers.file, "kube_proxy")?,
             lbc: read(&layers.file, "lbc")?,
             target_group: read(&layers.file, "target_group")?,
             load_balancer: read(&layers.file, "load_balancer")?,

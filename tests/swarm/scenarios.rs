@@ -48,7 +48,37 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
     if may_have_steps && dice.chance(0.5) {
         disturbances(&mut dice, &mut text, duration, nodes);
     }
+    if may_have_steps && dice.chance(0.2) {
+        by_host(&mut dice, &mut text);
+    }
     text
+}
+
+/// Hosts become the targets, unless something in the text forbids it.
+fn by_host(dice: &mut Dice, text: &mut String) {
+    let forbids = ["readiness_gate = true", "node_loss", "zone_outage", "spot_", "graceful_node_"];
+    if forbids.iter().any(|word| text.contains(word)) {
+        return;
+    }
+    let add = |text: &mut String, table: &str, row: &str| {
+        let head = format!("[{table}]\n");
+        if !text.contains(&head) {
+            text.push_str(&head);
+        }
+        *text = text.replacen(&head, &format!("{head}{row}\n"), 1);
+    };
+    add(text, "target_group", "target_type = \"instance\"");
+    if dice.chance(0.5) {
+        add(text, "service", "external_traffic_policy = \"Local\"");
+        if dice.chance(0.5) {
+            add(text, "target_group.health_check", "port = \"health_check_node_port\"");
+        }
+    }
+    let mut rows = Rows::new();
+    dice.row(&mut rows, 0.3, "min_sync_period", &["\"0s\"", "\"10s\""]);
+    dice.row(&mut rows, 0.3, "wait", SHORT);
+    dice.row(&mut rows, 0.3, "programming", ANY);
+    section(text, "kube_proxy", &rows);
 }
 
 struct Dice(Stream);
