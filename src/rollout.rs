@@ -94,7 +94,7 @@ fn schedule_steps(scenario: &Scenario, rollout_at: Time, world: &mut World) -> T
     for (step, (at, object)) in scenario.steps.iter().zip(scenario.deployment_over_time()) {
         let at = rollout_at + at;
         if let Change::DeletePods(count) = step.change {
-            let pods = deleted..(deleted + count).min(scenario.deployment.replicas);
+            let pods = deleted..(deleted + count).min(scenario.pods_at_first());
             pods.for_each(|row| world.delete_pod(at, PodId::new(row as u16, RevisionId::OLD, row as u16 + 1)));
             deleted += count;
         } else {

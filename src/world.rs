@@ -99,7 +99,7 @@ impl<'a> World<'a> {
     pub fn reset(&mut self, streams: &Streams, mut initial: impl FnMut(PodId, NodeId)) {
         self.agenda.clear();
         self.wiring.reset();
-        let replicas = self.scenario.deployment.replicas;
+        let replicas = self.scenario.pods_at_first();
         let settled = self.settled();
         self.api.actor.reset(settled);
         self.operator.actor.reset();
@@ -126,12 +126,16 @@ impl<'a> World<'a> {
         self.said.clear();
     }
 
-    fn settled(&self) -> ReplicaSetObject {
+    /// The ReplicaSet that was there before the rollout.
+    fn settled(&self) -> Option<ReplicaSetObject> {
+        if self.scenario.begins_with_creation() {
+            return None;
+        }
         let replicas = self.scenario.deployment.replicas;
         let max = replicas + self.scenario.deployment.surge(replicas);
         let status = ReplicaSetStatus { replicas, ready: replicas, available: replicas, terminating: 0 };
         let revision = RevisionId::OLD;
-        ReplicaSetObject { revision, replicas, desired: replicas, max, born: 0, writes: 1, version: 1, status }
+        Some(ReplicaSetObject { revision, replicas, desired: replicas, max, born: 0, writes: 1, version: 1, status })
     }
 
     fn seed_pod(&mut self, pod: PodId, node: NodeId, streams: &Streams) {

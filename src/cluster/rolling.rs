@@ -25,12 +25,12 @@ pub struct Write {
 }
 
 impl Fleet {
-    /// Back to one ReplicaSet at rest.
-    pub fn reset(&mut self, settled: ReplicaSetObject) {
+    /// Back to one ReplicaSet at rest, or none.
+    pub fn reset(&mut self, settled: Option<ReplicaSetObject>) {
         self.sets.clear();
-        self.sets.push(settled);
+        self.sets.extend(settled);
         self.written.clear();
-        self.written.push((settled.revision, settled.writes));
+        self.written.extend(settled.map(|set| (set.revision, set.writes)));
     }
 
     /// All ReplicaSets, in order of creation.
@@ -289,7 +289,7 @@ mod tests {
         let spec = DeploymentSpec { replicas, max_surge: surge, max_unavailable: unavailable, ..Default::default() };
         let deployment = DeploymentObject { replicas, revision: RevisionId::NEW, paused: false };
         let mut fleet = Fleet::default();
-        fleet.reset(set(0, replicas, replicas, replicas, replicas + spec.surge(replicas)));
+        fleet.reset(Some(set(0, replicas, replicas, replicas, replicas + spec.surge(replicas))));
         let mut text = String::new();
         let mut writes = Vec::new();
         loop {
@@ -354,7 +354,7 @@ mod tests {
         let spec = DeploymentSpec { replicas: 10, ..Default::default() };
         let deployment = DeploymentObject { replicas: 16, revision: RevisionId::NEW, paused: false };
         let mut fleet = Fleet::default();
-        fleet.reset(set(0, 3, 3, 10, 13));
+        fleet.reset(Some(set(0, 3, 3, 10, 13)));
         fleet.see(set(1, 10, 5, 10, 13));
         let mut writes = Vec::new();
         plan(&spec, deployment, &fleet, false, &mut writes);
@@ -368,7 +368,7 @@ mod tests {
         let spec = DeploymentSpec { replicas: 3, max_surge: Count::Pods(1), ..Default::default() };
         let deployment = DeploymentObject { replicas: 4, revision: RevisionId::NEW, paused: false };
         let mut fleet = Fleet::default();
-        fleet.reset(set(0, 2, 2, 3, 4));
+        fleet.reset(Some(set(0, 2, 2, 3, 4)));
         fleet.see(set(1, 2, 1, 3, 4));
         let mut writes = Vec::new();
         plan(&spec, deployment, &fleet, false, &mut writes);
@@ -383,7 +383,7 @@ mod tests {
         let spec = DeploymentSpec { replicas: 4, strategy: Strategy::Recreate, ..Default::default() };
         let paused = DeploymentObject { replicas: 6, revision: RevisionId(2), paused: true };
         let mut fleet = Fleet::default();
-        fleet.reset(set(0, 0, 0, 4, 4));
+        fleet.reset(Some(set(0, 0, 0, 4, 4)));
         fleet.see(set(1, 0, 0, 4, 4));
         let mut writes = Vec::new();
         plan(&spec, paused, &fleet, true, &mut writes);
@@ -407,7 +407,7 @@ mod tests {
         let spec = DeploymentSpec { replicas: 4, ..Default::default() };
         let deployment = DeploymentObject { replicas: 4, revision: RevisionId::NEW, paused: false };
         let mut fleet = Fleet::default();
-        fleet.reset(set(0, 3, 4, 4, 5));
+        fleet.reset(Some(set(0, 3, 4, 4, 5)));
         fleet.see(set(1, 2, 1, 4, 5));
         let mut writes = Vec::new();
         plan(&spec, deployment, &fleet, false, &mut writes);

@@ -128,6 +128,16 @@ impl Scenario {
         self.target_group.target_type == TargetType::Instance
     }
 
+    /// Pods that run before the rollout: none if it begins with the Deployment's creation.
+    pub fn pods_at_first(&self) -> u32 {
+        if self.begins_with_creation() { 0 } else { self.deployment.replicas }
+    }
+
+    /// Whether there is no Deployment before the rollout.
+    pub fn begins_with_creation(&self) -> bool {
+        self.steps.first().is_some_and(|step| step.change == Change::Create)
+    }
+
     /// What the Deployment says after each step that changes it, with the time since the rollout's start.
     pub fn deployment_over_time(&self) -> impl Iterator<Item = (Span, DeploymentObject)> {
         let start = DeploymentObject { replicas: self.deployment.replicas, revision: RevisionId::OLD, paused: false };
@@ -137,7 +147,7 @@ impl Scenario {
                 Change::Rollback => object.revision = RevisionId::OLD,
                 Change::Replicas(replicas) => object.replicas = replicas,
                 Change::Paused(paused) => object.paused = paused,
-                Change::DeletePods(_) => {}
+                Change::Create | Change::DeletePods(_) => {}
             }
             Some((step.at, *object))
         })

@@ -162,6 +162,7 @@ impl Scenario {
             Change::NewRevision(RevisionId::NEW) => one("revision", Value::String("new".to_owned())),
             Change::NewRevision(revision) => difference(&template(self.revision(revision))?, old),
             Change::Rollback => one("revision", Value::String("old".to_owned())),
+            Change::Create => one("create", Value::Boolean(true)),
             Change::Replicas(replicas) => one("replicas", Value::Integer(replicas.into())),
             Change::Paused(paused) => one("paused", Value::Boolean(paused)),
             Change::DeletePods(pods) => one("delete_pods", Value::Integer(pods.into())),

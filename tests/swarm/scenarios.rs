@@ -262,7 +262,7 @@ fn new_revision(dice: &mut Dice, text: &mut String) {
 
 fn write_steps(dice: &mut Dice, text: &mut String, duration: u64) {
     let count = dice.between(0, 4);
-    let mut set = |dice: &mut Dice, what: String| {
+    let set = |dice: &mut Dice, text: &mut String, what: String| {
         let at = if dice.chance(0.1) {
             "\"1us\"".to_owned()
         } else {
@@ -270,21 +270,25 @@ fn write_steps(dice: &mut Dice, text: &mut String, duration: u64) {
         };
         writeln!(text, "[[step]]\nat = {at}\nset = {{ {what} }}").unwrap();
     };
-    set(dice, "revision = \"new\"".to_owned());
+    let created = dice.chance(0.1);
+    if created {
+        text.push_str("[[step]]\nset = { create = true }\n");
+    }
+    set(dice, text, "revision = \"new\"".to_owned());
     for _ in 0..count {
         let what = match dice.between(0, 6) {
             0 => "revision = \"old\"".to_owned(),
             1 => "revision = \"new\"".to_owned(),
             2 | 3 => format!("replicas = {}", dice.between(0, 14)),
             4 => format!("paused = {}", dice.chance(0.5)),
-            5 => format!("delete_pods = {}", dice.between(1, 3)),
+            5 if !created => format!("delete_pods = {}", dice.between(1, 3)),
             _ => {
                 let rows = overlay(dice);
                 let rows: Vec<String> = rows.iter().map(|(key, value)| format!("{key} = {value}")).collect();
                 if rows.is_empty() { "pre_stop = \"7s\"".to_owned() } else { rows.join(", ") }
             }
         };
-        set(dice, what);
+        set(dice, text, what);
     }
 }
 

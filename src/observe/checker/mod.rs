@@ -78,7 +78,7 @@ impl Checker {
     /// A checker of this scenario's rollouts.
     pub fn new(scenario: &Scenario) -> Checker {
         Checker {
-            replicas: scenario.deployment.replicas,
+            replicas: scenario.pods_at_first(),
             alb_nodes: scenario.load_balancer.nodes,
             templates: scenario
                 .revisions
@@ -100,7 +100,7 @@ impl Checker {
         self.now = Time::ZERO;
         self.violation = None;
         self.pods.clear();
-        self.bounds.restart();
+        self.bounds.restart(self.replicas);
         for index in 0..self.replicas as u16 {
             self.pods.push(Pod::settled(PodId::new(index, RevisionId::OLD, index + 1)));
         }
