@@ -111,28 +111,24 @@ impl<E: Copy> Agenda<E> {
     }
 
     fn sift_down(&mut self) {
-        let len = self.heap.len();
         let Some(&key) = self.heap.first() else { return };
         let mut parent = 0;
-        loop {
-            let first = parent * ARITY + 1;
-            if first >= len {
-                break;
-            }
-            let children = &self.heap[first..len.min(first + ARITY)];
-            let mut least = 0;
-            for (i, child) in children.iter().enumerate().skip(1) {
-                if *child < children[least] {
-                    least = i;
-                }
-            }
-            if children[least] >= key {
-                break;
-            }
-            self.heap[parent] = children[least];
-            parent = first + least;
+        while let Some((child, least)) = self.least_child(parent).filter(|(_, least)| *least < key) {
+            self.heap[parent] = least;
+            parent = child;
         }
         self.heap[parent] = key;
+    }
+
+    fn least_child(&self, parent: usize) -> Option<(usize, u128)> {
+        let first = parent * ARITY + 1;
+        if let Some([a, b, c, d]) = self.heap.get(first..first + ARITY) {
+            // A full family is a match of two semi-finals: no branch to mispredict.
+            let left = if b < a { (first + 1, *b) } else { (first, *a) };
+            let right = if d < c { (first + 3, *d) } else { (first + 2, *c) };
+            return Some(if right.1 < left.1 { right } else { left });
+        }
+        (first..self.heap.len()).map(|child| (child, self.heap[child])).min_by_key(|(_, key)| *key)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::scenario::objectives::ObjectivesSpec;
 pub use fix::Edit;
 pub use rules::{RULES, Rule};
 pub use subject::{Spot, Subject};
-pub use weigh::{Evidence, Judgement};
+pub use weigh::{Evidence, Judgement, Verdict};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +89,8 @@ pub struct Checked {
     pub judgement: Result<Judgement, String>,
     /// What it is held to.
     pub objectives: ObjectivesSpec,
+    /// Keys that the numbers depend on and nobody gave.
+    pub asked: Vec<String>,
 }
 
 impl Checked {
@@ -111,7 +113,14 @@ pub fn check(subject: &Subject, options: &Options, cancelled: &AtomicBool) -> Re
     };
     // The worst first; rules of one severity in the order of their numbers.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    Ok(Checked { name: subject.name.clone(), spot: subject.spot.clone(), findings, judgement, objectives })
+    Ok(Checked {
+        name: subject.name.clone(),
+        spot: subject.spot.clone(),
+        findings,
+        judgement,
+        objectives,
+        asked: subject.asked.clone(),
+    })
 }
 
 fn find(rule: &'static Rule, subject: &Subject) -> Option<Finding> {

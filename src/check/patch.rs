@@ -64,8 +64,8 @@ fn service(names: &Names, edits: &[Edit]) -> Option<String> {
     let bare = patch.len();
     if let Some(delay) = seconds(edits, "target_group.deregistration_delay") {
         patch.push_str(&format!(
-            "  annotations:\n    alb.ingress.kubernetes.io/target-group-attributes: \
-             deregistration_delay.timeout_seconds={delay}\n"
+            "  annotations:\n    # One text holds all attributes: keep those that are there.\n    \
+             alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds={delay}\n"
         ));
     }
     if value(edits, "service.publish_not_ready_addresses") == Some("false") {
@@ -78,8 +78,8 @@ fn ingress(names: &Names, edits: &[Edit]) -> Option<String> {
     let idle = seconds(edits, "load_balancer.idle_timeout")?;
     let head = head("networking.k8s.io/v1", "Ingress", names.ingress.as_ref()?, names.namespace.as_ref());
     Some(format!(
-        "{head}  annotations:\n    alb.ingress.kubernetes.io/load-balancer-attributes: \
-         idle_timeout.timeout_seconds={idle}\n"
+        "{head}  annotations:\n    # One text holds all attributes: keep those that are there.\n    \
+         alb.ingress.kubernetes.io/load-balancer-attributes: idle_timeout.timeout_seconds={idle}\n"
     ))
 }
 

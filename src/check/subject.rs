@@ -1,6 +1,6 @@
 //! What is checked: a scenario, and where each of its keys was written.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::manifest::{Draft, Facts, Ignored, Names, Place};
@@ -34,6 +34,8 @@ pub struct Subject {
     pub facts: Option<Facts>,
     /// Objects that patches are for.
     pub names: Option<Names>,
+    /// Keys that a forecast depends on and nobody gave.
+    pub asked: Vec<String>,
     /// Rules that are switched off.
     pub ignored: Vec<Ignored>,
     /// Keys, and where the manifests say them.
@@ -47,8 +49,10 @@ impl Spot {
         Spot { path: place.path().to_owned(), row: place.row(), column: place.column(), line: place.line().to_owned() }
     }
 
-    fn whole(path: &Path) -> Spot {
-        Spot { path: path.to_owned(), row: 1, column: 1, line: String::new() }
+    fn whole(document: &Document) -> Spot {
+        let (path, text, _) = document.parts();
+        let line = text.lines().next().unwrap_or_default().to_owned();
+        Spot { path: path.to_owned(), row: 1, column: 1, line }
     }
 }
 
@@ -73,6 +77,7 @@ impl Subject {
             said: draft.values.iter().map(|value| (value.key.clone(), value.toml.clone())).collect(),
             facts: Some(draft.facts.clone()),
             names: Some(draft.facts.names.clone()),
+            asked: draft.asked.iter().map(|(key, _)| key.clone()).collect(),
             ignored: draft.facts.ignored.clone(),
         })
     }
@@ -85,11 +90,12 @@ impl Subject {
         let scenario = document.resolve()?;
         Ok(Subject {
             name: scenario.name.clone(),
-            spot: Spot::whole(document.path()),
+            spot: Spot::whole(&document),
             document,
             scenario: Ok(scenario),
             facts: None,
             names: None,
+            asked: Vec::new(),
             ignored: Vec::new(),
             spots: Vec::new(),
             said: Vec::new(),
@@ -101,14 +107,14 @@ impl Subject {
         self.said.iter().any(|(known, toml)| known == key && toml.trim_matches('"') == value)
     }
 
-    /// Where the first of these keys that anybody gave was written; the whole, if none was.
+    /// Where the first of these keys that anybody gave was written; if none was, the name.
     pub(super) fn spot_of(&self, keys: &[&str]) -> Spot {
         let of_manifest = |key: &&str| self.spots.iter().find(|(known, _)| known == key).map(|(_, spot)| spot.clone());
         let of_scenario = |key: &&str| {
             let (row, column, line) = self.document.place_of(key).filter(|_| self.facts.is_none())?;
             Some(Spot { path: self.document.path().to_owned(), row, column, line: line.to_owned() })
         };
-        let found = keys.iter().find_map(|key| of_manifest(key).or_else(|| of_scenario(key)));
+        let found = keys.iter().chain(&["name"]).find_map(|key| of_manifest(key).or_else(|| of_scenario(key)));
         found.unwrap_or_else(|| self.spot.clone())
     }
 }

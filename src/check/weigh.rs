@@ -19,6 +19,16 @@ pub struct Evidence {
     pub fixed: Summary,
     /// 5xx a rollout that the fix removes, by pairs that share their chance.
     pub removed: PairedDifference,
+    /// Share of rollouts that cost fewer 5xx with the fix.
+    pub better: Proportion,
+}
+
+impl Evidence {
+    /// Whether the fix helps in at least one rollout of a hundred, and on the whole. A mean alone does not
+    /// tell: errors that are rare but many have wide intervals.
+    pub fn helps(&self) -> bool {
+        self.better.probability >= 0.01 && self.removed.mean > 0.0
+    }
 }
 
 /// How a configuration stands to its objective.
@@ -86,7 +96,7 @@ pub(super) fn weigh(
         let Ok(fixed) = fix::applied(&subject.document, &finding.fix) else { continue };
         let fixed = forecast(&fixed, options.pairs.min(options.runs))?;
         finding.evidence = evidence(&now.samples, &fixed.samples, level);
-        let harmless = finding.evidence.as_ref().is_some_and(|evidence| evidence.removed.low <= 0.0);
+        let harmless = finding.evidence.as_ref().is_some_and(|evidence| !evidence.helps());
         if harmless {
             finding.severity = Severity::Note;
         }
@@ -113,13 +123,15 @@ pub(super) fn weigh(
 }
 
 fn evidence(now: &[Sample], fixed: &[Sample], level: f64) -> Option<Evidence> {
-    let count = |sample: &Sample| sample.count_5xx();
+    let count = Sample::count_5xx;
     let pairs: Vec<(f64, f64)> =
         fixed.iter().zip(now).map(|(fixed, now)| (count(fixed) as f64, count(now) as f64)).collect();
+    let better = pairs.iter().filter(|(fixed, now)| fixed < now).count() as u64;
     Some(Evidence {
         now: Summary::of_counts(now.iter().take(pairs.len()).map(count), level)?,
         fixed: Summary::of_counts(fixed.iter().map(count), level)?,
         removed: PairedDifference::of(&pairs, level)?,
+        better: Proportion::of(better, pairs.len() as u64, level)?,
     })
 }
 

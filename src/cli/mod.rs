@@ -4,6 +4,7 @@
 //! error. Results go to stdout or to files, whole or not at all; progress and logs go to stderr.
 
 mod charts;
+mod check;
 mod checkpoint;
 mod compare;
 mod explain;
@@ -16,6 +17,7 @@ mod progress;
 mod recommend;
 mod run;
 mod share;
+mod shell;
 mod sweep;
 mod terminal;
 mod trace;
@@ -33,6 +35,7 @@ Examples:
   rollcast run before.toml after.toml --png charts       two scenarios side by side, with charts
   rollcast run app.toml --set pod.pre_stop=20s           the same with one setting changed
   rollcast trace app.toml                                one rollout told pod by pod
+  helm template shop | rollcast check -                  what manifests cost, and what removes it
   helm template shop | rollcast import - > shop.toml     a scenario from manifests
   rollcast explain connect-timeout                       what a word of a report means
   rollcast sweep app.toml --vary pod.pre_stop=0s..60s/5s how 5xx change with a setting
@@ -58,12 +61,16 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Trace(trace::Trace),
+    Check(check::Check),
     Import(import::Import),
     Explain(explain::Explain),
     Sweep(sweep::Sweep),
     Compare(compare::Compare),
     Recommend(recommend::Recommend),
     Merge(merge::Merge),
+    Schema(shell::Schema),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Does what the command line says.
@@ -75,12 +82,16 @@ pub fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Run(run) => run.execute(&terminal),
         Command::Trace(trace) => trace.execute(&terminal),
+        Command::Check(check) => check.execute(&terminal),
         Command::Import(import) => import.execute(&terminal),
         Command::Explain(explain) => explain.execute(&terminal),
         Command::Sweep(sweep) => sweep.execute(&terminal),
         Command::Compare(compare) => compare.execute(&terminal),
         Command::Recommend(recommend) => recommend.execute(&terminal),
         Command::Merge(merge) => merge.execute(&terminal),
+        Command::Schema(schema) => schema.execute(&terminal),
+        Command::Completions(completions) => completions.execute(Cli::command(), &terminal),
+        Command::Man(man) => man.execute(Cli::command(), &terminal),
     };
     done.unwrap_or_else(|error| {
         terminal.error(&error);

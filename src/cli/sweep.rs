@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use rollcast::error::Error;
-use rollcast::monte_carlo::Workers;
+use rollcast::monte_carlo::{Workers, replay};
 use rollcast::plot;
 use rollcast::report::{self, caption};
 use rollcast::scenario::Scenario;
@@ -79,7 +79,8 @@ pub struct Results {
     ///
     /// text: the answer in a sentence, a line for each point;
     /// markdown: the same for a pull request, with the charts of --png;
-    /// csv, json: every number of every point.
+    /// csv, json: every number of every point;
+    /// html: one page that needs no network, with sliders over the grid.
     #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
     output: Vec<Sink<Format>>,
     /// Draw charts into this directory, made if it is not there
@@ -93,6 +94,7 @@ enum Format {
     Markdown,
     Csv,
     Json,
+    Html,
 }
 
 impl Sweep {
@@ -239,6 +241,7 @@ impl Results {
                 Format::Markdown => report::sweep::markdown(survey, &links(&files, sink.path.as_deref())),
                 Format::Csv => report::sweep_points::csv(survey),
                 Format::Json => report::sweep_points::json(survey),
+                Format::Html => page(survey)?,
             };
             delivery.text(sink, text);
         }
@@ -247,6 +250,13 @@ impl Results {
         }
         delivery.finish(terminal)
     }
+}
+
+/// The report as a page, with the lanes of replication 0.
+fn page(survey: &Survey) -> Result<String, Error> {
+    let replay = replay(&survey.base, survey.seed, 0)?;
+    let lanes = charts::lanes(&survey.base, &survey.base.assumptions(), 0, &replay)?;
+    Ok(report::sweep_page::html(survey, &lanes))
 }
 
 /// Titles and paths of charts as a report at `report` links them.

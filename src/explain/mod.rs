@@ -5,6 +5,7 @@ mod causes;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use crate::check::{RULES, Rule};
 use crate::disturbance::Kind;
 use crate::scenario::keys::{self, nearest};
 use crate::scenario::prior::{PRIORS, Prior};
@@ -16,11 +17,19 @@ use crate::verdict::Cause;
 /// What the word means, in lines that end; nothing if it means nothing here.
 ///
 /// Known are causes (`refused`), statuses (`504`), settings (`pod.pre_stop`, or `pre_stop`), tables
-/// (`pod`), disturbances (`node_drain`), profiles (`nginx-quit`), and what stands for a choice or a preset (`keep_serving`, `typical`).
+/// (`pod`), disturbances (`node_drain`), profiles (`nginx-quit`), rules (`RL001`, `no-readiness-gate`),
+/// and what stands for a choice or a preset (`keep_serving`, `typical`).
 pub fn explain(word: &str) -> Option<String> {
     let word = word.trim().trim_matches('`');
-    let parts =
-        [by_cause(word), by_status(word), by_setting(word), by_disturbance(word), by_profile(word), by_choice(word)];
+    let parts = [
+        by_cause(word),
+        by_status(word),
+        by_setting(word),
+        by_disturbance(word),
+        by_profile(word),
+        by_choice(word),
+        by_rule(word),
+    ];
     let known: Vec<String> = parts.into_iter().flatten().collect();
     (!known.is_empty()).then(|| known.join("\n"))
 }
@@ -30,11 +39,17 @@ pub fn suggestion(word: &str) -> String {
     // Causes and profiles have hyphens where settings have underscores.
     let hyphened = |known: &&str| word.contains('-') && known.contains('-');
     let words = words();
+    // But a setting written as Kubernetes or a shell would is that setting, whatever else sounds like it.
+    let setting = word.replace('-', "_");
+    if words.contains(&setting) {
+        return format!("did you mean `{setting}`?");
+    }
     let known = || words.iter().map(String::as_str);
     match nearest(word, known().filter(hyphened)).or_else(|| nearest(word, known())) {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
-            "try a cause (`refused`), a setting (`pod.pre_stop`), a table (`pod`) or a profile (`nginx`)".to_owned()
+            "try a cause (`refused`), a setting (`pod.pre_stop`), a table (`pod`), a profile (`nginx`) or a rule (`RL001`)"
+                .to_owned()
         }
     }
 }
@@ -46,7 +61,8 @@ pub fn words() -> BTreeSet<String> {
         settings().iter().flat_map(|row| [row.key.to_owned(), last(row.key).to_owned(), table(row.key).to_owned()]);
     let profiles = profile::PROFILES.iter().map(|profile| profile.name.to_owned());
     let disturbances = Kind::ALL.iter().map(|kind| kind.word().to_owned());
-    causes.chain(keys).chain(disturbances).chain(profiles).filter(|word| !word.is_empty()).collect()
+    let rules = RULES.iter().flat_map(|rule| [rule.id.to_owned(), rule.name.to_owned()]);
+    causes.chain(keys).chain(disturbances).chain(profiles).chain(rules).filter(|word| !word.is_empty()).collect()
 }
 
 /// The name of what is no cause: the application's own answer.
@@ -166,6 +182,20 @@ fn by_choice(word: &str) -> Option<String> {
     let empty = text.len();
     of_settings.chain(of_priors).for_each(|(key, what)| entry(&mut text, &format!("{key}:"), what));
     (text.len() > empty).then_some(text)
+}
+
+fn by_rule(word: &str) -> Option<String> {
+    RULES.iter().find(|rule| rule.id.eq_ignore_ascii_case(word) || rule.name == word).map(rule)
+}
+
+fn rule(rule: &Rule) -> String {
+    let mut text = format!("{} {}: {}\n\n", rule.id, rule.name, rule.summary);
+    paragraph(&mut text, rule.explanation);
+    text.push('\n');
+    entry(&mut text, "severity:", rule.severity.name());
+    entry(&mut text, "source:", rule.source);
+    entry(&mut text, "ignore:", &format!("annotate the Deployment: rollcast/ignore: {}=why not here", rule.id));
+    text
 }
 
 fn is_table(word: &str) -> bool {

@@ -76,13 +76,17 @@ pub struct Change {
     pub removes: Vec<(usize, f64, f64)>,
 }
 
+/// A proof takes no more runs than this unless it is told to: at 99.99 % it needs 120,000.
+const MOST_PROOF: u64 = 200_000;
+
 impl Effort {
-    /// Enough to prove the objective if it is missed a quarter as often as it may be: `runs`, or as many as that takes.
+    /// Enough to prove the objective if it is missed a quarter as often as it may be: `runs`, or as many as
+    /// that takes. No number of runs proves that it is never missed, so nothing is added for that.
     pub fn new(runs: u64, level: f64, probability: f64) -> Effort {
         let level = level.max(0.51);
         // Hanley and Lippman-Hand's count for no miss at all, four times over for some.
-        let without_miss = ((1.0 - level).ln() / probability.min(0.999_99).ln()).ceil() as u64;
-        Effort { search_runs: runs.clamp(100, 400), proof_runs: runs.max(4 * without_miss), level }
+        let without_miss = if probability < 1.0 { ((1.0 - level).ln() / probability.ln()).ceil() as u64 } else { 0 };
+        Effort { search_runs: runs.clamp(100, 400), proof_runs: runs.max(MOST_PROOF.min(4 * without_miss)), level }
     }
 }
 

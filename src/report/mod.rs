@@ -1,15 +1,18 @@
 //! What the user gets: one file for each format, all of them words about the same [`Answer`].
 
 pub mod caption;
+pub mod check;
 pub mod chrome;
 pub mod compare;
 mod figures;
 pub mod json;
 pub mod recommend;
 pub mod recommend_yaml;
+pub mod schema;
 #[cfg(test)]
 mod specimen;
 pub mod sweep;
+pub mod sweep_page;
 pub mod sweep_points;
 pub mod text;
 pub mod trace_json;

@@ -100,7 +100,7 @@ fn objective(survey: &Survey) -> String {
     format!("at most {} in {share} of rollouts", number_of(survey.objectives.max_5xx_per_rollout, "5xx response"))
 }
 
-fn sentence(survey: &Survey) -> String {
+pub(super) fn sentence(survey: &Survey) -> String {
     let points = survey.totals.len();
     let met: Vec<usize> =
         (0..points).filter(|number| Standing::of(survey, &survey.totals[*number]) == Standing::Met).collect();
@@ -131,7 +131,7 @@ fn sentence(survey: &Survey) -> String {
 }
 
 /// Rows of cells, the first of them the heading; `None` if they are too many.
-fn table(survey: &Survey) -> Option<Vec<Vec<String>>> {
+pub(super) fn table(survey: &Survey) -> Option<Vec<Vec<String>>> {
     if survey.totals.len() > MOST_ROWS || survey.plan.design != Design::Grid {
         return None;
     }
@@ -191,7 +191,7 @@ fn assumed(survey: &Survey) -> String {
 }
 
 /// What proves that two people ran the same thing.
-fn footer(survey: &Survey) -> String {
+pub(super) fn footer(survey: &Survey) -> String {
     format!(
         "rollcast {} · seed {} · {}, {} · engine {} · scenario {} · fingerprint {}",
         survey.version,

@@ -120,6 +120,25 @@ impl Document {
         Some((row, column, self.text.lines().nth(row - 1).unwrap_or_default()))
     }
 
+    /// The dotted keys that the file gives, each with its value as [`Document::set`] takes it.
+    ///
+    /// # Errors
+    /// It has steps, disturbances or a sweep, which are no settings of any other scenario.
+    pub fn settings(&self) -> Result<Vec<(String, String)>, Error> {
+        let Layers { file, steps, disturbances, sweep } = self.layers()?;
+        if !(steps.is_empty() && disturbances.is_empty() && sweep.is_empty()) {
+            let error = Error::input("steps, disturbances and sweeps belong to one scenario, not to all");
+            return Err(error.in_file(&self.path));
+        }
+        let value = |leaf: &Leaf<'_>| match leaf.value.get_ref() {
+            DeValue::String(text) => text.to_string(),
+            // An empty table has its heading for a span.
+            DeValue::Table(table) if table.is_empty() => "{}".to_owned(),
+            _ => leaf.source.text[leaf.value.span()].to_owned(),
+        };
+        Ok(file.iter().map(|(key, leaf)| (key.clone(), value(leaf))).collect())
+    }
+
     /// The file's name.
     pub fn path(&self) -> &Path {
         &self.path

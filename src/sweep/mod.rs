@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::monte_carlo::Sampler;
 use crate::scenario::load::LoadSpec;
 use crate::scenario::objectives::ObjectivesSpec;
-use crate::scenario::{Assumption, Document};
+use crate::scenario::{Assumption, Document, Scenario};
 pub use axis::Axis;
 pub use budget::{Budget, Precision};
 pub use plan::{Design, Plan, Point};
@@ -44,6 +44,8 @@ pub struct Survey {
     pub objectives: ObjectivesSpec,
     /// What was assumed for it.
     pub assumptions: Vec<Assumption>,
+    /// The scenario that the points change, as it is.
+    pub base: Scenario,
     /// The axes and points.
     pub plan: Plan,
     /// What each point came to, in the plan's order.
@@ -90,7 +92,8 @@ impl Survey {
     pub fn of(record: Record) -> Result<Survey, Error> {
         let Record { header, totals } = record;
         let plan = header.plan()?;
-        let scenario = header.document.resolve()?;
+        let mut scenario = header.document.resolve()?;
+        scenario.monte_carlo.seed = header.seed;
         let open = (0..plan.points.len())
             .find(|number| totals.get(number).is_none_or(|totals| !header.budget.is_spent(totals)));
         if let Some(number) = open {
@@ -105,7 +108,8 @@ impl Survey {
             load: scenario.load.clone(),
             objectives: scenario.objectives.clone(),
             assumptions: assumptions(&header.document, &plan)?,
-            scenario: scenario.name,
+            scenario: scenario.name.clone(),
+            base: scenario,
             plan,
             totals: totals.into_values().collect(),
         })
@@ -146,7 +150,6 @@ mod tests {
     use super::*;
     use crate::monte_carlo::Sample;
     use crate::random::{Purpose, Streams};
-    use crate::scenario::Scenario;
     use crate::verdict::Cause;
     use std::ops::Range;
     use std::path::Path;

@@ -166,3 +166,13 @@ fn what_the_runs_do_not_prove_is_not_claimed() {
 fn the_array_script_is_a_script() {
     assert!(Command::new("bash").args(["-n", "examples/slurm/sweep.sbatch"]).status().unwrap().success());
 }
+
+/// One page, and nothing in it that a browser would fetch.
+#[test]
+fn a_page_needs_no_network() {
+    let page = succeeds(&[&["sweep", SMALL, "-o", "html"][..], &VARY].concat());
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n") && !page.contains("{{"));
+    assert!(page.contains("src=\"data:image/png;base64,iVBORw0KGgo"), "the lanes are in it");
+    let fetched = ["src=\"http", "href=", "url(", "@import", "fetch(", "<link"];
+    assert!(fetched.iter().all(|word| !page.contains(word)));
+}

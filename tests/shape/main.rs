@@ -92,6 +92,8 @@ const fn door(dependency: &'static str, modules: &'static [&'static str]) -> Doo
 
 const DOORS: &[Door] = &[
     door("clap", &["src/cli", "src/main"]),
+    door("clap_complete", &["src/cli"]),
+    door("clap_mangen", &["src/cli"]),
     door("hdrhistogram", &["src/traffic", "src/monte_carlo"]),
     door("indicatif", &["src/cli", "src/main"]),
     door("jiff", &["src/time"]),

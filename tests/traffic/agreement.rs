@@ -1,6 +1,9 @@
 //! Two engines, one law: the interval engine's outcomes have the distribution of the request
 //! engine's, number by number, and where theory knows the numbers, theirs.
 //!
+//! `ROLLCAST_AGREEMENT_RUNS=100000 cargo test --release --test traffic agreement -- --nocapture` compares so
+//! many replications, not the few that a test has time for, and prints every number.
+//!
 //! Each scene is one timeline, so that nothing but the requests' own chance is compared; only in W2 the
 //! targets close at random.
 
@@ -23,38 +26,38 @@ use rollcast::verdict::Cause;
 use crate::staged::{Stage, scenario, without_connections};
 
 /// A scenario and its timelines.
-pub struct Scene {
-    pub name: &'static str,
-    pub scenario: Scenario,
-    pub timeline: Box<dyn Fn(&Streams) -> Timeline>,
+struct Scene {
+    name: &'static str,
+    scenario: Scenario,
+    timeline: Box<dyn Fn(&Streams) -> Timeline>,
     /// Whether the timeline is the same for all replications.
     fixed: bool,
 }
 
 /// How two samples of one number differ.
 #[derive(Debug)]
-pub struct Difference {
-    pub number: String,
+struct Difference {
+    number: String,
     /// Mean and variance by the request engine, then by the interval engine.
-    pub means: [f64; 2],
-    pub variances: [f64; 2],
+    means: [f64; 2],
+    variances: [f64; 2],
     /// Differences in standard errors.
-    pub z_mean: f64,
-    pub z_variance: f64,
+    z_mean: f64,
+    z_variance: f64,
     /// Probability of so great a Kolmogorov–Smirnov distance, were the laws the same.
-    pub ks: f64,
+    ks: f64,
 }
 
 impl Difference {
     /// Whether two samples of one law would hardly ever differ so.
-    pub fn is_significant(&self) -> bool {
+    fn is_significant(&self) -> bool {
         self.z_mean.abs() > 3.5 || self.z_variance.abs() > 3.5 || self.ks < 1e-3
     }
 }
 
 /// Poisson 1,000 requests a second for 120 s on four targets in turn. Each stops once, at U(20, 100) s,
 /// and is replaced ten seconds later: on average 20 requests in flight are reset, 10,000 time out.
-pub fn w2() -> Scene {
+fn w2() -> Scene {
     let mut scenario = without_connections();
     scenario.load_balancer.nodes = 1;
     scenario.load.rate = 1_000.0;
@@ -129,7 +132,7 @@ fn rolled_out(name: &'static str, replication: u64, change: impl Fn(&mut Scenari
 }
 
 /// All scenes.
-pub fn scenes() -> Vec<Scene> {
+fn scenes() -> Vec<Scene> {
     vec![
         w2(),
         staged("staged, Poisson, 3 nodes", Pacing::Poisson, 3, |_| {}),
@@ -176,13 +179,7 @@ fn names() -> Vec<String> {
 }
 
 /// Replications of a scene by one engine: each number's sample, and all latencies together.
-pub fn sample(
-    scene: &Scene,
-    scenario: &Scenario,
-    choice: EngineChoice,
-    runs: u64,
-    seed: u64,
-) -> (Vec<Vec<f64>>, Outcome) {
+fn sample(scene: &Scene, scenario: &Scenario, choice: EngineChoice, runs: u64, seed: u64) -> (Vec<Vec<f64>>, Outcome) {
     let mut engine = Engine::new(scenario, choice).unwrap();
     let (mut outcome, mut all) = (Outcome::new(scenario.load.duration), Outcome::new(scenario.load.duration));
     let mut samples = vec![Vec::with_capacity(runs as usize); names().len()];
@@ -203,8 +200,13 @@ pub fn sample(
     (samples, all)
 }
 
+/// So many replications, unless told otherwise.
+fn runs_or(usual: u64) -> u64 {
+    std::env::var("ROLLCAST_AGREEMENT_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(usual)
+}
+
 /// Compares the engines on a scene. `changed` may make the interval engine's scenario another one.
-pub fn compare(scene: &Scene, runs: u64, changed: impl Fn(&mut Scenario)) -> Vec<Difference> {
+fn compare(scene: &Scene, runs: u64, changed: impl Fn(&mut Scenario)) -> Vec<Difference> {
     let mut other = scene.scenario.clone();
     changed(&mut other);
     let (request, request_all) = sample(scene, &scene.scenario, EngineChoice::Request, runs, 20_231_016);
@@ -276,19 +278,27 @@ fn kolmogorov_smirnov(one: &mut [f64], two: &mut [f64]) -> f64 {
 }
 
 /// W2 with targets that take requests by chance against targets that take turns.
-pub fn thinned(runs: u64) -> Vec<Difference> {
+fn thinned(runs: u64) -> Vec<Difference> {
     compare(&w2(), runs, |scenario| scenario.target_group.algorithm = Algorithm::WeightedRandom)
 }
 
 /// The engines agree on a scene.
 #[track_caller]
 fn check(scene: &Scene, runs: u64) {
-    let bad: Vec<Difference> = compare(scene, runs, |_| {}).into_iter().filter(Difference::is_significant).collect();
+    let differences = compare(scene, runs, |_| {});
     let shown = |d: &Difference| {
-        let Difference { number, means, variances, z_mean, z_variance, ks } = d;
-        format!("{number}: means {means:?} ({z_mean:.1} s.e.), variances {variances:?} ({z_variance:.1}), KS p {ks:.5}")
+        let (means, variances) = (d.means.map(|mean| format!("{mean:.6}")), d.variances.map(|v| format!("{v:.6}")));
+        let mark = if d.is_significant() { "DIFFERS" } else { "" };
+        let Difference { number, z_mean, z_variance, ks, .. } = d;
+        format!(
+            "{number:22} mean {:>18} {:>18} {z_mean:5.1}  variance {:>22} {:>22} {z_variance:5.1}  KS {ks:.4} {mark}",
+            means[0], means[1], variances[0], variances[1]
+        )
     };
-    assert!(bad.is_empty(), "{}: {:#?}", scene.name, bad.iter().map(shown).collect::<Vec<_>>());
+    println!("{}, {runs} replications each", scene.name);
+    differences.iter().for_each(|difference| println!("  {}", shown(difference)));
+    let bad: Vec<String> = differences.iter().filter(|d| d.is_significant()).map(shown).collect();
+    assert!(bad.is_empty(), "{}: {bad:#?}", scene.name);
 }
 
 #[test]
@@ -297,18 +307,18 @@ fn engines_agree_on_staged_scenes() {
     // What the engine refuses, because connections would run idle, is left to `request`.
     let taken =
         scenes.iter().skip(1).take(3).filter(|scene| Engine::new(&scene.scenario, EngineChoice::Interval).is_ok());
-    assert_eq!(taken.map(|scene| check(scene, 20_000)).count(), 2);
+    assert_eq!(taken.map(|scene| check(scene, runs_or(20_000))).count(), 2);
 }
 
 #[test]
 fn engines_agree_on_rollouts() {
-    scenes().iter().skip(4).for_each(|scene| check(scene, 2_000));
+    scenes().iter().skip(4).for_each(|scene| check(scene, runs_or(2_000)));
 }
 
 #[test]
 fn engines_agree_with_theory() {
     let scene = w2();
-    check(&scene, 400);
+    check(&scene, runs_or(400));
     let (samples, _) = sample(&scene, &scene.scenario, EngineChoice::Interval, 20_000, 9);
     let of = |cause: Cause| moments(&samples[8 + cause.index()]);
     for (cause, mean, variance) in [(Cause::ResetInFlight, 20.0, 9.50), (Cause::ConnectTimeout, 10_000.0, 3_410.0)] {
@@ -324,7 +334,7 @@ fn engines_agree_with_theory() {
 /// great a variance, and the comparison sees it.
 #[test]
 fn thinning_is_not_taken_for_round_robin() {
-    let differences = thinned(400);
+    let differences = thinned(runs_or(400).min(10_000));
     for cause in [Cause::ResetInFlight, Cause::ConnectTimeout] {
         let difference = differences.iter().find(|difference| difference.number == cause.name()).unwrap();
         assert!(difference.z_mean.abs() < 3.5, "{difference:?}");

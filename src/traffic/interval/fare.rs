@@ -17,7 +17,7 @@ pub(super) struct Batch<'a> {
     pub(super) cell: Cell,
     pub(super) count: u64,
     pub(super) pod: Option<&'a PodRecord>,
-    pub(super) port: Port,
+    pub(super) port: &'a Port,
     /// Its row in tables by revision, and its law.
     pub(super) revision: usize,
     pub(super) keep: KeepAlive,
@@ -79,7 +79,7 @@ impl Fare<'_> {
     /// Settles a batch.
     pub(super) fn settle(&mut self, batch: &Batch<'_>, kept: &mut Kept) {
         self.all_failed = false;
-        let (middle, idle) = (self.counts.within(&batch.cell, 0.5), batch.keep.idle());
+        let (middle, idle) = (batch.cell.middle(), batch.keep.idle());
         let is_open = matches!(batch.port.socket, Socket::Serving | Socket::Refusing);
         if !kept.warm && is_open && idle > Span::ZERO {
             return self.warm_up(batch, kept);
@@ -87,7 +87,7 @@ impl Fare<'_> {
         let way =
             if kept.warm { batch.port.way(middle, middle + idle, batch.keep, self.limits.one_way) } else { Way::New };
         match way {
-            Way::Kept => self.serve(batch, &batch.port, Span::ZERO, middle),
+            Way::Kept => self.serve(batch, batch.port, Span::ZERO, middle),
             Way::New => self.connect(batch, middle),
             Way::Crossing => self.all_end(batch, Verdict::Alb(Cause::KeepAliveRace), self.limits.round_trip),
             Way::Lost => {
@@ -141,7 +141,7 @@ impl Fare<'_> {
             let size = block.min(batch.count - done);
             let share = self.stream.uniform().powf(1.0 / size as f64);
             let quickest = sent + start + self.laws[batch.revision].quantile(1.0 - share);
-            self.serve(&Batch { count: size, ..*batch }, &batch.port, start, sent);
+            self.serve(&Batch { count: size, ..*batch }, batch.port, start, sent);
             kept.first_answer = kept.first_answer.min(quickest);
             done += size;
             if done >= SINGLE_CONNECTS {
@@ -157,7 +157,7 @@ impl Fare<'_> {
     /// New connections, whose SYNs are sent about `sent`.
     fn connect(&mut self, batch: &Batch<'_>, sent: Time) {
         if batch.port.socket != Socket::Silent {
-            return self.meet(batch, &batch.port, Span::ZERO, sent);
+            return self.meet(batch, batch.port, Span::ZERO, sent);
         }
         let unreachable = binomial(batch.count, self.silence.unreachable_share(self.limits.connect), &mut self.stream);
         let lost = batch.count - unreachable;
@@ -234,7 +234,7 @@ impl Fare<'_> {
         }
         let answered = batch.count - failed;
         if answered > 0 && left < limit && failing > NOTICEABLE {
-            self.answer_quickly(batch.revision, start, left, answered);
+            self.answer_quickly(batch.revision, start, (left, 1.0 - failing), answered);
         } else if answered > 0 {
             self.answer(batch.revision, start, limit, answered);
         }
@@ -284,9 +284,8 @@ impl Fare<'_> {
     }
 
     /// Answers that came just in time: draws from the quicker part of the law.
-    fn answer_quickly(&mut self, law: usize, start: Span, left: Span, count: u64) {
+    fn answer_quickly(&mut self, law: usize, start: Span, (left, share): (Span, f64), count: u64) {
         self.tally.count(Verdict::Ok, count, Time::ZERO);
-        let share = 1.0 - self.laws[law].dist.survival(left);
         let instants = count.min(INSTANTS);
         for row in 0..instants {
             // So many that they stand for others are spread over the law.

@@ -147,7 +147,7 @@ impl House {
             }
             special += count;
             let target = node.choices[*place];
-            let Target { port, revision, .. } = targets[target.index()];
+            let Target { ref port, revision, .. } = targets[target.index()];
             let pod = fare.timeline.targets[target.index()].pod;
             let batch = Batch {
                 cell: *cell,

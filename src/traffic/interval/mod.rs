@@ -106,7 +106,12 @@ impl<'a> IntervalEngine<'a> {
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
         let IntervalEngine { scenario, limits, laws, starts, cuts, house, counts } = self;
         house.begin(timeline, streams);
-        let margins = Margins { one_way: limits.one_way, starts: *starts, end: Time::ZERO + scenario.load.duration };
+        let margins = Margins {
+            one_way: limits.one_way,
+            round_trip: limits.round_trip,
+            starts: *starts,
+            end: Time::ZERO + scenario.load.duration,
+        };
         cuts.cut(timeline, &margins, laws);
         let mut fare = Fare {
             timeline,

@@ -26,6 +26,7 @@ pub(super) struct Cuts {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Margins {
     pub(super) one_way: Span,
+    pub(super) round_trip: Span,
     /// From the sending until the answer can begin, by revision: a connect, or nothing.
     pub(super) starts: [Span; 2],
     pub(super) end: Time,
@@ -141,8 +142,10 @@ impl Cuts {
     /// Cuts where the share of requests that outlast `over` takes a step.
     fn step_before(&mut self, over: Time, when: Range<Time>, margins: &Margins, revision: usize, laws: &[Law]) {
         let latest = over.saturating_sub(margins.starts[revision]);
+        // Until then a process that refuses at once has refused.
+        self.push(latest.saturating_sub(margins.round_trip), when.start, when.end);
         for step in laws[revision].steps() {
-            self.push(latest.saturating_sub(step), when.start, when.end);
+            self.push(latest.saturating_sub(*step), when.start, when.end);
         }
         let first = latest.saturating_sub(laws[revision].reach()).max(when.start);
         if first < when.end {

@@ -2,12 +2,10 @@
 //! each time on another replication.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use rollcast::aws::alb_node::Belief;
 use rollcast::dist::{Dist, LogNormal};
 use rollcast::id::{PodId, RevisionId, TargetId};
-use rollcast::monte_carlo::{Options, forecast_with};
 use rollcast::observe::measure::{Goal, Measures};
 use rollcast::observe::timeline::{BeliefChange, PodRecord, Socket, TargetRecord, Timeline};
 use rollcast::random::{Purpose, Streams};
@@ -21,10 +19,6 @@ use rollcast::traffic::{Engine, EngineChoice};
 /// A workload: runs so many replications from a number on, and folds what came of them into a number
 /// that no compiler can leave out and every change of behaviour changes.
 pub type Workload = Box<dyn FnMut(u64, u64) -> u64>;
-
-/// The five whose instructions are budgeted, and so many replications for a count.
-pub const BUDGETED: [(&str, u64); 5] =
-    [("rollout", 200), ("request-w2", 5), ("interval-w2", 500), ("whole-100-rps", 100), ("whole-1m-rps", 100)];
 
 /// The workload of this name.
 pub fn workload(name: &str) -> Workload {
@@ -42,7 +36,7 @@ pub fn workload(name: &str) -> Workload {
     }
 }
 
-fn scenario(file: &str, change: fn(&mut Scenario)) -> &'static Scenario {
+pub fn scenario(file: &str, change: fn(&mut Scenario)) -> &'static Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let mut scenario = rollcast::scenario::load(&path).expect("the scenario is in the repository");
     change(&mut scenario);
@@ -76,18 +70,6 @@ fn whole(scenario: &'static Scenario) -> Workload {
     })
 }
 
-/// A forecast as the command line makes it, on so many threads.
-pub fn forecast(runs: u64, threads: usize) -> u64 {
-    let scenario = scenario("scenarios/eks-2048-before.toml", |_| {});
-    let options = Options { runs, seed: 1, level: 0.95, threads: Some(threads), engine: "interval" };
-    let traffic = || {
-        let mut engine = Engine::new(scenario, EngineChoice::Interval).expect("nothing feeds back");
-        move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
-    };
-    let forecast = forecast_with(scenario, String::new(), &options, traffic, &|_| (), &AtomicBool::new(false));
-    u64::from_str_radix(&forecast.expect("it is not interrupted").fingerprint, 16).unwrap_or(0)
-}
-
 /// Stage 2 alone.
 fn traffic(scenario: Scenario, choice: EngineChoice) -> Workload {
     let scenario: &'static Scenario = Box::leak(Box::new(scenario));
@@ -105,7 +87,7 @@ fn traffic(scenario: Scenario, choice: EngineChoice) -> Workload {
 
 /// W2: Poisson, 120 s, four targets in turn, service times of 20 ms on average. Each target stops once at
 /// U(20, 100) s with all that is in flight and is replaced ten seconds later.
-fn w2(rate: f64) -> Scenario {
+pub fn w2(rate: f64) -> Scenario {
     let mut scenario = Scenario::default();
     scenario.load_balancer.nodes = 1;
     scenario.load_balancer.round_trip = Span::ZERO;
@@ -120,10 +102,10 @@ fn w2(rate: f64) -> Scenario {
 }
 
 /// The timeline of W2, whose times are written anew for each replication.
-struct W2(Timeline);
+pub struct W2(Timeline);
 
 impl W2 {
-    fn new() -> W2 {
+    pub fn new() -> W2 {
         let mut timeline = Timeline { end: Time::NEVER, beliefs: vec![Vec::new()], ..Timeline::default() };
         for row in 0..8 {
             let revision = if row < 4 { RevisionId::OLD } else { RevisionId::NEW };
@@ -134,7 +116,7 @@ impl W2 {
         W2(timeline)
     }
 
-    fn close_at_random(&mut self, streams: &Streams) -> &Timeline {
+    pub fn close_at_random(&mut self, streams: &Streams) -> &Timeline {
         let W2(timeline) = self;
         let beliefs = &mut timeline.beliefs[0];
         beliefs.clear();

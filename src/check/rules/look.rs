@@ -1,11 +1,9 @@
-//! The rules: each looks at one thing, and says what to change.
-//!
-//! Sources: Kubernetes' and the AWS Load Balancer Controller's documentation and source, and the AWS guide.
+//! What each rule looks at.
 
-use super::Severity;
-use super::fix::{Edit, seconds, set};
-use super::subject::Subject;
+use super::Found;
 use crate::aws::target_group::TargetType;
+use crate::check::fix::{Edit, seconds, set};
+use crate::check::subject::Subject;
 use crate::cluster::app::OnSigterm;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::PreStop;
@@ -15,197 +13,8 @@ use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
 use crate::time::Span;
 
-/// Something to look for.
-pub struct Rule {
-    /// `RL001`: never reused.
-    pub id: &'static str,
-    /// A short name.
-    pub name: &'static str,
-    /// How bad it is where the simulation does not say otherwise.
-    pub severity: Severity,
-    /// What is wrong, for any configuration.
-    pub summary: &'static str,
-    /// Why that costs requests.
-    pub explanation: &'static str,
-    /// Who says so.
-    pub source: &'static str,
-    /// Looks.
-    pub(super) look: fn(&Subject) -> Option<Found>,
-}
-
-/// What a look found.
-pub(super) struct Found {
-    /// The keys that are to blame, the most telling first.
-    pub(super) keys: &'static [&'static str],
-    /// What is wrong here.
-    pub(super) message: String,
-    /// What to change; nothing where no setting helps.
-    pub(super) fix: Vec<Edit>,
-}
-
-impl std::fmt::Debug for Rule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.id)
-    }
-}
-
-/// Two rules are one if they have one number.
-impl PartialEq for Rule {
-    fn eq(&self, other: &Rule) -> bool {
-        self.id == other.id
-    }
-}
-
 const PRE_STOP: &str = "pod.pre_stop";
 const GRACE: &str = "pod.termination_grace_period";
-
-/// All rules, in the order of their numbers.
-pub const RULES: &[Rule] = &[
-    Rule {
-        id: "RL001",
-        name: "pre-stop-too-short",
-        severity: Severity::Warning,
-        summary: "preStop ends before the load balancer has stopped sending requests",
-        explanation: "A deleted pod gets SIGTERM when its preStop hook ends. The load balancer's nodes learn of the deregistration one by one, usually 5 to 20 s later; until then they send requests to a pod that closes.",
-        source: "LBC#2366, LBC#1064; pod-graceful-drain values.yaml",
-        look: pre_stop_too_short,
-    },
-    Rule {
-        id: "RL002",
-        name: "pre-stop-outlasts-grace",
-        severity: Severity::Error,
-        summary: "preStop takes the whole grace period",
-        explanation: "When the grace period is over the kubelet gives up the hook, sends SIGTERM, and SIGKILL two seconds later: what is in flight is cut.",
-        source: "kubelet kuberuntime_container.go killContainer, minimumGracePeriodInSeconds",
-        look: pre_stop_outlasts_grace,
-    },
-    Rule {
-        id: "RL003",
-        name: "no-readiness-gate",
-        severity: Severity::Warning,
-        summary: "pods count as ready before the load balancer sends them requests",
-        explanation: "Without the controller's readiness gate a Deployment deletes old pods as soon as new ones pass their probes, not when the target group has found them healthy: for seconds fewer targets serve, or none.",
-        source: "LBC docs/deploy/pod_readiness_gate.md",
-        look: no_readiness_gate,
-    },
-    Rule {
-        id: "RL004",
-        name: "gate-without-effect",
-        severity: Severity::Warning,
-        summary: "the namespace asks for readiness gates that are never injected",
-        explanation: "The controller injects gates for target type ip only; with instance targets the label does nothing.",
-        source: "LBC pkg/inject/pod_readiness/pod_readiness_gate.go",
-        look: gate_without_effect,
-    },
-    Rule {
-        id: "RL005",
-        name: "deregistration-delay-too-short",
-        severity: Severity::Warning,
-        summary: "the deregistration delay is shorter than the longest requests",
-        explanation: "When the delay is over, the load balancer ends the requests that a deregistered target still works on: 502.",
-        source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
-        look: deregistration_delay_too_short,
-    },
-    Rule {
-        id: "RL006",
-        name: "keep-alive-too-short",
-        severity: Severity::Warning,
-        summary: "the application closes idle connections before the load balancer does",
-        explanation: "A request may cross the application's FIN on a connection that is being closed: 502. The application's keep-alive must outlast the load balancer's idle time-out.",
-        source: "AWS guide, application-load-balancers, connection idle timeout; load-balancer-troubleshooting, HTTP 502",
-        look: keep_alive_too_short,
-    },
-    Rule {
-        id: "RL007",
-        name: "all-may-be-unavailable",
-        severity: Severity::Error,
-        summary: "a rollout may take all pods away at once",
-        explanation: "With maxUnavailable at the number of replicas, old pods are deleted before a new one runs: no target is left to serve.",
-        source: "kubernetes pkg/controller/deployment/rolling.go, util/deployment_util.go ResolveFenceposts",
-        look: all_may_be_unavailable,
-    },
-    Rule {
-        id: "RL008",
-        name: "sleep-by-command",
-        severity: Severity::Note,
-        summary: "preStop sleeps by a command, which the image must have",
-        explanation: "In an image without a shell or `sleep` the hook fails, and SIGTERM follows at once, without any delay. The kubelet's own sleep action needs nothing (Kubernetes 1.30).",
-        source: "KEP-3960; kubelet kuberuntime_container.go, FailedPreStopHook",
-        look: sleep_by_command,
-    },
-    Rule {
-        id: "RL009",
-        name: "grace-beyond-spot-notice",
-        severity: Severity::Note,
-        summary: "the grace period is longer than the notice before a Spot interruption",
-        explanation: "Two minutes after its notice a Spot instance is gone, whatever the grace period says.",
-        source: "AWS guide, spot-interruptions: two-minute notice",
-        look: grace_beyond_spot_notice,
-    },
-    Rule {
-        id: "RL010",
-        name: "min-ready-too-short",
-        severity: Severity::Warning,
-        summary: "without a gate, pods count as available before their first health check",
-        explanation: "Where gates cannot be used, minReadySeconds must cover registration and the first health check, or old pods go before new ones get requests.",
-        source: "AWS guide, target-group-health-checks; LBC pkg/ingress/model_builder.go",
-        look: min_ready_too_short,
-    },
-    Rule {
-        id: "RL011",
-        name: "grace-too-short",
-        severity: Severity::Warning,
-        summary: "the grace period does not cover preStop, the longest requests and the shutdown",
-        explanation: "Whatever still runs when the grace period is over gets SIGKILL: its requests end as 502.",
-        source: "kubernetes docs, pod-lifecycle: Termination of Pods",
-        look: grace_too_short,
-    },
-    Rule {
-        id: "RL012",
-        name: "recreate",
-        severity: Severity::Error,
-        summary: "Recreate ends all old pods before it makes a new one",
-        explanation: "From the last old pod's end until the first new one's health check nobody serves: 502s, 503s and 504s for the whole time.",
-        source: "kubernetes pkg/controller/deployment/recreate.go",
-        look: recreate,
-    },
-    Rule {
-        id: "RL013",
-        name: "publish-not-ready-addresses",
-        severity: Severity::Error,
-        summary: "the Service publishes pods that are not ready, terminating ones too",
-        explanation: "A deleted pod stays ready in the EndpointSlice, so the controller deregisters it only when it is gone.",
-        source: "kubernetes staging/src/k8s.io/endpointslice/utils.go; LBC pkg/backend/endpoint_resolver.go",
-        look: publish_not_ready_addresses,
-    },
-    Rule {
-        id: "RL014",
-        name: "gate-may-be-missing",
-        severity: Severity::Note,
-        summary: "the readiness gate is missing from pods that are made while the controller is down",
-        explanation: "Since 2.11.1 the webhook that injects gates is ignored when it does not answer: pods made then have none, and nothing says so.",
-        source: "LBC docs/deploy/pod_readiness_gate.md, helm values.yaml failurePolicy",
-        look: gate_may_be_missing,
-    },
-    Rule {
-        id: "RL015",
-        name: "no-readiness-probe",
-        severity: Severity::Warning,
-        summary: "without a readiness probe a container is ready the moment it runs",
-        explanation: "The Deployment goes on before the application listens, and old pods are deleted while new ones still start.",
-        source: "kubernetes pkg/kubelet/prober/prober_manager.go",
-        look: no_readiness_probe,
-    },
-    Rule {
-        id: "RL016",
-        name: "no-graceful-shutdown",
-        severity: Severity::Warning,
-        summary: "SIGTERM cuts what is in flight",
-        explanation: "A process that ends at SIGTERM closes its connections with requests outstanding: 502. A graceful shutdown stops listening and finishes them.",
-        source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
-        look: no_graceful_shutdown,
-    },
-];
 
 /// A finding, if something is wrong.
 fn found(wrong: bool, keys: &'static [&'static str], message: String, fix: Vec<Edit>) -> Option<Found> {
@@ -240,6 +49,11 @@ fn lag(scenario: &Scenario, p: f64) -> Span {
 /// Enough for a 99.9 % quantile.
 const DRAWS: u64 = 4000;
 
+/// Rounded up to whole seconds: as exact as priors are.
+fn whole(span: Span) -> Span {
+    Span::from_secs(span.as_micros().div_ceil(1_000_000))
+}
+
 fn of_draws(mut draws: Vec<Span>, p: f64) -> Span {
     draws.sort();
     let rank = (p * draws.len() as f64) as usize;
@@ -261,9 +75,9 @@ fn shutdown(scenario: &Scenario) -> Span {
     }
 }
 
-fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
+pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let (now, needed) = (pre_stop(scenario), lag(scenario, 0.95));
+    let (now, needed) = (pre_stop(scenario), whole(lag(scenario, 0.95)));
     let advised = Span::from_secs(lag(scenario, 0.99).as_micros().div_ceil(5_000_000) * 5);
     let mut fix = vec![seconds(PRE_STOP, advised)];
     // Five seconds for what the kubelet and the application add.
@@ -284,7 +98,7 @@ fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
     found(now < needed, &[PRE_STOP, "deployment.replicas"], message, fix)
 }
 
-fn pre_stop_outlasts_grace(subject: &Subject) -> Option<Found> {
+pub(super) fn pre_stop_outlasts_grace(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let (hook, grace) = (pre_stop(scenario), scenario.revisions[0].pod.termination_grace_period);
     let message = format!("preStop takes {hook}, the whole grace period is {grace}");
@@ -292,7 +106,7 @@ fn pre_stop_outlasts_grace(subject: &Subject) -> Option<Found> {
     found(hook > Span::ZERO && hook >= grace, &[GRACE, PRE_STOP], message, fix)
 }
 
-fn no_readiness_gate(subject: &Subject) -> Option<Found> {
+pub(super) fn no_readiness_gate(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let known = scenario.given.contains("pod.readiness_gate");
     let message = match (&subject.facts, known) {
@@ -303,7 +117,7 @@ fn no_readiness_gate(subject: &Subject) -> Option<Found> {
     found(missing, &["pod.readiness_gate"], message, vec![set("pod.readiness_gate", true)])
 }
 
-fn gate_without_effect(subject: &Subject) -> Option<Found> {
+pub(super) fn gate_without_effect(subject: &Subject) -> Option<Found> {
     let facts = subject.facts.as_ref()?;
     let asked = facts.gate_label.is_some();
     let instance = subject.document_says("target_group.target_type", "instance");
@@ -311,15 +125,15 @@ fn gate_without_effect(subject: &Subject) -> Option<Found> {
     found(asked && instance, &["target_group.target_type", "pod.readiness_gate"], message, Vec::new())
 }
 
-fn deregistration_delay_too_short(subject: &Subject) -> Option<Found> {
+pub(super) fn deregistration_delay_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let (delay, longest) = (scenario.target_group.deregistration_delay, longest_request(scenario));
+    let (delay, longest) = (scenario.target_group.deregistration_delay, whole(longest_request(scenario)));
     let message = format!("the deregistration delay is {delay}; one request in a thousand takes {longest} or longer");
     let fix = vec![seconds("target_group.deregistration_delay", longest + longest)];
     found(delay < longest && !scenario.is_by_host(), &["target_group.deregistration_delay"], message, fix)
 }
 
-fn keep_alive_too_short(subject: &Subject) -> Option<Found> {
+pub(super) fn keep_alive_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     // An assumed keep-alive blames nobody.
     let app = &scenario.revisions[0].app;
@@ -332,7 +146,7 @@ fn keep_alive_too_short(subject: &Subject) -> Option<Found> {
     found(known && short, &["app.keep_alive", "load_balancer.idle_timeout", "app.profile"], message, fix)
 }
 
-fn all_may_be_unavailable(subject: &Subject) -> Option<Found> {
+pub(super) fn all_may_be_unavailable(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let deployment = &scenario.deployment;
     let all = deployment.unavailable(deployment.replicas) >= deployment.replicas;
@@ -347,7 +161,7 @@ fn all_may_be_unavailable(subject: &Subject) -> Option<Found> {
     found(rolling && all, &["deployment.max_unavailable", "deployment.replicas"], message, fix)
 }
 
-fn sleep_by_command(subject: &Subject) -> Option<Found> {
+pub(super) fn sleep_by_command(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let command = subject.facts.as_ref().and_then(|facts| facts.command_hook.as_ref());
     let sleeps = command.is_some_and(|command| command.only_sleeps);
@@ -356,14 +170,14 @@ fn sleep_by_command(subject: &Subject) -> Option<Found> {
     found(sleeps && scenario.cluster.kubernetes.at_least(30), &[PRE_STOP], message, fix)
 }
 
-fn grace_beyond_spot_notice(subject: &Subject) -> Option<Found> {
+pub(super) fn grace_beyond_spot_notice(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let grace = scenario.revisions[0].pod.termination_grace_period;
     let message = format!("a grace period of {grace} is cut short by a Spot interruption after 2m");
     found(grace > Span::from_secs(120), &[GRACE], message, Vec::new())
 }
 
-fn min_ready_too_short(subject: &Subject) -> Option<Found> {
+pub(super) fn min_ready_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let check = &scenario.target_group.health_check;
     // Registration takes up to 3 s, notice and calls a second, the slowest node's first check comes within this.
@@ -376,23 +190,23 @@ fn min_ready_too_short(subject: &Subject) -> Option<Found> {
     found(rolling && ungated && min_ready < healthy, &["deployment.min_ready"], message, fix)
 }
 
-fn grace_too_short(subject: &Subject) -> Option<Found> {
+pub(super) fn grace_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let (hook, grace) = (pre_stop(scenario), scenario.revisions[0].pod.termination_grace_period);
-    let needed = hook + shutdown(scenario);
+    let needed = whole(hook + shutdown(scenario));
     let message = format!("the grace period is {grace}; preStop and an orderly shutdown take up to {needed}");
     let fix = vec![seconds(GRACE, needed + Span::from_secs(5))];
     found(hook < grace && grace < needed, &[GRACE, PRE_STOP], message, fix)
 }
 
-fn recreate(subject: &Subject) -> Option<Found> {
+pub(super) fn recreate(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let message = "strategy Recreate: no pod serves between the old ones and the new ones".to_owned();
     let fix = vec![set("deployment.strategy", "RollingUpdate")];
     found(scenario.deployment.strategy == Strategy::Recreate, &["deployment.strategy"], message, fix)
 }
 
-fn publish_not_ready_addresses(subject: &Subject) -> Option<Found> {
+pub(super) fn publish_not_ready_addresses(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let key = "service.publish_not_ready_addresses";
     let message = "publishNotReadyAddresses keeps deleted pods in the target group".to_owned();
@@ -400,7 +214,7 @@ fn publish_not_ready_addresses(subject: &Subject) -> Option<Found> {
     found(published, &["service.publish_not_ready_addresses"], message, vec![set(key, false)])
 }
 
-fn gate_may_be_missing(subject: &Subject) -> Option<Found> {
+pub(super) fn gate_may_be_missing(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let by_label = subject.facts.as_ref().is_some_and(|facts| facts.gate_label.is_some());
     let ip = scenario.target_group.target_type == TargetType::Ip;
@@ -408,14 +222,14 @@ fn gate_may_be_missing(subject: &Subject) -> Option<Found> {
     found(by_label && ip && scenario.revisions[0].pod.readiness_gate, &["pod.readiness_gate"], message, Vec::new())
 }
 
-fn no_readiness_probe(subject: &Subject) -> Option<Found> {
+pub(super) fn no_readiness_probe(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let missing = scenario.revisions[0].pod.readiness_probe.is_none();
     let message = "pods have no readiness probe: ready before the application listens".to_owned();
     found(missing, &["name"], message, vec![set("pod.readiness_probe.period", "5s")])
 }
 
-fn no_graceful_shutdown(subject: &Subject) -> Option<Found> {
+pub(super) fn no_graceful_shutdown(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let app = &scenario.revisions[0].app;
     // What is assumed blames nobody.

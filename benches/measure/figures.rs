@@ -1,13 +1,15 @@
 //! The table of docs/PERFORMANCE.md, measured: CPU time of this process, median of five rounds in which the
 //! workloads take turns, so that a busy machine is busy for all of them.
-//!
-//! `cargo bench --bench figures`
 
-mod workloads;
+use std::sync::atomic::AtomicBool;
 
-use std::fs;
+use rollcast::monte_carlo::{Options, forecast_with};
+use rollcast::observe::timeline::Timeline;
+use rollcast::random::Streams;
+use rollcast::traffic::outcome::Outcome;
+use rollcast::traffic::{Engine, EngineChoice};
 
-use workloads::{forecast, workload};
+use crate::workloads::{scenario, workload};
 
 /// A row: a workload, replications a round, and what must be reached and is aimed at, in replications a second.
 const ROWS: [(&str, u64, f64, f64); 8] = [
@@ -23,7 +25,8 @@ const ROWS: [(&str, u64, f64, f64); 8] = [
 
 const ROUNDS: usize = 5;
 
-fn main() {
+/// Measures and prints.
+pub fn print() {
     let mut made: Vec<_> = ROWS.iter().map(|(name, ..)| workload(name)).collect();
     let mut times = vec![Vec::new(); ROWS.len()];
     let mut fold = 0;
@@ -70,13 +73,21 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
+/// A forecast as the command line makes it, on so many threads.
+fn forecast(runs: u64, threads: usize) -> u64 {
+    let scenario = scenario("scenarios/eks-2048-before.toml", |_| {});
+    let options = Options { runs, seed: 1, level: 0.95, threads: Some(threads), engine: "interval" };
+    let traffic = || {
+        let mut engine = Engine::new(scenario, EngineChoice::Interval).expect("nothing feeds back");
+        move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
+    };
+    let forecast = forecast_with(scenario, String::new(), &options, traffic, &|_| (), &AtomicBool::new(false));
+    u64::from_str_radix(&forecast.expect("it is not interrupted").fingerprint, 16).unwrap_or(0)
+}
+
 /// CPU time of all threads of this process, by Linux's scheduler.
-fn cpu_nanos() -> u64 {
-    let threads = fs::read_dir("/proc/self/task").expect("Linux");
-    threads
-        .flatten()
-        .filter_map(|thread| {
-            fs::read_to_string(thread.path().join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok()
-        })
-        .sum()
+pub fn cpu_nanos() -> u64 {
+    let threads = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
+    let nanos = |text: String| text.split(' ').next()?.parse::<u64>().ok();
+    threads.filter_map(|thread| nanos(std::fs::read_to_string(thread.path().join("schedstat")).ok()?)).sum()
 }

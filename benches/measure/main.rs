@@ -1,0 +1,51 @@
+//! What CI and docs/PERFORMANCE.md measure, one command each:
+//!
+//! - `cargo bench --bench measure -- figures`: the tables of docs/PERFORMANCE.md;
+//! - `… -- list` and `… -- run NAME RUNS`: the workloads whose instructions are budgeted (benches/instructions);
+//! - `… -- w2 ENGINE RUNS`: resets and time-outs a replication and nanoseconds a logical event of W2 (benches/peers).
+
+mod figures;
+mod workloads;
+
+use figures::cpu_nanos;
+use rollcast::random::Streams;
+use rollcast::traffic::outcome::Outcome;
+use rollcast::traffic::{Engine, EngineChoice};
+use rollcast::verdict::Cause;
+use workloads::{W2, w2, workload};
+
+/// The five whose instructions are budgeted, and so many replications for a count.
+const BUDGETED: [(&str, u64); 5] =
+    [("rollout", 200), ("request-w2", 5), ("interval-w2", 500), ("whole-100-rps", 100), ("whole-1m-rps", 100)];
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let number = |text: &str| text.parse::<u64>().expect("a number of replications");
+    match words[..] {
+        ["figures"] => figures::print(),
+        ["run", name, runs] => println!("{name} {runs} {:016x}", workload(name)(0, number(runs))),
+        ["w2", engine, runs] => measure_w2(engine.parse().expect("an engine"), number(runs)),
+        _ => BUDGETED.iter().for_each(|(name, runs)| println!("{name} {runs}")),
+    }
+}
+
+fn measure_w2(choice: EngineChoice, runs: u64) {
+    let before = cpu_nanos();
+    let (resets, time_outs) = w2_counts(choice, runs);
+    let (nanos, runs) = ((cpu_nanos() - before) as f64, runs as f64);
+    println!("{:.1} {:.0} {:.2}", resets as f64 / runs, time_outs as f64 / runs, nanos / runs / 240_000.0);
+}
+
+/// Resets and time-outs of so many replications of W2.
+fn w2_counts(choice: EngineChoice, runs: u64) -> (u64, u64) {
+    let scenario = w2(1_000.0);
+    let mut engine = Engine::new(&scenario, choice).expect("nothing feeds back");
+    let (mut outcome, mut timeline) = (Outcome::new(scenario.load.duration), W2::new());
+    (0..runs).fold((0, 0), |(resets, time_outs), replication| {
+        let streams = Streams::new(1, replication);
+        engine.simulate(timeline.close_at_random(&streams), &streams, &mut outcome);
+        let count = |cause: Cause| outcome.causes[cause.index()];
+        (resets + count(Cause::ResetInFlight), time_outs + count(Cause::ConnectTimeout))
+    })
+}

@@ -1,0 +1,200 @@
+//! The rules: each looks at one thing, and says what to change.
+//!
+//! Sources: Kubernetes' and the AWS Load Balancer Controller's documentation and source, and the AWS guide.
+
+mod look;
+#[cfg(test)]
+mod tests;
+
+use super::Severity;
+use super::fix::Edit;
+use super::subject::Subject;
+
+/// Something to look for.
+pub struct Rule {
+    /// `RL001`: never reused.
+    pub id: &'static str,
+    /// A short name.
+    pub name: &'static str,
+    /// How bad it is where the simulation does not say otherwise.
+    pub severity: Severity,
+    /// What is wrong, for any configuration.
+    pub summary: &'static str,
+    /// Why that costs requests.
+    pub explanation: &'static str,
+    /// Who says so.
+    pub source: &'static str,
+    /// Looks.
+    pub(super) look: fn(&Subject) -> Option<Found>,
+}
+
+/// What a look found.
+pub(super) struct Found {
+    /// The keys that are to blame, the most telling first.
+    pub(super) keys: &'static [&'static str],
+    /// What is wrong here.
+    pub(super) message: String,
+    /// What to change; nothing where no setting helps.
+    pub(super) fix: Vec<Edit>,
+}
+
+impl std::fmt::Debug for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.id)
+    }
+}
+
+/// Two rules are one if they have one number.
+impl PartialEq for Rule {
+    fn eq(&self, other: &Rule) -> bool {
+        self.id == other.id
+    }
+}
+
+/// All rules, in the order of their numbers.
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "RL001",
+        name: "pre-stop-too-short",
+        severity: Severity::Warning,
+        summary: "preStop ends before the load balancer has stopped sending requests",
+        explanation: "A deleted pod gets SIGTERM when its preStop hook ends. The load balancer's nodes learn of the deregistration one by one, usually 5 to 20 s later; until then they send requests to a pod that closes.",
+        source: "LBC#2366, LBC#1064; pod-graceful-drain values.yaml",
+        look: look::pre_stop_too_short,
+    },
+    Rule {
+        id: "RL002",
+        name: "pre-stop-outlasts-grace",
+        severity: Severity::Error,
+        summary: "preStop takes the whole grace period",
+        explanation: "When the grace period is over the kubelet gives up the hook, sends SIGTERM, and SIGKILL two seconds later: what is in flight is cut.",
+        source: "kubelet kuberuntime_container.go killContainer, minimumGracePeriodInSeconds",
+        look: look::pre_stop_outlasts_grace,
+    },
+    Rule {
+        id: "RL003",
+        name: "no-readiness-gate",
+        severity: Severity::Warning,
+        summary: "pods count as ready before the load balancer sends them requests",
+        explanation: "Without the controller's readiness gate a Deployment deletes old pods as soon as new ones pass their probes, not when the target group has found them healthy: for seconds fewer targets serve, or none.",
+        source: "LBC docs/deploy/pod_readiness_gate.md",
+        look: look::no_readiness_gate,
+    },
+    Rule {
+        id: "RL004",
+        name: "gate-without-effect",
+        severity: Severity::Warning,
+        summary: "the namespace asks for readiness gates that are never injected",
+        explanation: "The controller injects gates for target type ip only; with instance targets the label does nothing.",
+        source: "LBC pkg/inject/pod_readiness/pod_readiness_gate.go",
+        look: look::gate_without_effect,
+    },
+    Rule {
+        id: "RL005",
+        name: "deregistration-delay-too-short",
+        severity: Severity::Warning,
+        summary: "the deregistration delay is shorter than the longest requests",
+        explanation: "When the delay is over, the load balancer ends the requests that a deregistered target still works on: 502.",
+        source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
+        look: look::deregistration_delay_too_short,
+    },
+    Rule {
+        id: "RL006",
+        name: "keep-alive-too-short",
+        severity: Severity::Warning,
+        summary: "the application closes idle connections before the load balancer does",
+        explanation: "A request may cross the application's FIN on a connection that is being closed: 502. The application's keep-alive must outlast the load balancer's idle time-out.",
+        source: "AWS guide, application-load-balancers, connection idle timeout; load-balancer-troubleshooting, HTTP 502",
+        look: look::keep_alive_too_short,
+    },
+    Rule {
+        id: "RL007",
+        name: "all-may-be-unavailable",
+        severity: Severity::Error,
+        summary: "a rollout may take all pods away at once",
+        explanation: "With maxUnavailable at the number of replicas, old pods are deleted before a new one runs: no target is left to serve.",
+        source: "kubernetes pkg/controller/deployment/rolling.go, util/deployment_util.go ResolveFenceposts",
+        look: look::all_may_be_unavailable,
+    },
+    Rule {
+        id: "RL008",
+        name: "sleep-by-command",
+        severity: Severity::Note,
+        summary: "preStop sleeps by a command, which the image must have",
+        explanation: "In an image without a shell or `sleep` the hook fails, and SIGTERM follows at once, without any delay. The kubelet's own sleep action needs nothing (Kubernetes 1.30).",
+        source: "KEP-3960; kubelet kuberuntime_container.go, FailedPreStopHook",
+        look: look::sleep_by_command,
+    },
+    Rule {
+        id: "RL009",
+        name: "grace-beyond-spot-notice",
+        severity: Severity::Note,
+        summary: "the grace period is longer than the notice before a Spot interruption",
+        explanation: "Two minutes after its notice a Spot instance is gone, whatever the grace period says.",
+        source: "AWS guide, spot-interruptions: two-minute notice",
+        look: look::grace_beyond_spot_notice,
+    },
+    Rule {
+        id: "RL010",
+        name: "min-ready-too-short",
+        severity: Severity::Warning,
+        summary: "without a gate, pods count as available before their first health check",
+        explanation: "Where gates cannot be used, minReadySeconds must cover registration and the first health check, or old pods go before new ones get requests.",
+        source: "AWS guide, target-group-health-checks; LBC pkg/ingress/model_builder.go",
+        look: look::min_ready_too_short,
+    },
+    Rule {
+        id: "RL011",
+        name: "grace-too-short",
+        severity: Severity::Warning,
+        summary: "the grace period does not cover preStop, the longest requests and the shutdown",
+        explanation: "Whatever still runs when the grace period is over gets SIGKILL: its requests end as 502.",
+        source: "kubernetes docs, pod-lifecycle: Termination of Pods",
+        look: look::grace_too_short,
+    },
+    Rule {
+        id: "RL012",
+        name: "recreate",
+        severity: Severity::Error,
+        summary: "Recreate ends all old pods before it makes a new one",
+        explanation: "From the last old pod's end until the first new one's health check nobody serves: 502s, 503s and 504s for the whole time.",
+        source: "kubernetes pkg/controller/deployment/recreate.go",
+        look: look::recreate,
+    },
+    Rule {
+        id: "RL013",
+        name: "publish-not-ready-addresses",
+        severity: Severity::Error,
+        summary: "the Service publishes pods that are not ready, terminating ones too",
+        explanation: "A deleted pod stays ready in the EndpointSlice, so the controller deregisters it only when it is gone.",
+        source: "kubernetes staging/src/k8s.io/endpointslice/utils.go; LBC pkg/backend/endpoint_resolver.go",
+        look: look::publish_not_ready_addresses,
+    },
+    Rule {
+        id: "RL014",
+        name: "gate-may-be-missing",
+        severity: Severity::Note,
+        summary: "the readiness gate is missing from pods that are made while the controller is down",
+        explanation: "Since 2.11.1 the webhook that injects gates is ignored when it does not answer: pods made then have none, and nothing says so.",
+        source: "LBC docs/deploy/pod_readiness_gate.md, helm values.yaml failurePolicy",
+        look: look::gate_may_be_missing,
+    },
+    Rule {
+        id: "RL015",
+        name: "no-readiness-probe",
+        severity: Severity::Warning,
+        summary: "without a readiness probe a container is ready the moment it runs",
+        explanation: "The Deployment goes on before the application listens, and old pods are deleted while new ones still start.",
+        source: "kubernetes pkg/kubelet/prober/prober_manager.go",
+        look: look::no_readiness_probe,
+    },
+    Rule {
+        id: "RL016",
+        name: "no-graceful-shutdown",
+        severity: Severity::Warning,
+        summary: "SIGTERM cuts what is in flight",
+        explanation: "A process that ends at SIGTERM closes its connections with requests outstanding: 502. A graceful shutdown stops listening and finishes them.",
+        source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
+        look: look::no_graceful_shutdown,
+    },
+];

@@ -1,0 +1,252 @@
+//! `rollcast check`: whether manifests or scenarios are fit for a rollout, for CI.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use rollcast::check::{self, Checked, Options, Severity, Subject, Verdict};
+use rollcast::error::Error;
+use rollcast::manifest::{self, Draft, Given};
+use rollcast::report;
+use rollcast::scenario::Document;
+
+use super::import::Known;
+use super::output::{self, Delivery, Sink};
+use super::terminal::Terminal;
+use super::{interrupt, options};
+
+const EXAMPLES: &str = "\
+Examples:
+  helm template shop | rollcast check -                    manifests from a chart
+  rollcast check k8s/ --rate 250 -o github -o sarif=rollcast.sarif
+  rollcast check app.toml --max-5xx 5 --probability 0.95   a scenario, held to an objective
+
+A rule is switched off, with a reason, by the Deployment's annotation
+  rollcast/ignore: RL009=not on Spot instances
+
+What no manifest says, and what all is held to, may stand in rollcast.toml:
+  [objectives]
+  max_5xx_per_rollout = 5
+  [app]
+  profile = \"spring-boot-3.4\"
+
+Exit codes: 0 fine · 1 a finding, or the objective is missed · 2 input error · 3 nothing to check, not
+simulated, or neither met nor missed for sure";
+
+/// Check manifests or scenarios: findings with their lines, what each costs, and what removes it
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Check {
+    /// Scenario files (*.toml), manifests, folders of manifests, - for manifests from stdin
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// What to print; repeatable, with a path for a file instead of stdout [default: text]
+    #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse)]
+    output: Vec<Sink<Format>>,
+    #[command(flatten)]
+    known: Known,
+    /// Settings for all that is checked, as --set would give them; a scenario's own values win
+    /// [default: rollcast.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A rollout may cost so many 5xx [default: objectives.max_5xx_per_rollout, else 0]
+    #[arg(long, value_name = "N")]
+    max_5xx: Option<u64>,
+    /// In at least this share of rollouts [default: objectives.probability, else 0.99]
+    #[arg(long, value_name = "SHARE")]
+    probability: Option<f64>,
+    /// Findings from this severity on make the exit code 1
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    fail_on: FailOn,
+    /// What it means if the simulation cannot tell for sure
+    #[arg(long, value_name = "MEANS", default_value = "report")]
+    inconclusive: Inconclusive,
+    /// Replications of each configuration; single fixes get a quarter
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(4..))]
+    runs: u32,
+    /// Everything that chance decides follows from it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Worker threads; the result does not depend on it [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for CI systems
+    Junit,
+    /// Annotations of GitHub Actions
+    Github,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    Note,
+    Warning,
+    Error,
+    /// Only a missed objective fails
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Inconclusive {
+    /// Exit code 3
+    Report,
+    /// Exit code 0
+    Pass,
+    /// Exit code 1
+    Fail,
+}
+
+impl Check {
+    /// Checks and reports.
+    ///
+    /// # Errors
+    /// Bad input, nowhere to write, interrupted, or a bug.
+    pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
+        options::refuse_stdin_twice(&self.files)?;
+        output::check(&self.output)?;
+        let subjects = self.subjects(terminal)?;
+        interrupt::watch()?;
+        let options = Options {
+            runs: self.runs.into(),
+            pairs: u64::from(self.runs / 4),
+            seed: self.seed,
+            threads: self.threads.map(usize::from),
+            engine: "request",
+        };
+        let mut checked = Vec::new();
+        for subject in &subjects {
+            checked.push(check::check(subject, &options, interrupt::cancelled())?);
+        }
+        let mut delivery = Delivery::default();
+        let default = [Sink { format: Format::Text, path: None }];
+        for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
+            delivery.text(sink, render(sink.format, &checked));
+        }
+        delivery.finish(terminal)?;
+        Ok(self.exit_code(&checked))
+    }
+
+    /// Scenarios by their files' names, the rest as manifests.
+    fn subjects(&self, terminal: &Terminal) -> Result<Vec<Subject>, Error> {
+        let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|end| end == "toml");
+        let (scenarios, manifests): (Vec<&PathBuf>, Vec<&PathBuf>) = self.files.iter().partition(is_scenario);
+        let config = self.config()?;
+        let mut subjects = Vec::new();
+        for path in scenarios {
+            subjects.push(self.scenario(path, &config)?);
+        }
+        let manifests: Vec<PathBuf> = manifests.into_iter().cloned().collect();
+        if !manifests.is_empty() {
+            let mut given = config;
+            given.extend(self.known.given());
+            given.extend(self.objectives().into_iter().map(|(key, value, option)| Given {
+                key: key.to_owned(),
+                value,
+                option: option.to_owned(),
+            }));
+            let import = manifest::import(&manifests, &given)?;
+            for notice in &import.notices {
+                terminal.note(&format_args!("{}: {}", notice.place, notice.words));
+            }
+            for draft in exposed(&import.drafts, terminal) {
+                subjects.push(Subject::of_draft(draft)?);
+            }
+        }
+        Ok(subjects)
+    }
+
+    /// What the project has settled for all its checks.
+    fn config(&self) -> Result<Vec<Given>, Error> {
+        let found = || Some(PathBuf::from("rollcast.toml")).filter(|path| path.is_file());
+        let Some(path) = self.config.clone().or_else(found) else { return Ok(Vec::new()) };
+        let option = path.display().to_string();
+        let settings = Document::read(&path)?.settings()?.into_iter();
+        Ok(settings.map(|(key, value)| Given { key, value, option: option.clone() }).collect())
+    }
+
+    fn scenario(&self, path: &Path, config: &[Given]) -> Result<Subject, Error> {
+        let mut document = Document::read(path)?;
+        let open: Vec<&Given> = config.iter().filter(|given| document.place_of(&given.key).is_none()).collect();
+        for given in open {
+            document.set(&given.key, &given.value)?;
+        }
+        for given in self.known.given() {
+            document.set(&given.key, &given.value)?;
+        }
+        for (key, value, _) in self.objectives() {
+            document.set(key, &value)?;
+        }
+        Subject::of_document(document)
+    }
+
+    fn objectives(&self) -> Vec<(&'static str, String, &'static str)> {
+        let max = self.max_5xx.map(|max| ("objectives.max_5xx_per_rollout", max.to_string(), "--max-5xx"));
+        let share = self.probability.map(|share| ("objectives.probability", format!("{share:?}"), "--probability"));
+        max.into_iter().chain(share).collect()
+    }
+
+    fn exit_code(&self, checked: &[Checked]) -> ExitCode {
+        let least = match self.fail_on {
+            FailOn::Note => Some(Severity::Note),
+            FailOn::Warning => Some(Severity::Warning),
+            FailOn::Error => Some(Severity::Error),
+            FailOn::Never => None,
+        };
+        let fails = |one: &Checked| {
+            one.open().any(|finding| least.is_some_and(|least| finding.severity >= least))
+                || one.judgement.as_ref().is_ok_and(|judgement| judgement.verdict == Verdict::Missed)
+        };
+        let unsure =
+            |one: &Checked| one.judgement.as_ref().map_or(true, |judgement| judgement.verdict == Verdict::Inconclusive);
+        if checked.iter().any(fails) {
+            ExitCode::from(1)
+        } else if checked.is_empty() {
+            ExitCode::from(3)
+        } else if checked.iter().any(unsure) {
+            ExitCode::from(match self.inconclusive {
+                Inconclusive::Report => 3,
+                Inconclusive::Pass => 0,
+                Inconclusive::Fail => 1,
+            })
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Where some Deployments are behind a load balancer, the others are none of its business.
+fn exposed<'a>(drafts: &'a [Draft], terminal: &Terminal) -> Vec<&'a Draft> {
+    let (exposed, hidden): (Vec<&Draft>, Vec<&Draft>) = drafts.iter().partition(|draft| draft.facts.exposed);
+    if exposed.is_empty() {
+        return hidden;
+    }
+    for draft in hidden {
+        terminal.note(&format_args!(
+            "{}: nothing leads a load balancer's requests to {}: left out",
+            draft.place, draft.name
+        ));
+    }
+    exposed
+}
+
+fn render(format: Format, checked: &[Checked]) -> String {
+    match format {
+        Format::Text => report::check::text::render(checked),
+        Format::Json => report::check::json::render(checked),
+        Format::Sarif => report::check::sarif::render(checked),
+        Format::Junit => report::check::junit::render(checked),
+        Format::Github => report::check::github::render(checked),
+        Format::Markdown => report::check::markdown::render(checked),
+    }
+}

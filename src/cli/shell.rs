@@ -1,0 +1,83 @@
+//! `rollcast completions`, `man` and `schema`: for shells, for `man`, for editors.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Command};
+use clap_complete::Shell;
+use rollcast::error::Error;
+use rollcast::report;
+
+use super::output::{self, Delivery};
+use super::terminal::Terminal;
+
+/// Print what makes a shell complete rollcast's arguments
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+/// Write the manual's pages, one for each command
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Where to, made if it is not there: rollcast.1, rollcast-run.1, …
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
+/// Print the JSON Schema of a scenario, which lets editors complete and explain its keys
+#[derive(Debug, Args)]
+pub struct Schema {}
+
+impl Completions {
+    /// Prints.
+    ///
+    /// # Errors
+    /// Stdout cannot be written.
+    pub fn execute(&self, mut command: Command, terminal: &Terminal) -> Result<ExitCode, Error> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut command, "rollcast", &mut script);
+        let mut delivery = Delivery::default();
+        delivery.print(&String::from_utf8_lossy(&script));
+        delivery.finish(terminal)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Man {
+    /// Writes.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn execute(&self, mut command: Command, terminal: &Terminal) -> Result<ExitCode, Error> {
+        output::make_directory(&self.directory)?;
+        command.build();
+        let mut delivery = Delivery::default();
+        delivery.file(self.directory.join("rollcast.1"), page(command.clone())?);
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            delivery.file(self.directory.join(format!("rollcast-{}.1", sub.get_name())), page(sub.clone())?);
+        }
+        delivery.finish(terminal)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn page(command: Command) -> Result<Vec<u8>, Error> {
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(command).render(&mut page);
+    rendered.map(|()| page).map_err(|error| Error::input(format!("no manual page: {error}")))
+}
+
+impl Schema {
+    /// Prints.
+    ///
+    /// # Errors
+    /// Stdout cannot be written.
+    pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
+        let mut delivery = Delivery::default();
+        delivery.print(&report::schema::render());
+        delivery.finish(terminal)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,84 @@
+//! `check -o sarif`: SARIF 2.1.0, as code scanning reads it.
+
+use serde_json::{Value, json};
+
+use super::paragraph;
+use crate::check::{Checked, Finding, RULES, Severity};
+
+/// One log with one run.
+pub fn render(checked: &[Checked]) -> String {
+    let rules: Vec<Value> = RULES
+        .iter()
+        .map(|rule| {
+            json!({
+                "id": rule.id,
+                "name": rule.name,
+                "shortDescription": { "text": rule.summary },
+                "fullDescription": { "text": rule.explanation },
+                "help": { "text": format!("{} Source: {}.", rule.explanation, rule.source) },
+                "defaultConfiguration": { "level": level(rule.severity) },
+            })
+        })
+        .collect();
+    let results: Vec<Value> =
+        checked.iter().flat_map(|one| one.findings.iter().map(|finding| result(one, finding))).collect();
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "rollcast", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    });
+    format!("{log:#}\n")
+}
+
+/// SARIF has no more words for severity than these and `none`.
+const fn level(severity: Severity) -> &'static str {
+    severity.name()
+}
+
+fn result(checked: &Checked, finding: &Finding) -> Value {
+    let index = RULES.iter().position(|rule| rule.id == finding.rule.id);
+    let mut result = json!({
+        "ruleId": finding.rule.id,
+        "ruleIndex": index,
+        "level": level(finding.severity),
+        "message": { "text": format!("{}: {}", checked.name, paragraph(finding)) },
+        "locations": [{
+            "physicalLocation": {
+                "artifactLocation": { "uri": uri(&finding.spot.path) },
+                "region": {
+                    "startLine": finding.spot.row,
+                    "startColumn": finding.spot.column,
+                    "snippet": { "text": finding.spot.line },
+                },
+            },
+        }],
+        // The line may move; the rule and the configuration stay.
+        "partialFingerprints": { "rollcast/v1": format!("{}/{}", finding.rule.id, checked.name) },
+    });
+    // A strategic merge patch is no list of replaced regions, which is all that `fixes` can say.
+    if let Some(patch) = &finding.patch {
+        result["properties"] = json!({ "strategicMergePatch": patch });
+    }
+    if let Some(reason) = &finding.ignored {
+        result["suppressions"] = json!([{ "kind": "inSource", "justification": reason }]);
+    }
+    result
+}
+
+/// A path as a relative reference: `/` between parts, what a URI does not allow in hexadecimal.
+fn uri(path: &std::path::Path) -> String {
+    let text = path.to_string_lossy().replace('\\', "/");
+    let mut uri = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri
+}
