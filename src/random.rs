@@ -92,6 +92,10 @@ pub enum Purpose {
     ThinkTime = 87,
     /// Client retries and their back-off.
     Retry = 88,
+    /// Which requests are streams, and how long those last.
+    Streaming = 89,
+    /// Which pod a new connection through a node port gets to, per request.
+    NodePortConnect = 90,
 
     /// Requests of an interval, per ALB node.
     IntervalCount = 96,

@@ -65,8 +65,9 @@ impl<'a> Rollout<'a> {
         }
         let last_step = schedule_steps(scenario, rollout_at, world);
         disturb(scenario, rollout_at, streams, world);
-        // Requests sent at the very end may wait as long as their client does.
-        let load_over = (Time::ZERO + load.duration + load.client_timeout).max(last_step);
+        // Requests sent at the very end may wait as long as their client does, each time it tries.
+        let patience = load.client_timeout * (u64::from(load.retries) + 1);
+        let load_over = (Time::ZERO + load.duration + patience).max(last_step);
         while let Some(next) = world.next_time() {
             if next > load_over && (is_settled(timeline, next) || next > load_over + PATIENCE) {
                 break;

@@ -20,6 +20,7 @@ use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetSta
 use crate::disturbance::rule::Rules;
 use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
 use crate::random::Streams;
+use crate::scenario::load::LoadSpec;
 use crate::scenario::{Revision, Scenario};
 use crate::time::Time;
 use crate::wiring::{Event, Fact, Telling, Wiring, node_port};
@@ -66,8 +67,9 @@ impl<'a> World<'a> {
         let Scenario { cluster, deployment, target_group, load_balancer, service, revisions, .. } = scenario;
         let admission = revisions.iter().map(admission).collect();
         let templates: Vec<Template> = revisions.iter().map(template).collect();
-        let rate_per_pod = scenario.load.rate / f64::from(deployment.replicas.max(1));
-        let programs = revisions.iter().map(|revision| program(revision, rate_per_pod)).collect();
+        let answer = scenario.load_balancer.round_trip.as_secs_f64() + revisions[0].app.service_time.mean();
+        let rate_per_pod = scenario.load.mean_rate(answer) / f64::from(deployment.replicas.max(1));
+        let programs = revisions.iter().map(|revision| program(revision, &scenario.load, rate_per_pod)).collect();
         let kubelet = |node| Kubelet::new(NodeId(node), cluster.clone(), templates.clone()).into();
         let kube_proxy = |host| {
             let (spec, policy) = (scenario.kube_proxy.clone(), service.external_traffic_policy);
@@ -268,9 +270,10 @@ fn template(revision: &Revision) -> Template {
     Template { spec: pod.clone(), image_pull, image_missing, never_ready: *never_ready }
 }
 
-fn program(revision: &Revision, rate_per_pod: f64) -> Program {
+fn program(revision: &Revision, load: &LoadSpec, rate_per_pod: f64) -> Program {
     let Revision { app, never_ready, crash_after, .. } = revision;
-    Program { spec: app.clone(), never_ready: *never_ready, crash_after: crash_after.clone(), rate_per_pod }
+    let streams = (load.stream_share > 0.0).then(|| (load.stream_share * rate_per_pod, load.stream_length.clone()));
+    Program { spec: app.clone(), never_ready: *never_ready, crash_after: crash_after.clone(), rate_per_pod, streams }
 }
 
 /// One event's turn: what the room asks for goes to the agenda, what it says is collected.

@@ -24,6 +24,8 @@ settings! {
     LoadBalancerSpec in "load_balancer" {
         /// Nodes that the load balancer runs, each with its own routing table; 1 to 100.
         nodes: u8 = 2, Documented "at least one per enabled zone, two zones at least (AWS guide, application-load-balancers)";
+        /// Availability zones; nodes of the load balancer and hosts are spread over them in turn. It matters only with `cross_zone = false`.
+        zones: u8 = 2, Documented "two zones at least (AWS guide, application-load-balancers)";
         /// How long a connection may stay without data before it is closed: the longest wait for an answer.
         idle_timeout: Span = Span::from_secs(60), Documented "idle_timeout.timeout_seconds (elbv2 API)";
         /// How long a connect to a target may take: after it the client gets a 504.

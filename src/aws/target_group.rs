@@ -25,6 +25,12 @@ settings! {
         algorithm: Algorithm = Algorithm::RoundRobin, Documented "load_balancing.algorithm.type (elbv2 API)";
         /// Over how long a new target's share rises to the full one; 0 s is off, else 30 s to 900 s.
         slow_start: Span = Span::ZERO, Documented "slow_start.duration_seconds (elbv2 API)";
+        /// With `weighted_random`, whether a node takes load off a target whose requests fail more often than the others'.
+        anomaly_mitigation: bool = false, Documented "load_balancing.algorithm.anomaly_mitigation (elbv2 API): off";
+        /// How long a client's cookie keeps it at the target that answered it last; 0 s is off, else 1 s to 7 days.
+        stickiness: Span = Span::ZERO, Documented "stickiness.enabled, stickiness.lb_cookie.duration_seconds (elbv2 API): off";
+        /// Whether a node chooses among the targets of all zones, or of its own only.
+        cross_zone: bool = true, Documented "load_balancing.cross_zone.enabled (elbv2 API): as the load balancer says, which is on";
         /// The load balancer's health checks (`[target_group.health_check]`).
         health_check: HealthCheckSpec = HealthCheckSpec::default(), Documented "see target_group.health_check.*";
     }

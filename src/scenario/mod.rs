@@ -3,6 +3,7 @@
 //! Two stages: a [`document::Document`] is exactly what was written, a [`Scenario`] is what it means.
 
 mod check;
+pub mod client;
 mod disturbances;
 pub mod document;
 pub mod keys;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
+use super::client;
 use super::keys;
 use super::profile;
 use super::rollout::{Change, NewRevisionSpec, Ready};
@@ -50,6 +51,7 @@ impl Scenario {
         let mut canonical = self.clone();
         canonical.monte_carlo.runs = 0;
         canonical.monte_carlo.seed = 0;
+        canonical.load.client = None;
         canonical.revisions.iter_mut().for_each(|revision| revision.app.profile = None);
         let table = canonical.table().expect("a seed of 0 is a TOML integer, and so is every other number");
         format!("{:016x}", fnv1a(Value::Table(table).to_string().as_bytes()))
@@ -69,11 +71,13 @@ impl Scenario {
         let table = self.table().unwrap_or_default();
         let old = &self.revisions[0].app;
         let profile = old.profile.as_deref().and_then(profile::find);
+        let client = self.load.client.as_deref().and_then(client::find);
         let mut assumptions: Vec<Assumption> = keys::settings()
             .iter()
             .filter(|row| !self.given.contains(row.key) && self.depends_on(row.key))
             .filter_map(|row| {
-                let (grade, source) = match profile.and_then(|profile| profile.row(row.key)) {
+                let of_client = || client.and_then(|client| client.row(row.key));
+                let (grade, source) = match profile.and_then(|profile| profile.row(row.key)).or_else(of_client) {
                     Some(row) => (row.grade, row.source),
                     None => (row.grade, row.source),
                 };
@@ -112,6 +116,15 @@ impl Scenario {
         match key {
             "cluster.immediate_readiness" => any(|revision| revision.pod.readiness_probe.is_some()),
             "lbc.version" | "lbc.requeue" => any(|revision| revision.pod.readiness_gate),
+            // What is off is not relied on; a closed loop has no rate.
+            "load.shape" | "load.stream_share" => false,
+            "load.rate" | "load.pacing" => self.load.workers.is_none(),
+            "load.think_time" => self.load.workers.is_some(),
+            "load.retry_backoff" | "load.idempotent_share" => self.load.retries > 0,
+            "load.stream_length" => self.load.stream_share > 0.0,
+            "app.close_connections_on_shutdown" => {
+                self.load.stream_share > 0.0 || any(|revision| revision.app.on_sigterm == OnSigterm::KeepServing)
+            }
             "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
             "cluster.links" => false,
             _ if key.starts_with("kube_proxy.") => self.is_by_host(),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::de::ValueDeserializer;
 
 use super::check::{self, Templates};
+use super::client;
 use super::disturbances;
 use super::document::{Document, Layers};
 use super::keys;
@@ -29,7 +30,7 @@ impl Document {
         templates.push(template(&layers.file, &Layer::new())?);
         let steps = rollout(&layers, &mut templates)?;
         let mut revisions = templates.iter().map(revision).collect::<Result<Vec<_>, _>>()?;
-        let (cluster, load) = (read(&layers.file, "cluster")?, read(&layers.file, "load")?);
+        let (cluster, load) = (read(&layers.file, "cluster")?, read(&load(&layers.file)?, "load")?);
         let mut course = steps.iter().map(|(step, _)| *step).collect();
         let disturbances = disturbances::meaning(&layers.disturbances, &cluster, &load, &mut revisions, &mut course)?;
         let scenario = Scenario {
@@ -82,6 +83,21 @@ fn template<'a>(file: &Layer<'a>, overlay: &Layer<'a>) -> Result<Layer<'a>, Erro
     let own = file.iter().filter(|(key, _)| key.starts_with("pod.") || key.starts_with("app."));
     template.extend(own.chain(overlay).map(|(key, leaf)| (key.clone(), leaf.clone())));
     Ok(template)
+}
+
+/// A client's keys beneath those of `[load]`.
+fn load<'a>(file: &Layer<'a>) -> Result<Layer<'a>, Error> {
+    let mut load = match file.get("load.client") {
+        Some(leaf) => {
+            let name: String = leaf.read()?;
+            let unknown = || leaf.error(format!("unknown client `{name}`")).hint(client::suggestion(&name));
+            client::find(&name).map(client::Client::layer).ok_or_else(unknown)?
+        }
+        None => Layer::new(),
+    };
+    let own = file.iter().filter(|(key, _)| key.starts_with("load."));
+    load.extend(own.map(|(key, leaf)| (key.clone(), leaf.clone())));
+    Ok(load)
 }
 
 fn profile_layer(leaf: &Leaf<'_>) -> Result<Layer<'static>, Error> {

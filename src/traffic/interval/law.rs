@@ -62,8 +62,11 @@ impl Law {
             let survival = if is_last { 0.0 } else { dist.survival(at) };
             law.knots.push(Knot { at: at.as_secs_f64(), excess: if is_last { 0.0 } else { excess }, survival });
             let row = law.knots.len() - 1;
-            let is_cut =
-                if row < EVEN_STEPS as usize { row % EVEN_CUTS == 0 } else { row < EVEN_STEPS as usize + LATE_CUTS };
+            let is_cut = if row < EVEN_STEPS as usize {
+                row.is_multiple_of(EVEN_CUTS)
+            } else {
+                row < EVEN_STEPS as usize + LATE_CUTS
+            };
             if is_cut || is_last {
                 law.steps.push(at);
             }

@@ -98,7 +98,7 @@ impl<'a> IntervalEngine<'a> {
             starts,
             cuts: Cuts::default(),
             house: House::new(scenario, keep, alike),
-            counts: vec![0; usize::from(balancer.nodes.max(1))],
+            counts: vec![0; scenario.load.nodes_known(balancer.nodes)],
         })
     }
 
