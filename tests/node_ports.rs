@@ -194,7 +194,7 @@ fn hosts_cost_far_less_than_pods() {
         counts[counts.len() / 2]
     };
     let medians = [&by_host, &by_pod].map(|outcomes| median(outcomes));
-    assert!(medians[0] <= 3 && medians[1] >= 5, "{medians:?}");
+    assert!(medians[0] <= 6 && medians[1] >= 60, "{medians:?}");
     let within = |low: f64, high: f64| {
         let latencies =
             by_pod.iter().flat_map(|outcome| &outcome.failures).map(|failure| failure.latency.as_secs_f64());
