@@ -71,7 +71,7 @@ fn hosts_stay_and_their_ports_follow_the_slice() {
         assert!(timeline.targets.iter().all(|target| target.registered.or(target.deregister_called).is_none()));
         let healthy = |beliefs: &Vec<_>| beliefs.len() == 3;
         assert!(timeline.beliefs.iter().all(healthy), "no host's health ever changes");
-        for pod in timeline.pods.iter() {
+        for pod in &timeline.pods {
             let (hop, Some(out)) = (Span::from_secs(1), pod.out_of_slice_ready) else { continue };
             for host in 0..3 {
                 let early = led_to(&timeline, host, out.saturating_sub(Span::from_millis(1)));
