@@ -50,72 +50,45 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
         disturbances(&mut dice, &mut text, lasts, nodes, &kinds.copied().collect::<Vec<_>>());
     }
     if may_have_steps && dice.chance(0.2) {
-        by_host(&mut dice, &mut text);
+        super::hosts::by_host(&mut dice, &mut text);
     }
     text
 }
 
-/// Hosts become the targets, unless something in the text forbids it.
-fn by_host(dice: &mut Dice, text: &mut String) {
-    let forbids = ["readiness_gate = true", "node_loss", "zone_outage", "spot_", "graceful_node_"];
-    if forbids.iter().any(|word| text.contains(word)) {
-        return;
-    }
-    let add = |text: &mut String, table: &str, row: &str| {
-        let head = format!("[{table}]\n");
-        if !text.contains(&head) {
-            text.push_str(&head);
-        }
-        *text = text.replacen(&head, &format!("{head}{row}\n"), 1);
-    };
-    add(text, "target_group", "target_type = \"instance\"");
-    if dice.chance(0.5) {
-        add(text, "service", "external_traffic_policy = \"Local\"");
-        if dice.chance(0.5) {
-            add(text, "target_group.health_check", "port = \"health_check_node_port\"");
-        }
-    }
-    let mut rows = Rows::new();
-    dice.row(&mut rows, 0.3, "min_sync_period", &["\"0s\"", "\"10s\""]);
-    dice.row(&mut rows, 0.3, "wait", SHORT);
-    dice.row(&mut rows, 0.3, "programming", ANY);
-    section(text, "kube_proxy", &rows);
-}
-
-struct Dice(Stream);
+pub struct Dice(Stream);
 
 /// A key and its value, in TOML.
-type Rows = Vec<(&'static str, String)>;
+pub type Rows = Vec<(&'static str, String)>;
 
 impl Dice {
-    fn chance(&mut self, probability: f64) -> bool {
+    pub fn chance(&mut self, probability: f64) -> bool {
         self.0.chance(probability)
     }
 
-    fn pick<'a>(&mut self, values: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, values: &[&'a str]) -> &'a str {
         values[self.0.below(values.len())]
     }
 
     /// A row with one of these values, with this probability.
-    fn row(&mut self, rows: &mut Rows, probability: f64, key: &'static str, values: &[&str]) {
+    pub fn row(&mut self, rows: &mut Rows, probability: f64, key: &'static str, values: &[&str]) {
         if self.chance(probability) {
             rows.push((key, self.pick(values).to_owned()));
         }
     }
 
-    fn between(&mut self, least: u64, most: u64) -> u64 {
+    pub fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.0.below((most - least + 1) as usize) as u64
     }
 }
 
-fn section(text: &mut String, name: &str, rows: &Rows) {
+pub fn section(text: &mut String, name: &str, rows: &Rows) {
     writeln!(text, "[{name}]").unwrap();
     rows.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
 }
 
 const COUNTS: &[&str] = &["0", "1", "2", "3", "7", "\"0%\"", "\"10%\"", "\"25%\"", "\"50%\"", "\"100%\""];
 /// Short spans, most of them fixed.
-const SHORT: &[&str] = &[
+pub const SHORT: &[&str] = &[
     "\"0s\"",
     "\"1us\"",
     "\"20ms\"",
@@ -126,7 +99,7 @@ const SHORT: &[&str] = &[
     "{ p50 = \"20ms\", p99 = \"2s\" }",
 ];
 /// Spans of any length.
-const ANY: &[&str] = &[
+pub const ANY: &[&str] = &[
     "\"0s\"",
     "\"1us\"",
     "\"150ms\"",
@@ -450,6 +423,7 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     if is_closed {
         dice.row(&mut group, 0.3, "stickiness", &["\"1s\"", "\"168h\""]);
     }
+    dice.row(&mut group, 0.3, "reregistration", &["\"at_once\"", "\"ignored\""]);
     section(text, "target_group", &group);
     let interval = dice.pick(&["5", "10", "15", "30", "300"]);
     let timeouts: &[&str] = if interval == "5" { &["\"2s\"", "\"4s\""] } else { &["\"2s\"", "\"5s\"", "\"9s\""] };
