@@ -8,8 +8,9 @@ use std::sync::atomic::AtomicBool;
 use rollcast::check::{Checked, Options, Severity, Subject, Verdict, check};
 use rollcast::manifest::{Given, import};
 use rollcast::report::check::{junit, sarif};
+use rollcast::traffic::EngineChoice;
 
-const OPTIONS: Options = Options { runs: 100, pairs: 60, seed: 1, threads: Some(2), engine: "request" };
+const OPTIONS: Options = Options { runs: 100, pairs: 60, seed: 1, threads: Some(2), engine: EngineChoice::Request };
 
 /// A manifest of the corpus, its load light.
 fn checked(name: &str, given: &[(&str, &str)]) -> Checked {

@@ -3,11 +3,8 @@
 
 use std::sync::atomic::AtomicBool;
 
-use rollcast::monte_carlo::{Options, forecast_with};
-use rollcast::observe::timeline::Timeline;
-use rollcast::random::Streams;
-use rollcast::traffic::outcome::Outcome;
-use rollcast::traffic::{Engine, EngineChoice};
+use rollcast::monte_carlo::{self, Options};
+use rollcast::traffic::EngineChoice;
 
 use crate::workloads::{scenario, workload};
 
@@ -76,12 +73,8 @@ fn median(times: &mut [f64]) -> f64 {
 /// A forecast as the command line makes it, on so many threads.
 fn forecast(runs: u64, threads: usize) -> u64 {
     let scenario = scenario("scenarios/eks-2048-before.toml", |_| {});
-    let options = Options { runs, seed: 1, level: 0.95, threads: Some(threads), engine: "interval" };
-    let traffic = || {
-        let mut engine = Engine::new(scenario, EngineChoice::Interval).expect("nothing feeds back");
-        move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
-    };
-    let forecast = forecast_with(scenario, String::new(), &options, traffic, &|_| (), &AtomicBool::new(false));
+    let options = Options { runs, seed: 1, level: 0.95, threads: Some(threads), engine: EngineChoice::Interval };
+    let forecast = monte_carlo::forecast(scenario, String::new(), &options, &|_| (), &AtomicBool::new(false));
     u64::from_str_radix(&forecast.expect("it is not interrupted").fingerprint, 16).unwrap_or(0)
 }
 

@@ -58,12 +58,13 @@ mod tests {
     use super::*;
     use crate::monte_carlo::{Options, forecast};
     use crate::time::Span;
+    use crate::traffic::EngineChoice;
 
     #[test]
     fn a_replay_is_what_was_counted() {
         let mut scenario = Scenario::default();
         scenario.load.duration = Span::from_secs(60);
-        let options = Options { runs: 3, seed: 7, level: 0.95, threads: Some(2), engine: "request" };
+        let options = Options { runs: 3, seed: 7, level: 0.95, threads: Some(2), engine: EngineChoice::Request };
         let forecast = forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false)).unwrap();
         for (replication, sample) in forecast.samples.iter().enumerate() {
             let replay = replay(&scenario, options.seed, replication as u64).unwrap();

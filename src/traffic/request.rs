@@ -26,17 +26,17 @@ use crate::traffic::users::User;
 use crate::verdict::{Cause, Verdict};
 
 /// Simulates the requests of one scenario; keeps its buffers between replications.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RequestEngine<'a>(Engine<'a>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Engine<'a> {
     AtArrival(Box<AtArrival<'a>>),
     Live(Box<LiveEngine<'a>>),
 }
 
 /// Decides every end when the request is sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct AtArrival<'a> {
     scenario: &'a Scenario,
     limits: Limits,

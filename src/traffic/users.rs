@@ -10,7 +10,7 @@ use crate::traffic::fate::REVISIONS;
 
 /// The users of an open loop together, or one worker of a closed loop. Its streams are read once a
 /// request: two configurations see the same users.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct User<'a> {
     service: ServiceTimes<'a>,
     entry: Stream,
@@ -34,7 +34,7 @@ pub(super) struct Wish {
 }
 
 /// Service times in order of sending.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct ServiceTimes<'a> {
     old: (&'a Dist, Stream),
     /// Only if it differs. It reads a copy of the same stream, so that a slower revision is slower

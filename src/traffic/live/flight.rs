@@ -34,7 +34,7 @@ pub(super) struct Flight {
 }
 
 /// Slots that are used again.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Flights {
     slots: Vec<Flight>,
     free: Vec<u32>,

@@ -32,7 +32,7 @@ use server::{Pool, Server};
 use users::Users;
 
 /// Remembers requests; keeps its buffers between replications.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LiveEngine<'a> {
     scenario: &'a Scenario,
     limits: Limits,
