@@ -15,7 +15,7 @@ use crate::traffic::connection::{KeepAlive, Way};
 use crate::verdict::{Cause, Verdict};
 
 /// What is remembered of the hosts' node ports.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct NodePorts {
     /// With the policy `Local` packets are dropped where a port leads nowhere, else refused.
     drops: bool,
@@ -27,7 +27,7 @@ pub(super) struct NodePorts {
 }
 
 /// Where a node port leads: rebuilt only when kube-proxy has changed it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Table {
     pods: Vec<PodId>,
     next_change: usize,
