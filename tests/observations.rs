@@ -201,6 +201,7 @@ fn check_orders(judged: &[Judged]) {
         assert!(values.is_sorted_by(|a, b| a > b), "row {row}: {values:?} does not fall");
     };
     falls(1, &|case| case.share_with_any());
+    falls(6, &|case| case.at("5xx", 0.5));
     falls(11, &|case| case.share_with_any());
     falls(17, &|case| case.share_with_any());
     falls(20, &|case| case.at("failing in the window", 0.5));

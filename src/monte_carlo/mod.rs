@@ -160,7 +160,11 @@ where
     let (shares, breaks): (Vec<_>, Vec<_>) = shares.into_iter().partition(Result::is_ok);
     let lowest = breaks.into_iter().filter_map(Result::err).min_by_key(|(replication, _)| *replication);
     if let Some((replication, error)) = lowest {
-        return Err(error.in_replication(options.seed, replication));
+        // A twin has said so itself.
+        return Err(match error.replication() {
+            Some(_) => error,
+            None => error.in_replication(options.seed, replication),
+        });
     }
     if cancelled.load(Ordering::Relaxed) {
         return Err(Error::interrupted());
@@ -182,7 +186,8 @@ fn count(
     let measures = replicate(&streams, outcome)?;
     share.count(replication, outcome, measures);
     if replication < TWINS {
-        let measures = replicate(&streams.twin(), twin).map_err(|error| error.prefixed("in its twin"))?;
+        let streams = streams.twin();
+        let measures = replicate(&streams, twin).map_err(|error| error.in_replication(seed, streams.replication()))?;
         share.count_twin(replication, twin, measures);
     }
     Ok(())
@@ -300,6 +305,23 @@ mod tests {
             let error = gather(&options, &nothing, || broken, &|_| (), &AtomicBool::new(false)).unwrap_err();
             assert_eq!(error.to_string(), "replication 7");
             assert_eq!(error.replication(), Some((1, 7)));
+        }
+    }
+
+    /// A twin is replayed by a number of its own: simulated by it, it is the same again.
+    #[test]
+    fn a_broken_twin_says_its_own_number() {
+        let broken = |streams: &Streams, _: &mut Outcome| match *streams == Streams::new(1, 7).twin() {
+            true => Err(Error::invariant("in a twin")),
+            false => Ok(Measures::default()),
+        };
+        let error = gather(&OPTIONS, &Outcome::new(Span::ZERO), || broken, &|_| (), &AtomicBool::new(false));
+        let (seed, number) = error.unwrap_err().replication().unwrap();
+        assert_eq!(Streams::new(seed, number), Streams::new(1, 7).twin());
+        let drawn = |purpose, streams: Streams| streams.at(purpose, 0).bits();
+        for (purpose, same) in [(Purpose::DeregistrationMedian, true), (Purpose::Deregistration, false)] {
+            let [one, twin] = [Streams::new(seed, 7), Streams::new(seed, number)].map(|of| drawn(purpose, of));
+            assert_eq!(one == twin, same);
         }
     }
 

@@ -8,7 +8,6 @@ use crate::observe::transcript::Transcript;
 use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
-use crate::time::Time;
 use crate::traffic::outcome::{Failure, Outcome};
 use crate::traffic::request::RequestEngine;
 
@@ -32,7 +31,7 @@ pub struct Replay {
 pub fn replay(scenario: &Scenario, seed: u64, replication: u64) -> Result<Replay, Error> {
     let streams = Streams::new(seed, replication);
     let mut rollout = Rollout::new(scenario);
-    let mut transcript = Transcript::new(Time::ZERO + scenario.load.rollout_at, false);
+    let mut transcript = Transcript::new(scenario, false);
     let timeline = rollout
         .simulate_observed(&streams, |now, fact| transcript.note(now, fact))
         .map_err(|error| error.in_replication(seed, replication))?

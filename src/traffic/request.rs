@@ -56,6 +56,7 @@ pub fn feedback(scenario: &Scenario) -> Option<&'static str> {
     let (load, group, idle) = (&scenario.load, &scenario.target_group, scenario.load_balancer.idle_timeout);
     let races = |keep_alive: Span| keep_alive > Span::ZERO && keep_alive < idle;
     [
+        (scenario.is_by_host(), "a connection through a node port stays with its pod"),
         (load.workers.is_some(), "a worker waits for its answer"),
         (load.reuses_connections(), "a client keeps its connections"),
         (load.retries > 0, "a failed request is sent again"),
