@@ -85,10 +85,12 @@ pub enum Belief {
 /// What a node hears.
 #[derive(Debug, Clone, Copy)]
 pub enum Input {
-    /// A target that was registered and healthy before the load; its checks have long been running.
+    /// A target that was registered before the load; its checks have long come to a verdict.
     Known {
         /// Which target.
         target: TargetId,
+        /// The verdict.
+        healthy: bool,
     },
     /// The news of a registration has arrived, after this node's own lag.
     Register {
@@ -208,7 +210,7 @@ impl Actor for AlbNode {
 
     fn handle(&mut self, _: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         match input {
-            Input::Known { target } => self.know(target, out),
+            Input::Known { target, healthy } => self.know(target, healthy, out),
             Input::Register { call, target } => self.register(call, target, out),
             Input::Deregister { call, target } => self.deregister(call, target, out),
             Input::DrainingOver { call, target } => self.end_draining(call, target, out),
@@ -237,10 +239,12 @@ impl AlbNode {
         &mut self.rows[target.index()]
     }
 
-    fn know(&mut self, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+    fn know(&mut self, target: TargetId, healthy: bool, out: &mut Outbox<'_, Input, Fact>) {
         let interval = self.spec.interval;
-        *self.row(target) = Row { belief: Belief::Healthy, health: Health::HEALTHY, ..Row::EMPTY };
-        out.say(Fact::Believes { target, belief: Belief::Healthy });
+        let (belief, health) =
+            if healthy { (Belief::Healthy, Health::HEALTHY) } else { (Belief::Unhealthy, Health::UNHEALTHY) };
+        *self.row(target) = Row { belief, health, ..Row::EMPTY };
+        out.say(Fact::Believes { target, belief });
         self.start_checks(target, interval, out);
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{Actor, Outbox};
 use crate::cluster::pod::ProbeKind;
 use crate::dist::{Dist, LogNormal};
-use crate::id::{AlbNodeId, NodeId, PodId};
+use crate::id::{AlbNodeId, NodeId, PodId, TargetId};
 use crate::random::{Purpose, Stream, pair};
 use crate::setting::settings;
 use crate::time::{Span, Time};
@@ -94,8 +94,8 @@ pub enum Answer {
 pub enum Question {
     /// The kubelet of its host.
     Probe(NodeId, ProbeKind),
-    /// A node of the load balancer, with the number of its check.
-    HealthCheck(AlbNodeId, u32),
+    /// A node of the load balancer, about one of its targets, with the number of its check.
+    HealthCheck(AlbNodeId, TargetId, u32),
 }
 
 /// What happens to processes.

@@ -1,5 +1,7 @@
 //! From objects to drafts: which key of a scenario each field means.
 
+mod node_port;
+
 use super::balancing;
 use super::draft::{Draft, Notice, Origin, Values, span, text};
 use super::entrance::{self, Door, Entrance};
@@ -337,6 +339,7 @@ impl Import<'_> {
                 self.values.push(key, text("instance"), Origin::Concluded(place, why.to_owned()));
             }
         }
+        self.node_port(&entrance)?;
         let attributes = entrance.attributes()?;
         let delay = attributes.whole("deregistration_delay.timeout_seconds")?;
         self.values.seconds("target_group.deregistration_delay", delay.as_ref());

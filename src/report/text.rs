@@ -281,8 +281,9 @@ fn vegeta_blocks(forecast: &Forecast) -> String {
 
 /// What proves that two people ran the same thing.
 fn footer(f: &Forecast) -> String {
+    let why = f.refusal.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
     format!(
-        "\nrollcast {} · seed {} · {} · engine {}\nscenario {} · fingerprint {}\n",
+        "\nrollcast {} · seed {} · {} · engine {}{why}\nscenario {} · fingerprint {}\n",
         f.version,
         f.seed,
         number_of(f.runs, "run"),

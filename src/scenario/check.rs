@@ -2,6 +2,7 @@
 //! no sense, and what no machine can compute.
 
 mod load;
+mod node_port;
 
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use super::layer::{Layer, Leaf};
 use super::rollout::Step;
 use super::{Revision, Scenario};
 use crate::aws::alb_node::HostUnreachableShare;
-use crate::aws::target_group::{Algorithm, TargetType};
+use crate::aws::target_group::Algorithm;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::{PreStop, ProbeSpec};
@@ -38,6 +39,7 @@ pub(super) fn check(
     lbc(scenario, at)?;
     target_group(scenario, at)?;
     health_check(scenario, at)?;
+    node_port::check(scenario, at)?;
     load_balancer(scenario, at)?;
     load::load(scenario, at)?;
     monte_carlo(scenario, at)?;
@@ -222,13 +224,6 @@ fn lbc(scenario: &Scenario, at: Places) -> Result<(), Error> {
 
 fn target_group(scenario: &Scenario, at: Places) -> Result<(), Error> {
     let spec = &scenario.target_group;
-    if spec.target_type == TargetType::Instance {
-        return Err(at.not_modelled(
-            "target_group.target_type",
-            "\"instance\"",
-            "the forecast is of target type \"ip\"",
-        ));
-    }
     slow_start(scenario, at)?;
     stickiness(scenario, at)?;
     let delay = "target_group.deregistration_delay";

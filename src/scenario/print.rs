@@ -10,6 +10,7 @@ use super::rollout::{Change, NewRevisionSpec, Ready};
 use super::{Revision, Scenario};
 use crate::cluster::app::OnSigterm;
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
+use crate::cluster::kube_proxy::KubeProxySpec;
 use crate::disturbance::Kind;
 use crate::error::Error;
 use crate::id::RevisionId;
@@ -61,6 +62,7 @@ impl Scenario {
     pub fn value_of(&self, key: &str) -> Option<String> {
         let mut table = self.table().ok()?;
         table.insert("name".to_owned(), Value::String(self.name.clone()));
+        table.insert("kube_proxy".to_owned(), tree(&self.kube_proxy).ok()?);
         at(&table, key).map(show).or_else(|| of_disturbance(key))
     }
 
@@ -125,6 +127,7 @@ impl Scenario {
             }
             "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
             "cluster.links" => false,
+            _ if key.starts_with("kube_proxy.") => self.is_by_host(),
             "pod.sidecar.native" | "pod.sidecar.shutdown" => any(|revision| revision.pod.sidecar.is_some()),
             "new_revision.image_pull" => !self.given.contains("step.set.image_pull"),
             _ => !["monte_carlo.", "objectives.", "sweep", "step.", "new_revision."]
@@ -153,6 +156,9 @@ impl Scenario {
         if self.pod_disruption_budget != PodDisruptionBudgetSpec::default() {
             put("pod_disruption_budget", tree(&self.pod_disruption_budget)?);
         }
+        if self.is_by_host() || self.kube_proxy != KubeProxySpec::default() {
+            put("kube_proxy", tree(&self.kube_proxy)?);
+        }
         if !self.disturbances.is_empty() {
             put("disturbance", Value::Array(self.disturbances.iter().map(tree).collect::<Result<_, _>>()?));
         }
@@ -169,6 +175,7 @@ impl Scenario {
             Change::NewRevision(RevisionId::NEW) => one("revision", Value::String("new".to_owned())),
             Change::NewRevision(revision) => difference(&template(self.revision(revision))?, old),
             Change::Rollback => one("revision", Value::String("old".to_owned())),
+            Change::Create => one("create", Value::Boolean(true)),
             Change::Replicas(replicas) => one("replicas", Value::Integer(replicas.into())),
             Change::Paused(paused) => one("paused", Value::Boolean(paused)),
             Change::DeletePods(pods) => one("delete_pods", Value::Integer(pods.into())),

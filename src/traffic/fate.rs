@@ -97,13 +97,17 @@ impl Limits {
         }
     }
 
-    /// The targets of a timeline, none looked at yet.
+    /// What requests can get to on a timeline, none looked at yet: its targets, or, if those are
+    /// hosts, its pods.
     pub(super) fn targets(self, timeline: &Timeline) -> impl Iterator<Item = Target> + '_ {
-        timeline.targets.iter().map(move |target| {
-            let revision = usize::from(target.pod.is_some_and(|pod| pod.revision() != RevisionId::OLD));
-            let pod = target.pod.and_then(|pod| timeline.pods.get(pod.index()));
+        let by_host = !timeline.node_ports.is_empty();
+        let targets = timeline.targets.iter().filter(move |_| !by_host).map(|target| target.pod);
+        let pods = timeline.pods.iter().filter(move |_| by_host).map(|record| Some(record.pod));
+        targets.chain(pods).map(move |id| {
+            let revision = usize::from(id.is_some_and(|pod| pod.revision() != RevisionId::OLD));
+            let pod = id.and_then(|pod| timeline.pods.get(pod.index()));
             let sigterm = pod.and_then(|pod| pod.sigterm).filter(|_| self.habits[revision].closes_connections);
-            Target { port: Port::UNSEEN, pod: target.pod, revision, goodbye: sigterm.unwrap_or(Time::NEVER) }
+            Target { port: Port::UNSEEN, pod: id, revision, goodbye: sigterm.unwrap_or(Time::NEVER) }
         })
     }
 }

@@ -26,17 +26,17 @@ use crate::traffic::users::User;
 use crate::verdict::{Cause, Verdict};
 
 /// Simulates the requests of one scenario; keeps its buffers between replications.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RequestEngine<'a>(Engine<'a>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Engine<'a> {
     AtArrival(Box<AtArrival<'a>>),
     Live(Box<LiveEngine<'a>>),
 }
 
 /// Decides every end when the request is sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct AtArrival<'a> {
     scenario: &'a Scenario,
     limits: Limits,
@@ -56,6 +56,7 @@ pub fn feedback(scenario: &Scenario) -> Option<&'static str> {
     let (load, group, idle) = (&scenario.load, &scenario.target_group, scenario.load_balancer.idle_timeout);
     let races = |keep_alive: Span| keep_alive > Span::ZERO && keep_alive < idle;
     [
+        (scenario.is_by_host(), "a connection through a node port stays with its pod"),
         (load.workers.is_some(), "a worker waits for its answer"),
         (load.reuses_connections(), "a client keeps its connections"),
         (load.retries > 0, "a failed request is sent again"),

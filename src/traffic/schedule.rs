@@ -9,7 +9,7 @@ use crate::agenda::Agenda;
 use crate::time::Time;
 
 /// Events by time; those in a line before it is their turn are never sorted.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Schedule<E, const LINES: usize> {
     agenda: Agenda<E>,
     lines: [VecDeque<(Time, E)>; LINES],

@@ -10,7 +10,7 @@ use crate::traffic::fate::REVISIONS;
 
 /// The users of an open loop together, or one worker of a closed loop. Its streams are read once a
 /// request: two configurations see the same users.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct User<'a> {
     service: ServiceTimes<'a>,
     entry: Stream,
@@ -34,7 +34,7 @@ pub(super) struct Wish {
 }
 
 /// Service times in order of sending.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct ServiceTimes<'a> {
     old: (&'a Dist, Stream),
     /// Only if it differs. It reads a copy of the same stream, so that a slower revision is slower
@@ -60,7 +60,8 @@ impl<'a> User<'a> {
     #[inline]
     pub(super) fn wish(&mut self) -> Wish {
         let mut wish = Wish {
-            node: self.entry.below(self.nodes),
+            // Where there is one node only, there is nothing to draw.
+            node: if self.nodes > 1 { self.entry.below(self.nodes) } else { 0 },
             work: self.service.draw(),
             luck: self.routing.as_mut().map_or(0.0, Stream::uniform),
             is_stream: false,

@@ -49,43 +49,46 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
         let kinds = Kind::ALL.iter().filter(|kind| !is_closed || **kind != Kind::LoadStep);
         disturbances(&mut dice, &mut text, lasts, nodes, &kinds.copied().collect::<Vec<_>>());
     }
+    if may_have_steps && dice.chance(0.2) {
+        super::hosts::by_host(&mut dice, &mut text);
+    }
     text
 }
 
-struct Dice(Stream);
+pub struct Dice(Stream);
 
 /// A key and its value, in TOML.
-type Rows = Vec<(&'static str, String)>;
+pub type Rows = Vec<(&'static str, String)>;
 
 impl Dice {
-    fn chance(&mut self, probability: f64) -> bool {
+    pub fn chance(&mut self, probability: f64) -> bool {
         self.0.chance(probability)
     }
 
-    fn pick<'a>(&mut self, values: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, values: &[&'a str]) -> &'a str {
         values[self.0.below(values.len())]
     }
 
     /// A row with one of these values, with this probability.
-    fn row(&mut self, rows: &mut Rows, probability: f64, key: &'static str, values: &[&str]) {
+    pub fn row(&mut self, rows: &mut Rows, probability: f64, key: &'static str, values: &[&str]) {
         if self.chance(probability) {
             rows.push((key, self.pick(values).to_owned()));
         }
     }
 
-    fn between(&mut self, least: u64, most: u64) -> u64 {
+    pub fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.0.below((most - least + 1) as usize) as u64
     }
 }
 
-fn section(text: &mut String, name: &str, rows: &Rows) {
+pub fn section(text: &mut String, name: &str, rows: &Rows) {
     writeln!(text, "[{name}]").unwrap();
     rows.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
 }
 
 const COUNTS: &[&str] = &["0", "1", "2", "3", "7", "\"0%\"", "\"10%\"", "\"25%\"", "\"50%\"", "\"100%\""];
 /// Short spans, most of them fixed.
-const SHORT: &[&str] = &[
+pub const SHORT: &[&str] = &[
     "\"0s\"",
     "\"1us\"",
     "\"20ms\"",
@@ -96,7 +99,7 @@ const SHORT: &[&str] = &[
     "{ p50 = \"20ms\", p99 = \"2s\" }",
 ];
 /// Spans of any length.
-const ANY: &[&str] = &[
+pub const ANY: &[&str] = &[
     "\"0s\"",
     "\"1us\"",
     "\"150ms\"",
@@ -258,7 +261,7 @@ fn new_revision(dice: &mut Dice, text: &mut String) {
 
 fn write_steps(dice: &mut Dice, text: &mut String, duration: u64) {
     let count = dice.between(0, 4);
-    let mut set = |dice: &mut Dice, what: String| {
+    let set = |dice: &mut Dice, text: &mut String, what: String| {
         let at = if dice.chance(0.1) {
             "\"1us\"".to_owned()
         } else {
@@ -266,21 +269,25 @@ fn write_steps(dice: &mut Dice, text: &mut String, duration: u64) {
         };
         writeln!(text, "[[step]]\nat = {at}\nset = {{ {what} }}").unwrap();
     };
-    set(dice, "revision = \"new\"".to_owned());
+    let created = dice.chance(0.1);
+    if created {
+        text.push_str("[[step]]\nset = { create = true }\n");
+    }
+    set(dice, text, "revision = \"new\"".to_owned());
     for _ in 0..count {
         let what = match dice.between(0, 6) {
             0 => "revision = \"old\"".to_owned(),
             1 => "revision = \"new\"".to_owned(),
             2 | 3 => format!("replicas = {}", dice.between(0, 14)),
             4 => format!("paused = {}", dice.chance(0.5)),
-            5 => format!("delete_pods = {}", dice.between(1, 3)),
+            5 if !created => format!("delete_pods = {}", dice.between(1, 3)),
             _ => {
                 let rows = overlay(dice);
                 let rows: Vec<String> = rows.iter().map(|(key, value)| format!("{key} = {value}")).collect();
                 if rows.is_empty() { "pre_stop = \"7s\"".to_owned() } else { rows.join(", ") }
             }
         };
-        set(dice, what);
+        set(dice, text, what);
     }
 }
 
@@ -416,6 +423,7 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     if is_closed {
         dice.row(&mut group, 0.3, "stickiness", &["\"1s\"", "\"168h\""]);
     }
+    dice.row(&mut group, 0.3, "reregistration", &["\"at_once\"", "\"ignored\""]);
     section(text, "target_group", &group);
     let interval = dice.pick(&["5", "10", "15", "30", "300"]);
     let timeouts: &[&str] = if interval == "5" { &["\"2s\"", "\"4s\""] } else { &["\"2s\"", "\"5s\"", "\"9s\""] };

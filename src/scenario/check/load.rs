@@ -146,7 +146,7 @@ fn pods(scenario: &Scenario) -> u64 {
                 u64::from(desired)
             }
             Change::DeletePods(deleted) => u64::from(deleted),
-            Change::Paused(_) => 0,
+            Change::Create | Change::Paused(_) => 0,
         });
     }
     scenario.disturbances.iter().fold(pods, |pods, disturbance| pods.saturating_add(replaced(disturbance, replicas)))

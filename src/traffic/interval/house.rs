@@ -15,7 +15,7 @@ use crate::traffic::registration::Registration;
 use crate::traffic::routing::RoutingTable;
 
 /// The nodes and the targets at the start of a cell.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct House {
     keep: [KeepAlive; 2],
     /// Whether requests to both revisions take alike.
@@ -30,7 +30,7 @@ pub(super) struct House {
 }
 
 /// One node of the load balancer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Node {
     table: RoutingTable,
     /// As of the last look at the table.

@@ -25,7 +25,7 @@ struct Knot {
 }
 
 /// A distribution, prepared.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Law {
     /// What it was made from.
     pub(super) dist: Dist,

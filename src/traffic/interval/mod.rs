@@ -45,7 +45,7 @@ const CONNECT: usize = 2;
 const UNREACHABLE: usize = 3;
 
 /// Counts the requests of one scenario; keeps its buffers between replications.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct IntervalEngine<'a> {
     scenario: &'a Scenario,
     limits: Limits,

@@ -23,7 +23,7 @@ const REDUCED: f64 = 0.05;
 const LEAST_TARGETS: usize = 3;
 
 /// What each node remembers of each target's requests, by node, then target.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Anomalies {
     is_on: bool,
     records: Vec<Record>,

@@ -18,6 +18,8 @@ pub(super) struct Flight {
     pub(super) ticket: u32,
     pub(super) node: u16,
     pub(super) target: Option<TargetId>,
+    /// The row of what it gets to there: the target itself, or a pod behind a host.
+    pub(super) server: Option<u16>,
     /// The life of the server that works on it.
     pub(super) life: u32,
     pub(super) attempt: u8,
@@ -32,7 +34,7 @@ pub(super) struct Flight {
 }
 
 /// Slots that are used again.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Flights {
     slots: Vec<Flight>,
     free: Vec<u32>,

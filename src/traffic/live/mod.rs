@@ -6,6 +6,7 @@
 
 mod anomaly;
 mod flight;
+mod node_port;
 mod queueing;
 mod server;
 mod users;
@@ -15,6 +16,7 @@ use crate::observe::timeline::Timeline;
 use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
 use crate::time::Time;
+use crate::traffic::connection::Way;
 use crate::traffic::fate::{End, Limits, Request, Surroundings, Target};
 use crate::traffic::outcome::Outcome;
 use crate::traffic::registration::Registration;
@@ -25,18 +27,24 @@ use crate::traffic::users::Wish;
 use crate::verdict::{Cause, Verdict};
 use anomaly::Anomalies;
 use flight::{Flight, Flights};
+use node_port::NodePorts;
 use server::{Pool, Server};
 use users::Users;
 
 /// Remembers requests; keeps its buffers between replications.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LiveEngine<'a> {
     scenario: &'a Scenario,
     limits: Limits,
     registration: Registration,
     tables: Vec<RoutingTable>,
+    /// Targets that a node of the load balancer chooses from.
+    choices: usize,
+    /// What requests get to: the targets themselves, or the pods behind hosts.
     targets: Vec<Target>,
     servers: Vec<Server>,
+    /// Only if targets are hosts; they have pools of their own.
+    node_ports: Option<NodePorts>,
     /// By node, then target.
     pools: Vec<Pool>,
     /// Requests in flight, by node, then target.
@@ -89,8 +97,10 @@ impl<'a> LiveEngine<'a> {
             limits: Limits::new(scenario),
             registration: Registration::default(),
             tables: tables(scenario),
+            choices: 0,
             targets: Vec::new(),
             servers: Vec::new(),
+            node_ports: NodePorts::new(scenario),
             pools: Vec::new(),
             outstanding: Vec::new(),
             anomalies: Anomalies::new(scenario),
@@ -108,7 +118,11 @@ impl<'a> LiveEngine<'a> {
         begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
         self.targets.clear();
         self.targets.extend(self.limits.targets(timeline));
-        let lanes = self.tables.len() * self.targets.len();
+        self.choices = timeline.targets.len();
+        let lanes = self.tables.len() * self.choices;
+        if let Some(ports) = &mut self.node_ports {
+            ports.begin(self.choices, lanes);
+        }
         self.servers.iter_mut().for_each(Server::clear);
         self.servers.resize_with(self.targets.len(), Server::default);
         self.pools.iter_mut().for_each(Pool::clear);
@@ -180,6 +194,7 @@ impl Run<'_, '_, '_> {
             ticket: 0,
             node: wish.node as u16,
             target: None,
+            server: None,
             life: 0,
             attempt: 0,
             refused: false,
@@ -195,10 +210,10 @@ impl Run<'_, '_, '_> {
     fn dispatch(&mut self, slot: u32, wish: &Wish, now: Time) {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
-        let (node, row) = (wish.node, wish.node * engine.targets.len());
+        let (node, row) = (wish.node, wish.node * engine.choices);
         let table = &mut engine.tables[node];
         table.update(now, beliefs(self.around.timeline, node), &engine.registration);
-        let lanes = row..row + engine.targets.len();
+        let lanes = row..row + engine.choices;
         let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
         let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
         let kept = engine.users.cookie(flight.user, now).filter(|target| table.believes_healthy(*target));
@@ -209,11 +224,10 @@ impl Run<'_, '_, '_> {
         flight.request.cut = table.cut(target);
         let request = flight.request;
         engine.outstanding[row + target.index()] += 1;
-        self.refresh(target, now);
+        let Some((server, way)) = self.find_way(slot, row + target.index(), target, now) else { return };
         let engine = &mut *self.engine;
-        let found = &engine.targets[target.index()];
-        let keep = engine.limits.keep[found.revision];
-        let way = engine.pools[row + target.index()].take(&found.port, now, keep, engine.limits.one_way);
+        engine.flights[slot].server = Some(server);
+        let found = &engine.targets[usize::from(server)];
         if engine.limits.concurrency[found.revision].is_some() && !request.is_stream {
             return self.approach(slot, way, now);
         }
@@ -224,22 +238,35 @@ impl Run<'_, '_, '_> {
         self.end(slot, end);
     }
 
-    /// Sees to it that the target's port is as it is now.
+    /// What the request gets to at its target, and how. The connection that it takes leaves its pool.
     #[inline]
-    fn refresh(&mut self, target: TargetId, now: Time) {
-        if now >= self.engine.targets[target.index()].port.until {
-            self.look(target, now);
+    fn find_way(&mut self, slot: u32, lane: usize, target: TargetId, now: Time) -> Option<(u16, Way)> {
+        if self.engine.node_ports.is_some() {
+            return self.through_host(slot, lane, target, now);
+        }
+        self.refresh(target.0, now);
+        let engine = &mut *self.engine;
+        let found = &engine.targets[target.index()];
+        let keep = engine.limits.keep[found.revision];
+        Some((target.0, engine.pools[lane].take(&found.port, now, keep, engine.limits.one_way)))
+    }
+
+    /// Sees to it that the port is as it is now.
+    #[inline]
+    fn refresh(&mut self, server: u16, now: Time) {
+        if now >= self.engine.targets[usize::from(server)].port.until {
+            self.look(server, now);
         }
     }
 
     #[cold]
-    fn look(&mut self, target: TargetId, now: Time) {
+    fn look(&mut self, server: u16, now: Time) {
         let engine = &mut *self.engine;
-        let known = &mut engine.targets[target.index()];
+        let known = &mut engine.targets[usize::from(server)];
         let has_died = known.port.reset <= now;
         known.port = self.around.look(known.pod, now);
         if has_died {
-            for slot in engine.servers[target.index()].die() {
+            for slot in engine.servers[usize::from(server)].die() {
                 // Its own end comes at this very instant, if it has not come yet.
                 engine.flights[slot].is_held = false;
                 if engine.flights[slot].is_over {
@@ -278,13 +305,19 @@ impl Run<'_, '_, '_> {
         let is_answer = matches!(verdict, Verdict::Ok | Verdict::Target(_));
         let mut pod = None;
         if let Some(target) = flight.target {
-            let lane = usize::from(flight.node) * engine.targets.len() + target.index();
-            let found = &engine.targets[target.index()];
-            pod = found.pod;
+            let lane = usize::from(flight.node) * engine.choices + target.index();
             engine.outstanding[lane] -= 1;
             engine.anomalies.note(lane, verdict, now);
-            if is_answer && !flight.request.is_stream && now < found.goodbye {
-                engine.pools[lane].give_back(now, engine.limits.keep[found.revision]);
+            if let Some(server) = flight.server {
+                let found = &engine.targets[usize::from(server)];
+                pod = found.pod;
+                if is_answer && !flight.request.is_stream && now < found.goodbye {
+                    let keep = engine.limits.keep[found.revision];
+                    match &mut engine.node_ports {
+                        None => engine.pools[lane].give_back(now, keep),
+                        Some(ports) => ports.give_back(lane, server, now, keep),
+                    }
+                }
             }
         }
         engine.users.hear(flight, is_answer, now);
@@ -342,6 +375,7 @@ impl Run<'_, '_, '_> {
         flight.request.number = first | u64::from(flight.attempt) << ATTEMPT;
         flight.request.sent = now;
         flight.target = None;
+        flight.server = None;
         flight.is_in_time = false;
         let mut chance = self.around.streams.at(Purpose::Routing, flight.request.number);
         let wish = engine.users.wish_again(flight, &mut chance, now);

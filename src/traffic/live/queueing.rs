@@ -20,8 +20,10 @@ impl Run<'_, '_, '_> {
             Way::New => self.connect(slot, now),
             Way::Crossing | Way::Lost => {
                 let flight = &self.engine.flights[slot];
-                let end = match flight.target {
-                    Some(target) => self.around.trouble(&self.engine.targets[target.index()], way, &flight.request),
+                let end = match flight.server {
+                    Some(server) => {
+                        self.around.trouble(&self.engine.targets[usize::from(server)], way, &flight.request)
+                    }
                     None => return,
                 };
                 self.end(slot, end);
@@ -31,16 +33,16 @@ impl Run<'_, '_, '_> {
 
     /// A SYN is sent.
     pub(super) fn connect(&mut self, slot: u32, now: Time) {
-        let Some(target) = self.engine.flights[slot].target else { return };
-        self.refresh(target, now);
+        let Some(server) = self.engine.flights[slot].server else { return };
+        self.refresh(server, now);
         let engine = &mut *self.engine;
-        let (flight, found) = (&engine.flights[slot], &engine.targets[target.index()]);
+        let (flight, found) = (&engine.flights[slot], &engine.targets[usize::from(server)]);
         let (request, limits) = (flight.request, engine.limits);
         let after = now - request.sent;
         let connected = now + limits.round_trip;
         let (concurrency, backlog) = (limits.concurrency[found.revision], limits.backlog[found.revision]);
         let is_full =
-            concurrency.is_some_and(|concurrency| engine.servers[target.index()].is_full(concurrency, backlog));
+            concurrency.is_some_and(|concurrency| engine.servers[usize::from(server)].is_full(concurrency, backlog));
         let end = match found.port.socket {
             Socket::Closed => (Verdict::Alb(Cause::Refused), connected),
             Socket::Silent => match self.around.knock(found, &request, after) {
@@ -90,8 +92,8 @@ impl Run<'_, '_, '_> {
     fn accept(&mut self, slot: u32, now: Time, start: Time) -> bool {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
-        let Some(target) = flight.target else { return false };
-        let port = &engine.targets[target.index()].port;
+        let Some(server) = flight.server else { return false };
+        let port = &engine.targets[usize::from(server)].port;
         let end = self.around.unanswered(port, start, &flight.request);
         let (verdict, at) = self.around.unless_the_client_gives_up(end, &flight.request);
         flight.end = (verdict, at.max(now));
@@ -106,8 +108,8 @@ impl Run<'_, '_, '_> {
     /// The request is at the server.
     #[inline]
     pub(super) fn serve(&mut self, slot: u32, now: Time) {
-        let Some(target) = self.engine.flights[slot].target else { return };
-        self.refresh(target, now);
+        let Some(server) = self.engine.flights[slot].server else { return };
+        self.refresh(server, now);
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
         if flight.refused {
@@ -115,9 +117,9 @@ impl Run<'_, '_, '_> {
             let end = if answered <= flight.end.1 { (Verdict::Target(503), answered) } else { flight.end };
             return self.end(slot, end);
         }
-        let revision = engine.targets[target.index()].revision;
+        let revision = engine.targets[usize::from(server)].revision;
         let concurrency = engine.limits.concurrency[revision].unwrap_or(u32::MAX);
-        let server = &mut engine.servers[target.index()];
+        let server = &mut engine.servers[usize::from(server)];
         flight.is_held = true;
         flight.life = server.life;
         let is_in_time = server.admit(slot, concurrency) && self.start(slot, now);
@@ -131,8 +133,8 @@ impl Run<'_, '_, '_> {
     fn start(&mut self, slot: u32, now: Time) -> bool {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
-        let Some(target) = flight.target else { return true };
-        let found = &engine.targets[target.index()];
+        let Some(server) = flight.server else { return true };
+        let found = &engine.targets[usize::from(server)];
         let served = now + self.around.work(found, &found.port, now, &flight.request);
         flight.is_in_time = !flight.is_over && served <= flight.end.1;
         engine.schedule.push(served, Event::Served(slot));
@@ -164,13 +166,13 @@ impl Run<'_, '_, '_> {
     /// A worker has done its work, unless its process has died.
     #[inline]
     pub(super) fn served(&mut self, slot: u32, now: Time) {
-        let Some(target) = self.engine.flights[slot].target else { return };
-        self.refresh(target, now);
+        let Some(server) = self.engine.flights[slot].server else { return };
+        self.refresh(server, now);
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
         flight.is_held = false;
-        let next = if flight.life == engine.servers[target.index()].life {
-            engine.servers[target.index()].next()
+        let next = if flight.life == engine.servers[usize::from(server)].life {
+            engine.servers[usize::from(server)].next()
         } else {
             None
         };

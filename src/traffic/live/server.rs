@@ -7,7 +7,7 @@ use crate::traffic::connection::{KeepAlive, Port, Way};
 
 /// A process that serves so many requests at once. The others wait, first come first served; it
 /// serves them even if nobody waits for the answer any more, which it has no way to know.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Server {
     busy: u32,
     waiting: VecDeque<u32>,
@@ -19,7 +19,7 @@ pub(super) struct Server {
 ///
 /// A node takes the connection used last, so that those of a rush grow old; which one AWS takes is
 /// not documented.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pool(Vec<Time>);
 
 impl Server {

@@ -9,7 +9,7 @@ use crate::traffic::users::{User, Wish};
 use crate::verdict::{Cause, Verdict};
 
 /// The users of an open loop as one, or the workers of a closed one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Users<'a> {
     scenario: &'a Scenario,
     is_closed: bool,
@@ -20,7 +20,7 @@ pub(super) struct Users<'a> {
     idle: Vec<Connection>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Worker<'a> {
     user: User<'a>,
     think: Stream,
