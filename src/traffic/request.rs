@@ -18,7 +18,7 @@ use crate::scenario::load::Pacing;
 use crate::time::{Span, Time};
 use crate::traffic::arrivals::{Evenly, Poisson};
 use crate::traffic::connection::{KeepAlive, Port, SYN_RETRIES, Silence, Way};
-use crate::traffic::outcome::Outcome;
+use crate::traffic::outcome::{Outcome, Witness};
 use crate::traffic::routing::{Registration, RoutingTable};
 use crate::verdict::{Cause, Verdict};
 
@@ -111,16 +111,21 @@ impl<'a> RequestEngine<'a> {
 
     /// Sends the whole load against one timeline; `outcome` is overwritten.
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
-        self.begin(timeline, streams);
         outcome.clear();
+        self.tell(timeline, streams, outcome);
+    }
+
+    /// Sends the whole load against one timeline; `witness` hears how each request ended.
+    pub fn tell<W: Witness>(&mut self, timeline: &Timeline, streams: &Streams, witness: &mut W) {
+        self.begin(timeline, streams);
         let Scenario { load, disturbances, cluster, .. } = self.scenario;
         let scene = Scene { rollout_at: timeline.rollout_at, cluster, streams };
         let stretches = load_step::stretches(disturbances, load.rate, Time::ZERO + load.duration, scene);
         match load.pacing {
-            Pacing::Constant => self.send(stretches.iter().flat_map(Evenly::new), timeline, streams, outcome),
+            Pacing::Constant => self.send(stretches.iter().flat_map(Evenly::new), timeline, streams, witness),
             Pacing::Poisson => {
                 let arrivals = Poisson::new(&stretches, streams.at(Purpose::Arrival, 0));
-                self.send(arrivals, timeline, streams, outcome);
+                self.send(arrivals, timeline, streams, witness);
             }
         }
     }
@@ -141,12 +146,12 @@ impl<'a> RequestEngine<'a> {
         self.kept_until.resize(self.tables.len() * self.targets.len(), Time::ZERO);
     }
 
-    fn send(
+    fn send<W: Witness>(
         &mut self,
         arrivals: impl Iterator<Item = Time>,
         timeline: &Timeline,
         streams: &Streams,
-        outcome: &mut Outcome,
+        witness: &mut W,
     ) {
         let silence = Silence::new(self.scenario.load_balancer.host_unreachable_share, streams);
         let around = Surroundings { timeline, streams, silence, limits: self.limits };
@@ -158,10 +163,10 @@ impl<'a> RequestEngine<'a> {
             let table = &mut self.tables[node];
             if let Some(target) = table.choose(sent, beliefs(timeline, node), &self.registration) {
                 let cut = table.cut(target);
-                self.dispatch(node, target, Request { number, sent, work, cut }, &around, outcome);
+                self.dispatch(node, target, Request { number, sent, work, cut }, &around, witness);
             } else {
                 let verdict = Verdict::Alb(Cause::NoTarget);
-                outcome.record(sent, AlbNodeId(node as u8), None, verdict, self.limits.round_trip);
+                witness.record(sent, AlbNodeId(node as u8), None, verdict, self.limits.round_trip);
             }
         }
     }
@@ -169,13 +174,13 @@ impl<'a> RequestEngine<'a> {
     /// The node has chosen. Nearly always the answer comes in time; that path stays free of
     /// anything a failure needs.
     #[inline]
-    fn dispatch(
+    fn dispatch<W: Witness>(
         &mut self,
         node: usize,
         target: TargetId,
         request: Request,
         around: &Surroundings,
-        outcome: &mut Outcome,
+        witness: &mut W,
     ) {
         let kept_until = &mut self.kept_until[node * self.targets.len() + target.index()];
         let target = &mut self.targets[target.index()];
@@ -193,7 +198,7 @@ impl<'a> RequestEngine<'a> {
         } else if way == Way::Lost {
             *kept_until = Time::ZERO;
         }
-        outcome.record(request.sent, AlbNodeId(node as u8), target.pod, verdict, latency);
+        witness.record(request.sent, AlbNodeId(node as u8), target.pod, verdict, latency);
     }
 }
 
