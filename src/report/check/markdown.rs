@@ -31,7 +31,7 @@ pub fn render(checked: &[Checked]) -> String {
                 ));
             }
         }
-        for finding in one.findings.iter() {
+        for finding in &one.findings {
             if let Some(reason) = &finding.ignored {
                 text.push_str(&format!("\n{} is ignored: {}\n", finding.rule.id, cell(reason)));
             }
