@@ -9,11 +9,12 @@ use std::sync::atomic::AtomicBool;
 use rollcast::error::Error;
 use rollcast::monte_carlo::{Options, Sample, forecast};
 use rollcast::scenario::document::Document;
+use rollcast::traffic::EngineChoice;
 
 fn main() -> Result<(), Error> {
     let mut document = Document::read(Path::new("scenarios/eks-2048-after.toml"))?;
     document.set("pod.termination_grace_period", "120s")?;
-    let options = Options { runs: 300, seed: 1, level: 0.95, threads: None, engine: "request" };
+    let options = Options { runs: 300, seed: 1, level: 0.95, threads: None, engine: EngineChoice::Request };
     println!("pre_stop  5xx per rollout  rollouts with any");
     for seconds in [0, 5, 10, 20, 30, 45, 60] {
         document.set("pod.pre_stop", &format!("{seconds}s"))?;

@@ -34,6 +34,7 @@ fn room(fact: &Fact) -> &'static str {
         Fact::Kubelet(..) => "kubelets",
         Fact::App(_) => "processes",
         Fact::EndpointSlice(_) => "EndpointSlice controller",
+        Fact::KubeProxy(..) => "kube-proxies",
         Fact::Lbc(_) => "load balancer controller",
         Fact::TargetGroup(_) => "target group",
         Fact::AlbNode(..) => "load balancer nodes",

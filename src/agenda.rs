@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use crate::time::Time;
 
 /// Events waiting for their time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Agenda<E> {
     heap: Vec<u128>,
     /// By slot: what waits in the heap. A slot is free if it is listed so.

@@ -76,6 +76,7 @@ impl LogNormal {
     }
 
     /// One draw.
+    #[inline]
     pub fn sample(&self, stream: &mut Stream) -> Span {
         let z: f64 = StandardNormal.sample(stream.generator());
         Span::from_secs_f64(self.median_s * (self.sigma * z).exp())
@@ -104,6 +105,7 @@ fn normal_cdf(z: f64) -> f64 {
 }
 
 /// One draw of the exponential distribution with mean 1, for sums of gaps too short to be spans.
+#[inline]
 pub fn unit_exponential(stream: &mut Stream) -> f64 {
     Exp1.sample(stream.generator())
 }

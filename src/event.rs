@@ -1,7 +1,9 @@
 //! Everything that can happen, and everything that can be said: one closed list of each.
 
 use crate::aws::{alb_node, lbc, target_group};
-use crate::cluster::{api_server, app, deployment, endpoint_slice, kubelet, operator, replica_set, scheduler};
+use crate::cluster::{
+    api_server, app, deployment, endpoint_slice, kube_proxy, kubelet, operator, replica_set, scheduler,
+};
 use crate::id::{AlbNodeId, NodeId};
 
 /// Something a room is about to hear.
@@ -23,6 +25,8 @@ pub enum Event {
     App(app::Input),
     /// The EndpointSlice controller.
     EndpointSlice(endpoint_slice::Input),
+    /// kube-proxy of a host.
+    KubeProxy(NodeId, kube_proxy::Input),
     /// The AWS Load Balancer Controller.
     Lbc(lbc::Input),
     /// The target group.
@@ -50,6 +54,8 @@ pub enum Fact {
     App(app::Fact),
     /// The EndpointSlice controller.
     EndpointSlice(endpoint_slice::Wrote),
+    /// kube-proxy of a host.
+    KubeProxy(NodeId, kube_proxy::Fact),
     /// The AWS Load Balancer Controller.
     Lbc(lbc::Fact),
     /// The target group.

@@ -52,6 +52,12 @@ pub enum Purpose {
     Crash = 31,
     /// A sidecar's SIGTERM → its exit, per pod.
     Sidecar = 32,
+    /// A change in the slice → the run of kube-proxy that it asks for, per host and run.
+    KubeProxyWait = 33,
+    /// How long a run of kube-proxy takes, per host and run.
+    KubeProxyRun = 34,
+    /// Which pod a health check through a node port gets to, per host, ALB node and check.
+    NodePort = 35,
 
     /// One LBC call of the ELB API, per call.
     ElbApi = 48,
@@ -86,6 +92,10 @@ pub enum Purpose {
     ThinkTime = 87,
     /// Client retries and their back-off.
     Retry = 88,
+    /// Which requests are streams, and how long those last.
+    Streaming = 89,
+    /// Which pod a new connection through a node port gets to, per request.
+    NodePortConnect = 90,
 
     /// Requests of an interval, per ALB node.
     IntervalCount = 96,
@@ -117,20 +127,29 @@ pub struct Streams {
     replication: u64,
 }
 
+/// What a twin's number has over that of its replication. Nobody asks for so many replications.
+const TWIN: u64 = 1 << 63;
+
 /// One addressed stream of random numbers.
 #[derive(Debug, Clone)]
 pub struct Stream(Xoshiro256PlusPlus);
 
 impl Streams {
-    /// The streams of a replication in an environment of its own.
+    /// The streams of a replication in an environment of its own; of a twin by its number, in the
+    /// environment of the replication that it belongs to.
     pub const fn new(seed: u64, replication: u64) -> Streams {
-        Streams { seed, environment: replication, replication }
+        Streams { seed, environment: replication & !TWIN, replication }
+    }
+
+    /// The replication's number, by which it can be simulated again.
+    pub const fn replication(&self) -> u64 {
+        self.replication
     }
 
     /// A second replication in the same environment: what differs between the two is chance alone.
     #[must_use]
     pub const fn twin(self) -> Streams {
-        Streams { replication: self.replication | 1 << 63, ..self }
+        Streams { replication: self.replication | TWIN, ..self }
     }
 
     /// The stream at an address.

@@ -1,5 +1,6 @@
 //! Stage 1: the control plane of one rollout, simulated event by event.
 
+use crate::cluster::service::ExternalTrafficPolicy;
 use crate::disturbance::{self, Scene};
 use crate::error::Error;
 use crate::id::{PodId, RevisionId};
@@ -56,10 +57,17 @@ impl<'a> Rollout<'a> {
         timeline.restart(scenario.load_balancer.nodes, rollout_at);
         checker.restart();
         world.reset(streams, |pod, node| timeline.seed(pod, node));
+        if scenario.is_by_host() {
+            let local = scenario.service.external_traffic_policy == ExternalTrafficPolicy::Local;
+            timeline.seed_host_targets(scenario.cluster.nodes, local);
+        } else {
+            timeline.seed_pod_targets();
+        }
         let last_step = schedule_steps(scenario, rollout_at, world);
         disturb(scenario, rollout_at, streams, world);
-        // Requests sent at the very end may wait as long as their client does.
-        let load_over = (Time::ZERO + load.duration + load.client_timeout).max(last_step);
+        // Requests sent at the very end may wait as long as their client does, each time it tries.
+        let patience = load.client_timeout * (u64::from(load.retries) + 1);
+        let load_over = (Time::ZERO + load.duration + patience).max(last_step);
         while let Some(next) = world.next_time() {
             if next > load_over && (is_settled(timeline, next) || next > load_over + PATIENCE) {
                 break;
@@ -87,7 +95,7 @@ fn schedule_steps(scenario: &Scenario, rollout_at: Time, world: &mut World) -> T
     for (step, (at, object)) in scenario.steps.iter().zip(scenario.deployment_over_time()) {
         let at = rollout_at + at;
         if let Change::DeletePods(count) = step.change {
-            let pods = deleted..(deleted + count).min(scenario.deployment.replicas);
+            let pods = deleted..(deleted + count).min(scenario.pods_at_first());
             pods.for_each(|row| world.delete_pod(at, PodId::new(row as u16, RevisionId::OLD, row as u16 + 1)));
             deleted += count;
         } else {

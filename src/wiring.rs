@@ -1,9 +1,11 @@
 //! Who hears which fact, over which link, after what delay. It reads like a timetable.
 
+pub mod node_port;
+
 use crate::agenda::Agenda;
 use crate::aws::alb_node::{self, LoadBalancerSpec};
 use crate::aws::lbc::{self, LbcSpec, Operation};
-use crate::aws::target::{Call, target_of};
+use crate::aws::target::Call;
 use crate::aws::target_group;
 use crate::cluster::deployment::{self, Strategy};
 use crate::cluster::pod::{Endpoint, PodChange, PodObject};
@@ -16,6 +18,7 @@ use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
 use crate::random::{Purpose, Streams, pair};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
+use node_port::NodePorts;
 
 /// A watch: events of one kind to one listener, which arrive in the order they were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,8 @@ pub struct Wiring {
     recreate: bool,
     /// By target: the pod that answers there.
     behind: Vec<Option<PodId>>,
+    /// Only if targets are hosts.
+    node_ports: Option<NodePorts>,
 }
 
 impl Wiring {
@@ -83,6 +88,7 @@ impl Wiring {
             load_balancer: scenario.load_balancer.clone(),
             recreate: scenario.deployment.strategy == Strategy::Recreate,
             behind: Vec::new(),
+            node_ports: NodePorts::new(scenario, link(&links.endpoints_to_kube_proxy)),
         }
     }
 
@@ -91,6 +97,7 @@ impl Wiring {
         self.last = [Time::ZERO; WATCHES];
         self.rules.clear();
         self.behind.clear();
+        self.node_ports.iter_mut().for_each(NodePorts::reset);
     }
 
     /// What disturbances do to links in this replication.
@@ -153,6 +160,7 @@ impl Telling<'_> {
                 let reply = Event::EndpointSlice(endpoint_slice::Input::Written);
                 self.write(writer::ENDPOINT_SLICE, u64::from(wrote.write), request, Some(reply));
             }
+            Fact::KubeProxy(host, fact) => self.kube_proxy(host, fact),
             Fact::Lbc(fact) => self.lbc(fact),
             Fact::TargetGroup(fact) => self.target_group(fact),
             Fact::AlbNode(node, fact) => self.alb_node(node, fact),
@@ -271,10 +279,10 @@ impl Telling<'_> {
             app::Fact::Answered(pod, app::Question::Probe(node, kind), answer) => {
                 self.now(Event::Kubelet(node, kubelet::Input::Answered(pod, kind, answer)));
             }
-            app::Fact::Answered(pod, app::Question::HealthCheck(node, check), answer) => {
+            app::Fact::Answered(_, app::Question::HealthCheck(node, target, check), answer) => {
                 // Silence is no event: the node has a time-out of its own.
                 if answer != app::Answer::None {
-                    let (target, ok) = (target_of(pod), answer == app::Answer::Ok);
+                    let ok = answer == app::Answer::Ok;
                     self.now(Event::AlbNode(node, alb_node::Input::CheckAnswered { target, check, ok }));
                 }
             }
@@ -298,6 +306,9 @@ impl Telling<'_> {
             api_server::Fact::Endpoint(pod, endpoint) => {
                 let message = pod_message(pod.index(), 0xE0 + endpoint.map_or(0, endpoint_bits));
                 self.watch(Watch::EndpointSlice, message, Event::EndpointSlice(endpoint_slice::Input::SawWrite));
+                if self.wiring.node_ports.is_some() {
+                    return self.tell_hosts(pod, endpoint, message);
+                }
                 let endpoint = endpoint.map(|Endpoint { ready, terminating, .. }| lbc::Endpoint { ready, terminating });
                 self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Endpoint { pod, endpoint }));
             }
@@ -331,6 +342,9 @@ impl Telling<'_> {
         }
         if matches!(change, Running | ContainersReady | Ready | Unready | Isolated | Deleting | Finished | Removed) {
             self.watch(Watch::EndpointSlice, message, Event::EndpointSlice(endpoint_slice::Input::Pod(object)));
+            if self.wiring.node_ports.is_some() {
+                return;
+            }
             let status = (!object.removed).then_some(lbc::PodStatus {
                 containers_ready: object.containers_ready,
                 gated: object.gated,
@@ -386,6 +400,8 @@ impl Telling<'_> {
             target_group::Fact::DrainingOver { call, target } => self.each_node(|telling, node| {
                 telling.now(Event::AlbNode(node, alb_node::Input::DrainingOver { call, target }));
             }),
+            // It has hosts to compare that with, and none of them comes or goes.
+            target_group::Fact::TargetHealth { .. } if self.wiring.node_ports.is_some() => {}
             target_group::Fact::TargetHealth { target, state } => {
                 self.now(Event::Lbc(lbc::Input::TargetHealth { target, state }));
             }
@@ -401,8 +417,10 @@ impl Telling<'_> {
     fn alb_node(&mut self, node: AlbNodeId, fact: alb_node::Fact) {
         match fact {
             alb_node::Fact::CheckSent { target, check } => {
-                if let Some(&Some(pod)) = self.wiring.behind.get(target.index()) {
-                    self.now(Event::App(app::Input::Ask(pod, app::Question::HealthCheck(node, check))));
+                if let Some(port) = self.checked_port() {
+                    self.check_host(node, target, check, port);
+                } else if let Some(&Some(pod)) = self.wiring.behind.get(target.index()) {
+                    self.now(Event::App(app::Input::Ask(pod, app::Question::HealthCheck(node, target, check))));
                 }
             }
             alb_node::Fact::HealthFound { target, call, healthy } => {

@@ -10,6 +10,7 @@ use crate::cluster::api_server::{self, Admission, ApiServer};
 use crate::cluster::app::{Apps, Program};
 use crate::cluster::deployment::DeploymentController;
 use crate::cluster::endpoint_slice::EndpointSliceController;
+use crate::cluster::kube_proxy::{self, KubeProxy};
 use crate::cluster::kubelet::{Kubelet, Template};
 use crate::cluster::operator::Operator;
 use crate::cluster::pod::{Phase, PodObject};
@@ -17,11 +18,12 @@ use crate::cluster::replica_set::ReplicaSetController;
 use crate::cluster::scheduler::Scheduler;
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetStatus};
 use crate::disturbance::rule::Rules;
-use crate::id::{AlbNodeId, NodeId, PodId, RevisionId};
+use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
 use crate::random::Streams;
+use crate::scenario::load::LoadSpec;
 use crate::scenario::{Revision, Scenario};
 use crate::time::Time;
-use crate::wiring::{Event, Fact, Telling, Wiring};
+use crate::wiring::{Event, Fact, Telling, Wiring, node_port};
 
 /// An actor and what it wrote down while it handled one input.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub struct World<'a> {
     kubelets: Vec<Room<Kubelet>>,
     apps: Room<Apps>,
     endpoint_slice: Room<EndpointSliceController>,
+    /// One a host if targets are hosts, else none.
+    kube_proxies: Vec<Room<KubeProxy>>,
     lbc: Room<Lbc>,
     target_group: Room<TargetGroup>,
     alb_nodes: Vec<Room<AlbNode>>,
@@ -63,9 +67,14 @@ impl<'a> World<'a> {
         let Scenario { cluster, deployment, target_group, load_balancer, service, revisions, .. } = scenario;
         let admission = revisions.iter().map(admission).collect();
         let templates: Vec<Template> = revisions.iter().map(template).collect();
-        let rate_per_pod = scenario.load.rate / f64::from(deployment.replicas.max(1));
-        let programs = revisions.iter().map(|revision| program(revision, rate_per_pod)).collect();
+        let answer = scenario.load_balancer.round_trip.as_secs_f64() + revisions[0].app.service_time.mean();
+        let rate_per_pod = scenario.load.mean_rate(answer) / f64::from(deployment.replicas.max(1));
+        let programs = revisions.iter().map(|revision| program(revision, &scenario.load, rate_per_pod)).collect();
         let kubelet = |node| Kubelet::new(NodeId(node), cluster.clone(), templates.clone()).into();
+        let kube_proxy = |host| {
+            let (spec, policy) = (scenario.kube_proxy.clone(), service.external_traffic_policy);
+            KubeProxy::new(NodeId(host), spec, policy, !cluster.kubernetes.at_least(34)).into()
+        };
         let alb_node = |node| AlbNode::new(&target_group.health_check, AlbNodeId(node)).into();
         World {
             scenario,
@@ -80,6 +89,7 @@ impl<'a> World<'a> {
             kubelets: (0..cluster.nodes).map(kubelet).collect(),
             apps: Apps::new(programs).into(),
             endpoint_slice: EndpointSliceController::new(service.publish_not_ready_addresses).into(),
+            kube_proxies: (0..cluster.nodes).filter(|_| scenario.is_by_host()).map(kube_proxy).collect(),
             lbc: Lbc::new(&scenario.lbc).into(),
             target_group: TargetGroup::new(target_group, load_balancer.nodes).into(),
             alb_nodes: (0..load_balancer.nodes).map(alb_node).collect(),
@@ -91,7 +101,7 @@ impl<'a> World<'a> {
     pub fn reset(&mut self, streams: &Streams, mut initial: impl FnMut(PodId, NodeId)) {
         self.agenda.clear();
         self.wiring.reset();
-        let replicas = self.scenario.deployment.replicas;
+        let replicas = self.scenario.pods_at_first();
         let settled = self.settled();
         self.api.actor.reset(settled);
         self.operator.actor.reset();
@@ -100,6 +110,7 @@ impl<'a> World<'a> {
         self.scheduler.actor.reset();
         self.apps.actor.reset();
         self.endpoint_slice.actor.reset();
+        self.kube_proxies.iter_mut().for_each(|proxy| proxy.actor.reset());
         self.lbc.actor.reset();
         self.target_group.actor.reset();
         self.kubelets.iter_mut().for_each(|kubelet| kubelet.actor.reset(streams));
@@ -111,14 +122,22 @@ impl<'a> World<'a> {
             self.seed_pod(pod, node, streams);
             initial(pod, node);
         }
+        if self.scenario.is_by_host() {
+            self.seed_hosts(streams);
+        }
+        self.said.clear();
     }
 
-    fn settled(&self) -> ReplicaSetObject {
+    /// The ReplicaSet that was there before the rollout.
+    fn settled(&self) -> Option<ReplicaSetObject> {
+        if self.scenario.begins_with_creation() {
+            return None;
+        }
         let replicas = self.scenario.deployment.replicas;
         let max = replicas + self.scenario.deployment.surge(replicas);
         let status = ReplicaSetStatus { replicas, ready: replicas, available: replicas, terminating: 0 };
         let revision = RevisionId::OLD;
-        ReplicaSetObject { revision, replicas, desired: replicas, max, born: 0, writes: 1, version: 1, status }
+        Some(ReplicaSetObject { revision, replicas, desired: replicas, max, born: 0, writes: 1, version: 1, status })
     }
 
     fn seed_pod(&mut self, pod: PodId, node: NodeId, streams: &Streams) {
@@ -139,15 +158,32 @@ impl<'a> World<'a> {
         let Room { actor: kubelet, wakes, facts } = &mut self.kubelets[node.index()];
         kubelet.seed(object, &mut Outbox::new(Time::ZERO, streams, wakes, facts));
         wakes.drain(..).for_each(|(at, input)| self.agenda.push(at, Event::Kubelet(node, input)));
+        if self.scenario.is_by_host() {
+            let known = kube_proxy::Input::Known(pod, node);
+            (0..self.scenario.cluster.nodes)
+                .for_each(|host| self.deliver(Time::ZERO, Event::KubeProxy(NodeId(host), known), streams));
+            return;
+        }
         let target = target_of(pod);
         self.wiring.know(target, pod);
         self.deliver(Time::ZERO, Event::Lbc(lbc::Input::Known { pod, gated }), streams);
-        self.deliver(Time::ZERO, Event::TargetGroup(target_group::Input::Known { target }), streams);
+        self.seed_target(target, true, streams);
+    }
+
+    /// Hosts are targets whether they have pods or not; those that lead nowhere are unhealthy.
+    fn seed_hosts(&mut self, streams: &Streams) {
+        for host in (0..self.scenario.cluster.nodes).map(NodeId) {
+            let healthy = !self.kube_proxies[host.index()].actor.leads_nowhere();
+            self.seed_target(node_port::target_of(host), healthy, streams);
+        }
+    }
+
+    fn seed_target(&mut self, target: TargetId, healthy: bool, streams: &Streams) {
+        self.deliver(Time::ZERO, Event::TargetGroup(target_group::Input::Known { target, healthy }), streams);
         for alb_node in 0..self.scenario.load_balancer.nodes {
-            let known = alb_node::Input::Known { target };
+            let known = alb_node::Input::Known { target, healthy };
             self.deliver(Time::ZERO, Event::AlbNode(AlbNodeId(alb_node), known), streams);
         }
-        self.said.clear();
     }
 
     /// Changes the Deployment's spec at an instant, as `kubectl apply` would.
@@ -208,6 +244,10 @@ impl<'a> World<'a> {
             Event::EndpointSlice(input) => {
                 turn.hear(&mut self.endpoint_slice, input, Event::EndpointSlice, Fact::EndpointSlice);
             }
+            Event::KubeProxy(host, input) => {
+                let proxy = &mut self.kube_proxies[host.index()];
+                turn.hear(proxy, input, |input| Event::KubeProxy(host, input), |fact| Fact::KubeProxy(host, fact));
+            }
             Event::Lbc(input) => turn.hear(&mut self.lbc, input, Event::Lbc, Fact::Lbc),
             Event::TargetGroup(input) => {
                 turn.hear(&mut self.target_group, input, Event::TargetGroup, Fact::TargetGroup);
@@ -230,9 +270,10 @@ fn template(revision: &Revision) -> Template {
     Template { spec: pod.clone(), image_pull, image_missing, never_ready: *never_ready }
 }
 
-fn program(revision: &Revision, rate_per_pod: f64) -> Program {
+fn program(revision: &Revision, load: &LoadSpec, rate_per_pod: f64) -> Program {
     let Revision { app, never_ready, crash_after, .. } = revision;
-    Program { spec: app.clone(), never_ready: *never_ready, crash_after: crash_after.clone(), rate_per_pod }
+    let streams = (load.stream_share > 0.0).then(|| (load.stream_share * rate_per_pod, load.stream_length.clone()));
+    Program { spec: app.clone(), never_ready: *never_ready, crash_after: crash_after.clone(), rate_per_pod, streams }
 }
 
 /// One event's turn: what the room asks for goes to the agenda, what it says is collected.

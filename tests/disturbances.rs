@@ -328,3 +328,31 @@ fn a_graceful_drain_holds_deletions_back_and_replaces_at_once() {
         assert_within(secs(&timeline, isolated.terminating) - secs(&timeline, replacement.created), 58.0, 60.0);
     }
 }
+
+/// A container that is killed comes back under the same IP: its target drains, and is registered again
+/// long before the deregistration delay is over.
+#[test]
+fn a_draining_target_is_registered_again() {
+    let text = |rule: &str| {
+        four(&format!(
+            "[app]\nstart_up = \"9s\"\n[target_group]\nderegistration_delay = \"60s\"\nreregistration = \"{rule}\"\n\
+             [load]\nduration = \"150s\"\n[[disturbance]]\nkind = \"pod_kill\"\nwhat = \"container\"\npods = 1\n{REST}"
+        ))
+    };
+    let story = |timeline: &Timeline| -> Vec<Belief> {
+        let again = timeline.beliefs[0].iter().find(|change| change.belief == Belief::Draining).unwrap().target;
+        timeline.beliefs[0].iter().filter(|change| change.target == again).map(|change| change.belief).collect()
+    };
+    use Belief::{Draining, Gone, Healthy, Initial};
+    for timeline in timelines(&text("at_once")) {
+        let beliefs = story(&timeline);
+        // News of the registration may overtake that of the deregistration; no drain is ever over.
+        assert!(beliefs.ends_with(&[Initial, Healthy]) && !beliefs.contains(&Gone), "{beliefs:?}");
+        assert!(timeline.targets.iter().all(|target| target.draining_over.is_none()));
+        assert_eq!(timeline.pods.len(), 4, "restarted in place");
+    }
+    for timeline in timelines(&text("ignored")) {
+        // Nobody asks a second time: the endpoint does not change any more, and no gate is polled for.
+        assert_eq!(story(&timeline), [Healthy, Draining, Gone]);
+    }
+}

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use rollcast::monte_carlo::{Forecast, Options, Sample, forecast};
 use rollcast::scenario::{Scenario, document::Document};
+use rollcast::traffic::EngineChoice;
 use rollcast::verdict::Cause;
 
 fn document(name: &str) -> Document {
@@ -19,7 +20,7 @@ fn document(name: &str) -> Document {
 
 fn forecast_of(document: &Document) -> Forecast {
     let scenario: Scenario = document.resolve().unwrap_or_else(|error| panic!("{error}"));
-    let options = Options { runs: 1000, seed: 1, level: 0.95, threads: None, engine: "request" };
+    let options = Options { runs: 1000, seed: 1, level: 0.95, threads: None, engine: EngineChoice::Request };
     forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false))
         .unwrap_or_else(|error| panic!("{error}"))
 }

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use rollcast::disturbance::Kind;
+use rollcast::scenario::client::CLIENTS;
 use rollcast::scenario::prior::PRIORS;
 use rollcast::scenario::profile::PROFILES;
 use rollcast::scenario::{Document, settings};
@@ -85,6 +86,21 @@ fn profiles_table() -> String {
     format!("\n{}", table(&["profile", "key", "value", "grade", "source"], rows))
 }
 
+fn clients_table() -> String {
+    let rows = CLIENTS.iter().flat_map(|client| {
+        client.rows.iter().map(|row| {
+            vec![
+                format!("`{}`: {}", client.name, client.about),
+                format!("`load.{}`", row.key),
+                format!("`{}`", row.value.trim_matches('"')),
+                row.grade.to_string(),
+                row.source.to_owned(),
+            ]
+        })
+    });
+    format!("\n{}", table(&["client", "key", "value", "grade", "source"], rows))
+}
+
 fn causes_table() -> String {
     let own = vec!["any".to_owned(), "`target`".to_owned(), OWN_ANSWER.to_owned()];
     let rows = Cause::ALL
@@ -117,6 +133,7 @@ fn the_page_says_what_the_code_does() {
     let blocks = [
         ("settings", settings_tables()),
         ("profiles", profiles_table()),
+        ("clients", clients_table()),
         ("causes", causes_table()),
         ("priors", priors_table()),
     ];

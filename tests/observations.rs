@@ -17,6 +17,7 @@ use std::sync::atomic::AtomicBool;
 use rollcast::monte_carlo::{Options, Sample, forecast};
 use rollcast::scenario::document::Document;
 use rollcast::stats::quantile;
+use rollcast::traffic::EngineChoice;
 use serde::Deserialize;
 
 /// Replications of a case, all cells together; at least one a cell.
@@ -121,7 +122,7 @@ fn judge<'a>(observation: &Observation, case: &'a Case) -> Judged<'a> {
             document.set(key, value).unwrap_or_else(|error| panic!("{error}"));
         }
         let scenario = document.resolve().unwrap_or_else(|error| panic!("{error}"));
-        let options = Options { runs, seed, level: 0.95, threads: None, engine: "request" };
+        let options = Options { runs, seed, level: 0.95, threads: None, engine: EngineChoice::Request };
         let forecast = forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false));
         judged.duration = scenario.load.duration.as_micros() as f64 / 1e6;
         judged.samples.extend(forecast.unwrap_or_else(|error| panic!("{error}")).samples);
@@ -200,6 +201,7 @@ fn check_orders(judged: &[Judged]) {
         assert!(values.is_sorted_by(|a, b| a > b), "row {row}: {values:?} does not fall");
     };
     falls(1, &|case| case.share_with_any());
+    falls(6, &|case| case.at("5xx", 0.5));
     falls(11, &|case| case.share_with_any());
     falls(17, &|case| case.share_with_any());
     falls(20, &|case| case.at("failing in the window", 0.5));

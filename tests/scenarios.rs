@@ -47,6 +47,15 @@ fn what_is_printed_means_the_same() {
         check_round_trip(&scenario::load(&path).unwrap());
     }
     check_round_trip(&parse(EVERYTHING));
+    check_round_trip(&parse("[load]\nclient = \"vegeta\"\nshape = { sine = { to = 200.0, period = \"60s\" } }\n"));
+    check_round_trip(&parse("[[disturbance]]\nkind = \"load_step\"\nfactor = 0.5\nduration = \"10s\"\n"));
+}
+
+#[test]
+fn keys_given_win_over_a_client() {
+    let load = parse("[load]\nclient = \"bombardier\"\nworkers = 200\n").load;
+    assert_eq!((load.workers, load.client_timeout.to_string()), (Some(200), "2s".to_owned()));
+    assert!(load.reuses_connections());
 }
 
 /// Every form that a scenario can take.
@@ -66,6 +75,9 @@ profile = "spring-boot-3.3"
 start_up = { p50 = "7s", p95 = "18s" }
 shutdown = { mixture = [ { weight = 0.97, span = "1s" }, { weight = 0.03, span = { weibull = { scale = "5s", shape = 1.5 } } } ] }
 service_time = { lognormal = { mean = "20ms", sd = "10ms" } }
+concurrency = 50
+cold_start = { factor = 2.5, over = "20s" }
+close_connections_on_shutdown = true
 [new_revision]
 profile = "spring-boot-3.4"
 ready = "never"
@@ -110,10 +122,6 @@ kind = "slow_link"
 link = "elb_to_nodes"
 factor = 3.0
 [[disturbance]]
-kind = "load_step"
-factor = 0.5
-duration = "10s"
-[[disturbance]]
 kind = "bad_version"
 at = "25s"
 fault = "bad_image"
@@ -129,6 +137,21 @@ deregistration_propagation = { triangular = ["2s", "6s", "12s"] }
 registration_propagation = "2s"
 host_unreachable_share = "published"
 no_routable_target = "strict"
+[target_group]
+algorithm = "weighted_random"
+anomaly_mitigation = true
+stickiness = "1h"
+cross_zone = false
+[load]
+client = "bombardier"
+workers = 200
+think_time = { uniform = ["0s", "20ms"] }
+client_nodes = 1
+retries = 2
+retry_backoff = "50ms"
+idempotent_share = 0.9
+stream_share = 0.01
+stream_length = "30s"
 [objectives]
 max_5xx_per_rollout = 3
 probability = 0.9
@@ -197,7 +220,7 @@ fn the_digest_sees_the_meaning_only() {
     assert_ne!(one.digest(), other.digest());
     assert_eq!(one.digest().len(), 16);
     // A file's digest is quoted in reports: it changes only with the meaning of the file.
-    assert_eq!(Scenario::default().digest(), "9da1d6dfc246a879");
+    assert_eq!(Scenario::default().digest(), "295012fa83873b30");
 }
 
 #[test]

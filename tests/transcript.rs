@@ -54,7 +54,7 @@ fn scenario() -> Scenario {
 fn told(all: bool) -> String {
     let scenario = scenario();
     let rollout_at = Time::ZERO + scenario.load.rollout_at;
-    let mut transcript = Transcript::new(rollout_at, all);
+    let mut transcript = Transcript::new(&scenario, all);
     Rollout::new(&scenario).simulate_observed(&Streams::new(1, 0), |now, fact| transcript.note(now, fact)).unwrap();
     transcript.tell(rollout_at, "alb-1", "answers 502 for old-1: a line of the caller's");
     transcript.finish()

@@ -14,9 +14,15 @@ use rollcast::traffic::{Engine, EngineChoice};
 use rollcast::verdict::Cause;
 use workloads::{W2, w2, workload};
 
-/// The five whose instructions are budgeted, and so many replications for a count.
-const BUDGETED: [(&str, u64); 5] =
-    [("rollout", 200), ("request-w2", 5), ("interval-w2", 500), ("whole-100-rps", 100), ("whole-1m-rps", 100)];
+/// The six whose instructions are budgeted, and so many replications for a count.
+const BUDGETED: [(&str, u64); 6] = [
+    ("rollout", 200),
+    ("request-w2", 5),
+    ("live-w2", 3),
+    ("interval-w2", 500),
+    ("whole-100-rps", 100),
+    ("whole-1m-rps", 100),
+];
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();

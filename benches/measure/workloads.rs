@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use rollcast::aws::alb_node::Belief;
+use rollcast::aws::target_group::Algorithm;
 use rollcast::dist::{Dist, LogNormal};
 use rollcast::id::{PodId, RevisionId, TargetId};
 use rollcast::observe::measure::{Goal, Measures};
@@ -26,6 +27,7 @@ pub fn workload(name: &str) -> Workload {
     match name {
         "rollout" => rollout(before(|_| {})),
         "request-w2" => traffic(w2(1_000.0), EngineChoice::Request),
+        "live-w2" => traffic(live_w2(), EngineChoice::Request),
         "interval-w2" => traffic(w2(1_000.0), EngineChoice::Interval),
         "interval-w2-100k" => traffic(w2(100_000.0), EngineChoice::Interval),
         "whole-100-rps" => whole(before(|_| {})),
@@ -98,6 +100,14 @@ pub fn w2(rate: f64) -> Scenario {
         revision.app.keep_alive = Span::ZERO;
         revision.app.service_time = Dist::LogNormal(service);
     }
+    scenario
+}
+
+/// W2 as the hardest case of `request`: least outstanding requests, and eight workers a target with a backlog.
+pub fn live_w2() -> Scenario {
+    let mut scenario = w2(1_000.0);
+    scenario.target_group.algorithm = Algorithm::LeastOutstandingRequests;
+    scenario.revisions.iter_mut().for_each(|revision| revision.app.concurrency = Some(8));
     scenario
 }
 

@@ -24,6 +24,8 @@ settings! {
     LoadBalancerSpec in "load_balancer" {
         /// Nodes that the load balancer runs, each with its own routing table; 1 to 100.
         nodes: u8 = 2, Documented "at least one per enabled zone, two zones at least (AWS guide, application-load-balancers)";
+        /// Availability zones; nodes of the load balancer and hosts are spread over them in turn. It matters only with `cross_zone = false`.
+        zones: u8 = 2, Documented "two zones at least (AWS guide, application-load-balancers)";
         /// How long a connection may stay without data before it is closed: the longest wait for an answer.
         idle_timeout: Span = Span::from_secs(60), Documented "idle_timeout.timeout_seconds (elbv2 API)";
         /// How long a connect to a target may take: after it the client gets a 504.
@@ -83,10 +85,12 @@ pub enum Belief {
 /// What a node hears.
 #[derive(Debug, Clone, Copy)]
 pub enum Input {
-    /// A target that was registered and healthy before the load; its checks have long been running.
+    /// A target that was registered before the load; its checks have long come to a verdict.
     Known {
         /// Which target.
         target: TargetId,
+        /// The verdict.
+        healthy: bool,
     },
     /// The news of a registration has arrived, after this node's own lag.
     Register {
@@ -206,7 +210,7 @@ impl Actor for AlbNode {
 
     fn handle(&mut self, _: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         match input {
-            Input::Known { target } => self.know(target, out),
+            Input::Known { target, healthy } => self.know(target, healthy, out),
             Input::Register { call, target } => self.register(call, target, out),
             Input::Deregister { call, target } => self.deregister(call, target, out),
             Input::DrainingOver { call, target } => self.end_draining(call, target, out),
@@ -235,10 +239,12 @@ impl AlbNode {
         &mut self.rows[target.index()]
     }
 
-    fn know(&mut self, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+    fn know(&mut self, target: TargetId, healthy: bool, out: &mut Outbox<'_, Input, Fact>) {
         let interval = self.spec.interval;
-        *self.row(target) = Row { belief: Belief::Healthy, health: Health::HEALTHY, ..Row::EMPTY };
-        out.say(Fact::Believes { target, belief: Belief::Healthy });
+        let (belief, health) =
+            if healthy { (Belief::Healthy, Health::HEALTHY) } else { (Belief::Unhealthy, Health::UNHEALTHY) };
+        *self.row(target) = Row { belief, health, ..Row::EMPTY };
+        out.say(Fact::Believes { target, belief });
         self.start_checks(target, interval, out);
     }
 

@@ -1,5 +1,7 @@
 //! The ALB's health checks of one target by one node.
 
+use serde::{Deserialize, Serialize};
+
 use crate::setting::settings;
 use crate::time::Span;
 
@@ -14,7 +16,19 @@ settings! {
         healthy_threshold: u32 = 2, Documented "LBC default, pkg/ingress/model_builder.go; new targets: AWS guide, target-group-health-checks";
         /// Failed checks in a row that make a healthy target unhealthy; 2 to 10.
         unhealthy_threshold: u32 = 2, Documented "LBC default, pkg/ingress/model_builder.go";
+        /// Which port is checked: `traffic_port`, or `health_check_node_port`, which a Service with target type `instance` and externalTrafficPolicy `Local` has.
+        port: HealthCheckPort = HealthCheckPort::TrafficPort, Documented "alb.ingress.kubernetes.io/healthcheck-port, pkg/ingress/model_build_target_group.go";
     }
+}
+
+/// Which port of a target is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthCheckPort {
+    /// The one that requests go to.
+    TrafficPort,
+    /// The Service's `healthCheckNodePort`, where kube-proxy says whether a ready pod is on its host.
+    HealthCheckNodePort,
 }
 
 impl HealthCheckSpec {
@@ -53,6 +67,8 @@ impl Health {
     pub const NEW: Health = Health { standing: Standing::New, against: 0 };
     /// A target that has long been healthy.
     pub const HEALTHY: Health = Health { standing: Standing::Healthy, against: 0 };
+    /// A target that has long been unhealthy.
+    pub const UNHEALTHY: Health = Health { standing: Standing::Unhealthy, against: 0 };
 
     /// Counts one check; the new standing, if it changed.
     pub fn count(&mut self, spec: &HealthCheckSpec, passed: bool) -> Option<Standing> {

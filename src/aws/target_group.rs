@@ -25,6 +25,14 @@ settings! {
         algorithm: Algorithm = Algorithm::RoundRobin, Documented "load_balancing.algorithm.type (elbv2 API)";
         /// Over how long a new target's share rises to the full one; 0 s is off, else 30 s to 900 s.
         slow_start: Span = Span::ZERO, Documented "slow_start.duration_seconds (elbv2 API)";
+        /// With `weighted_random`, whether a node takes load off a target whose requests fail more often than the others'.
+        anomaly_mitigation: bool = false, Documented "load_balancing.algorithm.anomaly_mitigation (elbv2 API): off";
+        /// How long a client's cookie keeps it at the target that answered it last; 0 s is off, else 1 s to 7 days.
+        stickiness: Span = Span::ZERO, Documented "stickiness.enabled, stickiness.lb_cookie.duration_seconds (elbv2 API): off";
+        /// Whether a node chooses among the targets of all zones, or of its own only.
+        cross_zone: bool = true, Documented "load_balancing.cross_zone.enabled (elbv2 API): as the load balancer says, which is on";
+        /// What becomes of a target that is registered again while it drains: `at_once` it is new, or the call is `ignored`.
+        reregistration: Reregistration = Reregistration::AtOnce, Assumed "AWS guide, target-group-register-targets: wait for the deregistration delay with IP targets; not what happens if one does not";
         /// The load balancer's health checks (`[target_group.health_check]`).
         health_check: HealthCheckSpec = HealthCheckSpec::default(), Documented "see target_group.health_check.*";
     }
@@ -38,6 +46,16 @@ pub enum TargetType {
     Ip,
     /// Hosts with a node port.
     Instance,
+}
+
+/// What becomes of a target that is registered again while it drains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reregistration {
+    /// It is a new target, and drains no more.
+    AtOnce,
+    /// It drains on; a later call may find it gone.
+    Ignored,
 }
 
 /// How a node chooses a target.
@@ -55,10 +73,12 @@ pub enum Algorithm {
 /// What the target group hears.
 #[derive(Debug, Clone, Copy)]
 pub enum Input {
-    /// A target registered and healthy before the load.
+    /// A target registered before the load, of which every node has long had the same verdict.
     Known {
         /// Which target.
         target: TargetId,
+        /// The verdict.
+        healthy: bool,
     },
     /// `RegisterTargets`, one target of it.
     Register {
@@ -176,11 +196,12 @@ enum NodeVerdict {
 /// waits for the slowest node, which is the safe reading of "each load balancer node checks the
 /// health of each target" (AWS guide, target-group-health-checks).
 ///
-/// Registering a draining target takes effect at once. AWS's guide says to wait for the
-/// deregistration delay with IP targets, and not what happens if one does not.
+/// Registering a draining target takes effect at once, or none, as the settings say. AWS's guide says
+/// to wait for the deregistration delay with IP targets, and not what happens if one does not.
 #[derive(Debug)]
 pub struct TargetGroup {
     deregistration_delay: Span,
+    reregistration: Reregistration,
     nodes: usize,
     rows: Vec<Row>,
     /// By target, then node.
@@ -195,7 +216,7 @@ impl Actor for TargetGroup {
 
     fn handle(&mut self, _: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         match input {
-            Input::Known { target } => self.know(target),
+            Input::Known { target, healthy } => self.know(target, healthy),
             Input::Register { call, target, pod } => {
                 self.register(call, target, pod, out);
                 self.answer(call, out);
@@ -220,6 +241,7 @@ impl TargetGroup {
     pub fn new(spec: &TargetGroupSpec, nodes: u8) -> TargetGroup {
         TargetGroup {
             deregistration_delay: spec.deregistration_delay,
+            reregistration: spec.reregistration,
             nodes: usize::from(nodes),
             rows: Vec::new(),
             verdicts: Vec::new(),
@@ -246,15 +268,21 @@ impl TargetGroup {
         &mut self.verdicts[target.index() * self.nodes..][..self.nodes]
     }
 
-    fn know(&mut self, target: TargetId) {
-        self.row(target).state = Some(TargetState::Healthy);
-        self.verdicts_of(target).fill(NodeVerdict::Healthy);
+    fn know(&mut self, target: TargetId, healthy: bool) {
+        let (state, verdict) = if healthy {
+            (TargetState::Healthy, NodeVerdict::Healthy)
+        } else {
+            (TargetState::Unhealthy, NodeVerdict::Unhealthy)
+        };
+        self.row(target).state = Some(state);
+        self.verdicts_of(target).fill(verdict);
     }
 
     /// Idempotent, like the API: a registered target stays as it is.
     fn register(&mut self, call: Call, target: TargetId, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
+        let honoured = self.reregistration == Reregistration::AtOnce;
         let row = self.row(target);
-        if !matches!(row.state, None | Some(TargetState::Draining)) {
+        if !(row.state.is_none() || honoured && row.state == Some(TargetState::Draining)) {
             return;
         }
         row.call = call;

@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::scenario::objectives::ObjectivesSpec;
+use crate::traffic::EngineChoice;
 pub use fix::Edit;
 pub use rules::{RULES, Rule};
 pub use subject::{Spot, Subject};
@@ -52,7 +53,7 @@ pub struct Options {
     /// Worker threads; `None`: one for each core.
     pub threads: Option<usize>,
     /// Name of the traffic engine.
-    pub engine: &'static str,
+    pub engine: EngineChoice,
 }
 
 /// What a rule found.

@@ -9,6 +9,7 @@ use rollcast::error::Error;
 use rollcast::manifest::{self, Draft, Given};
 use rollcast::report;
 use rollcast::scenario::Document;
+use rollcast::traffic::EngineChoice;
 
 use super::import::Known;
 use super::output::{self, Delivery, Sink};
@@ -122,7 +123,7 @@ impl Check {
             pairs: u64::from(self.runs / 4),
             seed: self.seed,
             threads: self.threads.map(usize::from),
-            engine: "request",
+            engine: EngineChoice::Auto,
         };
         let mut checked = Vec::new();
         for subject in &subjects {

@@ -61,6 +61,7 @@ impl Compare {
         interrupt::watch()?;
         // What A says of chance holds for both: pairs have to share it.
         let (seed, runs, level) = (a.monte_carlo.seed, a.monte_carlo.runs.into(), a.monte_carlo.confidence);
+        let engine = self.chance.engine().alike(&[&a, &b]);
         let workers = Workers::new(self.chance.threads())?;
         let bar = progress::bar("pairs", 2 * runs, terminal);
         let sampled = |scenario: &Scenario, path| -> Result<Vec<Sample>, Error> {
@@ -70,7 +71,7 @@ impl Compare {
                 let from = samples.len() as u64;
                 let portion = from..(from + PORTION).min(runs);
                 bar.inc(portion.end - portion.start);
-                let more = workers.replications(scenario, seed, portion, interrupt::cancelled());
+                let more = workers.replications(scenario, engine, seed, portion, interrupt::cancelled());
                 samples.extend(more.map_err(|error| options::with_replay(error, path, &self.edits))?);
             }
             Ok(samples)
@@ -86,7 +87,7 @@ impl Compare {
                 a: (&a.name, &digests[0]),
                 b: (&b.name, &digests[1]),
                 seed,
-                engine: self.chance.engine()?,
+                engine: &engine.to_string(),
                 comparison: &comparison,
             },
             terminal,

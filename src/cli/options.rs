@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use rollcast::error::Error;
 use rollcast::scenario::{Document, Scenario};
+use rollcast::traffic::EngineChoice;
 
 /// What is changed of a scenario before it is simulated.
 #[derive(Debug, Args)]
@@ -33,13 +34,6 @@ pub struct Chance {
     /// Worker threads; the result does not depend on it [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    #[command(flatten)]
-    traffic: Traffic,
-}
-
-/// Which traffic engine.
-#[derive(Debug, Args)]
-pub struct Traffic {
     /// How user requests are simulated
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     engine: Engine,
@@ -47,11 +41,11 @@ pub struct Traffic {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Engine {
-    /// The fastest that the scenario allows
+    /// `interval` for large loads where it is legal, else `request`
     Auto,
     /// Every request on its own: the reference
     Request,
-    /// Requests in bulk between changes
+    /// Requests counted between changes: no slower at a million a second
     Interval,
 }
 
@@ -110,26 +104,12 @@ impl Chance {
         self.threads.map(usize::from)
     }
 
-    /// As [`Traffic::engine`].
-    ///
-    /// # Errors
-    /// As [`Traffic::engine`].
-    pub fn engine(&self) -> Result<&'static str, Error> {
-        self.traffic.engine()
-    }
-}
-
-impl Traffic {
-    /// The name of the engine that simulates.
-    ///
-    /// # Errors
-    /// There is no such engine yet.
-    pub fn engine(&self) -> Result<&'static str, Error> {
+    /// The traffic engine that is wanted.
+    pub const fn engine(&self) -> EngineChoice {
         match self.engine {
-            Engine::Auto | Engine::Request => Ok("request"),
-            Engine::Interval => {
-                Err(Error::input("this version has no engine `interval`").hint("--engine request, or leave it to auto"))
-            }
+            Engine::Auto => EngineChoice::Auto,
+            Engine::Request => EngineChoice::Request,
+            Engine::Interval => EngineChoice::Interval,
         }
     }
 }

@@ -24,7 +24,7 @@ pub fn forecast(scenario: &Scenario, chance: &Chance, terminal: &Terminal) -> Re
         seed: scenario.monte_carlo.seed,
         level: scenario.monte_carlo.confidence,
         threads: chance.threads(),
-        engine: chance.engine()?,
+        engine: chance.engine(),
     };
     let bar = bar(&scenario.name, options.runs, terminal);
     let started = now();
@@ -32,7 +32,7 @@ pub fn forecast(scenario: &Scenario, chance: &Chance, terminal: &Terminal) -> Re
     let forecast = monte_carlo::forecast(scenario, scenario.digest(), &options, &progress, interrupt::cancelled());
     bar.finish_and_clear();
     let forecast = forecast?;
-    let (engine, runs) = (options.engine, options.runs);
+    let (engine, runs) = (forecast.engine, options.runs);
     let taken = started.elapsed().as_secs_f64();
     terminal.detail(&format_args!("{}: {runs} runs with engine {engine} in {taken:.2} s", scenario.name));
     Ok(forecast)

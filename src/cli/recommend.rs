@@ -70,8 +70,9 @@ impl Recommend {
         interrupt::watch()?;
         let workers = Workers::new(self.chance.threads())?;
         let seed = scenario.monte_carlo.seed;
-        self.chance.engine()?;
-        let sampler = |scenario: &Scenario, range| workers.replications(scenario, seed, range, interrupt::cancelled());
+        let engine = self.chance.engine();
+        let sampler =
+            |scenario: &Scenario, range| workers.replications(scenario, engine, seed, range, interrupt::cancelled());
         let chance = &scenario.monte_carlo;
         let effort = Effort::new(chance.runs.into(), chance.confidence, scenario.objectives.probability);
         let bar = progress::bar("search", 0, terminal);

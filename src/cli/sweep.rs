@@ -112,7 +112,7 @@ impl Sweep {
         };
         let sample = self.sample.map(NonZeroUsize::get);
         let seed = scenario.monte_carlo.seed;
-        let mut header = Header::new(document, self.vary.clone(), sample, seed, budget, self.chance.engine()?)?;
+        let mut header = Header::new(document, self.vary.clone(), sample, seed, budget, self.chance.engine())?;
         header.share = match &self.checkpoint {
             Some(_) => share::of(self.shard, &|name| std::env::var(name).ok())?,
             None => Share::WHOLE,
@@ -145,8 +145,9 @@ impl Sweep {
         let mine: Vec<usize> = header.share.of_points(header.plan()?.points.len()).collect();
         let bar = progress::bar("sweep", mine.len() as u64 * header.budget.runs, terminal);
         bar.inc(mine.iter().filter_map(|number| totals.get(number)).map(sweep::Totals::runs).sum());
-        let seed = header.seed;
-        let sampler = |scenario: &Scenario, range| workers.replications(scenario, seed, range, interrupt::cancelled());
+        let (engine, seed) = (header.engine, header.seed);
+        let sampler =
+            |scenario: &Scenario, range| workers.replications(scenario, engine, seed, range, interrupt::cancelled());
         let budget = header.budget;
         let mut note = |number: usize, totals: &sweep::Totals, runs| {
             bar.inc(runs);
@@ -175,7 +176,7 @@ impl Sweep {
             .collect::<Result<_, _>>()?;
         let started = progress::now();
         for scenario in &ends {
-            workers.replications(scenario, header.seed, 0..PILOT, interrupt::cancelled())?;
+            workers.replications(scenario, header.engine, header.seed, 0..PILOT, interrupt::cancelled())?;
         }
         let each = started.elapsed().as_secs_f64() / (PILOT * ends.len().max(1) as u64) as f64;
         let (points, runs) = (mine.len() as u64, header.budget.runs);

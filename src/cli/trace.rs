@@ -11,7 +11,7 @@ use rollcast::report;
 use rollcast::report::trace_json::Trace as Told;
 use rollcast::scenario::Scenario;
 
-use super::options::{self, Edits, Traffic};
+use super::options::{self, Edits};
 use super::output::{self, Delivery, Sink};
 use super::terminal::Terminal;
 use super::{charts, interrupt};
@@ -53,8 +53,6 @@ pub struct Trace {
     logs: Option<PathBuf>,
     #[command(flatten)]
     edits: Edits,
-    #[command(flatten)]
-    traffic: Traffic,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,24 +70,22 @@ impl Trace {
     /// Bad input, nowhere to write, interrupted, or a bug.
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         output::check(&self.output)?;
-        let engine = self.traffic.engine()?;
         let scenario = self.edits.load(&self.scenario, None)?;
         self.png.iter().chain(&self.logs).try_for_each(|directory| output::make_directory(directory))?;
         interrupt::watch()?;
         let replay = replay(&scenario, scenario.monte_carlo.seed, self.replication)
             .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
-        self.deliver(&scenario, engine, &replay, terminal)?;
+        self.deliver(&scenario, &replay, terminal)?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn deliver(&self, scenario: &Scenario, engine: &str, replay: &Replay, terminal: &Terminal) -> Result<(), Error> {
+    fn deliver(&self, scenario: &Scenario, replay: &Replay, terminal: &Terminal) -> Result<(), Error> {
         let told = Told {
             scenario: &scenario.name,
             digest: &scenario.digest(),
             version: env!("CARGO_PKG_VERSION"),
             seed: scenario.monte_carlo.seed,
             replication: self.replication,
-            engine,
             timeline: &replay.timeline,
             outcome: &replay.outcome,
             sample: &replay.sample,

@@ -126,12 +126,12 @@ impl ApiServer {
         ApiServer { admission, budget, replicas: 0, pods: Vec::new(), replica_sets: Vec::new() }
     }
 
-    /// Forgets all pods, and starts with a Deployment whose only ReplicaSet is this one.
-    pub fn reset(&mut self, settled: ReplicaSetObject) {
+    /// Forgets all pods, and starts with a Deployment whose only ReplicaSet is this one, or without any.
+    pub fn reset(&mut self, settled: Option<ReplicaSetObject>) {
         self.pods.clear();
         self.replica_sets.clear();
-        self.replica_sets.push(settled);
-        self.replicas = settled.desired;
+        self.replica_sets.extend(settled);
+        self.replicas = settled.map_or(0, |set| set.desired);
     }
 
     /// Starts with a pod that exists.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{Actor, Outbox};
 use crate::cluster::pod::ProbeKind;
 use crate::dist::{Dist, LogNormal};
-use crate::id::{AlbNodeId, NodeId, PodId};
+use crate::id::{AlbNodeId, NodeId, PodId, TargetId};
 use crate::random::{Purpose, Stream, pair};
 use crate::setting::settings;
 use crate::time::{Span, Time};
@@ -29,9 +29,25 @@ settings! {
         keep_alive: Span = Span::from_secs(60), Documented "Tomcat keepAliveTimeout = connectionTimeout, 60 s";
         /// How long a request takes the application.
         service_time: Dist = Dist::LogNormal(LogNormal::p50_p99(Span::from_millis(14), Span::from_millis(120))), Measured "2023 load test, after: p50 13.8 ms, p99 121.8 ms";
+        /// Requests served at once, at least 1; absent: any number. The others wait, first come first served, and are served even if nobody waits for the answer any more.
+        concurrency: Option<u32> = None, Assumed "a server far from its limits; Tomcat has 200 threads (server.tomcat.threads.max)";
+        /// With `concurrency`: if so many requests wait, the SYN of a new connection is dropped, and sent again after 1 s, 3 s and 7 s.
+        backlog: u32 = 100, Documented "Tomcat acceptCount 100; Node 511, nginx 511, gunicorn 2048; Linux net.core.somaxconn 4096 caps them";
+        /// A process that has just come up is slower: `{ factor = 3.0, over = "30s" }` takes three times as long at first, and linearly less until 30 s after it listens; absent: it is as fast as ever.
+        cold_start: Option<ColdStart> = None, Assumed "depends on the runtime: just-in-time compilers and empty caches are slow at first";
         /// Whether answers after SIGTERM carry `Connection: close` (HTTP/2: GOAWAY) and streams are ended with a closing message.
         close_connections_on_shutdown: bool = false, Assumed "most servers do not by themselves";
     }
+}
+
+/// How slow a process is when it has just come up.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColdStart {
+    /// How many times as long a request takes when the process starts to listen; at least 1.
+    pub factor: f64,
+    /// After so long it is as fast as ever.
+    pub over: Span,
 }
 
 /// What a process does at SIGTERM.
@@ -78,8 +94,8 @@ pub enum Answer {
 pub enum Question {
     /// The kubelet of its host.
     Probe(NodeId, ProbeKind),
-    /// A node of the load balancer, with the number of its check.
-    HealthCheck(AlbNodeId, u32),
+    /// A node of the load balancer, about one of its targets, with the number of its check.
+    HealthCheck(AlbNodeId, TargetId, u32),
 }
 
 /// What happens to processes.
@@ -155,6 +171,8 @@ pub struct Program {
     pub crash_after: Option<Dist>,
     /// Requests a second to one pod, which decide how long a drain lasts.
     pub rate_per_pod: f64,
+    /// Streams that a drain waits for as well: so many a second to one pod, and how long they last.
+    pub streams: Option<(f64, Dist)>,
 }
 
 /// The processes of all pods.
@@ -257,7 +275,7 @@ impl Apps {
             return self.end_after_shutdown(pod, run, out);
         }
         let mut stream = out.streams().at(Purpose::Drain, pod.index() as u64);
-        let drained = now + drain_length(&program.spec.service_time, program.rate_per_pod, &mut stream);
+        let drained = now + drain_length(program, &mut stream);
         out.wake_at(drained.min(deadline), Input::Drained(pod, run));
     }
 
@@ -316,9 +334,14 @@ impl Apps {
 ///
 /// With Poisson arrivals at rate λ and service times F, P(drained by t) = exp(−λ ∫ₜ^∞ (1−F(u)) du)
 /// (M/G/∞: Eick, Massey, Whitt 1993). Inverted by bisection, to the millisecond.
-fn drain_length(service_time: &Dist, rate: f64, stream: &mut Stream) -> Span {
+fn drain_length(program: &Program, stream: &mut Stream) -> Span {
     let unit = -(1.0 - stream.uniform()).ln();
-    let in_flight = |t: Span| rate * service_time.mean_excess(t);
+    // A closing message has ended the streams.
+    let streams = program.streams.as_ref().filter(|_| !program.spec.close_connections_on_shutdown);
+    let in_flight = |t: Span| {
+        let streams = streams.map_or(0.0, |(rate, length)| rate * length.mean_excess(t));
+        program.rate_per_pod * program.spec.service_time.mean_excess(t) + streams
+    };
     if in_flight(Span::ZERO) <= unit {
         return Span::ZERO;
     }

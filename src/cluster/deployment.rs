@@ -168,10 +168,11 @@ impl DeploymentController {
         }
     }
 
-    /// Back to a Deployment at rest, with one ReplicaSet of `replicas` available pods.
-    pub fn reset(&mut self, settled: ReplicaSetObject) {
-        let replicas = settled.replicas;
-        self.object = DeploymentObject { replicas, revision: settled.revision, paused: false };
+    /// Back to a Deployment at rest, with one ReplicaSet of `replicas` available pods; without one
+    /// it has yet to be created.
+    pub fn reset(&mut self, settled: Option<ReplicaSetObject>) {
+        let replicas = settled.map_or(0, |set| set.replicas);
+        self.object = DeploymentObject { replicas, revision: RevisionId::OLD, paused: false };
         self.fleet.reset(settled);
         self.pods.clear();
         self.plan.clear();
@@ -181,7 +182,7 @@ impl DeploymentController {
         self.status_writes = 0;
         self.counts = Counts { replicas, updated: replicas, ready: replicas, available: replicas };
         self.available = (true, "MinimumReplicasAvailable");
-        self.progressing = (true, "NewReplicaSetAvailable");
+        self.progressing = (true, if settled.is_some() { "NewReplicaSetAvailable" } else { "" });
         self.next_check = Time::ZERO;
     }
 

@@ -97,7 +97,8 @@ impl EndpointSliceController {
             return None;
         }
         let (serving, terminating) = (object.ready, object.deleting);
-        Some(Endpoint { ready: self.publish_not_ready || serving && !terminating, serving, terminating })
+        let ready = self.publish_not_ready || serving && !terminating;
+        Some(Endpoint { node: object.node, ready, serving, terminating })
     }
 
     fn sync(&mut self, out: &mut Outbox<'_, Input, Wrote>) {

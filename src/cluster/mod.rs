@@ -5,6 +5,7 @@ pub mod app;
 pub mod deployment;
 pub mod disruption;
 pub mod endpoint_slice;
+pub mod kube_proxy;
 pub mod kubelet;
 pub mod operator;
 pub mod pod;

@@ -132,6 +132,8 @@ pub enum Phase {
 /// An endpoint of an EndpointSlice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint {
+    /// Its pod's host.
+    pub node: Option<NodeId>,
     /// Gets traffic.
     pub ready: bool,
     /// Its pod is Ready, terminating or not.

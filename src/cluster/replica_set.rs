@@ -122,11 +122,11 @@ impl ReplicaSetController {
     }
 
     /// Back to one ReplicaSet at rest, or to none.
-    pub fn reset(&mut self, settled: ReplicaSetObject) {
+    pub fn reset(&mut self, settled: Option<ReplicaSetObject>) {
         self.bucket.reset();
         self.sets.clear();
         self.pods.clear();
-        self.sets.push(Set::new(settled));
+        self.sets.extend(settled.map(Set::new));
     }
 
     /// Knows a pod that ran before the run started.

@@ -25,12 +25,12 @@ pub struct Write {
 }
 
 impl Fleet {
-    /// Back to one ReplicaSet at rest.
-    pub fn reset(&mut self, settled: ReplicaSetObject) {
+    /// Back to one ReplicaSet at rest, or none.
+    pub fn reset(&mut self, settled: Option<ReplicaSetObject>) {
         self.sets.clear();
-        self.sets.push(settled);
+        self.sets.extend(settled);
         self.written.clear();
-        self.written.push((settled.revision, settled.writes));
+        self.written.extend(settled.map(|set| (set.revision, set.writes)));
     }
 
     /// All ReplicaSets, in order of creation.
@@ -202,7 +202,10 @@ fn scale(spec: &DeploymentSpec, deployment: DeploymentObject, fleet: &Fleet, wri
     let mut active: Vec<ReplicaSetObject> = fleet.sets.iter().filter(|set| set.replicas > 0).copied().collect();
     let new = fleet.find(deployment.revision);
     if active.len() <= 1 {
-        let only = active.first().copied().or(new.copied());
+        // `FindActiveOrLatest`: of none that is active the new one, or the newest of the old ones: a
+        // Recreate that is paused while its old pods end gets them back.
+        let newest = fleet.sets.iter().max_by_key(|set| set.born);
+        let only = active.first().or(new).or(newest).copied();
         if let Some(set) = only.filter(|set| set.replicas != deployment.replicas || set.desired != deployment.replicas)
         {
             writes.push(Write { revision: set.revision, replicas: deployment.replicas });
@@ -286,7 +289,7 @@ mod tests {
         let spec = DeploymentSpec { replicas, max_surge: surge, max_unavailable: unavailable, ..Default::default() };
         let deployment = DeploymentObject { replicas, revision: RevisionId::NEW, paused: false };
         let mut fleet = Fleet::default();
-        fleet.reset(set(0, replicas, replicas, replicas, replicas + spec.surge(replicas)));
+        fleet.reset(Some(set(0, replicas, replicas, replicas, replicas + spec.surge(replicas))));
         let mut text = String::new();
         let mut writes = Vec::new();
         loop {
@@ -351,7 +354,7 @@ mod tests {
         let spec = DeploymentSpec { replicas: 10, ..Default::default() };
         let deployment = DeploymentObject { replicas: 16, revision: RevisionId::NEW, paused: false };
         let mut fleet = Fleet::default();
-        fleet.reset(set(0, 3, 3, 10, 13));
+        fleet.reset(Some(set(0, 3, 3, 10, 13)));
         fleet.see(set(1, 10, 5, 10, 13));
         let mut writes = Vec::new();
         plan(&spec, deployment, &fleet, false, &mut writes);
@@ -365,7 +368,7 @@ mod tests {
         let spec = DeploymentSpec { replicas: 3, max_surge: Count::Pods(1), ..Default::default() };
         let deployment = DeploymentObject { replicas: 4, revision: RevisionId::NEW, paused: false };
         let mut fleet = Fleet::default();
-        fleet.reset(set(0, 2, 2, 3, 4));
+        fleet.reset(Some(set(0, 2, 2, 3, 4)));
         fleet.see(set(1, 2, 1, 3, 4));
         let mut writes = Vec::new();
         plan(&spec, deployment, &fleet, false, &mut writes);
@@ -374,13 +377,37 @@ mod tests {
         assert_eq!(writes, [Write { revision: RevisionId::NEW, replicas: 3 }, old]);
     }
 
+    /// A Recreate, paused after its old ReplicaSet was scaled to zero and before the new one exists.
+    #[test]
+    fn a_paused_recreate_brings_back_the_newest_there_is() {
+        let spec = DeploymentSpec { replicas: 4, strategy: Strategy::Recreate, ..Default::default() };
+        let paused = DeploymentObject { replicas: 6, revision: RevisionId(2), paused: true };
+        let mut fleet = Fleet::default();
+        fleet.reset(Some(set(0, 0, 0, 4, 4)));
+        fleet.see(set(1, 0, 0, 4, 4));
+        let mut writes = Vec::new();
+        plan(&spec, paused, &fleet, true, &mut writes);
+        assert_eq!(writes, [Write { revision: RevisionId::NEW, replicas: 6 }]);
+        // The new one, once it exists, comes first, without waiting for old pods to end.
+        writes.clear();
+        fleet.see(set(2, 0, 0, 4, 4));
+        plan(&spec, DeploymentObject { revision: RevisionId::NEW, ..paused }, &fleet, true, &mut writes);
+        assert_eq!(writes, [Write { revision: RevisionId::NEW, replicas: 6 }]);
+        // Several that are active stay as they are: proportions are for rolling updates.
+        writes.clear();
+        fleet.see(set(0, 2, 2, 4, 4));
+        fleet.see(set(1, 2, 2, 4, 4));
+        plan(&spec, paused, &fleet, true, &mut writes);
+        assert_eq!(writes, []);
+    }
+
     /// `k < 0`: a status that still counts pods already scaled away stops every scale-down.
     #[test]
     fn a_stale_status_stops_the_scale_down() {
         let spec = DeploymentSpec { replicas: 4, ..Default::default() };
         let deployment = DeploymentObject { replicas: 4, revision: RevisionId::NEW, paused: false };
         let mut fleet = Fleet::default();
-        fleet.reset(set(0, 3, 4, 4, 5));
+        fleet.reset(Some(set(0, 3, 4, 4, 5)));
         fleet.see(set(1, 2, 1, 4, 5));
         let mut writes = Vec::new();
         plan(&spec, deployment, &fleet, false, &mut writes);

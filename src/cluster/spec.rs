@@ -47,6 +47,8 @@ settings! {
         api_to_endpoint_slice: Option<Dist> = None, Assumed "the second half of an API hop, by cluster.preset";
         /// Watch: EndpointSlices and pods → AWS Load Balancer Controller.
         endpoints_to_lbc: Option<Dist> = None, Assumed "the second half of an API hop, by cluster.preset";
+        /// Watch: EndpointSlices → kube-proxy of each host.
+        endpoints_to_kube_proxy: Option<Dist> = None, Assumed "the second half of an API hop, by cluster.preset";
     }
 }
 
@@ -68,6 +70,8 @@ pub enum Link {
     ApiToEndpointSlice,
     /// Watch: EndpointSlices and pods → AWS Load Balancer Controller.
     EndpointsToLbc,
+    /// Watch: EndpointSlices → kube-proxy of each host.
+    EndpointsToKubeProxy,
     /// A call of the ELB API: AWS Load Balancer Controller → target group.
     LbcToElb,
     /// Target group → nodes of the load balancer: registrations and deregistrations.

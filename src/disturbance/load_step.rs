@@ -10,7 +10,7 @@ settings! {
     LoadStep in "disturbance.load_step" {
         /// From the rollout's start until the step; a span or a distribution.
         at: Dist = Dist::constant(Span::ZERO), Assumed "together with the rollout";
-        /// `load.rate` is multiplied by this; from 0 to 1000.
+        /// The rate of an open loop is multiplied by this, whatever its shape; from 0 to 1000.
         factor: f64 = 2.0, Assumed "twice the crowd; give your own";
         /// How long it lasts; absent: until the load is over.
         duration: Option<Span> = None, Assumed "the crowd stays";
@@ -24,7 +24,7 @@ pub struct Stretch {
     pub from: Time,
     /// When it ends.
     pub to: Time,
-    /// Requests a second.
+    /// Requests a second; of a load with a shape: what its rate is multiplied by.
     pub rate: f64,
 }
 

@@ -14,7 +14,7 @@ settings! {
         at: Dist = Dist::constant(Span::ZERO), Assumed "together with the rollout";
         /// How long it is slow.
         duration: Span = Span::from_secs(60), Assumed "a minute; give your own";
-        /// Which: a name of `[cluster.links]` (`api_write`, `api_to_deployment`, `api_to_replica_set`, `api_to_scheduler`, `api_to_kubelet`, `api_to_endpoint_slice`, `endpoints_to_lbc`), `lbc_to_elb` or `elb_to_nodes`.
+        /// Which: a name of `[cluster.links]` (`api_write`, `api_to_deployment`, `api_to_replica_set`, `api_to_scheduler`, `api_to_kubelet`, `api_to_endpoint_slice`, `endpoints_to_lbc`, `endpoints_to_kube_proxy`), `lbc_to_elb` or `elb_to_nodes`.
         link: Link = Link::EndpointsToLbc, Assumed "the one that every deregistration takes";
         /// It takes so many times as long.
         factor: f64 = 1.0, Assumed "no slower; give this or `extra`";

@@ -141,6 +141,17 @@ impl<'a> Entrance<'a> {
         }
     }
 
+    /// Whether a target type that nobody says is the controller's own default, `instance`. With a
+    /// binding it asks AWS.
+    pub(super) const fn target_type_left_to_controller(&self) -> bool {
+        !matches!(self.door, Door::Binding(_))
+    }
+
+    /// The port of the health checks, if an annotation says it.
+    pub(super) fn health_check_port(&self) -> Option<At<String>> {
+        annotation::find(&self.annotated(), "healthcheck-port")
+    }
+
     /// The target group's attributes.
     pub(super) fn attributes(&self) -> Result<Attributes, Error> {
         match self.door {

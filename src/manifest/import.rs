@@ -1,5 +1,7 @@
 //! From objects to drafts: which key of a scenario each field means.
 
+mod node_port;
+
 use super::draft::{Draft, Notice, Origin, Values, span, text};
 use super::entrance::{self, Door, Entrance};
 use super::facts::{CommandHook, Facts, Ignored, Names};
@@ -336,6 +338,7 @@ impl Import<'_> {
                 self.values.push(key, text("instance"), Origin::Concluded(place, why.to_owned()));
             }
         }
+        self.node_port(&entrance)?;
         let attributes = entrance.attributes()?;
         let seconds = |key| attributes.whole(key);
         self.values

@@ -25,6 +25,10 @@ pub(super) struct Service {
     /// Where its first port leads.
     pub(super) port: Option<Port>,
     pub(super) publish_not_ready: Option<At<bool>>,
+    /// `spec.type`
+    pub(super) kind: Option<At<String>>,
+    pub(super) external_traffic_policy: Option<At<String>>,
+    pub(super) health_check_node_port: Option<At<String>>,
 }
 
 /// `networking.k8s.io/v1 Ingress`.
@@ -117,7 +121,20 @@ impl Service {
             None => None,
         };
         let publish_not_ready = spec.get("publishNotReadyAddresses")?.map(|flag| flag.flag()).transpose()?;
-        Ok(Service { metadata, selector, port, publish_not_ready })
+        let text = |key| spec.get(key)?.map(|field| field.text()).transpose();
+        let health_check_node_port = match spec.get("healthCheckNodePort")? {
+            Some(port) => Some(port.whole(0)?.map(|port| port.to_string())),
+            None => None,
+        };
+        Ok(Service {
+            kind: text("type")?,
+            external_traffic_policy: text("externalTrafficPolicy")?,
+            health_check_node_port,
+            metadata,
+            selector,
+            port,
+            publish_not_ready,
+        })
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Forecast {
     pub runs: u64,
     /// The traffic engine.
     pub engine: &'static str,
+    /// Why `auto` did not count the requests, in words.
+    pub refusal: Option<String>,
     /// Equal if, and in practice only if, every replication came to the same: 16 hex digits.
     pub fingerprint: String,
     /// Level of confidence intervals.
@@ -52,7 +54,8 @@ impl Forecast {
             version: env!("CARGO_PKG_VERSION"),
             seed: options.seed,
             runs: options.runs,
-            engine: options.engine,
+            engine: "request",
+            refusal: None,
             fingerprint: format!("{:016x}", fingerprint.value()),
             level: options.level,
             load: scenario.load.clone(),

@@ -22,7 +22,7 @@ use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
 use crate::traffic::outcome::Outcome;
-use crate::traffic::request::RequestEngine;
+use crate::traffic::{Engine, EngineChoice};
 pub use forecast::Forecast;
 pub use replay::{Replay, replay, requests};
 pub use sample::Sample;
@@ -45,14 +45,14 @@ pub struct Options {
     pub level: f64,
     /// Worker threads; `None`: one for each core. The result does not depend on it.
     pub threads: Option<usize>,
-    /// Name of the traffic engine, for the record.
-    pub engine: &'static str,
+    /// The traffic engine that is wanted.
+    pub engine: EngineChoice,
 }
 
-/// Forecasts a scenario with the `request` engine; the rest as [`forecast_with`].
+/// Forecasts a scenario; the rest as [`forecast_with`].
 ///
 /// # Errors
-/// As [`forecast_with`].
+/// The scenario is not for the engine that was wanted; or as [`forecast_with`].
 pub fn forecast(
     scenario: &Scenario,
     digest: String,
@@ -60,11 +60,13 @@ pub fn forecast(
     progress: &(dyn Fn(u64) + Sync),
     cancelled: &AtomicBool,
 ) -> Result<Forecast, Error> {
+    let engine = Engine::new(scenario, options.engine)?;
     let traffic = || {
-        let mut engine = RequestEngine::new(scenario);
+        let mut engine = engine.clone();
         move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
     };
-    forecast_with(scenario, digest, options, traffic, progress, cancelled)
+    let forecast = forecast_with(scenario, digest, options, traffic, progress, cancelled)?;
+    Ok(Forecast { engine: engine.name(), refusal: engine.refusal().map(ToString::to_string), ..forecast })
 }
 
 /// Forecasts a scenario with the traffic engine that `traffic` makes, one for each worker. An engine
@@ -76,7 +78,7 @@ pub fn forecast(
 /// # Errors
 /// No run was asked for; the threads could not be started; `cancelled` became true; or an invariant of
 /// the model broke, always that of the lowest replication.
-pub fn forecast_with<T>(
+fn forecast_with<T>(
     scenario: &Scenario,
     digest: String,
     options: &Options,
@@ -158,7 +160,11 @@ where
     let (shares, breaks): (Vec<_>, Vec<_>) = shares.into_iter().partition(Result::is_ok);
     let lowest = breaks.into_iter().filter_map(Result::err).min_by_key(|(replication, _)| *replication);
     if let Some((replication, error)) = lowest {
-        return Err(error.in_replication(options.seed, replication));
+        // A twin has said so itself.
+        return Err(match error.replication() {
+            Some(_) => error,
+            None => error.in_replication(options.seed, replication),
+        });
     }
     if cancelled.load(Ordering::Relaxed) {
         return Err(Error::interrupted());
@@ -180,7 +186,8 @@ fn count(
     let measures = replicate(&streams, outcome)?;
     share.count(replication, outcome, measures);
     if replication < TWINS {
-        let measures = replicate(&streams.twin(), twin).map_err(|error| error.prefixed("in its twin"))?;
+        let streams = streams.twin();
+        let measures = replicate(&streams, twin).map_err(|error| error.in_replication(seed, streams.replication()))?;
         share.count_twin(replication, twin, measures);
     }
     Ok(())
@@ -189,11 +196,13 @@ fn count(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::target_group::Algorithm;
     use crate::random::Purpose;
     use crate::time::{Span, Time};
     use crate::verdict::Cause;
 
-    const OPTIONS: Options = Options { runs: 500, seed: 1, level: 0.95, threads: Some(2), engine: "request" };
+    const OPTIONS: Options =
+        Options { runs: 500, seed: 1, level: 0.95, threads: Some(2), engine: EngineChoice::Request };
 
     /// A synthetic replication: 504s that depend half on the environment, half on chance.
     fn synthetic(streams: &Streams, outcome: &mut Outcome) -> Result<Measures, Error> {
@@ -230,6 +239,22 @@ mod tests {
         assert_eq!(format!("{one:?}"), format!("{two:?}"));
         assert_eq!(format!("{one:?}"), format!("{seven:?}"));
         assert_ne!(one.fingerprint, judged(&Options { seed: 2, ..OPTIONS }).fingerprint);
+    }
+
+    /// `auto` counts where the load is large and nothing feeds back, on any number of threads alike.
+    #[test]
+    fn a_large_load_is_counted() {
+        let forecast = |algorithm, threads| {
+            let mut scenario = specimen();
+            (scenario.load.rate, scenario.target_group.algorithm) = (2_000.0, algorithm);
+            let options = Options { runs: 3, threads: Some(threads), engine: EngineChoice::Auto, ..OPTIONS };
+            forecast(&scenario, "digest".to_owned(), &options, &|_| (), &AtomicBool::new(false)).unwrap()
+        };
+        let counted = forecast(Algorithm::RoundRobin, 1);
+        assert_eq!((counted.engine, &counted.refusal), ("interval", &None));
+        assert_eq!(format!("{counted:?}"), format!("{:?}", forecast(Algorithm::RoundRobin, 3)));
+        let sent = forecast(Algorithm::LeastOutstandingRequests, 1);
+        assert_eq!((sent.engine, sent.refusal.is_some()), ("request", true));
     }
 
     #[test]
@@ -280,6 +305,23 @@ mod tests {
             let error = gather(&options, &nothing, || broken, &|_| (), &AtomicBool::new(false)).unwrap_err();
             assert_eq!(error.to_string(), "replication 7");
             assert_eq!(error.replication(), Some((1, 7)));
+        }
+    }
+
+    /// A twin is replayed by a number of its own: simulated by it, it is the same again.
+    #[test]
+    fn a_broken_twin_says_its_own_number() {
+        let broken = |streams: &Streams, _: &mut Outcome| match *streams == Streams::new(1, 7).twin() {
+            true => Err(Error::invariant("in a twin")),
+            false => Ok(Measures::default()),
+        };
+        let error = gather(&OPTIONS, &Outcome::new(Span::ZERO), || broken, &|_| (), &AtomicBool::new(false));
+        let (seed, number) = error.unwrap_err().replication().unwrap();
+        assert_eq!(Streams::new(seed, number), Streams::new(1, 7).twin());
+        let drawn = |purpose, streams: Streams| streams.at(purpose, 0).bits();
+        for (purpose, same) in [(Purpose::DeregistrationMedian, true), (Purpose::Deregistration, false)] {
+            let [one, twin] = [Streams::new(seed, 7), Streams::new(seed, number)].map(|of| drawn(purpose, of));
+            assert_eq!(one == twin, same);
         }
     }
 

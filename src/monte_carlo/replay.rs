@@ -8,7 +8,6 @@ use crate::observe::transcript::Transcript;
 use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
-use crate::time::Time;
 use crate::traffic::outcome::{Failure, Outcome};
 use crate::traffic::request::RequestEngine;
 
@@ -32,7 +31,7 @@ pub struct Replay {
 pub fn replay(scenario: &Scenario, seed: u64, replication: u64) -> Result<Replay, Error> {
     let streams = Streams::new(seed, replication);
     let mut rollout = Rollout::new(scenario);
-    let mut transcript = Transcript::new(Time::ZERO + scenario.load.rollout_at, false);
+    let mut transcript = Transcript::new(scenario, false);
     let timeline = rollout
         .simulate_observed(&streams, |now, fact| transcript.note(now, fact))
         .map_err(|error| error.in_replication(seed, replication))?
@@ -66,12 +65,13 @@ mod tests {
     use super::*;
     use crate::monte_carlo::{Options, forecast};
     use crate::time::Span;
+    use crate::traffic::EngineChoice;
 
     #[test]
     fn a_replay_is_what_was_counted() {
         let mut scenario = Scenario::default();
         scenario.load.duration = Span::from_secs(60);
-        let options = Options { runs: 3, seed: 7, level: 0.95, threads: Some(2), engine: "request" };
+        let options = Options { runs: 3, seed: 7, level: 0.95, threads: Some(2), engine: EngineChoice::Request };
         let forecast = forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false)).unwrap();
         for (replication, sample) in forecast.samples.iter().enumerate() {
             let replay = replay(&scenario, options.seed, replication as u64).unwrap();

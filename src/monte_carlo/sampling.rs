@@ -17,7 +17,7 @@ use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
 use crate::traffic::outcome::Outcome;
-use crate::traffic::request::RequestEngine;
+use crate::traffic::{Engine, EngineChoice};
 
 /// Simulates the replications of a range, in order: the same ones for the same scenario.
 pub type Sampler<'a> = dyn Fn(&Scenario, Range<u64>) -> Result<Vec<Sample>, Error> + 'a;
@@ -44,19 +44,22 @@ impl Workers {
         self.pool.current_num_threads()
     }
 
-    /// The replications `range` of a scenario with the `request` engine; the rest as [`Workers::sample`].
+    /// The replications `range` of a scenario, in order. `cancelled` is looked at before each.
     ///
     /// # Errors
-    /// As [`Workers::sample`].
+    /// The scenario is not for the engine that was wanted; `cancelled` became true; or an invariant of the
+    /// model broke, always that of the lowest replication.
     pub fn replications(
         &self,
         scenario: &Scenario,
+        choice: EngineChoice,
         seed: u64,
         range: Range<u64>,
         cancelled: &AtomicBool,
     ) -> Result<Vec<Sample>, Error> {
+        let engine = Engine::new(scenario, choice)?;
         let traffic = || {
-            let mut engine = RequestEngine::new(scenario);
+            let mut engine = engine.clone();
             move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| {
                 engine.simulate(timeline, streams, outcome);
             }
@@ -64,8 +67,8 @@ impl Workers {
         self.sample(scenario, seed, range, traffic, cancelled)
     }
 
-    /// The replications `range` of a scenario, in order, with the traffic engine that `traffic`
-    /// makes, one for each worker. `cancelled` is looked at before each replication.
+    /// The replications `range` of a scenario, in order, with the traffic engine that `traffic` makes, one for
+    /// each worker; the rest as [`Workers::replications`].
     ///
     /// # Errors
     /// `cancelled` became true; or an invariant of the model broke, always that of the lowest replication.
@@ -120,7 +123,7 @@ mod tests {
         let mut scenario = Scenario::default();
         scenario.load.rate = 5.0;
         let workers = Workers::new(Some(threads)).unwrap();
-        workers.replications(&scenario, 1, range, &AtomicBool::new(false)).unwrap()
+        workers.replications(&scenario, EngineChoice::Request, 1, range, &AtomicBool::new(false)).unwrap()
     }
 
     #[test]

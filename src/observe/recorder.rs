@@ -2,9 +2,11 @@
 
 use crate::aws::{alb_node, target_group};
 use crate::cluster::pod::{PodChange, PodObject};
-use crate::cluster::{api_server, app, deployment, kubelet};
+use crate::cluster::{api_server, app, deployment, kube_proxy, kubelet};
 use crate::id::{NodeId, PodId, TargetId};
-use crate::observe::timeline::{BeliefChange, ConditionChange, PodRecord, ScaleChange, Socket, TargetRecord, Timeline};
+use crate::observe::timeline::{
+    BeliefChange, ConditionChange, NodePortChange, PodRecord, ScaleChange, Socket, TargetRecord, Timeline,
+};
 use crate::time::Time;
 use crate::wiring::Fact;
 
@@ -17,15 +19,38 @@ impl Timeline {
         self.fingerprint = 0;
     }
 
-    /// A pod that has been serving since before the load, and its target.
+    /// A pod that has been serving since before the load.
     pub fn seed(&mut self, pod: PodId, node: NodeId) {
         let record = self.pod(pod);
         record.initial = true;
         record.node = Some(node);
         record.sockets.push((Time::ZERO, Socket::Serving));
-        let target = TargetId(pod.index() as u16);
-        *self.target(target) = TargetRecord { pod: Some(pod), ..TargetRecord::default() };
-        let known = BeliefChange { at: Time::ZERO, target, belief: alb_node::Belief::Healthy };
+    }
+
+    /// The targets that have been there since before the load: the pods themselves.
+    pub fn seed_pod_targets(&mut self) {
+        for row in 0..self.pods.len() {
+            let (target, pod) = (TargetId(row as u16), self.pods[row].pod);
+            self.seed_target(target, TargetRecord { pod: Some(pod), ..TargetRecord::default() }, true);
+        }
+    }
+
+    /// The targets that have been there since before the load: hosts, which lead to their own pods
+    /// (`local`) or to any.
+    pub fn seed_host_targets(&mut self, hosts: u16, local: bool) {
+        for host in (0..hosts).map(NodeId) {
+            let leads_to = self.pods.iter().filter(|pod| !local || pod.node == Some(host));
+            let ports: Vec<NodePortChange> =
+                leads_to.map(|pod| NodePortChange { at: Time::ZERO, pod: pod.pod, forwards: true }).collect();
+            self.seed_target(TargetId(host.0), TargetRecord::default(), !ports.is_empty());
+            self.node_ports.push(ports);
+        }
+    }
+
+    fn seed_target(&mut self, target: TargetId, record: TargetRecord, healthy: bool) {
+        *self.target(target) = record;
+        let belief = if healthy { alb_node::Belief::Healthy } else { alb_node::Belief::Unhealthy };
+        let known = BeliefChange { at: Time::ZERO, target, belief };
         self.beliefs.iter_mut().for_each(|changes| changes.push(known));
     }
 
@@ -61,6 +86,12 @@ impl Timeline {
             }
             Fact::App(app::Fact::Socket(pod, socket)) => self.note_socket(now, pod, socket),
             Fact::App(app::Fact::Reset(pod)) => self.pod(pod).resets.push(now),
+            Fact::KubeProxy(host, kube_proxy::Fact::Forwards(pod)) => {
+                self.node_ports[host.index()].push(NodePortChange { at: now, pod, forwards: true });
+            }
+            Fact::KubeProxy(host, kube_proxy::Fact::Forgets(pod)) => {
+                self.node_ports[host.index()].push(NodePortChange { at: now, pod, forwards: false });
+            }
             Fact::TargetGroup(fact) => self.note_target(now, fact),
             Fact::AlbNode(node, alb_node::Fact::Believes { target, belief }) => {
                 self.beliefs[node.index()].push(BeliefChange { at: now, target, belief });

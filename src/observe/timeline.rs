@@ -16,11 +16,15 @@ pub struct Timeline {
     pub fingerprint: u64,
     /// Pods in creation order: the row is [`PodId::index`].
     pub pods: Vec<PodRecord>,
-    /// Targets: the row is [`TargetId::index`]. With target type `ip`, target and pod have the same row.
+    /// Targets: the row is [`TargetId::index`]. With target type `ip`, target and pod have the same row,
+    /// with `instance` target and host.
     pub targets: Vec<TargetRecord>,
     /// Per ALB node, in order of time: what it came to believe of a target. What it believed when
     /// the load started has [`Time::ZERO`].
     pub beliefs: Vec<Vec<BeliefChange>>,
+    /// Per host, in order of time: which pods new connections to its node port may get to. Empty with
+    /// target type `ip`.
+    pub node_ports: Vec<Vec<NodePortChange>>,
     /// Changes of a ReplicaSet's desired replicas, in order of time.
     pub scales: Vec<ScaleChange>,
     /// Changes of the Deployment's conditions, in order of time.
@@ -78,6 +82,17 @@ pub struct BeliefChange {
     pub belief: Belief,
 }
 
+/// A change of what a host's node port leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodePortChange {
+    /// When.
+    pub at: Time,
+    /// Which pod.
+    pub pod: PodId,
+    /// Whether new connections may get to it from now on.
+    pub forwards: bool,
+}
+
 /// What the target group did with a target. `None`: it did not happen.
 #[derive(Debug, Clone, Default)]
 pub struct TargetRecord {
@@ -125,6 +140,7 @@ impl Timeline {
         self.pods.clear();
         self.targets.clear();
         self.beliefs.iter_mut().for_each(Vec::clear);
+        self.node_ports.clear();
         self.scales.clear();
         self.conditions.clear();
     }

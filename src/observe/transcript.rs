@@ -8,9 +8,10 @@ use crate::aws::{lbc, target_group};
 use crate::cluster::app::{self, Answer, Question, Socket};
 use crate::cluster::pod::{Endpoint, PodChange, PodObject, ProbeKind};
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject};
-use crate::cluster::{api_server, deployment, endpoint_slice, kubelet, operator, replica_set, scheduler};
+use crate::cluster::{api_server, deployment, endpoint_slice, kube_proxy, kubelet, operator, replica_set, scheduler};
 use crate::event::Fact;
 use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
+use crate::scenario::Scenario;
 use crate::time::Time;
 
 /// Writes a transcript while the facts are told.
@@ -22,6 +23,8 @@ use crate::time::Time;
 pub struct Transcript {
     rollout_at: Time,
     all: bool,
+    /// Targets are hosts.
+    by_host: bool,
     lines: Vec<Line>,
     /// By target: the pod behind it, once it was registered here.
     behind: Vec<Option<PodId>>,
@@ -45,9 +48,16 @@ enum Asker {
 }
 
 impl Transcript {
-    /// An empty transcript, its times since `rollout_at`; `all`: every request and probe, too.
-    pub const fn new(rollout_at: Time, all: bool) -> Transcript {
-        Transcript { rollout_at, all, lines: Vec::new(), behind: Vec::new(), answers: Vec::new() }
+    /// An empty transcript, its times since the rollout's start; `all`: every request and probe, too.
+    pub fn new(scenario: &Scenario, all: bool) -> Transcript {
+        Transcript {
+            rollout_at: Time::ZERO + scenario.load.rollout_at,
+            all,
+            by_host: scenario.is_by_host(),
+            lines: Vec::new(),
+            behind: Vec::new(),
+            answers: Vec::new(),
+        }
     }
 
     /// Adds a line of somebody else's: a request that failed.
@@ -71,6 +81,7 @@ impl Transcript {
                 let what = endpoint.map_or("nothing", |endpoint| condition(&endpoint));
                 self.aside(now, "endpointslice", format_args!("asks to write of {pod}: {what}"));
             }
+            Fact::KubeProxy(host, fact) => self.kube_proxy(now, *host, fact),
             Fact::Lbc(fact) => self.lbc(now, fact),
             Fact::TargetGroup(fact) => self.target_group(now, fact),
             Fact::AlbNode(node, fact) => self.alb_node(now, *node, fact),
@@ -97,11 +108,15 @@ impl Transcript {
         }
     }
 
-    /// The pod that a target stands for. Those registered before the rollout are told by their row.
-    fn pod_behind(&self, target: TargetId) -> PodId {
+    /// The host or the pod that a target stands for. Pods registered before the rollout are told by
+    /// their row.
+    fn behind(&self, target: TargetId) -> String {
         let row = target.index() as u16;
+        if self.by_host {
+            return NodeId(row).to_string();
+        }
         let first = PodId::new(row, RevisionId::OLD, row + 1);
-        self.behind.get(target.index()).copied().flatten().unwrap_or(first)
+        self.behind.get(target.index()).copied().flatten().unwrap_or(first).to_string()
     }
 
     fn api(&mut self, now: Time, fact: &api_server::Fact) {
@@ -244,7 +259,7 @@ impl Transcript {
     fn answered(&mut self, now: Time, pod: PodId, question: Question, answer: Answer) {
         let asker = match question {
             Question::Probe(_, kind) => Asker::Probe(kind),
-            Question::HealthCheck(node, _) => Asker::AlbNode(node),
+            Question::HealthCheck(node, ..) => Asker::AlbNode(node),
         };
         let row = self.answers.iter().position(|(of, by, _)| (*of, *by) == (pod, asker));
         let row = row.unwrap_or_else(|| {
@@ -265,11 +280,26 @@ impl Transcript {
         }
     }
 
+    fn kube_proxy(&mut self, now: Time, host: NodeId, fact: &kube_proxy::Fact) {
+        let who = format!("kube-proxy {host}");
+        match *fact {
+            kube_proxy::Fact::Forwards(pod) => self.tell(now, who, format_args!("leads new connections to {pod}")),
+            kube_proxy::Fact::Forgets(pod) => self.tell(now, who, format_args!("no longer leads to {pod}")),
+            kube_proxy::Fact::PassedOn(pod, node, _) => {
+                self.aside(now, who, format_args!("passes the health check of {node} on to {pod}"));
+            }
+            kube_proxy::Fact::Answered { node, ok, .. } => {
+                let how = if ok { "well" } else { "badly" };
+                self.aside(now, who, format_args!("answers the health check of {node} {how}"));
+            }
+        }
+    }
+
     fn lbc(&mut self, now: Time, fact: &lbc::Fact) {
         match *fact {
             lbc::Fact::DescribeTargetHealth { .. } => self.aside(now, "lbc", format_args!("asks for target health")),
             lbc::Fact::DeregisterTargets { target, .. } => {
-                let pod = self.pod_behind(target);
+                let pod = self.behind(target);
                 self.tell(now, "lbc", format_args!("deregisters {pod}"));
             }
             lbc::Fact::RegisterTargets { pod, .. } => self.tell(now, "lbc", format_args!("registers {pod}")),
@@ -291,20 +321,20 @@ impl Transcript {
                 self.aside(now, who, format_args!("has {pod} registered"));
             }
             target_group::Fact::Deregistered { target, .. } => {
-                let pod = self.pod_behind(target);
+                let pod = self.behind(target);
                 self.aside(now, who, format_args!("has {pod} deregistered"));
             }
             target_group::Fact::StateChanged { target, state } => {
-                let pod = self.pod_behind(target);
+                let pod = self.behind(target);
                 self.tell(now, who, format_args!("shows {pod} {state}"));
             }
             target_group::Fact::DrainingOver { target, .. } => {
-                let pod = self.pod_behind(target);
+                let pod = self.behind(target);
                 self.tell(now, who, format_args!("forgets {pod}: its deregistration delay is over"));
             }
             target_group::Fact::TargetHealth { target, state } => {
                 let state = state.as_ref().map_or("not registered".to_owned(), TargetState::to_string);
-                let pod = self.pod_behind(target);
+                let pod = self.behind(target);
                 self.aside(now, who, format_args!("answers: {pod} is {state}"));
             }
             target_group::Fact::Returned { .. } => self.aside(now, who, format_args!("has answered")),
@@ -314,7 +344,7 @@ impl Transcript {
     fn alb_node(&mut self, now: Time, node: AlbNodeId, fact: &alb_node::Fact) {
         match *fact {
             alb_node::Fact::Believes { target, belief } => {
-                let pod = self.pod_behind(target);
+                let pod = self.behind(target);
                 match belief {
                     Belief::Initial => self.tell(now, node, format_args!("learns of {pod}")),
                     Belief::Healthy => self.tell(now, node, format_args!("begins to choose {pod}")),
@@ -324,11 +354,11 @@ impl Transcript {
                 }
             }
             alb_node::Fact::CheckSent { target, .. } => {
-                let pod = self.pod_behind(target);
+                let pod = self.behind(target);
                 self.aside(now, node, format_args!("checks the health of {pod}"));
             }
             alb_node::Fact::HealthFound { target, healthy, .. } => {
-                let (pod, health) = (self.pod_behind(target), if healthy { "healthy" } else { "unhealthy" });
+                let (pod, health) = (self.behind(target), if healthy { "healthy" } else { "unhealthy" });
                 self.aside(now, node, format_args!("reports {pod} {health}"));
             }
         }

@@ -5,7 +5,7 @@ use super::{Answer, Assumption};
 use crate::monte_carlo::Sample;
 use crate::recommend::Recommendation;
 use crate::scenario::Scenario;
-use crate::scenario::load::{LoadSpec, Pacing};
+use crate::scenario::load::{LoadSpec, Pacing, Shape};
 use crate::sweep::{Axis, Survey};
 
 /// Three lines of a chart, less the words that say how many assumptions did not fit.
@@ -31,7 +31,7 @@ pub fn of_answer(answer: &Answer<'_>, replicas: u32) -> Words {
         subtitle: format!(
             "{}, {}, {}, seed {seed}",
             number_of(replicas.into(), "replica"),
-            load(&forecast.load),
+            load(&forecast.load, "at random"),
             number_of(forecast.runs, "rollout")
         ),
         footer: footer(answer.assumptions, forecast.version, &forecast.digest, &forecast.fingerprint),
@@ -47,7 +47,7 @@ pub fn of_replication(scenario: &Scenario, assumptions: &[Assumption], replicati
         subtitle: format!(
             "{}, {}, replication {replication} of seed {seed}",
             number_of(scenario.deployment.replicas.into(), "replica"),
-            load(&scenario.load)
+            load(&scenario.load, "at random")
         ),
         footer: footer(assumptions, env!("CARGO_PKG_VERSION"), &scenario.digest(), &fingerprint),
     }
@@ -62,7 +62,7 @@ pub fn of_survey(survey: &Survey) -> Words {
     };
     Words {
         title: format!("{}: {}", survey.scenario, axes.join(" × ")),
-        subtitle: format!("{}, {runs}, seed {}", load(&survey.load), survey.seed),
+        subtitle: format!("{}, {runs}, seed {}", load(&survey.load, "at random"), survey.seed),
         footer: footer(&survey.assumptions, survey.version, &survey.digest, &survey.fingerprint()),
     }
 }
@@ -73,7 +73,11 @@ pub fn of_search(scenario: &Scenario, found: &Recommendation) -> Words {
     let runs = number_of(found.effort.search_runs, "rollout");
     Words {
         title: format!("{}: what each 5xx avoided costs", scenario.name),
-        subtitle: format!("{}, {tried} tried, {runs} each, seed {}", load(&scenario.load), scenario.monte_carlo.seed),
+        subtitle: format!(
+            "{}, {tried} tried, {runs} each, seed {}",
+            load(&scenario.load, "at random"),
+            scenario.monte_carlo.seed
+        ),
         footer: footer(
             &scenario.assumptions(),
             env!("CARGO_PKG_VERSION"),
@@ -83,12 +87,22 @@ pub fn of_search(scenario: &Scenario, found: &Recommendation) -> Words {
     }
 }
 
-fn load(load: &LoadSpec) -> String {
+/// The load in words, with the words for Poisson pacing.
+pub(super) fn load(load: &LoadSpec, poisson: &str) -> String {
     let pacing = match load.pacing {
         Pacing::Constant => "evenly spaced",
-        Pacing::Poisson => "at random",
+        Pacing::Poisson => poisson,
     };
-    format!("{} requests/s {pacing} for {}", amount(load.rate), load.duration)
+    let rate = amount(load.rate);
+    let sent = match (load.workers, load.shape) {
+        (Some(workers), _) => format!("{} in a closed loop", number_of(workers.into(), "worker")),
+        (None, Shape::Constant) => format!("{rate} requests/s {pacing}"),
+        (None, Shape::Ramp { to }) => format!("{rate} to {} requests/s {pacing}", amount(to)),
+        (None, Shape::Sine { to, period }) => {
+            format!("{rate} to {} requests/s and back every {period}, {pacing}", amount(to))
+        }
+    };
+    format!("{sent} for {}", load.duration)
 }
 
 /// What reproduces the picture, then as many assumptions as fit: first those about the load balancer, which

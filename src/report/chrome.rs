@@ -36,7 +36,7 @@ pub fn render(trace: &Trace<'_>) -> String {
         "seed": trace.seed,
         "replication": trace.replication,
         "version": trace.version,
-        "engine": trace.engine,
+        "engine": "request",
     });
     format!("{:#}\n", json!({ "traceEvents": events, "displayTimeUnit": "ms", "otherData": about }))
 }

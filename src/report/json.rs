@@ -30,6 +30,7 @@ fn object(answer: &Answer<'_>) -> Value {
         "seed": forecast.seed,
         "runs": forecast.runs,
         "engine": forecast.engine,
+        "engine_reason": forecast.refusal,
         "fingerprint": forecast.fingerprint,
         "requests": measurements(forecast, |sample| Some(sample.requests as f64)),
         "statuses": statuses(forecast),

@@ -92,6 +92,7 @@ fn nothing(name: &str) -> Forecast {
         seed: 1,
         runs: 40,
         engine: "request",
+        refusal: None,
         fingerprint: "fedcba9876543210".to_owned(),
         level: 0.95,
         load: LoadSpec::default(),

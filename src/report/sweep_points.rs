@@ -50,7 +50,7 @@ pub fn json(survey: &Survey) -> String {
         "runs": survey.budget.runs,
         "precision": survey.budget.precision.map(|precision| precision.to_string()),
         "level": json_number(survey.budget.level),
-        "engine": survey.engine,
+        "engine": survey.engine.to_string(),
         "fingerprint": survey.fingerprint(),
         "design": match survey.plan.design { Design::Grid => "grid", Design::Sample(_) => "sample" },
         "axes": survey.plan.axes.iter().map(super::super::sweep::axis::Axis::name).collect::<Vec<_>>(),

@@ -3,9 +3,8 @@
 use std::fmt::Write;
 
 use super::figures::{amount, grouped, level, number_of, percent, range, span, wrapped};
-use super::{Answer, SPLIT, error_window, vegeta};
+use super::{Answer, SPLIT, caption, error_window, vegeta};
 use crate::monte_carlo::{Forecast, Sample};
-use crate::scenario::load::Pacing;
 use crate::stats::{self, Summary, VarianceSplit};
 use crate::time::Span;
 use crate::verdict::Cause;
@@ -42,12 +41,7 @@ fn report(answer: &Answer<'_>) -> String {
 
 fn title(forecast: &Forecast) -> String {
     let load = &forecast.load;
-    let pacing = match load.pacing {
-        Pacing::Constant => "evenly spaced",
-        Pacing::Poisson => "at random (Poisson)",
-    };
-    let rate = amount(load.rate);
-    format!("{}: {rate} requests/s {pacing} for {}, rollout at {}\n", forecast.scenario, load.duration, load.rollout_at)
+    format!("{}: {}, rollout at {}\n", forecast.scenario, caption::load(load, "at random (Poisson)"), load.rollout_at)
 }
 
 /// The answer.
@@ -284,8 +278,9 @@ fn vegeta_blocks(forecast: &Forecast) -> String {
 
 /// What proves that two people ran the same thing.
 fn footer(f: &Forecast) -> String {
+    let why = f.refusal.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
     format!(
-        "\nrollcast {} · seed {} · {} · engine {}\nscenario {} · fingerprint {}\n",
+        "\nrollcast {} · seed {} · {} · engine {}{why}\nscenario {} · fingerprint {}\n",
         f.version,
         f.seed,
         number_of(f.runs, "run"),

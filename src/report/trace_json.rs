@@ -26,8 +26,6 @@ pub struct Trace<'a> {
     pub seed: u64,
     /// Which replication.
     pub replication: u64,
-    /// The traffic engine.
-    pub engine: &'a str,
     /// What pods did and nodes believed.
     pub timeline: &'a Timeline,
     /// What became of the requests, its failures kept.
@@ -57,7 +55,7 @@ pub fn render(trace: &Trace<'_>) -> String {
         "replication": trace.replication,
         "version": trace.version,
         "digest": trace.digest,
-        "engine": trace.engine,
+        "engine": "request",
         "fingerprint": format!("{:016x}", trace.sample.fingerprint()),
         "pods": timeline.pods.iter().map(|record| pod(record, &t)).collect::<Vec<_>>(),
         "rs_scale": rs_scale,
@@ -236,7 +234,6 @@ mod tests {
             version: "0.0.0",
             seed: 1,
             replication: 0,
-            engine: "request",
             timeline: &timeline(),
             outcome: &outcome,
             sample: &Sample::default(),

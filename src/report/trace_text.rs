@@ -22,11 +22,10 @@ pub fn render(trace: &Trace<'_>) -> String {
     text.push_str(&failures(trace, clock));
     let _ = writeln!(
         text,
-        "\nrollcast {} · seed {} · replication {} · engine {}\nscenario {} · fingerprint {:016x}",
+        "\nrollcast {} · seed {} · replication {} · engine request\nscenario {} · fingerprint {:016x}",
         trace.version,
         trace.seed,
         trace.replication,
-        trace.engine,
         trace.digest,
         trace.sample.fingerprint()
     );

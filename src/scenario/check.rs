@@ -1,33 +1,25 @@
 //! Values that are well formed and yet impossible: what Kubernetes and AWS would refuse, what makes
 //! no sense, and what no machine can compute.
 
+mod load;
+mod node_port;
+
 use std::path::Path;
 
 use super::layer::{Layer, Leaf};
-use super::rollout::{Change, Step};
+use super::rollout::Step;
 use super::{Revision, Scenario};
 use crate::aws::alb_node::HostUnreachableShare;
-use crate::aws::target_group::{Algorithm, TargetType};
+use crate::aws::target_group::Algorithm;
+use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::{PreStop, ProbeSpec};
-use crate::disturbance::Disturbance;
 use crate::error::Error;
 use crate::setting::Count;
 use crate::time::Span;
 
 /// The templates of all revisions, as layers.
 pub(super) type Templates<'a> = Vec<Layer<'a>>;
-
-/// Pods that one run may create.
-const MOST_PODS: u64 = 20_000;
-/// Requests of one replication.
-const MOST_REQUESTS: f64 = 2e9;
-/// Requests of all replications.
-const MOST_REQUESTS_IN_ALL: f64 = 1e12;
-/// Pods times replications.
-const MOST_PODS_IN_ALL: u64 = 1_000_000_000;
-/// Seconds of load times replications: each has a row of counts.
-const MOST_SECONDS_IN_ALL: f64 = 1e9;
 
 /// Refuses a scenario that cannot be.
 pub(super) fn check(
@@ -47,12 +39,13 @@ pub(super) fn check(
     lbc(scenario, at)?;
     target_group(scenario, at)?;
     health_check(scenario, at)?;
+    node_port::check(scenario, at)?;
     load_balancer(scenario, at)?;
-    load(scenario, at)?;
+    load::load(scenario, at)?;
     monte_carlo(scenario, at)?;
     objectives(scenario, at)?;
     steps.iter().try_for_each(|(step, leaf)| in_time(scenario, step, leaf.as_ref()))?;
-    sizes(scenario, at)
+    load::sizes(scenario, at)
 }
 
 /// Where keys were written.
@@ -144,6 +137,7 @@ fn deployment(scenario: &Scenario, at: Places) -> Result<(), Error> {
 
 fn template(revision: &Revision, at: Places) -> Result<(), Error> {
     let pod = &revision.pod;
+    application(&revision.app, at)?;
     let grace = "pod.termination_grace_period";
     at.whole_seconds(grace, pod.termination_grace_period, "Kubernetes (terminationGracePeriodSeconds)")?;
     probe(at, "pod.readiness_probe", pod.readiness_probe.as_ref())?;
@@ -153,6 +147,20 @@ fn template(revision: &Revision, at: Places) -> Result<(), Error> {
         Some(PreStop::Fails(hook)) if !hook.fails => {
             Err(at.refuse(&["pod.pre_stop"], "a hook with `fails = false` does nothing").hint("leave `pre_stop` out"))
         }
+        _ => Ok(()),
+    }
+}
+
+fn application(app: &AppSpec, at: Places) -> Result<(), Error> {
+    if app.concurrency == Some(0) {
+        return Err(at
+            .refuse(&["app.concurrency"], "an application that serves 0 requests at once serves none")
+            .hint("at least 1; leave it out for any number"));
+    }
+    match app.cold_start {
+        Some(cold) if !(cold.factor.is_finite() && (1.0..=1e6).contains(&cold.factor)) => Err(at
+            .refuse(&["app.cold_start"], format!("a cold process is {} times as slow", cold.factor))
+            .hint("`factor` is a number from 1 to 1000000")),
         _ => Ok(()),
     }
 }
@@ -216,29 +224,45 @@ fn lbc(scenario: &Scenario, at: Places) -> Result<(), Error> {
 
 fn target_group(scenario: &Scenario, at: Places) -> Result<(), Error> {
     let spec = &scenario.target_group;
-    if spec.target_type == TargetType::Instance {
-        return Err(at.not_modelled(
-            "target_group.target_type",
-            "\"instance\"",
-            "the forecast is of target type \"ip\"",
-        ));
-    }
-    if spec.algorithm != Algorithm::RoundRobin {
-        let given =
-            if spec.algorithm == Algorithm::WeightedRandom { "weighted_random" } else { "least_outstanding_requests" };
-        return Err(at.not_modelled(
-            "target_group.algorithm",
-            &format!("\"{given}\""),
-            "nodes choose by \"round_robin\"",
-        ));
-    }
-    if spec.slow_start > Span::ZERO {
-        let hint = "leave it out: a new target gets its full share at once";
-        return Err(at.not_modelled("target_group.slow_start", &format!("\"{}\"", spec.slow_start), hint));
-    }
+    slow_start(scenario, at)?;
+    stickiness(scenario, at)?;
     let delay = "target_group.deregistration_delay";
     at.whole_seconds(delay, spec.deregistration_delay, "AWS")?;
     at.within(delay, spec.deregistration_delay, 0, 3600, "AWS")
+}
+
+fn slow_start(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let (spec, key) = (&scenario.target_group, "target_group.slow_start");
+    if spec.anomaly_mitigation && spec.algorithm != Algorithm::WeightedRandom {
+        return Err(at
+            .refuse(&["target_group.anomaly_mitigation"], "anomaly mitigation needs `weighted_random`")
+            .hint("AWS refuses this: set target_group.algorithm = \"weighted_random\""));
+    }
+    if spec.slow_start == Span::ZERO {
+        return Ok(());
+    }
+    at.whole_seconds(key, spec.slow_start, "AWS")?;
+    at.within(key, spec.slow_start, 30, 900, "AWS (0s is off)")?;
+    if spec.algorithm != Algorithm::RoundRobin {
+        return Err(at
+            .refuse(&[key], "slow start needs `round_robin`")
+            .hint("AWS refuses this: there is no slow start with least_outstanding_requests or weighted_random"));
+    }
+    Ok(())
+}
+
+fn stickiness(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let (spec, key) = (&scenario.target_group, "target_group.stickiness");
+    if spec.stickiness == Span::ZERO {
+        return Ok(());
+    }
+    at.within(key, spec.stickiness, 1, 604_800, "AWS (0s is off)")?;
+    if scenario.load.workers.is_none() {
+        return Err(at
+            .refuse(&[key], "an open loop has no sessions that could stick to a target")
+            .hint("give `load.workers`: each is a client with a cookie"));
+    }
+    Ok(())
 }
 
 fn health_check(scenario: &Scenario, at: Places) -> Result<(), Error> {
@@ -270,29 +294,15 @@ fn load_balancer(scenario: &Scenario, at: Places) -> Result<(), Error> {
         let message = format!("`load_balancer.nodes` is {}", spec.nodes);
         return Err(at.refuse(&["load_balancer.nodes"], message).hint("a load balancer has 1 to 100 nodes"));
     }
+    if spec.zones == 0 {
+        return Err(at.refuse(&["load_balancer.zones"], "a load balancer of 0 zones").hint("at least 1"));
+    }
     at.within("load_balancer.idle_timeout", spec.idle_timeout, 1, 4000, "AWS")?;
     at.above_zero("load_balancer.connect_timeout", spec.connect_timeout)?;
     match spec.host_unreachable_share {
         HostUnreachableShare::Fixed(share) => at.share("load_balancer.host_unreachable_share", share),
         HostUnreachableShare::Silent | HostUnreachableShare::Published => Ok(()),
     }
-}
-
-fn load(scenario: &Scenario, at: Places) -> Result<(), Error> {
-    let spec = &scenario.load;
-    if !(spec.rate.is_finite() && spec.rate >= 0.0) {
-        let message = format!("`load.rate` is {}", spec.rate);
-        return Err(at.refuse(&["load.rate"], message).hint("requests a second: a number from 0"));
-    }
-    at.above_zero("load.duration", spec.duration)?;
-    at.above_zero("load.client_timeout", spec.client_timeout)?;
-    if spec.rollout_at >= spec.duration {
-        let message = format!("the rollout starts at {}, when the load of {} is over", spec.rollout_at, spec.duration);
-        return Err(at
-            .refuse(&["load.rollout_at", "load.duration"], message)
-            .hint("let `load.rollout_at` lie inside `load.duration`"));
-    }
-    Ok(())
 }
 
 fn monte_carlo(scenario: &Scenario, at: Places) -> Result<(), Error> {
@@ -329,98 +339,5 @@ fn in_time(scenario: &Scenario, step: &Step, leaf: Option<&Leaf>) -> Result<(), 
             Err(leaf.error(message).hint("let the load last longer: `load.duration`"))
         }
         _ => Ok(()),
-    }
-}
-
-fn sizes(scenario: &Scenario, at: Places) -> Result<(), Error> {
-    let load = &scenario.load;
-    let (seconds, runs) = (load.duration.as_secs_f64(), scenario.monte_carlo.runs);
-    let requests = load.rate * seconds * crowd(scenario);
-    if requests > MOST_REQUESTS {
-        let message = format!("one replication would send {requests:.3e} requests; the limit is {MOST_REQUESTS:.0e}");
-        return Err(at
-            .too_large(&["load.rate", "load.duration"], message)
-            .hint("a shorter `load.duration` shows the same rollout"));
-    }
-    if requests * f64::from(runs) > MOST_REQUESTS_IN_ALL {
-        let total = requests * f64::from(runs);
-        let message = format!("{runs} runs would send {total:.3e} requests; the limit is {MOST_REQUESTS_IN_ALL:.0e}");
-        return Err(at
-            .too_large(&["monte_carlo.runs", "load.rate", "load.duration"], message)
-            .hint("fewer runs, or less load"));
-    }
-    if seconds * f64::from(runs) > MOST_SECONDS_IN_ALL {
-        let total = seconds * f64::from(runs);
-        let message =
-            format!("{runs} runs would last {total:.3e} simulated seconds; the limit is {MOST_SECONDS_IN_ALL:.0e}");
-        return Err(at
-            .too_large(&["load.duration", "monte_carlo.runs"], message)
-            .hint("a shorter `load.duration`, or fewer runs"));
-    }
-    let pods = pods(scenario);
-    if pods > MOST_PODS {
-        let message = format!("the rollout would make {pods} pods; the limit is {MOST_PODS}");
-        return Err(at.too_large(&["deployment.replicas", "deployment.max_surge"], message));
-    }
-    if pods * u64::from(runs) > MOST_PODS_IN_ALL {
-        let message = format!("{runs} runs of {pods} pods; the limit is {MOST_PODS_IN_ALL} pods in all");
-        return Err(at
-            .too_large(&["monte_carlo.runs", "deployment.replicas"], message)
-            .hint("fewer runs, or fewer replicas"));
-    }
-    Ok(())
-}
-
-/// At most so many times as many requests are sent as without load steps.
-fn crowd(scenario: &Scenario) -> f64 {
-    let factor = |disturbance: &Disturbance| match disturbance {
-        Disturbance::LoadStep(step) => step.factor.max(1.0),
-        _ => 1.0,
-    };
-    scenario.disturbances.iter().map(factor).product()
-}
-
-/// At most so many pods are made: each template change replaces all of them, and surge comes on top.
-fn pods(scenario: &Scenario) -> u64 {
-    let mut replicas = scenario.deployment.replicas;
-    let mut pods = u64::from(replicas);
-    for step in &scenario.steps {
-        pods = pods.saturating_add(match step.change {
-            Change::NewRevision(_) | Change::Rollback => {
-                u64::from(replicas) + surge(scenario.deployment.max_surge, replicas)
-            }
-            Change::Replicas(desired) => {
-                replicas = replicas.max(desired);
-                u64::from(desired)
-            }
-            Change::DeletePods(deleted) => u64::from(deleted),
-            Change::Paused(_) => 0,
-        });
-    }
-    scenario.disturbances.iter().fold(pods, |pods, disturbance| pods.saturating_add(replaced(disturbance, replicas)))
-}
-
-/// At most so many pods are replaced for a disturbance.
-fn replaced(disturbance: &Disturbance, replicas: u32) -> u64 {
-    match disturbance {
-        Disturbance::NodeDrain(_)
-        | Disturbance::SpotInterruption(_)
-        | Disturbance::GracefulNodeShutdown(_)
-        | Disturbance::NodeLoss(_)
-        | Disturbance::ZoneOutage(_) => replicas.into(),
-        Disturbance::PodKill(kill) => kill.pods.min(replicas).into(),
-        Disturbance::LbcOutage(_)
-        | Disturbance::ApiThrottle(_)
-        | Disturbance::SlowLink(_)
-        | Disturbance::LoadStep(_)
-        | Disturbance::BadVersion(_) => 0,
-    }
-}
-
-/// The surge in 64 bits: a percentage may be absurd.
-fn surge(count: Count, replicas: u32) -> u64 {
-    match count {
-        Count::Pods(pods) => pods.into(),
-        Count::Percent(percent) => (u64::from(percent) * u64::from(replicas)).div_ceil(100),
     }
 }

@@ -176,7 +176,16 @@ impl Checked<'_, '_> {
                 let (message, hint) = ("this link is no slower than before".to_owned(), "give `factor` or `extra`");
                 self.written.refuse_unless(spec.factor != 1.0 || spec.extra > Span::ZERO, "factor", message, hint)
             }
-            Disturbance::LoadStep(spec) => self.number("factor", spec.factor, 1e3),
+            Disturbance::LoadStep(spec) => {
+                let message = "a closed loop has no rate that a step could multiply".to_owned();
+                self.written.refuse_unless(
+                    self.load.workers.is_none(),
+                    "factor",
+                    message,
+                    "give `load.rate`, not `load.workers`",
+                )?;
+                self.number("factor", spec.factor, 1e3)
+            }
             Disturbance::LbcOutage(_) | Disturbance::BadVersion(_) => Ok(()),
         }
     }

@@ -14,6 +14,7 @@ use crate::aws::target_group::TargetGroupSpec;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
+use crate::cluster::kube_proxy::KubeProxySpec;
 use crate::cluster::pod::{PodSpec, ProbeSpec, SidecarSpec};
 use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::{ClusterSpec, LinksSpec};
@@ -67,6 +68,7 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         PodDisruptionBudgetSpec::SETTINGS,
         ClusterSpec::SETTINGS,
         LinksSpec::SETTINGS,
+        KubeProxySpec::SETTINGS,
         LbcSpec::SETTINGS,
         TargetGroupSpec::SETTINGS,
         HealthCheckSpec::SETTINGS,

@@ -55,9 +55,6 @@ impl<'a> Source<'a> {
         entries.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in entries {
             let key = if group.is_empty() { name.get_ref().to_string() } else { format!("{group}.{}", name.get_ref()) };
-            if let Some(words) = not_modelled(&key) {
-                return Err(self.error(format!("`{}`: not modelled yet", key), name.span()).hint(words));
-            }
             match if name.get_ref().contains('.') { None } else { keys::kind(&key) } {
                 None => return Err(self.unknown(group, name)),
                 Some(Kind::Key) => {
@@ -196,19 +193,6 @@ fn insert<'a>(table: &mut DeTable<'a>, key: &str, leaf: &Leaf<'a>) {
     }
     if let Some(DeValue::Table(inner)) = table.get_mut(group).map(Spanned::get_mut) {
         insert(inner, rest, leaf);
-    }
-}
-
-/// What a later version may model, and what to do until then.
-fn not_modelled(key: &str) -> Option<&'static str> {
-    match key {
-        "load.workers" | "load.think_time" | "load.reuse_connections" => {
-            Some("the load is an open loop: give `load.rate` and `load.pacing`")
-        }
-        "app.concurrency" | "new_revision.concurrency" | "step.set.concurrency" => {
-            Some("leave it out; the application serves any number of requests at once")
-        }
-        _ => None,
     }
 }
 

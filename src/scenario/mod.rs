@@ -3,6 +3,7 @@
 //! Two stages: a [`document::Document`] is exactly what was written, a [`Scenario`] is what it means.
 
 mod check;
+pub mod client;
 mod disturbances;
 pub mod document;
 pub mod keys;
@@ -20,10 +21,11 @@ use std::path::Path;
 
 use crate::aws::alb_node::LoadBalancerSpec;
 use crate::aws::lbc::LbcSpec;
-use crate::aws::target_group::TargetGroupSpec;
+use crate::aws::target_group::{TargetGroupSpec, TargetType};
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
+use crate::cluster::kube_proxy::KubeProxySpec;
 use crate::cluster::pod::PodSpec;
 use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::ClusterSpec;
@@ -64,6 +66,8 @@ pub struct Scenario {
     pub disturbances: Vec<Disturbance>,
     /// Hosts and hops.
     pub cluster: ClusterSpec,
+    /// kube-proxy.
+    pub kube_proxy: KubeProxySpec,
     /// AWS Load Balancer Controller.
     pub lbc: LbcSpec,
     /// Target group.
@@ -120,6 +124,21 @@ impl Scenario {
         &self.revisions[usize::from(revision.0)]
     }
 
+    /// Whether targets are hosts with a node port, not pods.
+    pub fn is_by_host(&self) -> bool {
+        self.target_group.target_type == TargetType::Instance
+    }
+
+    /// Pods that run before the rollout: none if it begins with the Deployment's creation.
+    pub fn pods_at_first(&self) -> u32 {
+        if self.begins_with_creation() { 0 } else { self.deployment.replicas }
+    }
+
+    /// Whether there is no Deployment before the rollout.
+    pub fn begins_with_creation(&self) -> bool {
+        self.steps.first().is_some_and(|step| step.change == Change::Create)
+    }
+
     /// What the Deployment says after each step that changes it, with the time since the rollout's start.
     pub fn deployment_over_time(&self) -> impl Iterator<Item = (Span, DeploymentObject)> {
         let start = DeploymentObject { replicas: self.deployment.replicas, revision: RevisionId::OLD, paused: false };
@@ -129,7 +148,7 @@ impl Scenario {
                 Change::Rollback => object.revision = RevisionId::OLD,
                 Change::Replicas(replicas) => object.replicas = replicas,
                 Change::Paused(paused) => object.paused = paused,
-                Change::DeletePods(_) => {}
+                Change::Create | Change::DeletePods(_) => {}
             }
             Some((step.at, *object))
         })
@@ -149,6 +168,7 @@ impl Default for Scenario {
             pod_disruption_budget: PodDisruptionBudgetSpec::default(),
             disturbances: Vec::new(),
             cluster: ClusterSpec::default(),
+            kube_proxy: KubeProxySpec::default(),
             lbc: LbcSpec::default(),
             target_group: TargetGroupSpec::default(),
             load_balancer: LoadBalancerSpec::default(),

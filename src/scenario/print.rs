@@ -3,12 +3,14 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
+use super::client;
 use super::keys;
 use super::profile;
 use super::rollout::{Change, NewRevisionSpec, Ready};
 use super::{Revision, Scenario};
 use crate::cluster::app::OnSigterm;
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
+use crate::cluster::kube_proxy::KubeProxySpec;
 use crate::disturbance::Kind;
 use crate::error::Error;
 use crate::id::RevisionId;
@@ -49,6 +51,7 @@ impl Scenario {
         let mut canonical = self.clone();
         canonical.monte_carlo.runs = 0;
         canonical.monte_carlo.seed = 0;
+        canonical.load.client = None;
         canonical.revisions.iter_mut().for_each(|revision| revision.app.profile = None);
         let table = canonical.table().expect("a seed of 0 is a TOML integer, and so is every other number");
         format!("{:016x}", fnv1a(Value::Table(table).to_string().as_bytes()))
@@ -59,6 +62,7 @@ impl Scenario {
     pub fn value_of(&self, key: &str) -> Option<String> {
         let mut table = self.table().ok()?;
         table.insert("name".to_owned(), Value::String(self.name.clone()));
+        table.insert("kube_proxy".to_owned(), tree(&self.kube_proxy).ok()?);
         at(&table, key).map(show).or_else(|| of_disturbance(key))
     }
 
@@ -67,11 +71,13 @@ impl Scenario {
         let table = self.table().unwrap_or_default();
         let old = &self.revisions[0].app;
         let profile = old.profile.as_deref().and_then(profile::find);
+        let client = self.load.client.as_deref().and_then(client::find);
         let mut assumptions: Vec<Assumption> = keys::settings()
             .iter()
             .filter(|row| !self.given.contains(row.key) && self.depends_on(row.key))
             .filter_map(|row| {
-                let (grade, source) = match profile.and_then(|profile| profile.row(row.key)) {
+                let of_client = || client.and_then(|client| client.row(row.key));
+                let (grade, source) = match profile.and_then(|profile| profile.row(row.key)).or_else(of_client) {
                     Some(row) => (row.grade, row.source),
                     None => (row.grade, row.source),
                 };
@@ -110,8 +116,18 @@ impl Scenario {
         match key {
             "cluster.immediate_readiness" => any(|revision| revision.pod.readiness_probe.is_some()),
             "lbc.version" | "lbc.requeue" => any(|revision| revision.pod.readiness_gate),
+            // What is off is not relied on; a closed loop has no rate.
+            "load.shape" | "load.stream_share" => false,
+            "load.rate" | "load.pacing" => self.load.workers.is_none(),
+            "load.think_time" => self.load.workers.is_some(),
+            "load.retry_backoff" | "load.idempotent_share" => self.load.retries > 0,
+            "load.stream_length" => self.load.stream_share > 0.0,
+            "app.close_connections_on_shutdown" => {
+                self.load.stream_share > 0.0 || any(|revision| revision.app.on_sigterm == OnSigterm::KeepServing)
+            }
             "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
             "cluster.links" => false,
+            _ if key.starts_with("kube_proxy.") => self.is_by_host(),
             "pod.sidecar.native" | "pod.sidecar.shutdown" => any(|revision| revision.pod.sidecar.is_some()),
             "new_revision.image_pull" => !self.given.contains("step.set.image_pull"),
             _ => !["monte_carlo.", "objectives.", "sweep", "step.", "new_revision."]
@@ -140,6 +156,9 @@ impl Scenario {
         if self.pod_disruption_budget != PodDisruptionBudgetSpec::default() {
             put("pod_disruption_budget", tree(&self.pod_disruption_budget)?);
         }
+        if self.is_by_host() || self.kube_proxy != KubeProxySpec::default() {
+            put("kube_proxy", tree(&self.kube_proxy)?);
+        }
         if !self.disturbances.is_empty() {
             put("disturbance", Value::Array(self.disturbances.iter().map(tree).collect::<Result<_, _>>()?));
         }
@@ -156,6 +175,7 @@ impl Scenario {
             Change::NewRevision(RevisionId::NEW) => one("revision", Value::String("new".to_owned())),
             Change::NewRevision(revision) => difference(&template(self.revision(revision))?, old),
             Change::Rollback => one("revision", Value::String("old".to_owned())),
+            Change::Create => one("create", Value::Boolean(true)),
             Change::Replicas(replicas) => one("replicas", Value::Integer(replicas.into())),
             Change::Paused(paused) => one("paused", Value::Boolean(paused)),
             Change::DeletePods(pods) => one("delete_pods", Value::Integer(pods.into())),

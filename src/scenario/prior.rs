@@ -49,6 +49,27 @@ pub const PRIORS: &[Prior] = &[
         evidence: "conflicting: AWS documents fail-open for unhealthy targets only; og-aws#116 saw it for initial ones",
     },
     Prior {
+        what: "which idle connection to a target a node takes, and when it opens another",
+        between: "–",
+        within: "the one used last; another only when all are busy",
+        presets: "–",
+        evidence: "none: AWS documents that connections to targets are kept and shared, not how one is chosen",
+    },
+    Prior {
+        what: "`target_group.anomaly_mitigation`: when a target is anomalous, and what it is left with",
+        between: "–",
+        within: "at least 3 failures and 10 % of its requests, both remembered with a half-life of 5 s, on a node with 3 healthy targets at least: a weight of 0.05 where the others have 1",
+        presets: "–",
+        evidence: "AWS publishes that 5xx answers and connection errors count and that 3 healthy targets are needed, no constants (AWS blog on automatic target weights, November 2023)",
+    },
+    Prior {
+        what: "`app.concurrency`: a request that waits in an application while its client or the load balancer gives it up",
+        between: "–",
+        within: "is served all the same, in its turn",
+        presets: "–",
+        evidence: "servers read a request that has come in; whether they notice that its connection has been closed differs",
+    },
+    Prior {
         what: "`cluster.network_removal`: process exit → pod network gone",
         between: "–",
         within: "U(0.1, 0.4) s, when the process is the only container",

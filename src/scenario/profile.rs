@@ -57,14 +57,19 @@ impl Profile {
 
     /// Its keys as the lowest layer of a template.
     pub(super) fn layer(&self) -> Layer<'static> {
-        let leaves = self.rows.iter().map(|row| {
-            let value = DeValue::parse(row.value).expect("profiles are TOML: a test reads them all");
-            let source = Source { path: Path::new("profile"), text: row.value };
-            let key = format!("app.{}", row.key);
-            (key.clone(), Leaf { written: key, value, source })
-        });
-        leaves.collect()
+        rows_layer("app", self.rows)
     }
+}
+
+/// Rows as a layer of a table of the scenario.
+pub(super) fn rows_layer(table: &str, rows: &'static [Row]) -> Layer<'static> {
+    let leaves = rows.iter().map(|row| {
+        let value = DeValue::parse(row.value).expect("profiles are TOML: a test reads them all");
+        let source = Source { path: Path::new("profile"), text: row.value };
+        let key = format!("{table}.{}", row.key);
+        (key.clone(), Leaf { written: key, value, source })
+    });
+    leaves.collect()
 }
 
 #[cfg(test)]

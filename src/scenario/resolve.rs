@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::de::ValueDeserializer;
 
 use super::check::{self, Templates};
+use super::client;
 use super::disturbances;
 use super::document::{Document, Layers};
 use super::keys;
@@ -29,7 +30,7 @@ impl Document {
         templates.push(template(&layers.file, &Layer::new())?);
         let steps = rollout(&layers, &mut templates)?;
         let mut revisions = templates.iter().map(revision).collect::<Result<Vec<_>, _>>()?;
-        let (cluster, load) = (read(&layers.file, "cluster")?, read(&layers.file, "load")?);
+        let (cluster, load) = (read(&layers.file, "cluster")?, read(&load(&layers.file)?, "load")?);
         let mut course = steps.iter().map(|(step, _)| *step).collect();
         let disturbances = disturbances::meaning(&layers.disturbances, &cluster, &load, &mut revisions, &mut course)?;
         let scenario = Scenario {
@@ -42,6 +43,7 @@ impl Document {
             pod_disruption_budget: read(&layers.file, "pod_disruption_budget")?,
             disturbances,
             cluster,
+            kube_proxy: read(&layers.file, "kube_proxy")?,
             lbc: read(&layers.file, "lbc")?,
             target_group: read(&layers.file, "target_group")?,
             load_balancer: read(&layers.file, "load_balancer")?,
@@ -81,6 +83,21 @@ fn template<'a>(file: &Layer<'a>, overlay: &Layer<'a>) -> Result<Layer<'a>, Erro
     let own = file.iter().filter(|(key, _)| key.starts_with("pod.") || key.starts_with("app."));
     template.extend(own.chain(overlay).map(|(key, leaf)| (key.clone(), leaf.clone())));
     Ok(template)
+}
+
+/// A client's keys beneath those of `[load]`.
+fn load<'a>(file: &Layer<'a>) -> Result<Layer<'a>, Error> {
+    let mut load = match file.get("load.client") {
+        Some(leaf) => {
+            let name: String = leaf.read()?;
+            let unknown = || leaf.error(format!("unknown client `{name}`")).hint(client::suggestion(&name));
+            client::find(&name).map(client::Client::layer).ok_or_else(unknown)?
+        }
+        None => Layer::new(),
+    };
+    let own = file.iter().filter(|(key, _)| key.starts_with("load."));
+    load.extend(own.map(|(key, leaf)| (key.clone(), leaf.clone())));
+    Ok(load)
 }
 
 fn profile_layer(leaf: &Leaf<'_>) -> Result<Layer<'static>, Error> {
@@ -125,10 +142,21 @@ fn rollout<'a>(layers: &Layers<'a>, templates: &mut Templates<'a>) -> Result<Vec
         timed.push((at, layer));
     }
     timed.sort_by_key(|&(at, _)| at);
-    let mut steps = Vec::new();
+    let mut steps: Vec<(Step, Option<Leaf<'a>>)> = Vec::new();
     let mut named = None;
     for (at, layer) in timed {
         let (change, leaf) = change(layer, templates, &mut named, &layers.file)?;
+        if change == Change::Create && !steps.is_empty() {
+            return Err(leaf
+                .error("a Deployment that is there cannot be created")
+                .hint("`create` is the first step: nothing runs before it"));
+        }
+        let made = steps.first().is_some_and(|(first, _)| first.change == Change::Create);
+        if made && matches!(change, Change::DeletePods(_)) {
+            return Err(leaf
+                .error("`delete_pods` deletes pods that ran before the rollout, and it begins with the Deployment's creation")
+                .hint("a [[disturbance]] of the kind `pod_kill` deletes any pod"));
+        }
         steps.push((Step { at, change }, Some(layer.get("step.at").unwrap_or(leaf).clone())));
     }
     let unused = layers.file.iter().find(|(key, _)| named.is_none() && key.starts_with("new_revision."));
@@ -152,7 +180,7 @@ fn change<'a, 'l>(
 ) -> Result<(Change, &'l Leaf<'a>), Error> {
     let keys: Vec<(&str, &Leaf)> =
         layer.iter().filter_map(|(key, leaf)| Some((key.strip_prefix("step.set.")?, leaf))).collect();
-    let simple = |key: &str| matches!(key, "revision" | "replicas" | "paused" | "delete_pods");
+    let simple = |key: &str| matches!(key, "create" | "revision" | "replicas" | "paused" | "delete_pods");
     let &(first, leaf) = keys.iter().find(|(key, _)| simple(key)).unwrap_or(&keys[0]);
     if simple(first) && keys.len() > 1 {
         return Err(leaf
@@ -160,6 +188,8 @@ fn change<'a, 'l>(
             .hint("write a second [[step]] with the same `at`"));
     }
     let change = match first {
+        "create" if leaf.read::<bool>()? => Change::Create,
+        "create" => return Err(leaf.error("a step with `create = false` does nothing").hint("leave it out")),
         "replicas" => Change::Replicas(leaf.read()?),
         "paused" => Change::Paused(leaf.read()?),
         "delete_pods" => Change::DeletePods(leaf.read()?),

@@ -19,6 +19,8 @@ pub struct Step {
 /// What somebody does to the Deployment or its pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
+    /// The Deployment is created, and there was none before: `create = true`. The first step, or none.
+    Create,
     /// The Deployment gets this revision's template: `revision = "new"`, or keys of its own.
     NewRevision(RevisionId),
     /// The Deployment gets the old template back: `revision = "old"`.
@@ -73,6 +75,7 @@ pub const STEP_SETTINGS: &[Setting] = &[
         "step.set.revision",
         " `new` (the old template overlaid with `[new_revision]`) or `old` (back to the old template); any keys of `[new_revision]` in its place make a further revision, the old template overlaid with them.",
     ),
+    step("step.set.create", " The Deployment is created by this step, which must be the first: no pod runs before it."),
     step("step.set.replicas", " The Deployment's desired pods become this."),
     step("step.set.paused", " Whether the Deployment is paused."),
     step("step.set.delete_pods", " So many pods are deleted by hand, oldest first."),

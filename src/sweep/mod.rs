@@ -17,6 +17,7 @@ use crate::monte_carlo::Sampler;
 use crate::scenario::load::LoadSpec;
 use crate::scenario::objectives::ObjectivesSpec;
 use crate::scenario::{Assumption, Document, Scenario};
+use crate::traffic::EngineChoice;
 pub use axis::Axis;
 pub use budget::{Budget, Precision};
 pub use plan::{Design, Plan, Point};
@@ -35,7 +36,7 @@ pub struct Survey {
     /// The seed that everything follows from.
     pub seed: u64,
     /// The traffic engine.
-    pub engine: String,
+    pub engine: EngineChoice,
     /// How many replications each point may take.
     pub budget: Budget,
     /// The load of the scenario that the points change.
@@ -170,7 +171,7 @@ mod tests {
     pub(super) fn header(vary: &[&str], budget: Budget) -> Header {
         let document = Document::parse(Path::new("x.toml"), "name = \"x\"").unwrap();
         let vary = vary.iter().map(|text| (*text).to_owned()).collect();
-        Header::new(document, vary, None, 1, budget, "request").unwrap()
+        Header::new(document, vary, None, 1, budget, EngineChoice::Request).unwrap()
     }
 
     pub(super) fn filled(header: &Header) -> BTreeMap<usize, Totals> {
@@ -220,7 +221,7 @@ mod tests {
         let document = Document::parse(Path::new("x.toml"), "name = \"x\"").unwrap();
         let vary = vec!["pod.pre_stop=0s..30s".to_owned(), "deployment.min_ready=0s..30s/10s".to_owned()];
         let budget = Budget { runs: 20, ..Budget::default() };
-        let header = Header::new(document, vary, Some(50), 1, budget, "request").unwrap();
+        let header = Header::new(document, vary, Some(50), 1, budget, EngineChoice::Request).unwrap();
         let totals = filled(&header);
         let survey = Survey::of(Record { header, totals }).unwrap();
         let found = survey.sensitivity().unwrap();

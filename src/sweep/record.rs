@@ -14,6 +14,7 @@ use super::plan::Plan;
 use super::totals::Totals;
 use crate::error::Error;
 use crate::scenario::Document;
+use crate::traffic::EngineChoice;
 
 const FIRST_LINE: &str = "rollcast sweep record 1";
 
@@ -31,7 +32,7 @@ pub struct Header {
     /// How many replications each point may take.
     pub budget: Budget,
     /// The traffic engine.
-    pub engine: String,
+    pub engine: EngineChoice,
     /// Which points this record is about.
     pub share: Share,
 }
@@ -88,12 +89,12 @@ impl Header {
         sample: Option<usize>,
         seed: u64,
         budget: Budget,
-        engine: &str,
+        engine: EngineChoice,
     ) -> Result<Header, Error> {
         if budget.runs == 0 {
             return Err(Error::input("a sweep needs at least one run a point"));
         }
-        let header = Header { document, vary, sample, seed, budget, engine: engine.to_owned(), share: Share::WHOLE };
+        let header = Header { document, vary, sample, seed, budget, engine, share: Share::WHOLE };
         header.plan()?;
         Ok(header)
     }
@@ -129,7 +130,7 @@ impl Header {
         facts.push(("runs", self.budget.runs.to_string()));
         facts.extend(self.budget.precision.map(|precision| ("precision", precision.to_string())));
         facts.push(("level", format!("{:?}", self.budget.level)));
-        facts.push(("engine", self.engine.clone()));
+        facts.push(("engine", self.engine.to_string()));
         facts
     }
 
@@ -195,7 +196,7 @@ impl Header {
                 precision: one("precision").map(|text| Precision::parse(&text).map_err(|_| damaged())).transpose()?,
                 level: one("level").and_then(|level| level.parse().ok()).ok_or_else(damaged)?,
             },
-            engine: one("engine").ok_or_else(damaged)?,
+            engine: one("engine").and_then(|engine| engine.parse().ok()).ok_or_else(damaged)?,
             share: one("share").and_then(|share| Share::parse(&share).ok()).ok_or_else(damaged)?,
         })
     }

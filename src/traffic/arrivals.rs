@@ -3,6 +3,7 @@
 use crate::dist::unit_exponential;
 use crate::disturbance::load_step::Stretch;
 use crate::random::Stream;
+use crate::scenario::load::{LoadSpec, Shape};
 use crate::time::Time;
 
 /// One request every 1/rate, the first at once, as vegeta paces them. Each stretch of the load
@@ -30,6 +31,30 @@ pub(super) struct Poisson<'a> {
     /// In microseconds, unrounded: at a million requests a second a rounded gap would be 4 % short.
     clock: f64,
     stretches: &'a [Stretch],
+}
+
+/// A rate that changes: request n is sent when the rate, integrated, has come to n, or with Poisson
+/// pacing to the sum of n unit-exponential gaps (the time change of a non-homogeneous Poisson
+/// process: Çinlar 1975; Law, Simulation Modeling and Analysis, 8.6.2).
+#[derive(Debug, Clone)]
+pub(super) struct Shaped<'a> {
+    course: Course,
+    /// What the rate is multiplied by, stretch by stretch.
+    factors: &'a [Stretch],
+    /// Where gaps come from; none: they are all 1.
+    stream: Option<Stream>,
+    /// Requests expected until the next one, and until the present stretch.
+    expected: f64,
+    before: f64,
+    /// When the last one was sent, in seconds.
+    clock: f64,
+}
+
+/// A rate in requests a second over time in seconds.
+#[derive(Debug, Clone, Copy)]
+enum Course {
+    Linear { from: f64, slope: f64 },
+    Wave { mean: f64, swing: f64, turn: f64 },
 }
 
 /// Microseconds in a million seconds.
@@ -72,6 +97,91 @@ impl<'a> Poisson<'a> {
     }
 }
 
+impl<'a> Shaped<'a> {
+    /// The requests of a load whose rate is multiplied by each stretch's; `stream` for Poisson pacing.
+    pub(super) fn new(load: &LoadSpec, factors: &'a [Stretch], stream: Option<Stream>) -> Shaped<'a> {
+        let course = match load.shape {
+            Shape::Constant => Course::Linear { from: load.rate, slope: 0.0 },
+            Shape::Ramp { to } => {
+                Course::Linear { from: load.rate, slope: (to - load.rate) / load.duration.as_secs_f64() }
+            }
+            Shape::Sine { to, period } => Course::Wave {
+                mean: (load.rate + to) / 2.0,
+                swing: (to - load.rate) / 2.0,
+                turn: std::f64::consts::TAU / period.as_secs_f64(),
+            },
+        };
+        let mut shaped = Shaped { course, factors, stream, expected: 0.0, before: 0.0, clock: 0.0 };
+        if shaped.stream.is_some() {
+            shaped.wait();
+        }
+        shaped
+    }
+
+    fn wait(&mut self) {
+        self.expected += self.stream.as_mut().map_or(1.0, unit_exponential);
+    }
+}
+
+impl Iterator for Shaped<'_> {
+    type Item = Time;
+
+    fn next(&mut self) -> Option<Time> {
+        while let [stretch, rest @ ..] = self.factors {
+            let (from, to) = (stretch.from.as_secs_f64(), stretch.to.as_secs_f64());
+            let started = self.course.expected(from);
+            if stretch.rate > 0.0 {
+                let wanted = started + (self.expected - self.before) / stretch.rate;
+                if let Some(at) = self.course.when(wanted, self.clock.max(from), to) {
+                    self.clock = at;
+                    self.wait();
+                    return Some(Time::from_micros((at * 1e6) as u64));
+                }
+            }
+            self.before += stretch.rate * (self.course.expected(to) - started);
+            self.factors = rest;
+        }
+        None
+    }
+}
+
+impl Course {
+    /// Requests expected by a time.
+    fn expected(self, t: f64) -> f64 {
+        match self {
+            Course::Linear { from, slope } => t * (from + slope * t / 2.0),
+            Course::Wave { mean, swing, turn } => mean * t - swing / turn * (turn * t).sin(),
+        }
+    }
+
+    fn rate(self, t: f64) -> f64 {
+        match self {
+            Course::Linear { from, slope } => from + slope * t,
+            Course::Wave { mean, swing, turn } => mean - swing * (turn * t).cos(),
+        }
+    }
+
+    /// When so many are expected, if before the end: Newton's method, kept between bounds by
+    /// bisection, to a fraction of a microsecond.
+    fn when(self, expected: f64, after: f64, end: f64) -> Option<f64> {
+        if expected >= self.expected(end) {
+            return None;
+        }
+        let (mut low, mut high, mut t) = (after, end, after);
+        while high - low > 1e-8 {
+            let miss = self.expected(t) - expected;
+            let bound = if miss <= 0.0 { &mut low } else { &mut high };
+            *bound = t;
+            let step = miss / self.rate(t);
+            t = if (low..high).contains(&(t - step)) { t - step } else { f64::midpoint(low, high) };
+            if step.abs() < 1e-9 {
+                break;
+            }
+        }
+        Some(t)
+    }
+}
+
 impl Iterator for Poisson<'_> {
     type Item = Time;
 
@@ -97,6 +207,7 @@ impl Iterator for Poisson<'_> {
 mod tests {
     use super::*;
     use crate::random::{Purpose, Streams};
+    use crate::time::Span;
 
     fn stretch(from: u64, to: u64, rate: f64) -> Stretch {
         let second = |secs| Time::from_micros(secs * 1_000_000);
@@ -120,6 +231,48 @@ mod tests {
         check(0.0, 120, 0, &[], 0);
     }
 
+    /// Evenly spaced requests of a changing rate: how many, and when some of them are sent.
+    #[track_caller]
+    fn check_shape(shape: Shape, factors: &[(u64, u64, f64)], count: usize, sent: &[(usize, f64)]) {
+        let factors: Vec<Stretch> = factors.iter().map(|&(from, to, factor)| stretch(from, to, factor)).collect();
+        let load = LoadSpec { rate: 10.0, shape, duration: Span::from_secs(100), ..LoadSpec::default() };
+        let times: Vec<Time> = Shaped::new(&load, &factors, None).collect();
+        assert_eq!(times.len(), count);
+        assert!(times.is_sorted());
+        for &(n, secs) in sent {
+            assert!((times[n].as_secs_f64() - secs).abs() < 2e-6, "request {n} at {}, not {secs}", times[n]);
+        }
+        // Poisson pacing has the same mean, and its own variance.
+        let counts: Vec<f64> = (0..400)
+            .map(|run| Streams::new(1, run).at(Purpose::Arrival, 0))
+            .map(|stream| Shaped::new(&load, &factors, Some(stream)).count() as f64)
+            .collect();
+        let mean = counts.iter().sum::<f64>() / 400.0;
+        let variance = counts.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / 399.0;
+        let expected = count as f64;
+        assert!((mean - expected).abs() <= 4.5 * (expected / 400.0).sqrt(), "mean {mean}");
+        assert!((variance - expected).abs() <= 4.5 * expected * (2.0_f64 / 399.0).sqrt(), "variance {variance}");
+    }
+
+    #[test]
+    fn a_rate_that_changes_is_integrated() {
+        let whole = [(0, 100, 1.0)];
+        check_shape(Shape::Constant, &whole, 1_000, &[(0, 0.0), (1, 0.1), (999, 99.9)]);
+        // 10 t + 0.1 t²: 750 by half time.
+        let ramp = Shape::Ramp { to: 30.0 };
+        check_shape(ramp, &whole, 2_000, &[(0, 0.0), (750, 50.0), (1_440, 80.0)]);
+        check_shape(Shape::Ramp { to: 0.0 }, &whole, 500, &[(375, 50.0)]);
+        // 20 a second on average, over each whole period and each half.
+        let period = Span::from_secs(20);
+        let sine = Shape::Sine { to: 30.0, period };
+        check_shape(sine, &whole, 2_000, &[(0, 0.0), (200, 10.0), (400, 20.0), (1_000, 50.0)]);
+        check_shape(Shape::Sine { to: 10.0, period }, &whole, 1_000, &[(10, 1.0), (100, 10.0)]);
+        // A step multiplies whatever the rate is by then, and a pause is made up for by nobody.
+        let step = [(0, 50, 1.0), (50, 80, 2.0), (80, 100, 1.0)];
+        check_shape(ramp, &step, 2_690, &[(750, 50.0), (2_130, 80.0)]);
+        check_shape(sine, &[(0, 40, 1.0), (40, 60, 0.0), (60, 100, 0.5)], 1_200, &[(800, 60.0), (1_000, 80.0)]);
+    }
+
     #[test]
     fn poisson_counts_have_their_mean_and_variance() {
         for (rate, secs) in [(100.0, 10), (1e6, 1), (0.0, 10)] {
@@ -138,6 +291,7 @@ mod tests {
             assert!((variance - expected).abs() <= spread, "{rate}: variance {variance}");
         }
     }
+
     #[test]
     fn a_step_starts_an_even_count_anew_and_carries_a_gap_over() {
         let steps = [stretch(0, 10, 1.0), stretch(10, 11, 4.0), stretch(11, 20, 0.0), stretch(20, 22, 1.0)];

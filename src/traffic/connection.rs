@@ -23,7 +23,7 @@ pub(super) struct Port {
     pub(super) until: Time,
     /// Since when the listener has been open; if it is not, since when it last was. Older
     /// connections are dead.
-    opened: Time,
+    pub(super) opened: Time,
     /// When the target closes, or closed, its side of the connections made since.
     fin: Time,
     /// When the requests now in flight are reset.

@@ -6,9 +6,14 @@
 mod arrivals;
 mod connection;
 mod engine;
+mod fate;
 pub mod interval;
+mod live;
 pub mod outcome;
+mod registration;
 pub mod request;
 mod routing;
+mod schedule;
+mod users;
 
 pub use engine::{Engine, EngineChoice};

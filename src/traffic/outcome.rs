@@ -22,6 +22,8 @@ pub struct Outcome {
     pub target: u64,
     /// Ended by the load balancer or the client, by [`Cause::index`].
     pub causes: [u64; Cause::ALL.len()],
+    /// Attempts that failed and were made again: they are part of a request, and no requests themselves.
+    pub repeated: u64,
     /// Latency of every request, in microseconds, to three digits.
     pub latency: Histogram<u64>,
     /// Least latency, exactly.
@@ -61,14 +63,21 @@ pub struct Failure {
 
 /// Who hears how each request ended. An [`Outcome`] counts; an access log keeps them all.
 pub trait Witness {
-    /// One request. They come in order of sending.
+    /// One request. Failures come in order of sending.
     fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span);
+
+    /// A client tried a request again.
+    fn repeat(&mut self) {}
 }
 
 impl Witness for Outcome {
     #[inline]
     fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
         Outcome::record(self, sent, node, pod, verdict, latency);
+    }
+
+    fn repeat(&mut self) {
+        self.repeated += 1;
     }
 }
 
@@ -88,6 +97,7 @@ impl Outcome {
             ok: 0,
             target: 0,
             causes: [0; Cause::ALL.len()],
+            repeated: 0,
             latency: Histogram::new_with_max(3_600_000_000 * 24, 3).expect("constant bounds are legal"),
             min_latency: Span::from_micros(u64::MAX),
             max_latency: Span::ZERO,
@@ -106,6 +116,7 @@ impl Outcome {
         self.ok = 0;
         self.target = 0;
         self.causes = [0; Cause::ALL.len()];
+        self.repeated = 0;
         if !self.pool_latencies {
             self.latency.reset();
         }
@@ -117,7 +128,7 @@ impl Outcome {
         self.failures.clear();
     }
 
-    /// Counts one request. Failures come in order of sending.
+    /// Counts one request, in any order.
     ///
     /// # Panics
     /// If a failed request was sent after the load's duration.
@@ -149,11 +160,20 @@ impl Outcome {
         };
         self.per_second[(failure.sent.as_micros() / 1_000_000) as usize][column] += 1;
         if failure.verdict.is_5xx() {
-            let first = self.error_window.map_or(failure.sent, |(first, _)| first);
-            self.error_window = Some((first, failure.sent));
+            let (first, last) = self.error_window.unwrap_or((failure.sent, failure.sent));
+            self.error_window = Some((first.min(failure.sent), last.max(failure.sent)));
         }
-        if self.keep_failures && self.failures.len() < FIRST_FAILURES {
-            self.failures.push(failure);
+        if self.keep_failures {
+            self.keep(failure);
+        }
+    }
+
+    /// Keeps a failure if it is one of the first by time of sending.
+    fn keep(&mut self, failure: Failure) {
+        let place = self.failures.partition_point(|kept| kept.sent <= failure.sent);
+        if place < FIRST_FAILURES {
+            self.failures.insert(place, failure);
+            self.failures.truncate(FIRST_FAILURES);
         }
     }
 
@@ -164,6 +184,7 @@ impl Outcome {
         self.ok += other.ok;
         self.target += other.target;
         self.causes.iter_mut().zip(other.causes).for_each(|(mine, theirs)| *mine += theirs);
+        self.repeated += other.repeated;
         self.latency += &other.latency;
         self.min_latency = self.min_latency.min(other.min_latency);
         self.max_latency = self.max_latency.max(other.max_latency);

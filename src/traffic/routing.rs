@@ -1,15 +1,29 @@
-//! One ALB node's choice of a target: round robin over what this node believes.
+//! One ALB node's choice of a target among those that this node believes in.
 
 use crate::aws::alb_node::{Belief, NoRoutableTarget};
+use crate::aws::target_group::Algorithm;
 use crate::id::TargetId;
-use crate::observe::timeline::{BeliefChange, TargetRecord};
-use crate::time::Time;
+use crate::observe::timeline::BeliefChange;
+use crate::scenario::Scenario;
+use crate::time::{Span, Time};
+use crate::traffic::registration::Registration;
 
-/// Targets in order of registration, which is the order of every node's turn.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Registration {
-    order: Vec<TargetId>,
-    rank: Vec<u16>,
+/// What a choice depends on besides beliefs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Choice<'c> {
+    /// In [0, 1): decides where chance does.
+    pub(super) luck: f64,
+    /// Requests in flight through this node, by target.
+    pub(super) outstanding: &'c [u32],
+    /// Weights by target of a random choice; empty: all alike.
+    pub(super) weights: &'c [f64],
+}
+
+impl Choice<'_> {
+    /// Nothing but luck.
+    pub(super) const fn by(luck: f64) -> Choice<'static> {
+        Choice { luck, outstanding: &[], weights: &[] }
+    }
 }
 
 /// One node's table. It is rebuilt only when the node's belief changes; a request costs one comparison
@@ -17,6 +31,12 @@ pub(super) struct Registration {
 #[derive(Debug, Clone)]
 pub(super) struct RoutingTable {
     fallback: NoRoutableTarget,
+    algorithm: Algorithm,
+    /// The only zone whose targets it chooses, without cross-zone load balancing.
+    zone: Option<u8>,
+    slow_start: Span,
+    /// Targets in slow start: since when, and what share of a turn they have saved up.
+    ramps: Vec<(TargetId, Time, f64)>,
     beliefs: Vec<Belief>,
     /// What a request is given to, in order of registration: the healthy targets, or what is left
     /// when there are none.
@@ -33,28 +53,16 @@ pub(super) struct RoutingTable {
     until: Time,
 }
 
-impl Registration {
-    /// Sorts the targets anew, keeps the memory.
-    pub(super) fn sort(&mut self, targets: &[TargetRecord]) {
-        self.order.clear();
-        self.order.extend((0..targets.len()).map(|row| TargetId(row as u16)));
-        self.order.sort_by_key(|target| (targets[target.index()].registered, *target));
-        self.rank.resize(targets.len(), 0);
-        for (rank, target) in self.order.iter().enumerate() {
-            self.rank[target.index()] = rank as u16;
-        }
-    }
-
-    fn rank(&self, target: TargetId) -> u16 {
-        self.rank[target.index()]
-    }
-}
-
 impl RoutingTable {
-    /// A table with nothing in it.
-    pub(super) fn new(fallback: NoRoutableTarget) -> RoutingTable {
+    /// The table of a node, with nothing in it.
+    pub(super) fn new(scenario: &Scenario, node: u8) -> RoutingTable {
+        let group = &scenario.target_group;
         RoutingTable {
-            fallback,
+            fallback: scenario.load_balancer.no_routable_target,
+            algorithm: group.algorithm,
+            zone: (!group.cross_zone).then(|| node % scenario.load_balancer.zones.max(1)),
+            slow_start: group.slow_start,
+            ramps: Vec::new(),
             beliefs: Vec::new(),
             choices: Vec::new(),
             healthy: 0,
@@ -69,37 +77,107 @@ impl RoutingTable {
     /// Starts over with what the node believes at first; `start` in [0, 1) says where in its list
     /// the round robin stands.
     pub(super) fn begin(&mut self, changes: &[BeliefChange], registration: &Registration, start: f64) {
-        self.foresee_cuts(changes, registration.order.len());
+        self.foresee_cuts(changes, registration.order().len());
         self.beliefs.fill(Belief::Gone);
         self.choices.clear();
+        self.ramps.clear();
         self.healthy = 0;
         self.next_change = 0;
         self.learn(Time::ZERO, changes, registration);
         self.turn = (start * self.choices.len() as f64) as usize;
     }
 
-    /// The target whose turn it is at `at`; none if there is nothing to choose from.
+    /// Brings the table up to date.
     #[inline]
-    pub(super) fn choose(
-        &mut self,
-        at: Time,
-        changes: &[BeliefChange],
-        registration: &Registration,
-    ) -> Option<TargetId> {
+    pub(super) fn update(&mut self, at: Time, changes: &[BeliefChange], registration: &Registration) {
         if at >= self.until {
             self.learn(at, changes, registration);
         }
+    }
+
+    /// The target of a request at `at`, for which the table must be up to date; none if there is
+    /// nothing to choose from.
+    #[inline]
+    pub(super) fn choose(&mut self, at: Time, choice: Choice<'_>) -> Option<TargetId> {
+        match self.algorithm {
+            Algorithm::RoundRobin if self.ramps.is_empty() => self.in_turn(),
+            Algorithm::RoundRobin => self.in_turn_and_ramped(at),
+            Algorithm::LeastOutstandingRequests => self.least_busy(choice.outstanding),
+            Algorithm::WeightedRandom => self.at_random(choice.luck, choice.weights),
+        }
+    }
+
+    /// Whether the node would choose a healthy target like this one.
+    pub(super) fn believes_healthy(&self, target: TargetId) -> bool {
+        self.beliefs[target.index()] == Belief::Healthy
+    }
+
+    /// How many healthy targets there are to choose from.
+    pub(super) fn healthy(&self) -> usize {
+        self.healthy
+    }
+
+    #[inline]
+    fn in_turn(&mut self) -> Option<TargetId> {
         let target = *self.choices.get(self.turn)?;
         let next = self.turn + 1;
         self.turn = if next == self.choices.len() { 0 } else { next };
         Some(target)
     }
 
+    /// A target in slow start takes a growing share of its turns. Among targets that are all in slow
+    /// start, everybody's turn is as good.
+    #[cold]
+    fn in_turn_and_ramped(&mut self, at: Time) -> Option<TargetId> {
+        let slow_start = self.slow_start;
+        self.ramps.retain(|&(_, since, _)| at < since + slow_start);
+        if self.ramps.len() >= self.healthy {
+            return self.in_turn();
+        }
+        loop {
+            let target = self.in_turn()?;
+            let Some((_, since, saved)) = self.ramps.iter_mut().find(|ramp| ramp.0 == target) else {
+                return Some(target);
+            };
+            *saved += at.saturating_since(*since).as_secs_f64() / slow_start.as_secs_f64();
+            if *saved >= 1.0 {
+                *saved -= 1.0;
+                return Some(target);
+            }
+        }
+    }
+
+    /// Of the targets with the fewest requests in flight, the next in turn. Counts and turns are
+    /// compared as one number, because a branch on counts is a coin toss to the processor.
+    #[inline]
+    fn least_busy(&mut self, outstanding: &[u32]) -> Option<TargetId> {
+        let (turn, count) = (self.turn, self.choices.len());
+        let keys = self.choices.iter().enumerate().map(|(place, target)| {
+            let turns = if place >= turn { place - turn } else { place + count - turn };
+            u64::from(outstanding[target.index()]) << 32 | turns as u64
+        });
+        let place = turn + keys.min()? as u32 as usize;
+        let place = if place >= count { place - count } else { place };
+        self.turn = if place + 1 == count { 0 } else { place + 1 };
+        Some(self.choices[place])
+    }
+
+    fn at_random(&self, luck: f64, weights: &[f64]) -> Option<TargetId> {
+        if weights.is_empty() {
+            return self.choices.get((luck * self.choices.len() as f64) as usize).copied();
+        }
+        let weight = |target: &TargetId| weights[target.index()];
+        let mut rest = luck * self.choices.iter().map(weight).sum::<f64>();
+        let chosen = self.choices.iter().find(|target| {
+            rest -= weight(target);
+            rest < 0.0
+        });
+        chosen.or(self.choices.last()).copied()
+    }
+
     /// What requests sent at `at` are given to, in turn.
     pub(super) fn choices(&mut self, at: Time, changes: &[BeliefChange], registration: &Registration) -> &[TargetId] {
-        if at >= self.until {
-            self.learn(at, changes, registration);
-        }
+        self.update(at, changes, registration);
         &self.choices
     }
 
@@ -148,9 +226,12 @@ impl RoutingTable {
             let target = change.target.index();
             self.cuts[target] = self.cuts_after[self.next_change];
             self.next_change += 1;
+            if self.zone.is_some_and(|zone| zone != registration.zone(change.target)) {
+                continue;
+            }
             let before = std::mem::replace(&mut self.beliefs[target], change.belief);
             match (before == Belief::Healthy, change.belief == Belief::Healthy) {
-                (false, true) => self.add(change.target, registration),
+                (false, true) => self.add(change, registration),
                 (true, false) => self.remove(change.target, registration),
                 _ => {}
             }
@@ -161,7 +242,13 @@ impl RoutingTable {
         self.until = changes.get(self.next_change).map_or(Time::NEVER, |change| change.at);
     }
 
-    fn add(&mut self, target: TargetId, registration: &Registration) {
+    fn add(&mut self, change: &BeliefChange, registration: &Registration) {
+        let BeliefChange { at, target, .. } = *change;
+        // What was there before the load has had its slow start; so has the first to come, and any
+        // that finds only others in slow start (AWS guide, load-balancer-target-groups).
+        if self.slow_start > Span::ZERO && at > Time::ZERO && self.ramps.len() < self.healthy {
+            self.ramps.push((target, at, 0.0));
+        }
         if self.healthy == 0 {
             self.choices.clear();
             self.turn = 0;
@@ -178,6 +265,7 @@ impl RoutingTable {
     fn remove(&mut self, target: TargetId, registration: &Registration) {
         let place = self.place(target, registration);
         self.choices.remove(place);
+        self.ramps.retain(|ramp| ramp.0 != target);
         self.healthy -= 1;
         if place < self.turn {
             self.turn -= 1;
@@ -197,7 +285,7 @@ impl RoutingTable {
         if self.fallback == NoRoutableTarget::FailOpen {
             let draining = self.beliefs.contains(&Belief::Draining);
             let wanted = |belief| if draining { belief == Belief::Draining } else { belief != Belief::Gone };
-            let left = registration.order.iter().filter(|target| wanted(self.beliefs[target.index()]));
+            let left = registration.order().iter().filter(|target| wanted(self.beliefs[target.index()]));
             self.choices.extend(left);
         }
         let next = self.choices.partition_point(|choice| registration.rank(*choice) < turn);
@@ -208,12 +296,20 @@ impl RoutingTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::timeline::TargetRecord;
     use Belief::{Draining, Gone, Healthy, Initial, Unhealthy};
     use NoRoutableTarget::{FailOpen, Strict};
 
     /// Who is chosen, one request a second: `-` for nobody. Target 3 was registered before target 2.
     #[track_caller]
     fn check(fallback: NoRoutableTarget, start: f64, changes: &[(u64, u16, Belief)], expected: &str) {
+        let mut scenario = Scenario::default();
+        scenario.load_balancer.no_routable_target = fallback;
+        check_scenario(&scenario, start, changes, expected);
+    }
+
+    #[track_caller]
+    fn check_scenario(scenario: &Scenario, start: f64, changes: &[(u64, u16, Belief)], expected: &str) {
         let second = |secs| Time::from_micros(secs * 1_000_000);
         let targets = [0, 1, 9, 5].map(|registered| TargetRecord {
             pod: None,
@@ -227,13 +323,20 @@ mod tests {
             .map(|&(at, target, belief)| BeliefChange { at: second(at), target: TargetId(target), belief })
             .collect();
         let mut registration = Registration::default();
-        registration.sort(&targets);
-        let mut table = RoutingTable::new(fallback);
+        registration.sort(&targets, &[], 2);
+        let mut table = RoutingTable::new(scenario, 0);
         // A table that has been used before forgets it.
         for _ in 0..2 {
             table.begin(&changes, &registration, start);
             let chosen: String = (0..expected.len() as u64)
-                .map(|secs| table.choose(second(secs), &changes, &registration))
+                .map(|secs| {
+                    table.update(second(secs), &changes, &registration);
+                    // Target 3 is busy, and the others are all the more so.
+                    table.choose(
+                        second(secs),
+                        Choice { luck: secs as f64 / 8.0 % 1.0, outstanding: &[3, 2, 2, 1], weights: &[] },
+                    )
+                })
                 .map(|target| target.map_or("-".to_owned(), |target| target.0.to_string()))
                 .collect();
             assert_eq!(chosen, expected);
@@ -265,12 +368,55 @@ mod tests {
         check(FailOpen, 0.0, &[], "---");
     }
 
+    const ALL: [(u64, u16, Belief); 4] = [(0, 0, Healthy), (0, 1, Healthy), (0, 2, Healthy), (0, 3, Healthy)];
+
+    #[test]
+    fn the_least_busy_in_turn() {
+        let mut scenario = Scenario::default();
+        scenario.target_group.algorithm = Algorithm::LeastOutstandingRequests;
+        check_scenario(&scenario, 0.0, &ALL, "333");
+        check_scenario(&scenario, 0.0, &[(0, 0, Healthy), (0, 1, Healthy), (0, 2, Healthy), (3, 1, Gone)], "121222");
+        check_scenario(&scenario, 0.0, &[], "-");
+    }
+
+    #[test]
+    fn luck_chooses() {
+        let mut scenario = Scenario::default();
+        scenario.target_group.algorithm = Algorithm::WeightedRandom;
+        check_scenario(&scenario, 0.5, &ALL, "00113322");
+        check_scenario(&scenario, 0.5, &[], "-");
+        let mut table = RoutingTable::new(&scenario, 0);
+        table.choices = vec![TargetId(0), TargetId(1)];
+        let chosen = |luck| table.at_random(luck, &[1.0, 0.25]).map(|target| target.0);
+        assert_eq!([0.0, 0.79, 0.81, 0.9999].map(chosen), [0, 0, 1, 1].map(Some));
+    }
+
+    #[test]
+    fn slow_start_is_a_growing_share() {
+        let mut scenario = Scenario::default();
+        scenario.target_group.slow_start = Span::from_secs(10);
+        // Turns at shares 0.1, 0.2, 0.3, 0.4 make one; those at 0.6 and 0.7 another; then 0.9.
+        let one = [(0, 0, Healthy), (1, 1, Healthy)];
+        check_scenario(&scenario, 0.0, &one, "000001001010101");
+        // The first to come has nobody to wait for; without it, nobody has got through.
+        check_scenario(&scenario, 0.0, &[(1, 0, Healthy), (1, 1, Healthy), (1, 3, Healthy)], "-00001300");
+        check_scenario(&scenario, 0.0, &[(0, 0, Healthy), (1, 1, Healthy), (1, 3, Healthy), (2, 0, Gone)], "001313");
+    }
+
+    #[test]
+    fn a_zone_of_its_own() {
+        let mut scenario = Scenario::default();
+        scenario.target_group.cross_zone = false;
+        check_scenario(&scenario, 0.0, &ALL, "020202");
+        check_scenario(&scenario, 0.0, &[(0, 1, Healthy), (0, 3, Healthy), (2, 0, Unhealthy)], "--00");
+    }
+
     #[test]
     fn a_cut_is_foreseen_from_the_change_before_it() {
         let second = Time::from_micros;
         let changes = [(0, Healthy), (1, Draining), (2, Healthy), (3, Draining), (4, Gone), (5, Initial), (6, Gone)]
             .map(|(at, belief)| BeliefChange { at: second(at), target: TargetId(0), belief });
-        let mut table = RoutingTable::new(FailOpen);
+        let mut table = RoutingTable::new(&Scenario::default(), 0);
         table.foresee_cuts(&changes, 1);
         let after: Vec<Option<u64>> =
             table.cuts_after.iter().map(|cut| (*cut != Time::NEVER).then(|| cut.as_micros())).collect();

@@ -41,6 +41,9 @@ pub fn read(root: &File) -> Tree {
 }
 
 fn read_into(tree: &mut Tree, path: &File, name: &str) {
+    if name.ends_with("/target") {
+        return; // what a package of its own was built into
+    }
     if let Ok(entries) = std::fs::read_dir(path) {
         for entry in entries.flatten() {
             read_into(tree, &entry.path(), &format!("{name}/{}", entry.file_name().to_string_lossy()));

@@ -3,6 +3,7 @@
 //! `ROLLCAST_SWARM_CASES` says how many, `ROLLCAST_SEED` which ones; the tests print both. A case
 //! that fails prints its scenario.
 
+mod hosts;
 mod laws;
 mod scenarios;
 

@@ -29,8 +29,8 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
     let mut dice = Dice(Streams::new(seed, case).at(Purpose::Design, pair(1, 0)));
     let mut text = format!("name = \"swarm-{case}\"\n");
     deployment(&mut dice, &mut text);
-    let (duration, steps) = load(&mut dice, &mut text);
-    let steps = steps && may_have_steps;
+    let Load { lasts, is_closed } = load(&mut dice, &mut text);
+    let steps = dice.chance(0.5) && may_have_steps;
     let template = template(&mut dice);
     section(&mut text, "pod", &template.pod);
     section(&mut text, "app", &template.app);
@@ -41,50 +41,54 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
         new_revision(&mut dice, &mut text);
     }
     if steps {
-        write_steps(&mut dice, &mut text, duration);
+        write_steps(&mut dice, &mut text, lasts);
     }
     let nodes = cluster(&mut dice, &mut text);
-    load_balancer(&mut dice, &mut text);
+    load_balancer(&mut dice, &mut text, is_closed);
     if may_have_steps && dice.chance(0.5) {
-        disturbances(&mut dice, &mut text, duration, nodes);
+        let kinds = Kind::ALL.iter().filter(|kind| !is_closed || **kind != Kind::LoadStep);
+        disturbances(&mut dice, &mut text, lasts, nodes, &kinds.copied().collect::<Vec<_>>());
+    }
+    if may_have_steps && dice.chance(0.2) {
+        super::hosts::by_host(&mut dice, &mut text);
     }
     text
 }
 
-struct Dice(Stream);
+pub struct Dice(Stream);
 
 /// A key and its value, in TOML.
-type Rows = Vec<(&'static str, String)>;
+pub type Rows = Vec<(&'static str, String)>;
 
 impl Dice {
-    fn chance(&mut self, probability: f64) -> bool {
+    pub fn chance(&mut self, probability: f64) -> bool {
         self.0.chance(probability)
     }
 
-    fn pick<'a>(&mut self, values: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, values: &[&'a str]) -> &'a str {
         values[self.0.below(values.len())]
     }
 
     /// A row with one of these values, with this probability.
-    fn row(&mut self, rows: &mut Rows, probability: f64, key: &'static str, values: &[&str]) {
+    pub fn row(&mut self, rows: &mut Rows, probability: f64, key: &'static str, values: &[&str]) {
         if self.chance(probability) {
             rows.push((key, self.pick(values).to_owned()));
         }
     }
 
-    fn between(&mut self, least: u64, most: u64) -> u64 {
+    pub fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.0.below((most - least + 1) as usize) as u64
     }
 }
 
-fn section(text: &mut String, name: &str, rows: &Rows) {
+pub fn section(text: &mut String, name: &str, rows: &Rows) {
     writeln!(text, "[{name}]").unwrap();
     rows.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
 }
 
 const COUNTS: &[&str] = &["0", "1", "2", "3", "7", "\"0%\"", "\"10%\"", "\"25%\"", "\"50%\"", "\"100%\""];
 /// Short spans, most of them fixed.
-const SHORT: &[&str] = &[
+pub const SHORT: &[&str] = &[
     "\"0s\"",
     "\"1us\"",
     "\"20ms\"",
@@ -95,7 +99,7 @@ const SHORT: &[&str] = &[
     "{ p50 = \"20ms\", p99 = \"2s\" }",
 ];
 /// Spans of any length.
-const ANY: &[&str] = &[
+pub const ANY: &[&str] = &[
     "\"0s\"",
     "\"1us\"",
     "\"150ms\"",
@@ -131,8 +135,14 @@ fn deployment(dice: &mut Dice, text: &mut String) {
     section(text, "deployment", &rows);
 }
 
-/// How long the load lasts from the rollout on, and whether there are steps.
-fn load(dice: &mut Dice, text: &mut String) -> (u64, bool) {
+/// What the rest of a scenario must know of its load.
+struct Load {
+    /// Seconds from the rollout's start on.
+    lasts: u64,
+    is_closed: bool,
+}
+
+fn load(dice: &mut Dice, text: &mut String) -> Load {
     let mut rows = Rows::new();
     let (before, after) = (dice.between(0, 15), dice.between(1, 120));
     rows.push(("duration", format!("\"{}s\"", before + after)));
@@ -142,8 +152,24 @@ fn load(dice: &mut Dice, text: &mut String) -> (u64, bool) {
     rows.push(("rate", dice.pick(&["0", "0.3", "2", "5.5"]).to_owned()));
     dice.row(&mut rows, 0.5, "pacing", &["\"poisson\""]);
     dice.row(&mut rows, 0.3, "client_timeout", &["\"1us\"", "\"3s\"", "\"10s\"", "\"100s\""]);
+    let is_closed = dice.chance(0.2);
+    if is_closed {
+        rows.push(("workers", dice.pick(&["1", "3", "10"]).to_owned()));
+        rows.push(("think_time", dice.pick(&["\"300ms\"", "\"2s\"", "{ exponential = \"2s\" }"]).to_owned()));
+    } else {
+        const SHAPES: &[&str] =
+            &["{ ramp = { to = 0.0 } }", "{ ramp = { to = 8.0 } }", "{ sine = { to = 6.0, period = \"7s\" } }"];
+        dice.row(&mut rows, 0.2, "shape", SHAPES);
+    }
+    dice.row(&mut rows, 0.2, "reuse_connections", &["true", "false"]);
+    dice.row(&mut rows, 0.2, "client_nodes", &["\"all\"", "1"]);
+    dice.row(&mut rows, 0.2, "retries", &["1", "3"]);
+    dice.row(&mut rows, 0.2, "retry_backoff", SHORT);
+    dice.row(&mut rows, 0.2, "idempotent_share", &["0.0", "0.5"]);
+    dice.row(&mut rows, 0.2, "stream_share", &["0.1", "1.0"]);
+    dice.row(&mut rows, 0.3, "stream_length", ANY);
     section(text, "load", &rows);
-    (after, dice.chance(0.5))
+    Load { lasts: after, is_closed }
 }
 
 struct Template {
@@ -182,6 +208,9 @@ fn template(dice: &mut Dice) -> Template {
         "service_time",
         &["\"0s\"", "\"30s\"", "{ exponential = \"2s\" }", "{ exponential = \"5m\" }"],
     );
+    dice.row(&mut app, 0.2, "concurrency", &["1", "3", "100"]);
+    dice.row(&mut app, 0.2, "backlog", &["0", "1", "5"]);
+    dice.row(&mut app, 0.2, "cold_start", &["{ factor = 1.0, over = \"1us\" }", "{ factor = 9.0, over = \"30s\" }"]);
     let mut parts = Vec::new();
     for (name, likely) in [("readiness_probe", 0.7), ("startup_probe", 0.3), ("liveness_probe", 0.3)] {
         if dice.chance(likely) {
@@ -232,7 +261,7 @@ fn new_revision(dice: &mut Dice, text: &mut String) {
 
 fn write_steps(dice: &mut Dice, text: &mut String, duration: u64) {
     let count = dice.between(0, 4);
-    let mut set = |dice: &mut Dice, what: String| {
+    let set = |dice: &mut Dice, text: &mut String, what: String| {
         let at = if dice.chance(0.1) {
             "\"1us\"".to_owned()
         } else {
@@ -240,21 +269,25 @@ fn write_steps(dice: &mut Dice, text: &mut String, duration: u64) {
         };
         writeln!(text, "[[step]]\nat = {at}\nset = {{ {what} }}").unwrap();
     };
-    set(dice, "revision = \"new\"".to_owned());
+    let created = dice.chance(0.1);
+    if created {
+        text.push_str("[[step]]\nset = { create = true }\n");
+    }
+    set(dice, text, "revision = \"new\"".to_owned());
     for _ in 0..count {
         let what = match dice.between(0, 6) {
             0 => "revision = \"old\"".to_owned(),
             1 => "revision = \"new\"".to_owned(),
             2 | 3 => format!("replicas = {}", dice.between(0, 14)),
             4 => format!("paused = {}", dice.chance(0.5)),
-            5 => format!("delete_pods = {}", dice.between(1, 3)),
+            5 if !created => format!("delete_pods = {}", dice.between(1, 3)),
             _ => {
                 let rows = overlay(dice);
                 let rows: Vec<String> = rows.iter().map(|(key, value)| format!("{key} = {value}")).collect();
                 if rows.is_empty() { "pre_stop = \"7s\"".to_owned() } else { rows.join(", ") }
             }
         };
-        set(dice, what);
+        set(dice, text, what);
     }
 }
 
@@ -289,13 +322,13 @@ fn cluster(dice: &mut Dice, text: &mut String) -> u64 {
     nodes
 }
 
-fn disturbances(dice: &mut Dice, text: &mut String, duration: u64, nodes: u64) {
+fn disturbances(dice: &mut Dice, text: &mut String, duration: u64, nodes: u64, kinds: &[Kind]) {
     if dice.chance(0.4) {
         let key = dice.pick(&["min_available", "max_unavailable"]);
         writeln!(text, "[pod_disruption_budget]\n{key} = {}", dice.pick(COUNTS)).unwrap();
     }
     for _ in 0..dice.between(1, 3) {
-        let kind = Kind::ALL[dice.between(0, Kind::ALL.len() as u64 - 1) as usize];
+        let kind = kinds[dice.between(0, kinds.len() as u64 - 1) as usize];
         let mut rows = vec![("kind", format!("\"{}\"", kind.word()))];
         if kind != Kind::BadVersion {
             rows.push(("at", format!("\"{}ms\"", dice.between(0, duration * 1000 - 1))));
@@ -356,7 +389,7 @@ fn disturbances(dice: &mut Dice, text: &mut String, duration: u64, nodes: u64) {
     }
 }
 
-fn load_balancer(dice: &mut Dice, text: &mut String) {
+fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     let mut lbc = Rows::new();
     const VERSIONS: &[&str] = &[
         "\"2.4.3\"",
@@ -378,6 +411,19 @@ fn load_balancer(dice: &mut Dice, text: &mut String) {
     section(text, "lbc", &lbc);
     let mut group = Rows::new();
     dice.row(&mut group, 0.7, "deregistration_delay", &["\"0s\"", "\"1s\"", "\"20s\"", "\"300s\"", "\"3600s\""]);
+    match dice.between(0, 4) {
+        0 => group.push(("algorithm", "\"least_outstanding_requests\"".to_owned())),
+        1 => {
+            group.push(("algorithm", "\"weighted_random\"".to_owned()));
+            dice.row(&mut group, 0.5, "anomaly_mitigation", &["true"]);
+        }
+        _ => dice.row(&mut group, 0.3, "slow_start", &["\"30s\"", "\"900s\""]),
+    }
+    dice.row(&mut group, 0.2, "cross_zone", &["false"]);
+    if is_closed {
+        dice.row(&mut group, 0.3, "stickiness", &["\"1s\"", "\"168h\""]);
+    }
+    dice.row(&mut group, 0.3, "reregistration", &["\"at_once\"", "\"ignored\""]);
     section(text, "target_group", &group);
     let interval = dice.pick(&["5", "10", "15", "30", "300"]);
     let timeouts: &[&str] = if interval == "5" { &["\"2s\"", "\"4s\""] } else { &["\"2s\"", "\"5s\"", "\"9s\""] };
@@ -392,6 +438,7 @@ fn load_balancer(dice: &mut Dice, text: &mut String) {
     dice.row(&mut balancer, 0.4, "registration_propagation", ANY);
     dice.row(&mut balancer, 0.3, "host_unreachable_share", &["\"silent\"", "\"published\"", "0.5", "1.0"]);
     dice.row(&mut balancer, 0.3, "no_routable_target", &["\"strict\"", "\"fail_open\""]);
+    dice.row(&mut balancer, 0.2, "zones", &["1", "3"]);
     dice.row(&mut balancer, 0.2, "idle_timeout", &["\"1s\"", "\"4000s\""]);
     dice.row(&mut balancer, 0.2, "connect_timeout", &["\"1s\"", "\"4s\""]);
     dice.row(&mut balancer, 0.2, "round_trip", &["\"0s\"", "\"1us\"", "\"100ms\""]);

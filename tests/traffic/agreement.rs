@@ -17,7 +17,7 @@ use rollcast::observe::timeline::{Socket, Timeline};
 use rollcast::random::{Purpose, Streams};
 use rollcast::rollout::Rollout;
 use rollcast::scenario::Scenario;
-use rollcast::scenario::load::Pacing;
+use rollcast::scenario::load::{ClientNodes, Pacing};
 use rollcast::time::Span;
 use rollcast::traffic::outcome::Outcome;
 use rollcast::traffic::{Engine, EngineChoice};
@@ -131,6 +131,12 @@ fn rolled_out(name: &'static str, replication: u64, change: impl Fn(&mut Scenari
     Scene { name, scenario, timeline: Box::new(move |_| timeline.clone()), fixed: true }
 }
 
+/// The application closes no connection before the load balancer does, which the interval engine refuses.
+fn patient(scenario: &mut Scenario) {
+    let idle = scenario.load_balancer.idle_timeout;
+    scenario.revisions.iter_mut().for_each(|revision| revision.app.keep_alive = idle);
+}
+
 /// All scenes.
 fn scenes() -> Vec<Scene> {
     vec![
@@ -147,8 +153,11 @@ fn scenes() -> Vec<Scene> {
         }),
         rolled_out("eks-2048-before", 3, |_| {}),
         rolled_out("slow-start", 1, |_| {}),
-        rolled_out("short-grace", 2, |scenario| scenario.load.pacing = Pacing::Poisson),
-        rolled_out("long-requests-short-drain", 1, |_| {}),
+        rolled_out("short-grace", 2, |scenario| {
+            scenario.load.pacing = Pacing::Poisson;
+            patient(scenario);
+        }),
+        rolled_out("long-requests-short-drain", 1, patient),
     ]
 }
 
@@ -308,6 +317,17 @@ fn engines_agree_on_staged_scenes() {
     let taken =
         scenes.iter().skip(1).take(3).filter(|scene| Engine::new(&scene.scenario, EngineChoice::Interval).is_ok());
     assert_eq!(taken.map(|scene| check(scene, runs_or(20_000))).count(), 2);
+}
+
+/// Whoever is chosen, and by whom: at random, in its own zone, by the nodes that clients know.
+#[test]
+fn engines_agree_on_choices() {
+    let scene = staged("staged, at random, in zones, 2 nodes of 3 known", Pacing::Poisson, 3, |scenario| {
+        scenario.target_group.algorithm = Algorithm::WeightedRandom;
+        scenario.target_group.cross_zone = false;
+        scenario.load.client_nodes = ClientNodes::Known(2);
+    });
+    check(&scene, 4_000);
 }
 
 #[test]

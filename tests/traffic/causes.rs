@@ -177,6 +177,7 @@ fn response_timeout() {
 fn a_network_that_vanishes() {
     let (mut scenario, mut stage) = with_service(1);
     scenario.load_balancer.idle_timeout = Span::from_secs(90);
+    scenario.revisions.iter_mut().for_each(|revision| revision.app.keep_alive = Span::from_secs(90));
     stage.socket(0, 5.0, Socket::Silent);
     let outcome = run(&scenario, &stage.0, Streams::new(1, 0));
     assert_eq!(outcome.causes[Cause::ResponseTimeout.index()], 99 + 1);

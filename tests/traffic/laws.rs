@@ -2,35 +2,37 @@
 
 use rollcast::aws::alb_node::Belief;
 use rollcast::dist::Dist;
+use rollcast::disturbance::Disturbance;
+use rollcast::disturbance::load_step::LoadStep;
 use rollcast::id::RevisionId;
 use rollcast::observe::timeline::Socket;
 use rollcast::random::{Purpose, Streams};
 use rollcast::scenario::Scenario;
-use rollcast::scenario::load::Pacing;
+use rollcast::scenario::load::{Pacing, Shape};
 use rollcast::time::Span;
 use rollcast::traffic::outcome::Outcome;
 use rollcast::verdict::Cause;
 
 use crate::staged::{Stage, replicate, run, scenario};
 
-const PAIRS: u64 = 2_000;
+pub const PAIRS: u64 = 2_000;
 
 /// What differs between two rollouts.
 #[derive(Clone, Copy)]
-struct Delays {
+pub struct Delays {
     /// Times on the clock of the whole timeline.
-    slowdown: f64,
+    pub slowdown: f64,
     /// How many of the four old pods stop.
-    stopping: usize,
-    lag: f64,
-    grace: f64,
-    deregistration: f64,
+    pub stopping: usize,
+    pub lag: f64,
+    pub grace: f64,
+    pub deregistration: f64,
 }
 
-const USUAL: Delays = Delays { slowdown: 1.0, stopping: 4, lag: 1.0, grace: 0.5, deregistration: 8.0 };
+pub const USUAL: Delays = Delays { slowdown: 1.0, stopping: 4, lag: 1.0, grace: 0.5, deregistration: 8.0 };
 
 /// Old pods stop one after another, new ones come; lags differ by target and node.
-fn rollout(delays: Delays, streams: &Streams) -> Stage {
+pub fn rollout(delays: Delays, streams: &Streams) -> Stage {
     let mut stage = Stage::serving(4, 2);
     let clock = |secs: f64| secs * delays.slowdown;
     for old in 0..delays.stopping {
@@ -49,7 +51,7 @@ fn rollout(delays: Delays, streams: &Streams) -> Stage {
     stage
 }
 
-fn ten_seconds(pacing: Pacing) -> Scenario {
+pub fn ten_seconds(pacing: Pacing) -> Scenario {
     let mut scenario = scenario();
     scenario.load.duration = Span::from_secs(10);
     scenario.load.pacing = pacing;
@@ -60,7 +62,7 @@ fn ten_seconds(pacing: Pacing) -> Scenario {
     scenario
 }
 
-fn printed(outcome: &Outcome) -> String {
+pub fn printed(outcome: &Outcome) -> String {
     format!("{outcome:?}")
 }
 
@@ -191,4 +193,26 @@ fn revisions_share_their_users() {
     let before = run(&scenario, &timeline, streams);
     scenario.revisions[1].app.service_time = Dist::Exponential(Span::from_secs(3));
     assert_eq!(printed(&before), printed(&run(&scenario, &timeline, streams)));
+}
+
+/// Three times the load for four seconds.
+pub fn crowd() -> Disturbance {
+    let at = Dist::constant(Span::from_secs(1));
+    Disturbance::LoadStep(LoadStep { at, factor: 3.0, duration: Some(Span::from_secs(4)) })
+}
+
+/// A step multiplies the requests that it sees, whatever remembers them.
+#[test]
+fn a_step_multiplies_what_is_sent() {
+    for (shape, expected) in [(Shape::Constant, 1_800), (Shape::Ramp { to: 300.0 }, 3_280)] {
+        let mut scenario = ten_seconds(Pacing::Constant);
+        (scenario.load.rate, scenario.load.shape) = (100.0, shape);
+        scenario.load.retries = 1;
+        scenario.disturbances.push(crowd());
+        let streams = Streams::new(1, 0);
+        let timeline = rollout(USUAL, &streams).0;
+        // The crowd is there from 1 s to 5 s: 100 t, or 100 t + 10 t², and twice as many again of it.
+        let outcome = run(&scenario, &timeline, streams);
+        assert_eq!(outcome.requests, expected, "{shape:?}");
+    }
 }

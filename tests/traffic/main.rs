@@ -4,5 +4,7 @@ mod agreement;
 mod causes;
 mod closed_forms;
 mod coverage;
+mod feedback;
 mod laws;
+mod queues;
 mod staged;

@@ -126,7 +126,10 @@ fn a_dead_target_is_found_out_late() {
         let dies = Socket { until: 40.0, silent, ..ALWAYS };
         let mut waits: Vec<f64> = (0..500)
             .map(|seed| {
-                first(&said(seed, dies, &[(0.0, Input::Known { target: TARGET })], 120.0), Belief::Unhealthy) - 40.0
+                first(
+                    &said(seed, dies, &[(0.0, Input::Known { target: TARGET, healthy: true })], 120.0),
+                    Belief::Unhealthy,
+                ) - 40.0
             })
             .collect();
         waits.sort_by(f64::total_cmp);
@@ -141,7 +144,7 @@ fn a_dead_target_is_found_out_late() {
 fn a_delay_that_ends_before_the_news_arrives() {
     check(
         ALWAYS,
-        &[(0.0, Input::Known { target: TARGET }), (1.0, draining_over(2)), (2.0, deregister(2))],
+        &[(0.0, Input::Known { target: TARGET, healthy: true }), (1.0, draining_over(2)), (2.0, deregister(2))],
         20.0,
         "0.000s believes target-0 healthy
          2.000s believes target-0 draining
@@ -153,7 +156,7 @@ fn a_delay_that_ends_before_the_news_arrives() {
 #[test]
 fn overtaken_news_is_stale() {
     let script = [
-        (0.0, Input::Known { target: TARGET }),
+        (0.0, Input::Known { target: TARGET, healthy: true }),
         (1.0, register(3)),
         (2.0, deregister(2)),
         (2.5, draining_over(2)),
@@ -176,8 +179,12 @@ fn overtaken_news_is_stale() {
 /// A deregistration overtakes the registration before it: the target drains on, and that is no news.
 #[test]
 fn a_target_drains_once() {
-    let script =
-        [(0.0, Input::Known { target: TARGET }), (1.0, deregister(2)), (2.0, deregister(4)), (3.0, register(3))];
+    let script = [
+        (0.0, Input::Known { target: TARGET, healthy: true }),
+        (1.0, deregister(2)),
+        (2.0, deregister(4)),
+        (3.0, register(3)),
+    ];
     check(
         ALWAYS,
         &script,
@@ -190,7 +197,7 @@ fn a_target_drains_once() {
 /// After a reset nothing of the replication before is left.
 #[test]
 fn a_reset_forgets() {
-    let script = [(Time::ZERO, Input::Known { target: TARGET })];
+    let script = [(Time::ZERO, Input::Known { target: TARGET, healthy: true })];
     let node = AlbNode::new(&HealthCheckSpec::default(), NODE);
     let mut facing = Facing { node, socket: ALWAYS, wakes: Vec::new(), facts: Vec::new() };
     let until = Time::from_micros(120_000_000);

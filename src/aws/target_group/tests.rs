@@ -60,7 +60,7 @@ fn healthy_when_the_slowest_node_says_so_unhealthy_when_the_first_does() {
 fn draining_until_the_delay_is_over() {
     check(
         &[
-            (0, Input::Known { target: TARGET }),
+            (0, Input::Known { target: TARGET, healthy: true }),
             (2, DEREGISTER),
             (3, verdict(0, 0, false)),
             (31, DESCRIBE),
@@ -81,7 +81,7 @@ fn draining_until_the_delay_is_over() {
 fn registered_again_the_old_drain_and_old_verdicts_are_stale() {
     check(
         &[
-            (0, Input::Known { target: TARGET }),
+            (0, Input::Known { target: TARGET, healthy: true }),
             (2, DEREGISTER),
             (9, Input::Register { call: Call(3), target: TARGET, pod: POD }),
             (10, verdict(0, 0, true)),

@@ -31,8 +31,12 @@ fn quantile(dist: &Dist, p: f64) -> Span {
     of_draws(draws.collect(), p)
 }
 
-/// The slowest node's lag of deregistration in so many environments.
+/// How long new connections still come to a pod: the slowest node's lag of deregistration in so many
+/// environments; with hosts as targets, kube-proxy's run after the one that a change just missed.
 fn lag(scenario: &Scenario, p: f64) -> Span {
+    if scenario.is_by_host() {
+        return scenario.kube_proxy.min_sync_period + quantile(&scenario.kube_proxy.programming, p) * 2;
+    }
     let propagation = &scenario.load_balancer.deregistration_propagation;
     let slowest = |i| {
         let streams = Streams::new(0, i);
@@ -86,7 +90,11 @@ pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
         Some(PreStop::Fails(_)) => "the preStop hook cannot run".to_owned(),
         Some(_) => format!("preStop takes {now}"),
     };
-    let message = format!("{hook}; one deregistration in twenty takes a load balancer's node longer than {needed}");
+    let message = if scenario.is_by_host() {
+        format!("{hook}; kube-proxy may take {needed} until it leads nobody to a deleted pod any more")
+    } else {
+        format!("{hook}; one deregistration in twenty takes a load balancer's node longer than {needed}")
+    };
     found(now < needed, &[PRE_STOP, "deployment.replicas"], message, fix)
 }
 
@@ -105,7 +113,7 @@ pub(super) fn no_readiness_gate(subject: &Subject) -> Option<Found> {
         (Some(_), false) => "no Namespace with the label of the readiness gate is among the manifests".to_owned(),
         _ => "pods have no readiness gate of the load balancer controller".to_owned(),
     };
-    let missing = !scenario.revisions[0].pod.readiness_gate;
+    let missing = !scenario.revisions[0].pod.readiness_gate && !scenario.is_by_host();
     found(missing, &["pod.readiness_gate"], message, vec![set("pod.readiness_gate", true)])
 }
 
@@ -122,7 +130,7 @@ pub(super) fn deregistration_delay_too_short(subject: &Subject) -> Option<Found>
     let (delay, longest) = (scenario.target_group.deregistration_delay, whole(longest_request(scenario)));
     let message = format!("the deregistration delay is {delay}; one request in a thousand takes {longest} or longer");
     let fix = vec![seconds("target_group.deregistration_delay", longest + longest)];
-    found(delay < longest, &["target_group.deregistration_delay"], message, fix)
+    found(delay < longest && !scenario.is_by_host(), &["target_group.deregistration_delay"], message, fix)
 }
 
 pub(super) fn keep_alive_too_short(subject: &Subject) -> Option<Found> {

@@ -13,7 +13,7 @@ fn check(script: &[(u64, Input)], expected: &[(RevisionId, u32, u32)]) {
     let settled =
         ReplicaSetObject { revision, replicas: 4, desired: 4, max: 5, born: 0, writes: 1, version: 1, status };
     let mut controller = DeploymentController::new(DeploymentSpec { replicas: 4, ..DeploymentSpec::default() });
-    controller.reset(settled);
+    controller.reset(Some(settled));
     let script: Vec<_> = script.iter().map(|&(millis, input)| (Time::from_micros(millis * 1000), input)).collect();
     let said = transcript(&mut controller, &Streams::new(1, 0), &script, Time::from_micros(1_000_000));
     let written = said.iter().filter_map(|(_, fact)| match *fact {

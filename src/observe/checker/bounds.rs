@@ -62,9 +62,8 @@ impl Bounds {
         }
     }
 
-    /// The old revision at rest.
-    pub fn restart(&mut self) {
-        let replicas = self.spec.replicas;
+    /// The old revision at rest, or no Deployment yet.
+    pub fn restart(&mut self, replicas: u32) {
         self.object = DeploymentObject { replicas, revision: RevisionId::OLD, paused: false };
         self.wanted.clear();
         self.wanted.push(replicas);

@@ -5,6 +5,7 @@
 //! belief some hops old, it may err as the real one would. A rule that breaks is a bug in rollcast.
 
 mod bounds;
+mod node_port;
 mod pod;
 mod record;
 mod target;
@@ -15,13 +16,14 @@ use std::fmt;
 
 use crate::aws::{alb_node, lbc};
 use crate::cluster::pod::{PodChange, PodObject};
-use crate::cluster::{api_server, app, kubelet, replica_set, scheduler};
+use crate::cluster::{api_server, app, kube_proxy, kubelet, replica_set, scheduler};
 use crate::event::Fact;
-use crate::id::{AlbNodeId, PodId, RevisionId, TargetId};
+use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
 use crate::observe::timeline::Timeline;
 use crate::scenario::Scenario;
 use crate::time::Time;
 use bounds::Bounds;
+use node_port::NodePorts;
 use pod::{Pod, Template};
 use target::Targets;
 
@@ -43,6 +45,7 @@ enum Subject {
     ReplicaSet(RevisionId),
     Target(TargetId),
     Belief(AlbNodeId, TargetId),
+    Host(NodeId),
 }
 
 /// An invariant that broke.
@@ -66,6 +69,8 @@ pub struct Checker {
     pods: Vec<Pod>,
     bounds: Bounds,
     targets: Targets,
+    /// Only if targets are hosts.
+    node_ports: Option<NodePorts>,
     violation: Option<Violation>,
 }
 
@@ -73,7 +78,7 @@ impl Checker {
     /// A checker of this scenario's rollouts.
     pub fn new(scenario: &Scenario) -> Checker {
         Checker {
-            replicas: scenario.deployment.replicas,
+            replicas: scenario.pods_at_first(),
             alb_nodes: scenario.load_balancer.nodes,
             templates: scenario
                 .revisions
@@ -85,6 +90,7 @@ impl Checker {
             pods: Vec::new(),
             bounds: Bounds::new(&scenario.deployment),
             targets: Targets::new(scenario.load_balancer.nodes, scenario.target_group.deregistration_delay),
+            node_ports: scenario.is_by_host().then(|| NodePorts::new(scenario)),
             violation: None,
         }
     }
@@ -94,10 +100,16 @@ impl Checker {
         self.now = Time::ZERO;
         self.violation = None;
         self.pods.clear();
-        self.bounds.restart();
-        self.targets.restart(self.replicas);
+        self.bounds.restart(self.replicas);
         for index in 0..self.replicas as u16 {
             self.pods.push(Pod::settled(PodId::new(index, RevisionId::OLD, index + 1)));
+        }
+        match &mut self.node_ports {
+            None => self.targets.restart((0..self.replicas).map(|_| true)),
+            Some(ports) => {
+                ports.restart(self.pods.iter().map(Pod::id));
+                self.targets.restart(ports.healthy());
+            }
         }
     }
 
@@ -140,6 +152,7 @@ impl Checker {
             Fact::Kubelet(_, fact) => self.kubelet(now, fact),
             Fact::App(fact) => self.app(now, fact),
             Fact::EndpointSlice(wrote) => self.pod(wrote.pod, |_, _| Ok(())),
+            Fact::KubeProxy(host, fact) => self.kube_proxy(now, *host, fact),
             Fact::Lbc(fact) => self.lbc(fact),
             Fact::TargetGroup(fact) => self.targets.group(now, fact),
             Fact::AlbNode(node, fact) => self.alb_node(now, *node, fact),
@@ -159,6 +172,9 @@ impl Checker {
             api_server::Fact::Pod(object, PodChange::Created) => self.created(now, object),
             api_server::Fact::Pod(object, change) => self.changed(now, object, *change),
             api_server::Fact::Endpoint(pod, endpoint) => {
+                if let (Some(ports), Some(endpoint)) = (&mut self.node_ports, endpoint) {
+                    ports.published(*pod, *endpoint);
+                }
                 let publish = self.publish_not_ready;
                 self.pod(*pod, |pod, _| pod.endpoint(*endpoint, publish))
             }
@@ -180,7 +196,9 @@ impl Checker {
             .and_then(|()| self.bounds.created(id.revision()))
             .map_err(|rule| (Subject::Pod(id), rule))?;
         self.pods.push(Pod::created(id, now));
-        self.targets.make_room(self.pods.len());
+        if self.node_ports.is_none() {
+            self.targets.make_room(self.pods.len());
+        }
         Ok(())
     }
 
@@ -236,17 +254,30 @@ impl Checker {
             app::Fact::Exited(pod, _) => self.pod(pod, |pod, _| pod.exited()),
             app::Fact::Answered(pod, question, answer) => {
                 self.pod(pod, |pod, _| pod.answered(now, question, answer))?;
-                if let (app::Question::HealthCheck(node, _), app::Answer::Ok) = (question, answer) {
-                    self.targets.passed(node, TargetId(pod.index() as u16), now);
+                if let (app::Question::HealthCheck(node, target, _), app::Answer::Ok) = (question, answer) {
+                    self.targets.passed(node, target, now);
                 }
                 Ok(())
             }
         }
     }
 
+    fn kube_proxy(&mut self, now: Time, host: NodeId, fact: &kube_proxy::Fact) -> Result<(), (Subject, Rule)> {
+        let ports = self.node_ports.as_mut().ok_or((Subject::Host(host), "no target is a host"))?;
+        if let kube_proxy::Fact::Answered { node, ok: true, .. } = *fact {
+            self.targets.passed(node, TargetId(host.0), now);
+        }
+        ports.hear(now, host, fact).map_err(|rule| (Subject::Host(host), rule))
+    }
+
     fn lbc(&mut self, fact: &lbc::Fact) -> Result<(), (Subject, Rule)> {
         match *fact {
             lbc::Fact::DescribeTargetHealth { call } => self.targets.calls(call).map_err(|rule| (Subject::Run, rule)),
+            lbc::Fact::RegisterTargets { target, .. } | lbc::Fact::DeregisterTargets { target, .. }
+                if self.node_ports.is_some() =>
+            {
+                Err((Subject::Target(target), "its host neither came nor went"))
+            }
             lbc::Fact::RegisterTargets { call, target, pod } => {
                 self.pod(pod, |pod, _| pod.may_register())?;
                 self.targets.register(call, target).map_err(|rule| (Subject::Target(target), rule))
@@ -279,6 +310,7 @@ impl fmt::Display for Violation {
             Subject::Run => write!(f, "at {at}: {rule}"),
             Subject::Pod(pod) => write!(f, "at {at}, {pod}: {rule}"),
             Subject::ReplicaSet(revision) => write!(f, "at {at}, ReplicaSet {revision}: {rule}"),
+            Subject::Host(host) => write!(f, "at {at}, kube-proxy of {host}: {rule}"),
             Subject::Target(target) => write!(f, "at {at}, {target}: {rule}"),
             Subject::Belief(node, target) => write!(f, "at {at}, {node} of {target}: {rule}"),
         }

@@ -269,7 +269,7 @@ impl Pod {
     pub fn endpoint(&mut self, endpoint: Option<Endpoint>, publish: bool) -> Held {
         let object = &self.object;
         match endpoint {
-            Some(Endpoint { ready, serving, terminating }) => {
+            Some(Endpoint { ready, serving, terminating, .. }) => {
                 demand(
                     ready == (publish || serving && !terminating),
                     "its endpoint's conditions contradict each other",

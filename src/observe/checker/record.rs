@@ -16,7 +16,8 @@ pub fn check(timeline: &Timeline) -> Result<(), (Subject, Rule)> {
 
 fn run(timeline: &Timeline) -> Held {
     let end = timeline.end;
-    demand(timeline.targets.len() <= timeline.pods.len(), "the timeline has more targets than pods")?;
+    let most = if timeline.node_ports.is_empty() { timeline.pods.len() } else { timeline.node_ports.len() };
+    demand(timeline.targets.len() <= most, "the timeline has more targets than what they could stand for")?;
     for (row, target) in timeline.targets.iter().enumerate() {
         demand(target.pod.is_none_or(|pod| pod.index() == row), "the timeline has a target in another one's row")?;
     }
@@ -24,6 +25,9 @@ fn run(timeline: &Timeline) -> Held {
         demand(in_order(beliefs.iter().map(|change| change.at), end), "the timeline's beliefs are out of order")?;
         let known = beliefs.iter().all(|change| change.target.index() < timeline.targets.len());
         demand(known, "the timeline has a belief about nobody")?;
+    }
+    for ports in &timeline.node_ports {
+        demand(in_order(ports.iter().map(|change| change.at), end), "the timeline's node ports are out of order")?;
     }
     demand(in_order(timeline.scales.iter().map(|change| change.at), end), "the timeline's scales are out of order")?;
     demand(

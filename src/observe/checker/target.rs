@@ -79,15 +79,21 @@ impl Targets {
         Targets { nodes: usize::from(nodes), delay, call: Call::INITIAL, targets: Vec::new(), views: Vec::new() }
     }
 
-    /// So many targets, long healthy.
-    pub fn restart(&mut self, replicas: u32) {
+    /// Targets that have long been healthy, or not.
+    pub fn restart(&mut self, healthy: impl Iterator<Item = bool>) {
         self.call = Call::INITIAL;
         self.targets.clear();
         self.views.clear();
-        let healthy = Some(TargetState::Healthy);
-        self.targets.resize(replicas as usize, Target { state: healthy, told: healthy, registered: 1, ..Target::NEW });
-        let view = View { belief: Belief::Healthy, registered: 1, found: (true, false), ..View::NEW };
-        self.views.resize(self.targets.len() * self.nodes, view);
+        for healthy in healthy {
+            let (state, belief) = match healthy {
+                true => (TargetState::Healthy, Belief::Healthy),
+                false => (TargetState::Unhealthy, Belief::Unhealthy),
+            };
+            let state = Some(state);
+            self.targets.push(Target { state, told: state, registered: 1, ..Target::NEW });
+            let view = View { belief, registered: 1, found: (healthy, !healthy), ..View::NEW };
+            self.views.resize(self.targets.len() * self.nodes, view);
+        }
     }
 
     /// There may be so many targets now.

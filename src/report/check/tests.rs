@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicBool;
 use super::{github, json, junit, markdown, sarif, text};
 use crate::check::{Checked, Options, Subject, check};
 use crate::scenario::Document;
+use crate::traffic::EngineChoice;
 
-const OPTIONS: Options = Options { runs: 60, pairs: 40, seed: 1, threads: Some(2), engine: "request" };
+const OPTIONS: Options = Options { runs: 60, pairs: 40, seed: 1, threads: Some(2), engine: EngineChoice::Request };
 
 const SCENARIO: &str = "name = \"small & <plain>\"\n[pod.readiness_probe]\n[pod]\nreadiness_gate = true\n\
     [app]\nstart_up = \"1s\"\nservice_time = \"20ms\"\n[load]\nrate = 20.0\nduration = \"60s\"\n";

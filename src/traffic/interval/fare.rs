@@ -38,6 +38,8 @@ pub(super) struct Kept {
 
 /// Of so many failures each gets an instant of its own; more share as many instants.
 const INSTANTS: u64 = 4;
+/// So many answers stand for more.
+const STRATA: u64 = 2;
 /// Trials of an instant before the last one is taken as it is.
 const TRIES: u32 = 32;
 /// Where more than this share of the requests outlasts the target, the answered ones are noticeably quick.
@@ -162,7 +164,9 @@ impl Fare<'_> {
         let unreachable = binomial(batch.count, self.silence.unreachable_share(self.limits.connect), &mut self.stream);
         let lost = batch.count - unreachable;
         let patience = Silence::UNREACHABLE_AFTER.min(self.limits.connect);
-        self.knock(&Batch { count: unreachable, ..*batch }, sent, patience, UNREACHABLE);
+        if unreachable > 0 {
+            self.knock(&Batch { count: unreachable, ..*batch }, sent, patience, UNREACHABLE);
+        }
         self.knock(&Batch { count: lost, ..*batch }, sent, self.limits.connect, CONNECT);
     }
 
@@ -229,7 +233,7 @@ impl Fare<'_> {
         let failed = binomial(batch.count, failing, &mut self.stream);
         if failed > 0 {
             let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, port, batch.cut);
-            let weight = |sent| law.dist.survival(quiet.saturating_since(sent + start).min(limit));
+            let weight = |sent| law.rough_tail(quiet.saturating_since(sent + start).min(limit));
             self.scatter(&batch.cell, failed, end, if left < limit { Some(&weight) } else { None });
         }
         let answered = batch.count - failed;
@@ -286,7 +290,7 @@ impl Fare<'_> {
     /// Answers that came just in time: draws from the quicker part of the law.
     fn answer_quickly(&mut self, law: usize, start: Span, (left, share): (Span, f64), count: u64) {
         self.tally.count(Verdict::Ok, count, Time::ZERO);
-        let instants = count.min(INSTANTS);
+        let instants = if count > INSTANTS { STRATA } else { count };
         for row in 0..instants {
             // So many that they stand for others are spread over the law.
             let spread = if count > instants {

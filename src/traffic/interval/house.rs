@@ -11,15 +11,17 @@ use crate::traffic::connection::{KeepAlive, Port};
 use crate::traffic::interval::counts::Cell;
 use crate::traffic::interval::fare::{Batch, Fare, Kept};
 use crate::traffic::interval::row_of;
-use crate::traffic::routing::{Registration, RoutingTable};
+use crate::traffic::registration::Registration;
+use crate::traffic::routing::RoutingTable;
 
 /// The nodes and the targets at the start of a cell.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct House {
     keep: [KeepAlive; 2],
     /// Whether requests to both revisions take alike.
     alike: bool,
     at_random: bool,
+    zones: u8,
     registration: Registration,
     nodes: Vec<Node>,
     targets: Vec<Target>,
@@ -28,7 +30,7 @@ pub(super) struct House {
 }
 
 /// One node of the load balancer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Node {
     table: RoutingTable,
     /// As of the last look at the table.
@@ -62,8 +64,8 @@ struct Shares {
 impl House {
     pub(super) fn new(scenario: &Scenario, keep: [KeepAlive; 2], alike: bool) -> House {
         let balancer = &scenario.load_balancer;
-        let node = |_| Node {
-            table: RoutingTable::new(balancer.no_routable_target),
+        let node = |number| Node {
+            table: RoutingTable::new(scenario, number),
             choices: Vec::new(),
             watched: Vec::new(),
             new_before: Vec::new(),
@@ -74,6 +76,7 @@ impl House {
             keep,
             alike,
             at_random: scenario.target_group.algorithm == Algorithm::WeightedRandom,
+            zones: balancer.zones,
             registration: Registration::default(),
             nodes: (0..balancer.nodes.max(1)).map(node).collect(),
             targets: Vec::new(),
@@ -83,7 +86,7 @@ impl House {
 
     /// Starts over.
     pub(super) fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
-        self.registration.sort(&timeline.targets);
+        self.registration.sort(&timeline.targets, &timeline.pods, self.zones);
         for (number, node) in self.nodes.iter_mut().enumerate() {
             let start = streams.at(Purpose::RoundRobin, number as u64).uniform();
             node.table.begin(beliefs(timeline, number), &self.registration, start);

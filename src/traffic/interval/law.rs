@@ -25,7 +25,7 @@ struct Knot {
 }
 
 /// A distribution, prepared.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Law {
     /// What it was made from.
     pub(super) dist: Dist,
@@ -35,15 +35,17 @@ pub(super) struct Law {
     knots: Vec<Knot>,
     steps: Vec<Span>,
     reach: Span,
+    /// The patience that most requests meet, and the share that is longer.
+    usual: (Span, f64),
     quantiles: Vec<f64>,
 }
 
 impl Law {
-    /// Prepares a distribution for so many requests a second.
+    /// Prepares a distribution for so many requests a second, most of which meet this patience.
     ///
     /// The tail P(S > x) decides how many of the requests sent x before a target's end are still in
     /// flight then: λ∫P(S > x)dx of them.
-    pub(super) fn new(dist: &Dist, rate: f64) -> Law {
+    pub(super) fn new(dist: &Dist, rate: f64, patience: Span) -> Law {
         let mean = dist.mean();
         let (variance, quantile) = (dist.variance(), |row| dist.quantile(row as f64 / TABLE as f64));
         let quantiles = (0..TABLE).map(|row| quantile(row).as_micros() as f64).collect();
@@ -54,6 +56,7 @@ impl Law {
             knots: Vec::new(),
             steps: Vec::new(),
             reach: Span::ZERO,
+            usual: (patience, dist.survival(patience)),
             quantiles,
         };
         let (mut at, mut excess, mut share) = (Span::ZERO, mean, 1.0);
@@ -62,8 +65,11 @@ impl Law {
             let survival = if is_last { 0.0 } else { dist.survival(at) };
             law.knots.push(Knot { at: at.as_secs_f64(), excess: if is_last { 0.0 } else { excess }, survival });
             let row = law.knots.len() - 1;
-            let is_cut =
-                if row < EVEN_STEPS as usize { row % EVEN_CUTS == 0 } else { row < EVEN_STEPS as usize + LATE_CUTS };
+            let is_cut = if row < EVEN_STEPS as usize {
+                row.is_multiple_of(EVEN_CUTS)
+            } else {
+                row < EVEN_STEPS as usize + LATE_CUTS
+            };
             if is_cut || is_last {
                 law.steps.push(at);
             }
@@ -120,7 +126,20 @@ impl Law {
 
     /// P(S > x), exactly, if it matters at all.
     pub(super) fn exact_tail(&self, x: Span) -> f64 {
-        if x >= self.reach() { 0.0 } else { self.dist.survival(x) }
+        match x {
+            x if x >= self.reach => 0.0,
+            x if x == self.usual.0 => self.usual.1,
+            x => self.dist.survival(x),
+        }
+    }
+
+    /// P(S > x) on a line between two knots: good enough to tell where in a cell more requests fail.
+    pub(super) fn rough_tail(&self, x: Span) -> f64 {
+        let x = x.as_secs_f64();
+        let upper = self.knots.partition_point(|knot| knot.at <= x);
+        let Some(high) = self.knots.get(upper) else { return 0.0 };
+        let low = &self.knots[upper - 1];
+        low.survival + (high.survival - low.survival) * (x - low.at) / (high.at - low.at)
     }
 
     /// One draw, in microseconds.
@@ -162,7 +181,7 @@ mod tests {
             Dist::Constant(Span::from_millis(20)),
             Dist::Uniform(Span::from_millis(1), Span::from_millis(9)),
         ] {
-            let law = Law::new(&dist, 1e4);
+            let law = Law::new(&dist, 1e4, Span::from_secs(60));
             assert!((law.mean_tail(Span::ZERO, law.reach()) * law.reach().as_secs_f64() / law.mean - 1.0).abs() < 1e-6);
             assert_eq!(law.mean_tail(law.reach(), law.reach() + Span::from_secs(1)), 0.0);
             let steps: Vec<Span> = law.knots.iter().map(|knot| Span::from_secs_f64(knot.at)).collect();
@@ -179,7 +198,7 @@ mod tests {
     #[test]
     fn the_table_agrees_with_the_formula() {
         let dist = Dist::p50_p99_millis(14, 122);
-        let law = Law::new(&dist, 1e4);
+        let law = Law::new(&dist, 1e4, Span::from_secs(60));
         for p in [0.0005, 0.01, 0.3, 0.5, 0.9, 0.99, 0.9995] {
             let (table, formula) = (law.quantile(p).as_secs_f64(), dist.quantile(p).as_secs_f64());
             assert!((table / formula - 1.0).abs() < 1e-3, "{p}: {table} is not {formula}");

@@ -45,7 +45,7 @@ const CONNECT: usize = 2;
 const UNREACHABLE: usize = 3;
 
 /// Counts the requests of one scenario; keeps its buffers between replications.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct IntervalEngine<'a> {
     scenario: &'a Scenario,
     limits: Limits,
@@ -77,8 +77,12 @@ impl<'a> IntervalEngine<'a> {
         let balancer = &scenario.load_balancer;
         let apps = [RevisionId::OLD, RevisionId::NEW].map(|revision| &scenario.revision(revision).app);
         let keep = apps.map(|app| KeepAlive::new(app, balancer.idle_timeout));
-        let law = |dist: &Dist| Law::new(dist, scenario.load.rate);
+        let (patience, ever) = (scenario.load.client_timeout, Span::from_micros(u64::MAX));
+        let law = |dist: &Dist, before: Span, most: Span| {
+            Law::new(dist, scenario.load.rate, most.min(patience.saturating_sub(before)))
+        };
         let starts = keep.map(|keep| if keep.idle() == Span::ZERO { balancer.round_trip } else { Span::ZERO });
+        let unreachable = Dist::Uniform(Span::ZERO, Silence::UNREACHABLE_SPREAD);
         let alike = apps[0].service_time == apps[1].service_time && starts[0] == starts[1];
         Ok(IntervalEngine {
             scenario,
@@ -90,15 +94,15 @@ impl<'a> IntervalEngine<'a> {
                 client: scenario.load.client_timeout,
             },
             laws: [
-                law(&apps[0].service_time),
-                law(&apps[1].service_time),
-                law(&Dist::LogNormal(Silence::late())),
-                law(&Dist::Uniform(Span::ZERO, Silence::UNREACHABLE_SPREAD)),
+                law(&apps[0].service_time, starts[0], balancer.idle_timeout),
+                law(&apps[1].service_time, starts[1], balancer.idle_timeout),
+                law(&Dist::LogNormal(Silence::late()), balancer.connect_timeout, ever),
+                law(&unreachable, Silence::UNREACHABLE_AFTER.min(balancer.connect_timeout), ever),
             ],
             starts,
             cuts: Cuts::default(),
             house: House::new(scenario, keep, alike),
-            counts: vec![0; usize::from(balancer.nodes.max(1))],
+            counts: vec![0; scenario.load.nodes_known(balancer.nodes)],
         })
     }
 

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use crate::aws::target_group::Algorithm;
 use crate::disturbance::Disturbance;
 use crate::id::RevisionId;
 use crate::scenario::Scenario;
+use crate::scenario::load::Shape;
 use crate::time::Span;
 use crate::traffic::connection::KeepAlive;
+use crate::traffic::request::feedback;
 
 /// Why the interval engine does not take a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +29,17 @@ const CERTAIN: f64 = 8.0;
 /// Whether the scenario's requests can be counted.
 pub(super) fn examine(scenario: &Scenario) -> Result<(), Refusal> {
     let refuse = |words: String| Err(Refusal(words));
-    if scenario.target_group.algorithm == Algorithm::LeastOutstandingRequests {
-        return refuse("least_outstanding_requests chooses by the requests in flight".to_owned());
+    if let Some(words) = feedback(scenario) {
+        return refuse(words.to_owned());
+    }
+    if scenario.load.shape != Shape::Constant {
+        return refuse("the load has a shape: its rate changes all the time".to_owned());
+    }
+    if scenario.load.stream_share > 0.0 {
+        return refuse("some requests are streams, which last until they are cut".to_owned());
+    }
+    if scenario.revisions.iter().any(|revision| revision.app.cold_start.is_some()) {
+        return refuse("a cold start makes the same request slower at first".to_owned());
     }
     if scenario.target_group.slow_start > Span::ZERO {
         return refuse("slow_start gives a new target a share that grows".to_owned());
@@ -40,7 +50,7 @@ pub(super) fn examine(scenario: &Scenario) -> Result<(), Refusal> {
     let replicas = scenario.steps.iter().zip(scenario.deployment_over_time()).map(|(_, (_, object))| object.replicas);
     let replicas = replicas.chain([scenario.deployment.replicas]).max().unwrap_or(0);
     let targets = f64::from(replicas + scenario.deployment.surge(replicas));
-    let of_node = scenario.load.rate / f64::from(scenario.load_balancer.nodes.max(1));
+    let of_node = scenario.load.rate / scenario.load.nodes_known(scenario.load_balancer.nodes) as f64;
     for revision in [RevisionId::OLD, RevisionId::NEW] {
         let idle = KeepAlive::new(&scenario.revision(revision).app, scenario.load_balancer.idle_timeout).idle();
         let requests = of_node * idle.as_secs_f64();

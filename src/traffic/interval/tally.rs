@@ -21,8 +21,8 @@ struct Pool {
 /// So few are drawn one by one.
 const ONE_BY_ONE: u64 = 48;
 /// Equally likely ranges of latency, as a power of two, and halvings of the last of them.
-const RANGES: u32 = 5;
-const TAIL_HALVINGS: i32 = 8;
+const RANGES: u32 = 4;
+const TAIL_HALVINGS: i32 = 6;
 
 /// What has been gathered.
 #[derive(Debug)]

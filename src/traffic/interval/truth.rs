@@ -10,7 +10,7 @@ use crate::traffic::interval::law::Law;
 use crate::traffic::interval::row_of;
 
 /// The instants at which something changes for some request, in order and only once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Cuts {
     times: Vec<Time>,
     /// Whole seconds that get an interval of their own, because their failures are counted by the second.

@@ -1,0 +1,267 @@
+//! How a request ends once a node has chosen its target, as far as the timeline alone decides it.
+
+use crate::cluster::app::AppSpec;
+use crate::id::{PodId, RevisionId};
+use crate::observe::timeline::{Socket, Timeline};
+use crate::random::Streams;
+use crate::scenario::Scenario;
+use crate::time::{Span, Time};
+use crate::traffic::connection::{KeepAlive, Port, SYN_RETRIES, Silence, Way};
+use crate::verdict::{Cause, Verdict};
+
+/// Before the rollout and after it.
+pub(super) const REVISIONS: usize = 2;
+
+/// What bounds a request's life, and what differs between revisions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) round_trip: Span,
+    pub(super) one_way: Span,
+    pub(super) connect: Span,
+    pub(super) idle: Span,
+    pub(super) client: Span,
+    pub(super) keep: [KeepAlive; REVISIONS],
+    /// Requests that a process serves at once; none: any number.
+    pub(super) concurrency: [Option<u32>; REVISIONS],
+    /// Requests that may wait before new connections are dropped.
+    pub(super) backlog: [u32; REVISIONS],
+    habits: [Habits; REVISIONS],
+}
+
+/// What a revision's processes do to their requests.
+#[derive(Debug, Clone, Copy)]
+struct Habits {
+    /// A process that has just come up: how many times as slow, and until when it has caught up.
+    cold: (f64, Span),
+    /// Whether it says goodbye at SIGTERM.
+    closes_connections: bool,
+}
+
+/// A target as the packets find it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    pub(super) port: Port,
+    pub(super) pod: Option<PodId>,
+    /// Its row in tables by revision.
+    pub(super) revision: usize,
+    /// From when on every answer closes its connection and every stream is ended in order.
+    pub(super) goodbye: Time,
+}
+
+/// A request that has been given to a target.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request {
+    pub(super) number: u64,
+    pub(super) sent: Time,
+    /// How long an answer takes, by revision; of a stream: how long it lasts.
+    pub(super) work: [Span; REVISIONS],
+    /// When its target's deregistration delay runs out.
+    pub(super) cut: Time,
+    /// A WebSocket or a stream: bytes flow all the time, so nobody's patience ends.
+    pub(super) is_stream: bool,
+}
+
+/// How and when a request ends.
+pub(super) type End = (Verdict, Time);
+
+/// What becomes of a connect whose first SYN nobody answers.
+pub(super) enum Knock {
+    /// A later SYN, at this time, comes in at such a port.
+    Met(Time, Port),
+    /// Nobody ever answers.
+    InVain(End),
+}
+
+/// One replication's surroundings, the same for all its requests.
+pub(super) struct Surroundings<'r> {
+    pub(super) timeline: &'r Timeline,
+    pub(super) streams: &'r Streams,
+    pub(super) limits: Limits,
+    silence: Silence,
+}
+
+impl Limits {
+    pub(super) fn new(scenario: &Scenario) -> Limits {
+        let balancer = &scenario.load_balancer;
+        let apps = [RevisionId::OLD, RevisionId::NEW].map(|revision| &scenario.revision(revision).app);
+        Limits {
+            round_trip: balancer.round_trip,
+            one_way: Span::from_micros(balancer.round_trip.as_micros() / 2),
+            connect: balancer.connect_timeout,
+            idle: balancer.idle_timeout,
+            client: scenario.load.client_timeout,
+            keep: apps.map(|app| KeepAlive::new(app, balancer.idle_timeout)),
+            concurrency: apps.map(|app| app.concurrency),
+            backlog: apps.map(|app| app.backlog),
+            habits: apps.map(Habits::new),
+        }
+    }
+
+    /// What requests can get to on a timeline, none looked at yet: its targets, or, if those are
+    /// hosts, its pods.
+    pub(super) fn targets(self, timeline: &Timeline) -> impl Iterator<Item = Target> + '_ {
+        let by_host = !timeline.node_ports.is_empty();
+        let targets = timeline.targets.iter().filter(move |_| !by_host).map(|target| target.pod);
+        let pods = timeline.pods.iter().filter(move |_| by_host).map(|record| Some(record.pod));
+        targets.chain(pods).map(move |id| {
+            let revision = usize::from(id.is_some_and(|pod| pod.revision() != RevisionId::OLD));
+            let pod = id.and_then(|pod| timeline.pods.get(pod.index()));
+            let sigterm = pod.and_then(|pod| pod.sigterm).filter(|_| self.habits[revision].closes_connections);
+            Target { port: Port::UNSEEN, pod: id, revision, goodbye: sigterm.unwrap_or(Time::NEVER) }
+        })
+    }
+}
+
+impl Habits {
+    fn new(app: &AppSpec) -> Habits {
+        let cold = app.cold_start.map_or((1.0, Span::ZERO), |cold| (cold.factor, cold.over));
+        Habits { cold, closes_connections: app.close_connections_on_shutdown }
+    }
+}
+
+impl<'r> Surroundings<'r> {
+    pub(super) fn new(scenario: &Scenario, limits: Limits, timeline: &'r Timeline, streams: &'r Streams) -> Self {
+        let silence = Silence::new(scenario.load_balancer.host_unreachable_share, streams);
+        Surroundings { timeline, streams, limits, silence }
+    }
+
+    #[cold]
+    pub(super) fn look(&self, pod: Option<PodId>, at: Time) -> Port {
+        Port::look(pod.and_then(|pod| self.timeline.pods.get(pod.index())), at)
+    }
+
+    /// How long the target takes for a request that it starts on at `start`.
+    #[inline]
+    pub(super) fn work(&self, target: &Target, port: &Port, start: Time, request: &Request) -> Span {
+        let work = request.work[target.revision];
+        let (factor, over) = self.limits.habits[target.revision].cold;
+        if over == Span::ZERO { work } else { slowed(work, factor, over, port, start) }
+    }
+
+    /// When the answer comes, if the target is reached at once and nothing comes before it.
+    #[inline]
+    pub(super) fn answered_at_once(&self, target: &Target, way: Way, request: &Request) -> Option<Time> {
+        let start = match way {
+            Way::Kept => request.sent,
+            Way::New => request.sent + self.limits.round_trip,
+            Way::Crossing | Way::Lost => return None,
+        };
+        if target.port.socket != Socket::Serving || request.is_stream {
+            return None;
+        }
+        let end = start + self.work(target, &target.port, start, request);
+        (end <= self.quiet_until(&target.port, start, request) && end <= request.sent + self.limits.client)
+            .then_some(end)
+    }
+
+    /// Any other end, of a target that serves any number of requests at once.
+    #[cold]
+    pub(super) fn trouble(&self, target: &Target, way: Way, request: &Request) -> End {
+        let end = match way {
+            Way::Kept => self.fly(target, &target.port, request.sent, request),
+            Way::New if target.port.socket == Socket::Silent => match self.knock(target, request, Span::ZERO) {
+                Knock::Met(syn, port) => self.meet(target, &port, syn, request),
+                Knock::InVain(end) => end,
+            },
+            Way::New => self.meet(target, &target.port, request.sent, request),
+            Way::Crossing => (Verdict::Alb(Cause::KeepAliveRace), request.sent + self.limits.round_trip),
+            Way::Lost => self.wait_in_vain(request.sent, request),
+        };
+        self.unless_the_client_gives_up(end, request)
+    }
+
+    /// An end that is later than the client waits is the client's.
+    pub(super) fn unless_the_client_gives_up(&self, end: End, request: &Request) -> End {
+        let patience = request.sent + self.limits.client;
+        if end.1 > patience && !request.is_stream { (Verdict::Alb(Cause::ClientGaveUp), patience) } else { end }
+    }
+
+    /// A SYN comes in at an open or a closed port.
+    fn meet(&self, target: &Target, port: &Port, syn: Time, request: &Request) -> End {
+        let connected = syn + self.limits.round_trip;
+        match port.socket {
+            Socket::Closed => (Verdict::Alb(Cause::Refused), connected),
+            _ => self.fly(target, port, connected, request),
+        }
+    }
+
+    /// Nobody answers the SYN sent `after` the request, the first to meet silence: a later one may meet
+    /// a pod that has come up, or nobody does.
+    pub(super) fn knock(&self, target: &Target, request: &Request, after: Span) -> Knock {
+        let unreachable = self.silence.unreachable_after(self.streams, request.number).map(|late| after + late);
+        let patience = unreachable.unwrap_or(self.limits.connect).min(self.limits.connect);
+        for wait in SYN_RETRIES.into_iter().filter(|wait| *wait > after && *wait < patience) {
+            let syn = request.sent + wait;
+            let port = if syn < target.port.until { target.port } else { self.look(target.pod, syn) };
+            if port.socket != Socket::Silent {
+                return Knock::Met(syn, port);
+            }
+        }
+        Knock::InVain(match unreachable.filter(|late| *late < self.limits.connect) {
+            Some(late) => (Verdict::Alb(Cause::HostUnreachable), request.sent + late),
+            None => self.connect_in_vain(request),
+        })
+    }
+
+    /// The load balancer gives up connecting.
+    pub(super) fn connect_in_vain(&self, request: &Request) -> End {
+        let overshoot = self.silence.overshoot(self.streams, request.number);
+        (Verdict::Alb(Cause::ConnectTimeout), request.sent + self.limits.connect + overshoot)
+    }
+
+    /// The request is on its way on a connection since `start`.
+    fn fly(&self, target: &Target, port: &Port, start: Time, request: &Request) -> End {
+        let (answer, mut answered) = match port.socket {
+            Socket::Refusing => (Verdict::Target(503), start + self.limits.round_trip),
+            _ => (Verdict::Ok, start + self.work(target, port, start, request)),
+        };
+        if request.is_stream {
+            answered = answered.min(target.goodbye.max(start));
+        }
+        if answered <= self.quiet_until(port, start, request) {
+            (answer, answered)
+        } else {
+            self.unanswered(port, start, request)
+        }
+    }
+
+    /// How a request on its way since `start` ends if no answer comes. A reset after the network
+    /// went is not heard.
+    pub(super) fn unanswered(&self, port: &Port, start: Time, request: &Request) -> End {
+        // Bytes flow on a stream until the network goes.
+        let rest = self.wait_in_vain(if request.is_stream { start.max(port.silence) } else { start }, request);
+        if port.reset <= port.silence && port.reset <= rest.1 {
+            (Verdict::Alb(Cause::ResetInFlight), port.reset)
+        } else {
+            rest
+        }
+    }
+
+    /// The first thing that can end a request without an answer.
+    #[inline]
+    fn quiet_until(&self, port: &Port, start: Time, request: &Request) -> Time {
+        let tired = if request.is_stream { Time::NEVER } else { start + self.limits.idle };
+        port.reset.min(port.silence).min(request.cut).min(tired)
+    }
+
+    /// No byte will come: the load balancer waits for one while it may.
+    pub(super) fn wait_in_vain(&self, start: Time, request: &Request) -> End {
+        let tired = start.saturating_add(self.limits.idle);
+        if request.cut <= tired {
+            (Verdict::Alb(Cause::CutByDeregistration), request.cut)
+        } else {
+            (Verdict::Alb(Cause::ResponseTimeout), tired)
+        }
+    }
+}
+
+/// A cold process is `factor` times as slow when it starts to listen, and catches up linearly. One
+/// that has listened since before the load has caught up.
+#[cold]
+fn slowed(work: Span, factor: f64, over: Span, port: &Port, start: Time) -> Span {
+    if port.opened == Time::ZERO || start >= port.opened.saturating_add(over) {
+        return work;
+    }
+    let left = 1.0 - start.saturating_since(port.opened).as_secs_f64() / over.as_secs_f64();
+    work.scaled(1.0 + (factor - 1.0) * left)
+}

@@ -1,0 +1,413 @@
+//! The live engine: requests in flight are remembered, and what becomes of them is felt.
+//!
+//! Arrivals are merged with the schedule rather than put into it; a request costs one event more,
+//! its end, unless its target serves only so many at once. What does not depend on other requests
+//! is decided when it is sent, by the same rules as without feedback.
+
+mod anomaly;
+mod flight;
+mod node_port;
+mod queueing;
+mod server;
+mod users;
+
+use crate::id::{AlbNodeId, TargetId};
+use crate::observe::timeline::Timeline;
+use crate::random::{Purpose, Streams};
+use crate::scenario::Scenario;
+use crate::time::Time;
+use crate::traffic::connection::Way;
+use crate::traffic::fate::{End, Limits, Request, Surroundings, Target};
+use crate::traffic::outcome::Witness;
+use crate::traffic::registration::Registration;
+use crate::traffic::request::{begin, beliefs, tables};
+use crate::traffic::routing::{Choice, RoutingTable};
+use crate::traffic::schedule::Schedule;
+use crate::traffic::users::Wish;
+use crate::verdict::{Cause, Verdict};
+use anomaly::Anomalies;
+use flight::{Flight, Flights};
+use node_port::NodePorts;
+use server::{Pool, Server};
+use users::Users;
+
+/// Remembers requests; keeps its buffers between replications.
+#[derive(Debug, Clone)]
+pub(super) struct LiveEngine<'a> {
+    scenario: &'a Scenario,
+    limits: Limits,
+    registration: Registration,
+    tables: Vec<RoutingTable>,
+    /// Targets that a node of the load balancer chooses from.
+    choices: usize,
+    /// What requests get to: the targets themselves, or the pods behind hosts.
+    targets: Vec<Target>,
+    servers: Vec<Server>,
+    /// Only if targets are hosts; they have pools of their own.
+    node_ports: Option<NodePorts>,
+    /// By node, then target.
+    pools: Vec<Pool>,
+    /// Requests in flight, by node, then target.
+    outstanding: Vec<u32>,
+    anomalies: Anomalies,
+    users: Users<'a>,
+    flights: Flights,
+    schedule: Schedule<Event, LINES>,
+}
+
+/// What happens next to a request or a user.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    /// It ends as was foreseen.
+    Ends(u32),
+    /// The load balancer has tried to connect for long enough, and will soon notice.
+    ConnectExpires(u32),
+    /// Another SYN is sent.
+    Syn(u32),
+    /// The connection stands, the request is at the server.
+    Reaches(u32),
+    /// The server has done its work.
+    Served(u32),
+    /// Nobody waits for the server any more; of the request that then had this ticket.
+    Overdue(u32, u32),
+    /// It is sent again.
+    Again(u32),
+    /// A worker of a closed loop sends its next request.
+    Sends(u32),
+}
+
+/// Delays that are all alike wait in a line.
+const LINES: usize = 4;
+const CONNECTS: usize = 0;
+const CLIENTS: usize = 1;
+const ANSWERS: usize = 2;
+const ROUND_TRIPS: usize = 3;
+
+/// One replication.
+struct Run<'e, 'a, 'r, W> {
+    engine: &'e mut LiveEngine<'a>,
+    around: Surroundings<'r>,
+    witness: &'e mut W,
+}
+
+impl<'a> LiveEngine<'a> {
+    pub(super) fn new(scenario: &'a Scenario) -> LiveEngine<'a> {
+        LiveEngine {
+            scenario,
+            limits: Limits::new(scenario),
+            registration: Registration::default(),
+            tables: tables(scenario),
+            choices: 0,
+            targets: Vec::new(),
+            servers: Vec::new(),
+            node_ports: NodePorts::new(scenario),
+            pools: Vec::new(),
+            outstanding: Vec::new(),
+            anomalies: Anomalies::new(scenario),
+            users: Users::new(scenario),
+            flights: Flights::default(),
+            schedule: Schedule::new(),
+        }
+    }
+
+    pub(super) const fn scenario(&self) -> &'a Scenario {
+        self.scenario
+    }
+
+    fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
+        begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
+        self.targets.clear();
+        self.targets.extend(self.limits.targets(timeline));
+        self.choices = timeline.targets.len();
+        let lanes = self.tables.len() * self.choices;
+        if let Some(ports) = &mut self.node_ports {
+            ports.begin(self.choices, lanes);
+        }
+        self.servers.iter_mut().for_each(Server::clear);
+        self.servers.resize_with(self.targets.len(), Server::default);
+        self.pools.iter_mut().for_each(Pool::clear);
+        self.pools.resize_with(lanes, Pool::default);
+        self.outstanding.clear();
+        self.outstanding.resize(lanes, 0);
+        self.anomalies.begin(lanes);
+        self.users.begin(streams);
+        self.flights.clear();
+        self.schedule.clear();
+    }
+
+    /// Sends the whole load: these arrivals, or what the workers of a closed loop send.
+    pub(super) fn simulate<W: Witness>(
+        &mut self,
+        arrivals: impl Iterator<Item = Time>,
+        timeline: &Timeline,
+        streams: &Streams,
+        witness: &mut W,
+    ) {
+        self.begin(timeline, streams);
+        for worker in 0..self.scenario.load.workers.unwrap_or(0) {
+            self.schedule.push(Time::ZERO, Event::Sends(worker));
+        }
+        let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
+        let mut run = Run { engine: self, around, witness };
+        for (number, sent) in (0..).zip(arrivals) {
+            run.catch_up(sent);
+            run.send(number, 0, sent);
+        }
+        run.catch_up(Time::NEVER);
+    }
+}
+
+impl<W: Witness> Run<'_, '_, '_, W> {
+    /// Everything that happens until then.
+    #[inline]
+    fn catch_up(&mut self, until: Time) {
+        while let Some((now, event)) = self.engine.schedule.pop_until(until) {
+            match event {
+                Event::Ends(slot) => self.finish(slot, now),
+                Event::ConnectExpires(slot) => {
+                    let end = self.engine.flights[slot].end;
+                    self.engine.schedule.push(end.1, Event::Ends(slot));
+                }
+                Event::Syn(slot) => self.connect(slot, now),
+                Event::Reaches(slot) => self.serve(slot, now),
+                Event::Served(slot) => self.served(slot, now),
+                Event::Overdue(slot, ticket) => self.overdue(slot, ticket, now),
+                Event::Again(slot) => self.again(slot, now),
+                Event::Sends(worker) => {
+                    let number = self.engine.users.next_number(worker);
+                    self.send(number, worker, now);
+                }
+            }
+        }
+    }
+
+    /// A user sends a request.
+    #[inline]
+    fn send(&mut self, number: u64, user: u32, now: Time) {
+        let wish = self.engine.users.wish(user, now);
+        let request = Request { number, sent: now, work: wish.work, cut: Time::NEVER, is_stream: wish.is_stream };
+        let slot = self.engine.flights.insert(Flight {
+            request,
+            first: now,
+            end: (Verdict::Ok, now),
+            user,
+            ticket: 0,
+            node: wish.node as u16,
+            target: None,
+            server: None,
+            life: 0,
+            attempt: 0,
+            refused: false,
+            is_over: false,
+            is_held: false,
+            is_in_time: false,
+        });
+        self.dispatch(slot, &wish, now);
+    }
+
+    /// A node takes the request and gives it to a target.
+    #[inline]
+    fn dispatch(&mut self, slot: u32, wish: &Wish, now: Time) {
+        let engine = &mut *self.engine;
+        let flight = &mut engine.flights[slot];
+        let (node, row) = (wish.node, wish.node * engine.choices);
+        let table = &mut engine.tables[node];
+        table.update(now, beliefs(self.around.timeline, node), &engine.registration);
+        let lanes = row..row + engine.choices;
+        let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
+        let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
+        let kept = engine.users.cookie(flight.user, now).filter(|target| table.believes_healthy(*target));
+        let Some(target) = kept.or_else(|| table.choose(now, choice)) else {
+            return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
+        };
+        flight.target = Some(target);
+        flight.request.cut = table.cut(target);
+        let request = flight.request;
+        engine.outstanding[row + target.index()] += 1;
+        let Some((server, way)) = self.find_way(slot, row + target.index(), target, now) else { return };
+        let engine = &mut *self.engine;
+        engine.flights[slot].server = Some(server);
+        let found = &engine.targets[usize::from(server)];
+        if engine.limits.concurrency[found.revision].is_some() && !request.is_stream {
+            return self.approach(slot, way, now);
+        }
+        let end = match self.around.answered_at_once(found, way, &request) {
+            Some(end) => (Verdict::Ok, end),
+            None => self.around.trouble(found, way, &request),
+        };
+        self.end(slot, end);
+    }
+
+    /// What the request gets to at its target, and how. The connection that it takes leaves its pool.
+    #[inline]
+    fn find_way(&mut self, slot: u32, lane: usize, target: TargetId, now: Time) -> Option<(u16, Way)> {
+        if self.engine.node_ports.is_some() {
+            return self.through_host(slot, lane, target, now);
+        }
+        self.refresh(target.0, now);
+        let engine = &mut *self.engine;
+        let found = &engine.targets[target.index()];
+        let keep = engine.limits.keep[found.revision];
+        Some((target.0, engine.pools[lane].take(&found.port, now, keep, engine.limits.one_way)))
+    }
+
+    /// Sees to it that the port is as it is now.
+    #[inline]
+    fn refresh(&mut self, server: u16, now: Time) {
+        if now >= self.engine.targets[usize::from(server)].port.until {
+            self.look(server, now);
+        }
+    }
+
+    #[cold]
+    fn look(&mut self, server: u16, now: Time) {
+        let engine = &mut *self.engine;
+        let known = &mut engine.targets[usize::from(server)];
+        let has_died = known.port.reset <= now;
+        known.port = self.around.look(known.pod, now);
+        if has_died {
+            for slot in engine.servers[usize::from(server)].die() {
+                // Its own end comes at this very instant, if it has not come yet.
+                engine.flights[slot].is_held = false;
+                if engine.flights[slot].is_over {
+                    engine.flights.remove(slot);
+                }
+            }
+        }
+    }
+
+    /// How and when the request will end is known.
+    #[inline]
+    fn end(&mut self, slot: u32, end: End) {
+        let engine = &mut *self.engine;
+        engine.flights[slot].end = end;
+        let (verdict, at) = end;
+        match verdict {
+            Verdict::Alb(Cause::ConnectTimeout) => {
+                let expires = engine.flights[slot].request.sent + engine.limits.connect;
+                engine.schedule.queue(CONNECTS, expires, Event::ConnectExpires(slot));
+            }
+            Verdict::Alb(Cause::ClientGaveUp) => engine.schedule.queue(CLIENTS, at, Event::Ends(slot)),
+            Verdict::Alb(Cause::ResponseTimeout) => engine.schedule.queue(ANSWERS, at, Event::Ends(slot)),
+            Verdict::Alb(Cause::NoTarget | Cause::Refused | Cause::KeepAliveRace) => {
+                engine.schedule.queue(ROUND_TRIPS, at, Event::Ends(slot));
+            }
+            _ => engine.schedule.push(at, Event::Ends(slot)),
+        }
+    }
+
+    /// An attempt ends as its flight says: whoever took part learns of it.
+    #[inline]
+    fn finish(&mut self, slot: u32, now: Time) {
+        let engine = &mut *self.engine;
+        let flight = &engine.flights[slot];
+        let (verdict, is_held) = (flight.end.0, flight.is_held);
+        let is_answer = matches!(verdict, Verdict::Ok | Verdict::Target(_));
+        let mut pod = None;
+        if let Some(target) = flight.target {
+            let lane = usize::from(flight.node) * engine.choices + target.index();
+            engine.outstanding[lane] -= 1;
+            engine.anomalies.note(lane, verdict, now);
+            if let Some(server) = flight.server {
+                let found = &engine.targets[usize::from(server)];
+                pod = found.pod;
+                if is_answer && !flight.request.is_stream && now < found.goodbye {
+                    let keep = engine.limits.keep[found.revision];
+                    match &mut engine.node_ports {
+                        None => engine.pools[lane].give_back(now, keep),
+                        Some(ports) => ports.give_back(lane, server, now, keep),
+                    }
+                }
+            }
+        }
+        engine.users.hear(flight, is_answer, now);
+        if verdict.is_5xx() && self.repeat(slot, now) {
+            return;
+        }
+        let engine = &mut *self.engine;
+        let flight = &engine.flights[slot];
+        self.witness.record(flight.first, AlbNodeId(flight.node as u8), pod, verdict, now - flight.first);
+        if let Some(next) = engine.users.next_request(flight, now) {
+            engine.schedule.push(next, Event::Sends(flight.user));
+        }
+        if is_held {
+            engine.flights[slot].is_over = true;
+        } else {
+            engine.flights.remove(slot);
+        }
+    }
+
+    /// Whether the request will be sent again, and if so, when.
+    #[cold]
+    fn repeat(&mut self, slot: u32, now: Time) -> bool {
+        let engine = &mut *self.engine;
+        let load = &engine.scenario.load;
+        let flight = engine.flights[slot];
+        let first = flight.request.number & NUMBER;
+        if flight.attempt >= load.retries {
+            return false;
+        }
+        let may = self.around.streams.at(Purpose::Retry, first).chance(load.idempotent_share);
+        if may {
+            let attempt = u64::from(flight.attempt) + 1;
+            let mut chance = self.around.streams.at(Purpose::Retry, first | attempt << ATTEMPT);
+            let at = now + load.retry_backoff.sample(&mut chance);
+            // A server that still works on the failed attempt keeps its slot.
+            if flight.is_held {
+                engine.flights[slot].is_over = true;
+            } else {
+                engine.flights.remove(slot);
+            }
+            let again = engine.flights.insert(Flight { is_over: false, is_held: false, ..flight });
+            engine.schedule.push(at, Event::Again(again));
+            self.witness.repeat();
+        }
+        may
+    }
+
+    /// Another attempt, over another connection.
+    #[cold]
+    fn again(&mut self, slot: u32, now: Time) {
+        let engine = &mut *self.engine;
+        let flight = &mut engine.flights[slot];
+        flight.attempt += 1;
+        let first = flight.request.number & NUMBER;
+        flight.request.number = first | u64::from(flight.attempt) << ATTEMPT;
+        flight.request.sent = now;
+        flight.target = None;
+        flight.server = None;
+        flight.is_in_time = false;
+        let mut chance = self.around.streams.at(Purpose::Routing, flight.request.number);
+        let wish = engine.users.wish_again(flight, &mut chance, now);
+        flight.node = wish.node as u16;
+        self.dispatch(slot, &wish, now);
+    }
+}
+
+/// Where in a request's number the number of its attempt stands.
+const ATTEMPT: u32 = 56;
+const NUMBER: u64 = (1 << ATTEMPT) - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Streams;
+    use crate::time::Span;
+
+    /// Ten times the requests need no more memory.
+    #[test]
+    fn memory_does_not_grow_with_the_number_of_requests() {
+        let peak = |secs| {
+            let mut scenario = Scenario::default();
+            scenario.load.workers = Some(50);
+            scenario.load.duration = Span::from_secs(secs);
+            let mut engine = LiveEngine::new(&scenario);
+            let mut outcome = crate::traffic::outcome::Outcome::new(scenario.load.duration);
+            engine.simulate(std::iter::empty(), &Timeline::default(), &Streams::new(1, 0), &mut outcome);
+            (outcome.requests, engine.flights.peak())
+        };
+        let ((few, small), (many, large)) = (peak(5), peak(50));
+        assert!(many > 9 * few && few > 100_000, "{few}, {many}");
+        assert_eq!((small, large), (50, 50));
+    }
+}

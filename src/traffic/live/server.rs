@@ -1,0 +1,97 @@
+//! What a target's process and a node's connections to it remember.
+
+use std::collections::VecDeque;
+
+use crate::time::{Span, Time};
+use crate::traffic::connection::{KeepAlive, Port, Way};
+
+/// A process that serves so many requests at once. The others wait, first come first served; it
+/// serves them even if nobody waits for the answer any more, which it has no way to know.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Server {
+    busy: u32,
+    waiting: VecDeque<u32>,
+    /// Counts the processes that have died: their work ends nowhere.
+    pub(super) life: u32,
+}
+
+/// A node's idle connections to a target: until when each is kept, the one used last at the end.
+///
+/// A node takes the connection used last, so that those of a rush grow old; which one AWS takes is
+/// not documented.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pool(Vec<Time>);
+
+impl Server {
+    /// As new, with its memory.
+    pub(super) fn clear(&mut self) {
+        self.busy = 0;
+        self.waiting.clear();
+        self.life = 0;
+    }
+
+    /// Whether a new connection would find the backlog full.
+    #[inline]
+    pub(super) fn is_full(&self, concurrency: u32, backlog: u32) -> bool {
+        self.busy >= concurrency && self.waiting.len() as u64 >= u64::from(backlog)
+    }
+
+    /// A request arrives: whether a worker is there for it; if not, it waits.
+    #[inline]
+    pub(super) fn admit(&mut self, slot: u32, concurrency: u32) -> bool {
+        let free = self.busy < concurrency;
+        if free {
+            self.busy += 1;
+        } else {
+            self.waiting.push_back(slot);
+        }
+        free
+    }
+
+    /// A worker has finished; it goes on with the request that has waited longest.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<u32> {
+        let next = self.waiting.pop_front();
+        if next.is_none() {
+            self.busy -= 1;
+        }
+        next
+    }
+
+    /// The process has died; those that waited for it.
+    pub(super) fn die(&mut self) -> impl Iterator<Item = u32> + '_ {
+        self.busy = 0;
+        self.life += 1;
+        self.waiting.drain(..)
+    }
+}
+
+impl Pool {
+    /// No connections, but their memory.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// How a request gets to the target; the connection that it takes leaves the pool.
+    #[inline]
+    pub(super) fn take(&mut self, port: &Port, at: Time, keep: KeepAlive, one_way: Span) -> Way {
+        let kept_until = self.0.last().copied().unwrap_or(Time::ZERO);
+        let way = port.way(at, kept_until, keep, one_way);
+        if way == Way::New {
+            // If the one used last is dead, all are.
+            self.0.clear();
+        } else {
+            self.0.pop();
+        }
+        way
+    }
+
+    /// A connection comes back.
+    #[inline]
+    pub(super) fn give_back(&mut self, at: Time, keep: KeepAlive) {
+        let until = keep.until(at);
+        if until > Time::ZERO {
+            self.0.push(until);
+        }
+    }
+}

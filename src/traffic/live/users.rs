@@ -1,0 +1,133 @@
+//! Users between their requests: connections kept to the load balancer, cookies, think times.
+
+use super::flight::Flight;
+use crate::id::TargetId;
+use crate::random::{Purpose, Stream, Streams, pair};
+use crate::scenario::Scenario;
+use crate::time::{Span, Time};
+use crate::traffic::users::{User, Wish};
+use crate::verdict::{Cause, Verdict};
+
+/// The users of an open loop as one, or the workers of a closed one.
+#[derive(Debug, Clone)]
+pub(super) struct Users<'a> {
+    scenario: &'a Scenario,
+    is_closed: bool,
+    reuses: bool,
+    users: Vec<Worker<'a>>,
+    /// Of an open loop: idle connections, the one used last at the end, which is taken first (Go's
+    /// `http.Transport`).
+    idle: Vec<Connection>,
+}
+
+#[derive(Debug, Clone)]
+struct Worker<'a> {
+    user: User<'a>,
+    think: Stream,
+    sent: u32,
+    connection: Option<Connection>,
+    cookie: Option<(TargetId, Time)>,
+}
+
+/// A client's connection to a node, and until when the load balancer keeps it.
+#[derive(Debug, Clone, Copy)]
+struct Connection {
+    node: u16,
+    until: Time,
+}
+
+impl<'a> Users<'a> {
+    pub(super) fn new(scenario: &'a Scenario) -> Users<'a> {
+        let load = &scenario.load;
+        let (is_closed, reuses) = (load.workers.is_some(), load.reuses_connections());
+        Users { scenario, is_closed, reuses, users: Vec::new(), idle: Vec::new() }
+    }
+
+    /// Everybody is new, and sends as these streams say.
+    pub(super) fn begin(&mut self, streams: &Streams) {
+        let Users { scenario, users, idle, .. } = self;
+        idle.clear();
+        users.clear();
+        let numbers = scenario.load.workers.map_or(0..1, |workers| 1..u64::from(workers) + 1);
+        users.extend(numbers.map(|number| Worker {
+            user: User::new(scenario, streams, number),
+            think: streams.at(Purpose::ThinkTime, number),
+            sent: 0,
+            connection: None,
+            cookie: None,
+        }));
+    }
+
+    /// The number of a worker's next request.
+    pub(super) fn next_number(&mut self, worker: u32) -> u64 {
+        let sent = &mut self.users[worker as usize].sent;
+        *sent += 1;
+        pair(u64::from(worker) + 1, u64::from(*sent))
+    }
+
+    /// A user's next request, on a connection that is there or on a new one.
+    #[inline]
+    pub(super) fn wish(&mut self, user: u32, now: Time) -> Wish {
+        let wish = self.users[user as usize].user.wish();
+        if self.reuses { self.on_connection(user, wish, now) } else { wish }
+    }
+
+    /// The request of a flight once more.
+    pub(super) fn wish_again(&mut self, flight: &Flight, chance: &mut Stream, now: Time) -> Wish {
+        let request = &flight.request;
+        let wish = Wish { node: 0, work: request.work, luck: 0.0, is_stream: request.is_stream };
+        let wish = self.users[flight.user as usize].user.again(wish, chance);
+        if self.reuses { self.on_connection(flight.user, wish, now) } else { wish }
+    }
+
+    fn on_connection(&mut self, user: u32, wish: Wish, now: Time) -> Wish {
+        let kept = if self.is_closed { self.users[user as usize].connection.take() } else { self.idle.pop() };
+        match kept {
+            Some(kept) if kept.until > now => Wish { node: usize::from(kept.node), ..wish },
+            // If the one used last is closed, all are.
+            Some(_) => {
+                self.idle.clear();
+                wish
+            }
+            None => wish,
+        }
+    }
+
+    /// The target that a user's cookie names.
+    #[inline]
+    pub(super) fn cookie(&self, user: u32, now: Time) -> Option<TargetId> {
+        let cookie = self.users[user as usize].cookie?;
+        (now <= cookie.1).then_some(cookie.0)
+    }
+
+    /// A user hears how an attempt ended. Its connection stays, unless it gave up or the connection
+    /// was a stream's.
+    #[inline]
+    pub(super) fn hear(&mut self, flight: &Flight, is_answer: bool, now: Time) {
+        if self.reuses && flight.end.0 != Verdict::Alb(Cause::ClientGaveUp) && !flight.request.is_stream {
+            let kept = Connection { node: flight.node, until: now + self.scenario.load_balancer.idle_timeout };
+            if self.is_closed {
+                self.users[flight.user as usize].connection = Some(kept);
+            } else {
+                self.idle.push(kept);
+            }
+        }
+        let stickiness = self.scenario.target_group.stickiness;
+        if is_answer && stickiness > Span::ZERO && self.is_closed {
+            self.users[flight.user as usize].cookie = flight.target.map(|target| (target, now + stickiness));
+        }
+    }
+
+    /// When the user of a request that has just ended sends another, if it is for the user to say.
+    #[inline]
+    pub(super) fn next_request(&mut self, flight: &Flight, now: Time) -> Option<Time> {
+        if !self.is_closed {
+            return None;
+        }
+        let load = &self.scenario.load;
+        let thought = load.think_time.sample(&mut self.users[flight.user as usize].think);
+        // Time goes on, even if a request fails and is followed by the next in no time at all.
+        let at = (now + thought).max(flight.first + Span::from_micros(1));
+        (at < Time::ZERO + load.duration).then_some(at)
+    }
+}

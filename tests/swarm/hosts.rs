@@ -1,0 +1,30 @@
+//! Random scenarios whose targets are hosts.
+
+use super::scenarios::{ANY, Dice, Rows, SHORT, section};
+
+/// Hosts become the targets, unless something in the text forbids it.
+pub fn by_host(dice: &mut Dice, text: &mut String) {
+    let forbids = ["readiness_gate = true", "node_loss", "zone_outage", "spot_", "graceful_node_"];
+    if forbids.iter().any(|word| text.contains(word)) {
+        return;
+    }
+    let add = |text: &mut String, table: &str, row: &str| {
+        let head = format!("[{table}]\n");
+        if !text.contains(&head) {
+            text.push_str(&head);
+        }
+        *text = text.replacen(&head, &format!("{head}{row}\n"), 1);
+    };
+    add(text, "target_group", "target_type = \"instance\"");
+    if dice.chance(0.5) {
+        add(text, "service", "external_traffic_policy = \"Local\"");
+        if dice.chance(0.5) {
+            add(text, "target_group.health_check", "port = \"health_check_node_port\"");
+        }
+    }
+    let mut rows = Rows::new();
+    dice.row(&mut rows, 0.3, "min_sync_period", &["\"0s\"", "\"10s\""]);
+    dice.row(&mut rows, 0.3, "wait", SHORT);
+    dice.row(&mut rows, 0.3, "programming", ANY);
+    section(text, "kube_proxy", &rows);
+}
