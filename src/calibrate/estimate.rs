@@ -5,6 +5,8 @@
 //! A rollout has few of them, and few may agree by chance: their spread is not believed to be less than
 //! half of what the model knows or assumes of it.
 
+use std::collections::BTreeMap;
+
 use super::{Evidence, Pilot};
 use crate::stats::{Moments, Proportion};
 use crate::time::{Span, Time};
@@ -15,6 +17,14 @@ const FEWEST_CHOICES: usize = 10;
 const GAPS: usize = 50;
 /// A node that has gone on for so many gaps without a target has stopped choosing it.
 const SILENT_GAPS: f64 = 20.0;
+/// A lag is left out if the node was silent for so large a part of it that it could have ended anywhere in it:
+/// workers that wait for a pod that is gone send nothing.
+const MOST_DOUBT: f64 = 0.25;
+/// The prior of the median lag spans this factor between its 2.5 % and its 97.5 % quantile, (18/7)^(2 × 1.96/1.645):
+/// an interval that is wider says less than the prior does.
+const PRIOR_FACTOR: f64 = 9.5;
+/// A share known no better than this is better left as it is.
+const COARSE_SHARE: f64 = 0.3;
 /// A deregistration is slow if it takes so many times as long as the median one, and so many seconds
 /// longer: the prior's long tail adds 10 to 45 s, and its ordinary spread stays below a factor of two.
 const SLOW: (f64, f64) = (2.1, 8.0);
@@ -100,15 +110,16 @@ fn deregistration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibrat
         return;
     }
     let (mut lags, mut undecided) = (Vec::new(), 0);
+    let nodes: Vec<Node> = evidence.routes.values().map(|targets| Node::of(targets, evidence)).collect();
     for (address, called) in &departures {
-        match lags_of(evidence, address, called) {
+        match lags_of(evidence, &nodes, address, *called) {
             Some(of_nodes) if !of_nodes.is_empty() => lags.push(of_nodes),
             _ => undecided += 1,
         }
     }
     if undecided > 0 {
         calibration.notes.push(format!(
-            "{undecided} of {} deregistrations left out: too few requests, or still chosen when the log ends",
+            "{undecided} of {} deregistrations left out: too few requests to tell, or still chosen when the log ends",
             departures.len()
         ));
     }
@@ -118,7 +129,7 @@ fn deregistration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibrat
     let (all, level) = (slow.len() + ordinary.len(), calibration.level);
     let nodes = ordinary.iter().map(Vec::len).max().unwrap_or(1) as f64;
     let Some((low, high)) = logs.mean_interval_varying(level, LEAST_SIGMA * LEAST_SIGMA / nodes) else {
-        calibration.notes.push("one deregistration has no interval; two or more are needed".to_owned());
+        calibration.notes.push("fewer than two deregistrations tell: no interval".to_owned());
         return;
     };
     let spread: Moments = ordinary.iter().flatten().map(|lag| lag.ln()).collect();
@@ -129,6 +140,12 @@ fn deregistration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibrat
         (false, Some(share)) => mixture(&lags, &slow, share.probability),
         _ => lags,
     };
+    let is_fine = high - low < PRIOR_FACTOR.ln();
+    if !is_fine {
+        calibration
+            .notes
+            .push("the lag of deregistration is left to its prior, which says more than these logs".to_owned());
+    }
     calibration.findings.push(Finding {
         name: "deregistration lag, median",
         unit: Unit::Seconds,
@@ -136,7 +153,7 @@ fn deregistration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibrat
         low: low.exp(),
         high: high.exp(),
         from: format!("{} deregistrations, {} lags", ordinary.len(), spread.n()),
-        setting: Some(("load_balancer.deregistration_propagation", value)),
+        setting: is_fine.then_some(("load_balancer.deregistration_propagation", value)),
     });
     if let Some(share) = share {
         calibration.findings.push(Finding {
@@ -172,19 +189,46 @@ fn departures<'a>(evidence: &'a Evidence, pilot: &Pilot) -> Vec<(&'a str, f64)> 
     closed.collect()
 }
 
+/// What one ALB node gave to whom.
+struct Node<'a> {
+    targets: &'a BTreeMap<String, Vec<Time>>,
+    /// All its choices, in order.
+    choices: Vec<f64>,
+}
+
+impl<'a> Node<'a> {
+    fn of(targets: &'a BTreeMap<String, Vec<Time>>, evidence: &Evidence) -> Node<'a> {
+        let all: Vec<Time> = targets.values().flatten().copied().collect();
+        Node { targets, choices: seconds(&all, evidence) }
+    }
+
+    /// When the node had made as many choices after `last` as used to lie between two of the same target:
+    /// by then it would have chosen the target again.
+    fn missed(&self, last: f64, choices: &[f64]) -> Option<f64> {
+        let place = |at: f64| self.choices.partition_point(|choice| *choice <= at);
+        let from = choices[choices.len().saturating_sub(GAPS + 1)];
+        let between = (place(last) - place(from)).div_ceil(choices.len().min(GAPS + 1) - 1).max(1);
+        self.choices.get(place(last) + between - 1).copied()
+    }
+}
+
 /// The lag of each node that chose an address and then stopped; nothing if one has not stopped.
-fn lags_of(evidence: &Evidence, address: &str, called: &f64) -> Option<Lags> {
+fn lags_of(evidence: &Evidence, nodes: &[Node], address: &str, called: f64) -> Option<Lags> {
     let mut lags = Vec::new();
-    for targets in evidence.routes.values() {
-        let Some(choices) = targets.get(address).filter(|choices| choices.len() >= FEWEST_CHOICES) else { continue };
+    for node in nodes {
+        let Some(choices) = node.targets.get(address).filter(|choices| choices.len() >= FEWEST_CHOICES) else {
+            continue;
+        };
         let choices = seconds(choices, evidence);
-        let end = targets.values().flatten().max()?.secs_since(origin(evidence));
-        let (last, gap, wait) = (*choices.last()?, mean_gap(&choices, true), mean_wait(&choices, true));
-        if end - last < SILENT_GAPS * gap {
+        let (last, end) = (*choices.last()?, *node.choices.last()?);
+        if end - last < SILENT_GAPS * mean_gap(&choices, true) {
             return None;
         }
         // The node stopped somewhere between its last choice and the one that did not come.
-        lags.extend(Some(last + wait - called).filter(|lag| *lag > 0.0));
+        let (lag, missed) = (last + mean_wait(&choices, true) - called, node.missed(last, &choices)?);
+        if lag > 0.0 && missed - last < MOST_DOUBT * lag {
+            lags.push(lag);
+        }
     }
     Some(lags)
 }
@@ -271,7 +315,8 @@ fn removed_addresses(evidence: &Evidence, calibration: &mut Calibration) {
             low: share.low,
             high: share.high,
             from: format!("{} of {all}", evidence.unreachable),
-            setting: Some(("load_balancer.host_unreachable_share", format!("{:.3}", share.probability))),
+            setting: (share.high - share.low < COARSE_SHARE)
+                .then(|| ("load_balancer.host_unreachable_share", format!("{:.3}", share.probability))),
         });
     }
 }

@@ -1,5 +1,6 @@
 //! What the model itself says about the way from a fact that logs show to the call of the AWS API.
 
+use crate::aws::target_group::TargetType;
 use crate::error::Error;
 use crate::observe::timeline::{PodRecord, TargetRecord};
 use crate::random::Streams;
@@ -34,8 +35,14 @@ impl Pilot {
     /// Simulates the control plane of a scenario.
     ///
     /// # Errors
-    /// An invariant of the model broke, which is a bug.
+    /// Its targets are hosts, whose logs do not tell one pod from another; or an invariant of the model broke,
+    /// which is a bug.
     pub fn of(scenario: &Scenario) -> Result<Pilot, Error> {
+        if scenario.target_group.target_type == TargetType::Instance {
+            let error =
+                Error::input("targets of type `instance` are hosts: their logs do not tell one pod from another");
+            return Err(error.hint("only lags of target_group.target_type = \"ip\" can be estimated"));
+        }
         let mut pilot = Pilot {
             check_within: scenario.target_group.health_check.first_within().as_secs_f64(),
             is_gated: scenario.revisions.iter().any(|revision| revision.pod.readiness_gate),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use rollcast::aws::target_group::TargetType;
 use rollcast::error::Error;
 use rollcast::id::AlbNodeId;
 use rollcast::monte_carlo::{Replay, replay, requests};
@@ -71,6 +72,10 @@ impl Trace {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         output::check(&self.output)?;
         let scenario = self.edits.load(&self.scenario, None)?;
+        if self.logs.is_some() && scenario.target_group.target_type == TargetType::Instance {
+            let error = Error::input("--logs writes the addresses of pods, and targets of type `instance` are hosts");
+            return Err(error.hint("--set target_group.target_type=ip"));
+        }
         self.png.iter().chain(&self.logs).try_for_each(|directory| output::make_directory(directory))?;
         interrupt::watch()?;
         let replay = replay(&scenario, scenario.monte_carlo.seed, self.replication)
