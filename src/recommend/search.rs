@@ -63,6 +63,12 @@ impl<'a> Search<'a> {
         Ok(candidate)
     }
 
+    /// The same, if there is such a scenario: a change may need another one of the same move, as a shorter
+    /// check interval needs a shorter timeout.
+    fn evaluate_if_possible(&mut self, settings: &Settings) -> Result<Option<Candidate>, Error> {
+        if apply(self.document, settings).is_err() { Ok(None) } else { self.evaluate(settings).map(Some) }
+    }
+
     /// Whether a candidate meets the objective with a margin: it misses at most half as often as it may.
     pub(super) fn promises(&self, candidate: &Candidate) -> bool {
         let within = candidate.totals.within(self.objectives.max_5xx_per_rollout, 0.95);
@@ -97,7 +103,7 @@ impl<'a> Search<'a> {
                 if enough.as_ref() == Some(&key) {
                     continue;
                 }
-                let candidate = self.evaluate(&merged(&now.settings, &change))?;
+                let Some(candidate) = self.evaluate_if_possible(&merged(&now.settings, &change))? else { continue };
                 if self.promises(&candidate) {
                     enough = Some(key);
                 }
@@ -127,9 +133,9 @@ impl<'a> Search<'a> {
             if key == GRACE && best.settings.iter().any(|(other, _)| other == PRE_STOP) {
                 continue;
             }
-            let without = self.evaluate(&without(&best.settings, &key))?;
-            if self.is_as_good(&without, &best) {
-                best = without;
+            match self.evaluate_if_possible(&without(&best.settings, &key))? {
+                Some(without) if self.is_as_good(&without, &best) => best = without,
+                _ => {}
             }
         }
         if !best.settings.iter().any(|(key, _)| key == PRE_STOP) {
@@ -166,12 +172,13 @@ impl<'a> Search<'a> {
     pub(super) fn reasons(&mut self, scenario: &Scenario, chosen: &Candidate) -> Result<Vec<Change>, Error> {
         let mut changes = Vec::new();
         for (key, to) in &chosen.settings {
-            let without = self.evaluate(&without(&chosen.settings, key))?;
+            let without = self.evaluate_if_possible(&without(&chosen.settings, key))?;
             let mean = |candidate: &Candidate, cause: usize| candidate.totals.causes[cause].mean();
-            let means = (0..CAUSES)
-                .filter(|cause| is_5xx(*cause))
-                .map(|cause| (cause, mean(&without, cause), mean(chosen, cause)));
-            let mut removes: Vec<_> = means.filter(|(_, without, with)| without > with).collect();
+            let mut removes: Vec<_> = without
+                .iter()
+                .flat_map(|without| (0..CAUSES).map(|cause| (cause, mean(without, cause), mean(chosen, cause))))
+                .filter(|(cause, without, with)| is_5xx(*cause) && without > with)
+                .collect();
             removes.sort_by(|a, b| (b.1 - b.2).total_cmp(&(a.1 - a.2)));
             changes.push(Change { key: key.clone(), from: value_before(scenario, key), to: to.clone(), removes });
         }
@@ -183,10 +190,10 @@ impl<'a> Search<'a> {
         let scenario = apply(self.document, &chosen.settings)?;
         let rest = without_pre_stop(&chosen.settings);
         for change in moves::pre_stops(&apply(self.document, &rest)?) {
-            self.evaluate(&merged(&rest, &change))?;
+            self.evaluate_if_possible(&merged(&rest, &change))?;
         }
         for change in moves::paces(&scenario) {
-            self.evaluate(&merged(&chosen.settings, &change))?;
+            self.evaluate_if_possible(&merged(&chosen.settings, &change))?;
         }
         Ok(())
     }

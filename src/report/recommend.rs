@@ -71,11 +71,11 @@ fn sentence(found: &Recommendation) -> String {
         )
     });
     let costs = format!(
-        "{} of rollouts with any 5xx instead of {}; old pods gone after {} s instead of {} s, {} extra pod-seconds instead of {}",
+        "{} of rollouts with any 5xx instead of {}; old pods gone {} instead of {}, {} extra pod-seconds instead of {}",
         any(&found.chosen, found),
         any(&found.original, found),
-        seconds(after.old_pods_gone),
-        seconds(before.old_pods_gone),
+        gone(after.old_pods_gone),
+        gone(before.old_pods_gone),
         amount(after.extra_pod_seconds),
         amount(before.extra_pod_seconds)
     );
@@ -100,6 +100,10 @@ fn any(candidate: &Candidate, found: &Recommendation) -> String {
         Some(any) => percent(any.probability),
         None => "–".to_owned(),
     }
+}
+
+fn gone(mean: f64) -> String {
+    if mean.is_finite() { format!("after {} s", amount(mean)) } else { "in part only".to_owned() }
 }
 
 fn seconds(mean: f64) -> String {

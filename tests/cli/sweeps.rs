@@ -160,6 +160,18 @@ fn what_the_runs_do_not_prove_is_not_claimed() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("response-timeout: a request that outlasts"));
 }
 
+/// A shorter check interval needs a shorter timeout: neither is tried without the other.
+#[test]
+fn settings_that_belong_together_stay_together() {
+    let output = rollcast(&["recommend", "scenarios/node-loss.toml", "--runs", "40"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        printed.contains("health_check.interval = 5s") && printed.contains("health_check.timeout = 4s"),
+        "{printed}"
+    );
+}
+
 /// The scripts that ship are read by a shell without complaint.
 #[cfg(unix)]
 #[test]
