@@ -97,6 +97,16 @@ impl Error {
         self
     }
 
+    /// Says in which file and on which line of it, from 1; for files too long to be kept.
+    #[must_use]
+    pub fn on_line(self, path: &Path, row: usize, line: &str) -> Error {
+        let mut error = self.at(path, line.lines().next().unwrap_or_default(), 0..usize::MAX);
+        if let Some(Spot { row: first, .. }) = error.place.as_mut().and_then(|place| place.spot.as_mut()) {
+            *first = row;
+        }
+        error
+    }
+
     /// Says which replication of which seed broke.
     #[must_use]
     pub const fn in_replication(mut self, seed: u64, replication: u64) -> Error {

@@ -38,6 +38,7 @@
 pub mod actor;
 pub mod agenda;
 pub mod aws;
+pub mod calibrate;
 pub mod check;
 pub mod cluster;
 pub mod compare;

@@ -126,7 +126,13 @@ impl Moments {
     /// Student-t interval of the mean (Student, *The probable error of a mean*, Biometrika 6(1), 1908);
     /// `None` for fewer than two numbers.
     pub fn mean_interval(&self, level: f64) -> Option<(f64, f64)> {
-        let half = student_t(level, self.n.checked_sub(1)?)? * (self.variance() / self.n as f64).sqrt();
+        self.mean_interval_varying(level, 0.0)
+    }
+
+    /// As [`Moments::mean_interval`], of numbers that are known to vary by `least` at the least: a few that
+    /// agree by chance do not make a narrow interval.
+    pub fn mean_interval_varying(&self, level: f64, least: f64) -> Option<(f64, f64)> {
+        let half = student_t(level, self.n.checked_sub(1)?)? * (self.variance().max(least) / self.n as f64).sqrt();
         Some((self.mean - half, self.mean + half))
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An instant: microseconds since the load started.
@@ -59,6 +59,24 @@ impl Time {
     /// `self + span`, not later than [`Time::NEVER`].
     pub fn saturating_add(self, span: Span) -> Time {
         Time(self.0.saturating_add(span.0))
+    }
+
+    /// Reads a wall-clock time as RFC 3339 writes it, `2026-11-22T14:03:00.25Z`: an instant whose origin
+    /// is the Unix epoch, not the start of a load. Fractions below a microsecond are cut off.
+    ///
+    /// # Errors
+    /// The text is no such time, or one before 1970, with the reason in words.
+    pub fn parse_rfc3339(text: &str) -> Result<Time, String> {
+        let stamp: Timestamp =
+            text.parse().map_err(|_| format!("`{text}` is not a time like \"2026-11-22T14:03:00.25Z\""))?;
+        u64::try_from(stamp.as_microsecond()).map(Time).map_err(|_| format!("`{text}` lies before 1970"))
+    }
+
+    /// The wall-clock time so long after the Unix epoch, to the microsecond; what lies beyond the year 9999
+    /// is shown as its end.
+    pub fn to_rfc3339(self) -> String {
+        let stamp = i64::try_from(self.0).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
+        format!("{:.6}", stamp.unwrap_or(Timestamp::MAX))
     }
 
     /// The start of the second this instant lies in, as `metav1.Time` keeps it.
@@ -257,6 +275,16 @@ mod tests {
         assert!(Span::parse("-5s").unwrap_err().contains("negative"));
         assert!(Span::parse("999999999h").unwrap_err().contains("century"));
         assert!(Span::parse("5 parsecs").unwrap_err().contains("not a span"));
+    }
+
+    #[test]
+    fn wall_clock_times_read_and_print() {
+        let check = |text: &str, shown: &str| assert_eq!(Time::parse_rfc3339(text).unwrap().to_rfc3339(), shown);
+        check("2026-11-22T14:03:00.25Z", "2026-11-22T14:03:00.250000Z");
+        check("2026-11-22T16:03:00.123456789+02:00", "2026-11-22T14:03:00.123456Z");
+        assert!(Time::parse_rfc3339("yesterday").unwrap_err().contains("not a time"));
+        assert!(Time::parse_rfc3339("1969-12-31T23:59:59Z").unwrap_err().contains("before 1970"));
+        assert!(Time::NEVER.to_rfc3339().starts_with("9999-"));
     }
 
     #[test]

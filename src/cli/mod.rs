@@ -3,6 +3,7 @@
 //! A command is a struct of its arguments with one method, `execute`, that ends in an exit code or an
 //! error. Results go to stdout or to files, whole or not at all; progress and logs go to stderr.
 
+mod calibrate;
 mod charts;
 mod check;
 mod checkpoint;
@@ -41,6 +42,7 @@ Examples:
   rollcast sweep app.toml --vary pod.pre_stop=0s..60s/5s how 5xx change with a setting
   rollcast compare before.toml after.toml                is the second one better, and how sure is that
   rollcast recommend app.toml                            the cheapest settings that meet the objectives
+  rollcast calibrate app.toml logs/                      what your logs say about your load balancer
 
 Exit codes:
   0 fine · 1 objective missed, or a finding · 2 usage or input error · 3 inconclusive
@@ -67,6 +69,7 @@ enum Command {
     Sweep(sweep::Sweep),
     Compare(compare::Compare),
     Recommend(recommend::Recommend),
+    Calibrate(calibrate::Calibrate),
     Merge(merge::Merge),
     Schema(shell::Schema),
     Completions(shell::Completions),
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(sweep) => sweep.execute(&terminal),
         Command::Compare(compare) => compare.execute(&terminal),
         Command::Recommend(recommend) => recommend.execute(&terminal),
+        Command::Calibrate(calibrate) => calibrate.execute(&terminal),
         Command::Merge(merge) => merge.execute(&terminal),
         Command::Schema(schema) => schema.execute(&terminal),
         Command::Completions(completions) => completions.execute(Cli::command(), &terminal),

@@ -10,6 +10,9 @@ use rollcast::traffic::EngineChoice;
 /// What is changed of a scenario before it is simulated.
 #[derive(Debug, Args)]
 pub struct Edits {
+    /// Lay the settings of this file over the scenario: what `calibrate -o toml` writes; repeatable, before --set
+    #[arg(long = "config", value_name = "FILE")]
+    layers: Vec<PathBuf>,
     /// Set a key of the scenario, in place of what the file says; repeatable
     ///
     /// KEY is dotted, VALUE is written as in the file, texts and spans without their quotes:
@@ -61,6 +64,11 @@ impl Edits {
     /// As [`Edits::load`].
     pub fn document(&self, path: &Path, runs: Option<u32>) -> Result<Document, Error> {
         let mut document = Document::read(path)?;
+        for layer in &self.layers {
+            for (key, value) in Document::read(layer)?.settings()? {
+                document.set(&key, &value)?;
+            }
+        }
         for (key, value) in &self.edits {
             document.set(key, value)?;
         }
@@ -83,8 +91,9 @@ impl Edits {
 
     /// The command that tells the story of one replication of this scenario, ready for a shell.
     pub fn trace_command(&self, path: &Path, seed: u64, replication: u64) -> String {
+        let layers = self.layers.iter().map(|layer| format!(" --config {}", quoted(&layer.display().to_string())));
         let edits = self.edits.iter().map(|(key, value)| format!(" --set {}", quoted(&format!("{key}={value}"))));
-        let path = quoted(&path.display().to_string());
+        let (path, edits) = (quoted(&path.display().to_string()), layers.chain(edits));
         format!("rollcast trace {path}{} --seed {seed} --replication {replication}", edits.collect::<String>())
     }
 }
@@ -151,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_broken_replication_says_what_replays_it() {
-        let edits = Edits { edits: vec![edit("pod.pre_stop = {exec = \"5s\"}").unwrap()], seed: None };
+        let edits =
+            Edits { layers: Vec::new(), edits: vec![edit("pod.pre_stop = {exec = \"5s\"}").unwrap()], seed: None };
         let broken = Error::invariant("two truths").in_replication(7, 41);
         let shown = with_replay(broken, Path::new("it's.toml"), &edits).to_string();
         let command = r#"rollcast trace 'it'\''s.toml' --set 'pod.pre_stop={exec = "5s"}' --seed 7 --replication 41"#;

@@ -1,11 +1,13 @@
 //! `rollcast trace`: one replication told in full.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use rollcast::aws::target_group::TargetType;
 use rollcast::error::Error;
-use rollcast::monte_carlo::{Replay, replay};
+use rollcast::id::AlbNodeId;
+use rollcast::monte_carlo::{Replay, replay, requests};
 use rollcast::report;
 use rollcast::report::trace_json::Trace as Told;
 use rollcast::scenario::Scenario;
@@ -21,6 +23,7 @@ Examples:
   rollcast trace app.toml --seed 7 --replication 41     the 42nd rollout of `run --seed 7`
   rollcast trace app.toml -o transcript                 who did what, and when
   rollcast trace app.toml --png charts                  what pods did and what ALB nodes believed
+  rollcast trace app.toml --logs logs                   as ALB access logs, for `calibrate`
   rollcast trace app.toml -o chrome=app.trace.json      for https://ui.perfetto.dev";
 
 /// Tell one simulated rollout in full: what pods did, what ALB nodes believed, which requests failed
@@ -45,6 +48,10 @@ pub struct Trace {
     /// replication's number in the name if it is not 0
     #[arg(long, value_name = "DIR")]
     png: Option<PathBuf>,
+    /// Write the replication as the real system would have logged it into this directory, made if it is
+    /// not there: ALB access logs, a file a node, and endpointslices.jsonl; `calibrate` reads them
+    #[arg(long, value_name = "DIR")]
+    logs: Option<PathBuf>,
     #[command(flatten)]
     edits: Edits,
 }
@@ -65,7 +72,11 @@ impl Trace {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         output::check(&self.output)?;
         let scenario = self.edits.load(&self.scenario, None)?;
-        self.png.as_deref().map_or(Ok(()), output::make_directory)?;
+        if self.logs.is_some() && scenario.target_group.target_type == TargetType::Instance {
+            let error = Error::input("--logs writes the addresses of pods, and targets of type `instance` are hosts");
+            return Err(error.hint("--set target_group.target_type=ip"));
+        }
+        self.png.iter().chain(&self.logs).try_for_each(|directory| output::make_directory(directory))?;
         interrupt::watch()?;
         let replay = replay(&scenario, scenario.monte_carlo.seed, self.replication)
             .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
@@ -95,7 +106,20 @@ impl Trace {
             let png = charts::lanes(scenario, &scenario.assumptions(), self.replication, replay)?;
             delivery.file(directory.join(format!("{name}{number}-lanes.png")), png);
         }
+        if let Some(directory) = &self.logs {
+            self.log(directory, scenario, replay, &mut delivery);
+        }
         delivery.finish(terminal)
+    }
+
+    fn log(&self, directory: &Path, scenario: &Scenario, replay: &Replay, delivery: &mut Delivery) {
+        let requests = requests(scenario, &replay.timeline, scenario.monte_carlo.seed, self.replication);
+        for node in (0..scenario.load_balancer.nodes).map(AlbNodeId) {
+            let name = report::access_log::file_name(&scenario.name, node);
+            delivery.file(directory.join(name), report::access_log::render(&requests, node).into_bytes());
+        }
+        let watch = report::access_log::watch(&replay.timeline);
+        delivery.file(directory.join("endpointslices.jsonl"), watch.into_bytes());
     }
 }
 

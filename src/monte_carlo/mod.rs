@@ -24,7 +24,7 @@ use crate::scenario::Scenario;
 use crate::traffic::outcome::Outcome;
 use crate::traffic::{Engine, EngineChoice};
 pub use forecast::Forecast;
-pub use replay::{Replay, replay};
+pub use replay::{Replay, replay, requests};
 pub use sample::Sample;
 pub use sampling::{Sampler, Workers};
 use tally::Tally;

@@ -51,6 +51,13 @@ pub fn replay(scenario: &Scenario, seed: u64, replication: u64) -> Result<Replay
     Ok(Replay { timeline, outcome, sample, story: transcript.finish() })
 }
 
+/// Every request of a replication whose timeline is known, in order of sending.
+pub fn requests(scenario: &Scenario, timeline: &Timeline, seed: u64, replication: u64) -> Vec<Failure> {
+    let mut requests = Vec::new();
+    RequestEngine::new(scenario).tell(timeline, &Streams::new(seed, replication), &mut requests);
+    requests
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
@@ -69,6 +76,10 @@ mod tests {
         for (replication, sample) in forecast.samples.iter().enumerate() {
             let replay = replay(&scenario, options.seed, replication as u64).unwrap();
             assert_eq!(replay.sample, *sample);
+            let requests = requests(&scenario, &replay.timeline, options.seed, replication as u64);
+            assert_eq!(requests.len() as u64, sample.requests);
+            let failed = requests.iter().filter(|request| request.verdict.is_5xx()).count();
+            assert_eq!(failed as u64, sample.count_5xx());
         }
     }
 }

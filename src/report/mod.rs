@@ -1,5 +1,7 @@
 //! What the user gets: one file for each format, all of them words about the same [`Answer`].
 
+pub mod access_log;
+pub mod calibrate;
 pub mod caption;
 pub mod check;
 pub mod chrome;

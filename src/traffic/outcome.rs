@@ -61,6 +61,33 @@ pub struct Failure {
     pub latency: Span,
 }
 
+/// Who hears how each request ended. An [`Outcome`] counts; an access log keeps them all.
+pub trait Witness {
+    /// One request. Failures come in order of sending.
+    fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span);
+
+    /// A client tried a request again.
+    fn repeat(&mut self) {}
+}
+
+impl Witness for Outcome {
+    #[inline]
+    fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
+        Outcome::record(self, sent, node, pod, verdict, latency);
+    }
+
+    fn repeat(&mut self) {
+        self.repeated += 1;
+    }
+}
+
+/// Every request, kept as a [`Failure`] is, whether it failed or not.
+impl Witness for Vec<Failure> {
+    fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
+        self.push(Failure { sent, node, pod, verdict, latency });
+    }
+}
+
 impl Outcome {
     /// An outcome with nothing in it, for a load of this duration.
     pub fn new(duration: Span) -> Outcome {

@@ -19,7 +19,7 @@ use crate::traffic::arrivals::{Evenly, Poisson, Shaped};
 use crate::traffic::connection::Way;
 use crate::traffic::fate::{Limits, Request, Surroundings, Target};
 use crate::traffic::live::LiveEngine;
-use crate::traffic::outcome::Outcome;
+use crate::traffic::outcome::{Outcome, Witness};
 use crate::traffic::registration::Registration;
 use crate::traffic::routing::{Choice, RoutingTable};
 use crate::traffic::users::User;
@@ -90,6 +90,11 @@ impl<'a> RequestEngine<'a> {
     /// Sends the whole load against one timeline; `outcome` is overwritten.
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
         outcome.clear();
+        self.tell(timeline, streams, outcome);
+    }
+
+    /// Sends the whole load against one timeline; `witness` hears how each request ended.
+    pub fn tell<W: Witness>(&mut self, timeline: &Timeline, streams: &Streams, witness: &mut W) {
         let scenario = match &self.0 {
             Engine::AtArrival(engine) => engine.scenario,
             Engine::Live(engine) => engine.scenario(),
@@ -99,31 +104,31 @@ impl<'a> RequestEngine<'a> {
         let stretches = |rate| load_step::stretches(disturbances, rate, Time::ZERO + load.duration, scene);
         let chance = || streams.at(Purpose::Arrival, 0);
         match (load.workers, load.shape, load.pacing) {
-            (Some(_), _, _) => self.send(std::iter::empty(), timeline, streams, outcome),
+            (Some(_), _, _) => self.send(std::iter::empty(), timeline, streams, witness),
             (None, Shape::Constant, Pacing::Constant) => {
-                self.send(stretches(load.rate).iter().flat_map(Evenly::new), timeline, streams, outcome);
+                self.send(stretches(load.rate).iter().flat_map(Evenly::new), timeline, streams, witness);
             }
             (None, Shape::Constant, Pacing::Poisson) => {
-                self.send(Poisson::new(&stretches(load.rate), chance()), timeline, streams, outcome);
+                self.send(Poisson::new(&stretches(load.rate), chance()), timeline, streams, witness);
             }
             (None, _, pacing) => {
                 let factors = stretches(1.0);
                 let arrivals = Shaped::new(load, &factors, (pacing == Pacing::Poisson).then(chance));
-                self.send(arrivals, timeline, streams, outcome);
+                self.send(arrivals, timeline, streams, witness);
             }
         }
     }
 
-    fn send(
+    fn send<W: Witness>(
         &mut self,
         arrivals: impl Iterator<Item = Time>,
         timeline: &Timeline,
         streams: &Streams,
-        outcome: &mut Outcome,
+        witness: &mut W,
     ) {
         match &mut self.0 {
-            Engine::AtArrival(engine) => engine.simulate(arrivals, timeline, streams, outcome),
-            Engine::Live(engine) => engine.simulate(arrivals, timeline, streams, outcome),
+            Engine::AtArrival(engine) => engine.simulate(arrivals, timeline, streams, witness),
+            Engine::Live(engine) => engine.simulate(arrivals, timeline, streams, witness),
         }
     }
 }
@@ -148,12 +153,12 @@ impl<'a> AtArrival<'a> {
         self.kept_until.resize(self.tables.len() * self.targets.len(), Time::ZERO);
     }
 
-    fn simulate(
+    fn simulate<W: Witness>(
         &mut self,
         arrivals: impl Iterator<Item = Time>,
         timeline: &Timeline,
         streams: &Streams,
-        outcome: &mut Outcome,
+        witness: &mut W,
     ) {
         self.begin(timeline, streams);
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
@@ -165,10 +170,10 @@ impl<'a> AtArrival<'a> {
             if let Some(target) = table.choose(sent, Choice::by(wish.luck)) {
                 let cut = table.cut(target);
                 let request = Request { number, sent, work: wish.work, cut, is_stream: wish.is_stream };
-                self.dispatch(wish.node, target, request, &around, outcome);
+                self.dispatch(wish.node, target, request, &around, witness);
             } else {
                 let verdict = Verdict::Alb(Cause::NoTarget);
-                outcome.record(sent, AlbNodeId(wish.node as u8), None, verdict, self.limits.round_trip);
+                witness.record(sent, AlbNodeId(wish.node as u8), None, verdict, self.limits.round_trip);
             }
         }
     }
@@ -176,13 +181,13 @@ impl<'a> AtArrival<'a> {
     /// The node has chosen. Nearly always the answer comes in time; that path stays free of
     /// anything a failure needs.
     #[inline]
-    fn dispatch(
+    fn dispatch<W: Witness>(
         &mut self,
         node: usize,
         target: TargetId,
         request: Request,
         around: &Surroundings,
-        outcome: &mut Outcome,
+        witness: &mut W,
     ) {
         let kept_until = &mut self.kept_until[node * self.targets.len() + target.index()];
         let target = &mut self.targets[target.index()];
@@ -200,7 +205,7 @@ impl<'a> AtArrival<'a> {
         } else if way == Way::Lost {
             *kept_until = Time::ZERO;
         }
-        outcome.record(request.sent, AlbNodeId(node as u8), target.pod, verdict, end - request.sent);
+        witness.record(request.sent, AlbNodeId(node as u8), target.pod, verdict, end - request.sent);
     }
 }
 

@@ -105,3 +105,22 @@ fn what_cannot_be_written_is_refused_before_anything_is() {
     let onto_itself = format!("text={}", text(&place));
     assert_eq!(rollcast(&["run", SMALL, "-o", &onto_itself]).status().unwrap().code(), Some(2));
 }
+
+/// Logged, calibrated, laid over the scenario: the settings are those of the log.
+#[test]
+fn a_logged_rollout_calibrates_the_scenario() {
+    let place = directory("calibrated");
+    let (logs, fragment) = (place.join("logs"), place.join("alb.toml"));
+    let larger = ["--set", "deployment.replicas=6", "--set", "load.rate=50"];
+    succeeds(&[&["trace", SMALL, "--logs", text(&logs)][..], &larger].concat());
+    assert_eq!(names(&logs).len(), 3);
+    let toml = format!("toml={}", text(&fragment));
+    let told = succeeds(&[&["calibrate", SMALL, text(&logs), "-o", "text", "-o", &toml][..], &larger].concat());
+    assert!(told.contains("deregistration lag, median") && told.contains("inside"), "{told}");
+    let run = succeeds(&["run", SMALL, "--config", text(&fragment), "-o", "json"]);
+    assert_ne!(run, succeeds(&["run", SMALL, "-o", "json"]));
+    let client = place.join("results.csv");
+    fs::write(&client, "1767225600000000000,200,1,0,0,,,,0\n1767225660000000000,200,1,0,0,,,,1\n").unwrap();
+    let alone = rollcast(&["calibrate", SMALL, text(&client)]).output().unwrap();
+    assert_eq!(alone.status.code(), Some(3), "clients do not tell one target from another");
+}

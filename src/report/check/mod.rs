@@ -59,8 +59,14 @@ fn verdict(checked: &Checked) -> String {
         .all_fixes
         .as_ref()
         .map(|(summary, within)| format!("; with every fix {} 5xx, and {} of rollouts", mean(summary), share(within)));
+    // Rules know what is commonly wrong, not everything that a setting could do.
+    let is_left = judgement.all_fixes.as_ref().is_none_or(|(_, fixed)| fixed.high < checked.objectives.probability);
+    let further = match judgement.verdict {
+        Verdict::Missed if is_left => "; no fix of a rule meets it, `rollcast recommend` searches further",
+        _ => "",
+    };
     format!(
-        "objective {}: {} 5xx a rollout; at most {} in {} of rollouts, {} wanted{}; intervals at {}",
+        "objective {}: {} 5xx a rollout; at most {} in {} of rollouts, {} wanted{}{further}; intervals at {}",
         match judgement.verdict {
             Verdict::Met => "met",
             Verdict::Missed => "missed",

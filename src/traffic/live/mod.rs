@@ -18,7 +18,7 @@ use crate::scenario::Scenario;
 use crate::time::Time;
 use crate::traffic::connection::Way;
 use crate::traffic::fate::{End, Limits, Request, Surroundings, Target};
-use crate::traffic::outcome::Outcome;
+use crate::traffic::outcome::Witness;
 use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
 use crate::traffic::routing::{Choice, RoutingTable};
@@ -84,10 +84,10 @@ const ANSWERS: usize = 2;
 const ROUND_TRIPS: usize = 3;
 
 /// One replication.
-struct Run<'e, 'a, 'r> {
+struct Run<'e, 'a, 'r, W> {
     engine: &'e mut LiveEngine<'a>,
     around: Surroundings<'r>,
-    outcome: &'e mut Outcome,
+    witness: &'e mut W,
 }
 
 impl<'a> LiveEngine<'a> {
@@ -136,19 +136,19 @@ impl<'a> LiveEngine<'a> {
     }
 
     /// Sends the whole load: these arrivals, or what the workers of a closed loop send.
-    pub(super) fn simulate(
+    pub(super) fn simulate<W: Witness>(
         &mut self,
         arrivals: impl Iterator<Item = Time>,
         timeline: &Timeline,
         streams: &Streams,
-        outcome: &mut Outcome,
+        witness: &mut W,
     ) {
         self.begin(timeline, streams);
         for worker in 0..self.scenario.load.workers.unwrap_or(0) {
             self.schedule.push(Time::ZERO, Event::Sends(worker));
         }
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
-        let mut run = Run { engine: self, around, outcome };
+        let mut run = Run { engine: self, around, witness };
         for (number, sent) in (0..).zip(arrivals) {
             run.catch_up(sent);
             run.send(number, 0, sent);
@@ -157,7 +157,7 @@ impl<'a> LiveEngine<'a> {
     }
 }
 
-impl Run<'_, '_, '_> {
+impl<W: Witness> Run<'_, '_, '_, W> {
     /// Everything that happens until then.
     #[inline]
     fn catch_up(&mut self, until: Time) {
@@ -326,7 +326,7 @@ impl Run<'_, '_, '_> {
         }
         let engine = &mut *self.engine;
         let flight = &engine.flights[slot];
-        self.outcome.record(flight.first, AlbNodeId(flight.node as u8), pod, verdict, now - flight.first);
+        self.witness.record(flight.first, AlbNodeId(flight.node as u8), pod, verdict, now - flight.first);
         if let Some(next) = engine.users.next_request(flight, now) {
             engine.schedule.push(next, Event::Sends(flight.user));
         }
@@ -360,7 +360,7 @@ impl Run<'_, '_, '_> {
             }
             let again = engine.flights.insert(Flight { is_over: false, is_held: false, ..flight });
             engine.schedule.push(at, Event::Again(again));
-            self.outcome.repeated += 1;
+            self.witness.repeat();
         }
         may
     }
@@ -402,7 +402,7 @@ mod tests {
             scenario.load.workers = Some(50);
             scenario.load.duration = Span::from_secs(secs);
             let mut engine = LiveEngine::new(&scenario);
-            let mut outcome = Outcome::new(scenario.load.duration);
+            let mut outcome = crate::traffic::outcome::Outcome::new(scenario.load.duration);
             engine.simulate(std::iter::empty(), &Timeline::default(), &Streams::new(1, 0), &mut outcome);
             (outcome.requests, engine.flights.peak())
         };

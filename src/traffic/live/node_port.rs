@@ -12,6 +12,7 @@ use crate::random::{Purpose, Stream};
 use crate::scenario::Scenario;
 use crate::time::Time;
 use crate::traffic::connection::{KeepAlive, Way};
+use crate::traffic::outcome::Witness;
 use crate::verdict::{Cause, Verdict};
 
 /// What is remembered of the hosts' node ports.
@@ -95,7 +96,7 @@ fn changes(timeline: &Timeline, host: TargetId) -> &[NodePortChange] {
     timeline.node_ports.get(host.index()).map_or(&[], Vec::as_slice)
 }
 
-impl Run<'_, '_, '_> {
+impl<W: Witness> Run<'_, '_, '_, W> {
     /// The pod that a request to a host gets to, and how: on the connection used last of those that
     /// live, else on a new one. Nothing if the port leads nowhere, which ends the request.
     pub(super) fn through_host(&mut self, slot: u32, lane: usize, host: TargetId, now: Time) -> Option<(u16, Way)> {

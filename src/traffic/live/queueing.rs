@@ -5,9 +5,10 @@ use crate::observe::timeline::Socket;
 use crate::time::Time;
 use crate::traffic::connection::{SYN_RETRIES, Way};
 use crate::traffic::fate::Knock;
+use crate::traffic::outcome::Witness;
 use crate::verdict::{Cause, Verdict};
 
-impl Run<'_, '_, '_> {
+impl<W: Witness> Run<'_, '_, '_, W> {
     /// The request is on its way to its target.
     #[inline]
     pub(super) fn approach(&mut self, slot: u32, way: Way, now: Time) {
