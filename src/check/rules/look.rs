@@ -31,8 +31,8 @@ fn quantile(dist: &Dist, p: f64) -> Span {
     of_draws(draws.collect(), p)
 }
 
-/// How long new connections still come to a pod: the slowest node's lag of deregistration in so many
-/// environments; with hosts as targets, kube-proxy's run after the one that a change just missed.
+/// How long new connections still come to a pod of a rollout, in so many of them: the slowest lag of any
+/// node for any pod; with hosts as targets, kube-proxy's run after the one that a change just missed.
 fn lag(scenario: &Scenario, p: f64) -> Span {
     if scenario.is_by_host() {
         return scenario.kube_proxy.min_sync_period + quantile(&scenario.kube_proxy.programming, p) * 2;
@@ -40,14 +40,18 @@ fn lag(scenario: &Scenario, p: f64) -> Span {
     let propagation = &scenario.load_balancer.deregistration_propagation;
     let slowest = |i| {
         let streams = Streams::new(0, i);
-        let nodes = (0..u16::from(scenario.load_balancer.nodes)).map(|node| AlbNodeId(node as _));
-        nodes.map(|node| propagation.lag(&streams, TargetId(0), node)).max().unwrap_or_default()
+        let pods = 0..scenario.deployment.replicas.min(MOST_PODS) as u16;
+        let pairs = pods.flat_map(|pod| (0..scenario.load_balancer.nodes).map(move |node| (pod, node)));
+        let lags = pairs.map(|(pod, node)| propagation.lag(&streams, TargetId(pod), AlbNodeId(node)));
+        lags.max().unwrap_or_default()
     };
     of_draws((0..DRAWS).map(slowest).collect(), p)
 }
 
 /// Enough for a 99.9 % quantile.
 const DRAWS: u64 = 4000;
+/// More pods make the slowest lag hardly longer.
+const MOST_PODS: u32 = 100;
 
 /// Rounded up to whole seconds: as exact as priors are.
 fn whole(span: Span) -> Span {
@@ -77,8 +81,10 @@ fn shutdown(scenario: &Scenario) -> Span {
 
 pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let (now, needed) = (pre_stop(scenario), whole(lag(scenario, 0.95)));
-    let advised = Span::from_secs(lag(scenario, 0.99).as_micros().div_ceil(5_000_000) * 5);
+    // As many rollouts as the objective spares may be worse; of the fix half as many, for a margin.
+    let spared = 1.0 - scenario.objectives.probability;
+    let (now, needed) = (pre_stop(scenario), whole(lag(scenario, 1.0 - spared)));
+    let advised = Span::from_secs(lag(scenario, 1.0 - spared / 2.0).as_micros().div_ceil(5_000_000) * 5);
     let mut fix = vec![seconds(PRE_STOP, advised)];
     // Five seconds for what the kubelet and the application add.
     let grace = advised + shutdown(scenario) + Span::from_secs(5);
@@ -93,7 +99,10 @@ pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
     let message = if scenario.is_by_host() {
         format!("{hook}; kube-proxy may take {needed} until it leads nobody to a deleted pod any more")
     } else {
-        format!("{hook}; one deregistration in twenty takes a load balancer's node longer than {needed}")
+        let spared = (spared * 1e4).round() / 1e2;
+        format!(
+            "{hook}; in {spared} % of rollouts a load balancer's node goes on choosing a deleted pod for more than {needed}"
+        )
     };
     found(now < needed, &[PRE_STOP, "deployment.replicas"], message, fix)
 }
