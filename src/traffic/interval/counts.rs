@@ -41,6 +41,9 @@ pub(super) struct Counts {
     from: Time,
 }
 
+/// More evenly paced requests in a cell are as good as spread over it.
+const FEW_INSTANTS: u64 = 8;
+
 /// Microseconds in a million seconds.
 const MILLION_SECONDS: u128 = 1_000_000_000_000;
 
@@ -86,6 +89,13 @@ impl Counts {
 
     fn sent_at(&self, request: u64) -> Time {
         Time::from_micros((u128::from(request) * MILLION_SECONDS / u128::from(self.per_million_seconds)) as u64)
+    }
+
+    /// When the cell's requests were sent, if they are evenly paced and so few that each matters.
+    pub(super) fn instants(&self, cell: &Cell) -> Option<impl ExactSizeIterator<Item = Time> + use<'_>> {
+        let few = self.pacing == Pacing::Constant && (1..=FEW_INSTANTS).contains(&cell.total);
+        let before = cell.before;
+        few.then(|| (0..cell.total as u32).map(move |slot| self.sent_at(before + u64::from(slot))))
     }
 
     /// When the request at this fraction of the cell was sent.

@@ -226,7 +226,13 @@ impl Fare<'_> {
             () if quiet < begin || port.socket == Socket::Refusing => 1.0,
             () if left < limit => {
                 let latest = quiet.saturating_since(batch.cell.until + start);
-                law.mean_tail(latest, latest + batch.cell.span())
+                match self.counts.instants(&batch.cell) {
+                    Some(instants) => {
+                        let number = instants.len() as f64;
+                        instants.map(|at| law.dist.survival(quiet.saturating_since(at + start))).sum::<f64>() / number
+                    }
+                    None => law.mean_tail(latest, latest + batch.cell.span()),
+                }
             }
             () => law.exact_tail(limit),
         };

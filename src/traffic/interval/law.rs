@@ -15,6 +15,8 @@ const EVEN_CUTS: usize = 2;
 const LATE_CUTS: usize = 4;
 /// Quantiles in the table, evenly spaced.
 const TABLE: usize = 1_024;
+/// Above so many of the last ones, where the greatest of many draws lies, no line is straight enough.
+const EXACT_ROWS: usize = 32;
 
 /// What is known of the tail at one span, in seconds: ∫P(S > u)du from there on, and P(S > x).
 #[derive(Debug, Clone, Copy)]
@@ -151,7 +153,7 @@ impl Law {
     pub(super) fn quantile(&self, p: f64) -> Span {
         let place = p * TABLE as f64;
         let row = place as usize;
-        if row + 1 >= TABLE || row == 0 {
+        if row + EXACT_ROWS >= TABLE || row == 0 {
             return self.dist.quantile(p);
         }
         let (low, high) = (self.quantiles[row], self.quantiles[row + 1]);
