@@ -125,12 +125,10 @@ fn beliefs(timeline: &Timeline, clock: Clock) -> String {
             chosen.entry((target, *node)).or_default().push(format!("{from} to {to}"));
         }
     }
-    let rows = timeline.targets.iter().zip(0..).map(|(record, row)| {
-        let target = TargetId(row);
-        let name = record.pod.map_or_else(|| target.to_string(), |pod| pod.to_string());
+    let rows = (0..timeline.targets.len() as u16).map(TargetId).map(|target| {
         let cell =
             |node: &AlbNodeId| chosen.get(&(target, *node)).map_or_else(|| "–".to_owned(), |cell| cell.join(", "));
-        [name].into_iter().chain(nodes.iter().map(cell)).collect()
+        [timeline.name_of(target)].into_iter().chain(nodes.iter().map(cell)).collect()
     });
     table("ALB nodes believed targets healthy from when to when", &head, rows.collect())
 }
