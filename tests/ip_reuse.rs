@@ -74,25 +74,27 @@ fn lasted(timeline: &Timeline, load: Span, wanted: Socket) -> f64 {
 /// as whoever has the IP refuses, is silent and serves, by both engines.
 #[test]
 fn a_successor_answers_at_its_predecessors_ip() {
-    let scenario = scenario(SUCCESSOR, &[]);
-    let load = scenario.load.duration;
-    each(&scenario, |timeline, streams| {
-        let [reuse] = timeline.reuses[..] else { panic!("{:?}", timeline.reuses) };
-        assert_eq!((reuse.target, reuse.pod), (TargetId(0), timeline.pods[1].pod));
-        for mut engine in [RequestEngine::new(&scenario), RequestEngine::live(&scenario)] {
-            let mut outcome = Outcome::new(load);
-            engine.simulate(timeline, streams, &mut outcome);
-            // A request or two at each of four edges may be on its way.
-            let near = |count: u64, socket| {
-                let expected = lasted(timeline, load, socket) * 100.0;
-                assert!((count as f64 - expected).abs() <= 4.0, "{socket:?}: {count} instead of {expected}");
-            };
-            near(outcome.causes[Cause::Refused.index()], Socket::Closed);
-            near(outcome.causes[Cause::ConnectTimeout.index()], Socket::Silent);
-            near(outcome.ok, Socket::Serving);
-            assert!(outcome.causes[Cause::Refused.index()] > 300, "a start of 4 s refuses");
-        }
-    });
+    for edit in [("name", "plain"), ("app.keep_alive", "60s"), ("app.concurrency", "50")] {
+        let scenario = scenario(SUCCESSOR, &[edit]);
+        let load = scenario.load.duration;
+        each(&scenario, |timeline, streams| {
+            let [reuse] = timeline.reuses[..] else { panic!("{:?}", timeline.reuses) };
+            assert_eq!((reuse.target, reuse.pod), (TargetId(0), timeline.pods[1].pod));
+            for mut engine in [RequestEngine::new(&scenario), RequestEngine::live(&scenario)] {
+                let mut outcome = Outcome::new(load);
+                engine.simulate(timeline, streams, &mut outcome);
+                // A request or two at each of four edges may be on its way.
+                let near = |count: u64, socket| {
+                    let expected = lasted(timeline, load, socket) * 100.0;
+                    assert!((count as f64 - expected).abs() <= 4.0, "{edit:?}, {socket:?}: {count}, not {expected}");
+                };
+                near(outcome.causes[Cause::Refused.index()], Socket::Closed);
+                near(outcome.causes[Cause::ConnectTimeout.index()], Socket::Silent);
+                near(outcome.ok, Socket::Serving);
+                assert!(outcome.causes[Cause::Refused.index()] > 300, "a start of 4 s refuses");
+            }
+        });
+    }
 }
 
 /// Without reuse the same requests are lost to the end.
@@ -179,4 +181,24 @@ fn a_draining_ip_is_registered_again() {
 fn requests_to_reused_ips_are_not_counted_in_bulk() {
     let refusal = IntervalEngine::new(&scenario(SUCCESSOR, &[])).err().unwrap();
     assert_eq!(refusal.to_string(), "an IP may be reused: the pod behind a target changes");
+}
+
+/// The shipped lesson: a target that drains for 300 s holds the gate of its IP's next pod back. With
+/// IPs to spare the same rollout is over long before.
+#[test]
+fn a_rollout_on_tight_hosts_waits_for_drains() {
+    let lasted = |reuse: &str| {
+        let mut document = Document::read(Path::new("scenarios/tight-hosts.toml")).unwrap();
+        document.set("cluster.ip_reuse", reuse).unwrap();
+        let scenario = document.resolve().unwrap();
+        let mut all = Vec::new();
+        each(&scenario, |timeline, _| {
+            let done = timeline.conditions.iter().find(|change| change.reason == "NewReplicaSetAvailable").unwrap();
+            all.push(done.at - timeline.rollout_at);
+        });
+        all
+    };
+    let (spare, tight) = (lasted("0.0"), lasted("1.0"));
+    let (longest, shortest) = (spare.iter().max().unwrap(), tight.iter().min().unwrap());
+    assert!(*longest < Span::from_secs(300) && *shortest > Span::from_secs(330), "{longest} and {shortest}");
 }
