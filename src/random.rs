@@ -58,6 +58,8 @@ pub enum Purpose {
     KubeProxyRun = 34,
     /// Which pod a health check through a node port gets to, per host, ALB node and check.
     NodePort = 35,
+    /// Whether a pod gets an IP that was given back, and which, per pod.
+    PodIp = 36,
 
     /// One LBC call of the ELB API, per call.
     ElbApi = 48,

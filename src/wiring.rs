@@ -1,12 +1,13 @@
 //! Who hears which fact, over which link, after what delay. It reads like a timetable.
 
+mod address;
+mod aws;
 pub mod node_port;
 
 use crate::agenda::Agenda;
 use crate::aws::alb_node::{self, LoadBalancerSpec};
-use crate::aws::lbc::{self, LbcSpec, Operation};
-use crate::aws::target::Call;
-use crate::aws::target_group;
+use crate::aws::lbc::{self, LbcSpec};
+use crate::aws::target::target_of;
 use crate::cluster::deployment::{self, Strategy};
 use crate::cluster::pod::{Endpoint, PodChange, PodObject};
 use crate::cluster::spec::{ClusterSpec, Link};
@@ -14,10 +15,11 @@ use crate::cluster::{api_server, app, endpoint_slice, kubelet, operator, replica
 use crate::dist::Dist;
 use crate::disturbance::rule::Rules;
 pub use crate::event::{Event, Fact};
-use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
+use crate::id::{NodeId, PodId, RevisionId, TargetId};
 use crate::random::{Purpose, Streams, pair};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
+use address::Addresses;
 use node_port::NodePorts;
 
 /// A watch: events of one kind to one listener, which arrive in the order they were sent.
@@ -58,8 +60,7 @@ pub struct Wiring {
     lbc: LbcSpec,
     load_balancer: LoadBalancerSpec,
     recreate: bool,
-    /// By target: the pod that answers there.
-    behind: Vec<Option<PodId>>,
+    addresses: Addresses,
     /// Only if targets are hosts.
     node_ports: Option<NodePorts>,
 }
@@ -87,7 +88,7 @@ impl Wiring {
             lbc: scenario.lbc.clone(),
             load_balancer: scenario.load_balancer.clone(),
             recreate: scenario.deployment.strategy == Strategy::Recreate,
-            behind: Vec::new(),
+            addresses: Addresses::default(),
             node_ports: NodePorts::new(scenario, link(&links.endpoints_to_kube_proxy)),
         }
     }
@@ -96,7 +97,7 @@ impl Wiring {
     pub fn reset(&mut self) {
         self.last = [Time::ZERO; WATCHES];
         self.rules.clear();
-        self.behind.clear();
+        self.addresses.clear();
         self.node_ports.iter_mut().for_each(NodePorts::reset);
     }
 
@@ -107,10 +108,7 @@ impl Wiring {
 
     /// A target stands for this pod.
     pub fn know(&mut self, target: TargetId, pod: PodId) {
-        if self.behind.len() <= target.index() {
-            self.behind.resize(target.index() + 1, None);
-        }
-        self.behind[target.index()] = Some(pod);
+        self.addresses.put(target, pod);
     }
 }
 
@@ -267,6 +265,7 @@ impl Telling<'_> {
                 self.later(delay, Event::Api(api_server::Input::PatchPodStatus(status)));
                 self.later(delay, Event::Kubelet(node, kubelet::Input::StatusWritten(status.pod)));
             }
+            kubelet::Fact::ReusedIp(pod, first) => self.wiring.know(target_of(first), pod),
             kubelet::Fact::RemovedPod(pod) => {
                 self.write(writer::KUBELET_DELETE, pod.index() as u64, api_server::Input::RemovePod(pod), None);
             }
@@ -310,7 +309,8 @@ impl Telling<'_> {
                     return self.tell_hosts(pod, endpoint, message);
                 }
                 let endpoint = endpoint.map(|Endpoint { ready, terminating, .. }| lbc::Endpoint { ready, terminating });
-                self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Endpoint { pod, endpoint }));
+                let target = self.wiring.addresses.target(pod);
+                self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Endpoint { pod, target, endpoint }));
             }
             api_server::Fact::Listed(object) => self.now(Event::Operator(operator::Input::Listed(object))),
             api_server::Fact::ListEnd(job) => self.now(Event::Operator(operator::Input::ListEnd(job))),
@@ -351,82 +351,8 @@ impl Telling<'_> {
                 gate: object.gate,
                 host: object.host,
             });
-            self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Pod { pod: object.pod, status }));
-        }
-    }
-
-    fn lbc(&mut self, fact: lbc::Fact) {
-        match fact {
-            lbc::Fact::DescribeTargetHealth { call } => {
-                self.call(Operation::Describe, call, target_group::Input::Describe { call });
-            }
-            lbc::Fact::DeregisterTargets { call, target } => {
-                self.call(Operation::Deregister, call, target_group::Input::Deregister { call, target });
-            }
-            lbc::Fact::RegisterTargets { call, target, pod } => {
-                self.call(Operation::Register, call, target_group::Input::Register { call, target, pod });
-            }
-            lbc::Fact::GatePatched { pod, status } => {
-                let message = pod_message(pod.index(), u32::from(status));
-                self.write(writer::LBC, message, api_server::Input::PatchGate(pod, status), None);
-            }
-        }
-    }
-
-    /// A call of the ELB API, which fails if it is refused too often.
-    fn call(&mut self, operation: Operation, call: Call, request: target_group::Input) {
-        let delay = self.wiring.lbc.call_duration(self.streams, operation, call);
-        match self.wiring.rules.call(self.now, call.0, delay, self.streams) {
-            Ok(delay) => self.later(delay, Event::TargetGroup(request)),
-            Err(delay) => self.later(delay, Event::Lbc(lbc::Input::Failed { call })),
-        }
-    }
-
-    fn target_group(&mut self, fact: target_group::Fact) {
-        match fact {
-            target_group::Fact::Registered { call, target, pod } => {
-                self.wiring.know(target, pod);
-                self.each_node(|telling, node| {
-                    let lag = telling.wiring.load_balancer.registration_propagation.lag(telling.streams, target, node);
-                    let lag = telling.wiring.rules.delay(Link::ElbToNodes, telling.now, lag);
-                    telling.later(lag, Event::AlbNode(node, alb_node::Input::Register { call, target }));
-                });
-            }
-            target_group::Fact::Deregistered { call, target } => self.each_node(|telling, node| {
-                let lag = telling.wiring.load_balancer.deregistration_propagation.lag(telling.streams, target, node);
-                let lag = telling.wiring.rules.delay(Link::ElbToNodes, telling.now, lag);
-                telling.later(lag, Event::AlbNode(node, alb_node::Input::Deregister { call, target }));
-            }),
-            target_group::Fact::DrainingOver { call, target } => self.each_node(|telling, node| {
-                telling.now(Event::AlbNode(node, alb_node::Input::DrainingOver { call, target }));
-            }),
-            // It has hosts to compare that with, and none of them comes or goes.
-            target_group::Fact::TargetHealth { .. } if self.wiring.node_ports.is_some() => {}
-            target_group::Fact::TargetHealth { target, state } => {
-                self.now(Event::Lbc(lbc::Input::TargetHealth { target, state }));
-            }
-            target_group::Fact::Returned { call } => self.now(Event::Lbc(lbc::Input::Returned { call })),
-            target_group::Fact::StateChanged { .. } => {}
-        }
-    }
-
-    fn each_node(&mut self, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
-        (0..self.wiring.load_balancer.nodes).for_each(|node| tell(self, AlbNodeId(node)));
-    }
-
-    fn alb_node(&mut self, node: AlbNodeId, fact: alb_node::Fact) {
-        match fact {
-            alb_node::Fact::CheckSent { target, check } => {
-                if let Some(port) = self.checked_port() {
-                    self.check_host(node, target, check, port);
-                } else if let Some(&Some(pod)) = self.wiring.behind.get(target.index()) {
-                    self.now(Event::App(app::Input::Ask(pod, app::Question::HealthCheck(node, target, check))));
-                }
-            }
-            alb_node::Fact::HealthFound { target, call, healthy } => {
-                self.now(Event::TargetGroup(target_group::Input::NodeHealth { node, target, call, healthy }));
-            }
-            alb_node::Fact::Believes { .. } => {}
+            let (pod, target) = (object.pod, self.wiring.addresses.target(object.pod));
+            self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Pod { pod, target, status }));
         }
     }
 }

@@ -166,7 +166,7 @@ impl<'a> World<'a> {
         }
         let target = target_of(pod);
         self.wiring.know(target, pod);
-        self.deliver(Time::ZERO, Event::Lbc(lbc::Input::Known { pod, gated }), streams);
+        self.deliver(Time::ZERO, Event::Lbc(lbc::Input::Known { pod, target, gated }), streams);
         self.seed_target(target, true, streams);
     }
 

@@ -20,10 +20,10 @@ mod workqueue;
 mod tests;
 
 use crate::actor::{Actor, Outbox};
-use crate::aws::target::{Call, TargetState, target_of};
+use crate::aws::target::{Call, TargetState};
 use crate::cluster::pod::NodeReady;
 use crate::dist::Dist;
-use crate::id::PodId;
+use crate::id::{PodId, TargetId};
 use crate::random::{Purpose, Streams};
 use crate::setting::settings;
 use crate::time::{Span, Time};
@@ -73,7 +73,7 @@ impl LbcSpec {
     }
 }
 
-/// What is known of a pod and the target that stands for it.
+/// What is known of a target, and of the pod that has its `ip:port`.
 #[derive(Debug, Clone, Copy, Default)]
 struct Row {
     pod: Option<PodId>,
@@ -150,7 +150,7 @@ const CACHE_LIFETIME: Span = Span::from_secs(300);
 pub struct Lbc {
     version: LbcVersion,
     requeue: Span,
-    /// By pod index.
+    /// By target.
     rows: Vec<Row>,
     queue: Workqueue,
     throttle: Throttle,
@@ -175,12 +175,14 @@ impl Actor for Lbc {
 
     fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         match input {
-            Input::Known { pod, gated } => self.know(pod, gated),
-            Input::Endpoint { pod, endpoint } => {
-                self.row(pod).endpoint = endpoint;
+            Input::Known { pod, target, gated } => self.know(pod, target, gated),
+            Input::Endpoint { pod, target, endpoint } => {
+                if let Some(row) = self.row(pod, target) {
+                    row.endpoint = endpoint;
+                }
                 self.enqueue(out);
             }
-            Input::Pod { pod, status } => self.hear_pod(pod, status, out),
+            Input::Pod { pod, target, status } => self.hear_pod(pod, target, status, out),
             Input::TargetHealth { target, state } => self.rows[target.index()].shown = state,
             Input::Returned { call } if self.awaits(call) => self.returned(now, out),
             Input::Failed { call } if self.awaits(call) => self.end(now, Ending::RequeueRateLimited, out),
@@ -229,19 +231,29 @@ impl Lbc {
         }
     }
 
-    fn row(&mut self, pod: PodId) -> &mut Row {
-        if self.rows.len() <= pod.index() {
-            self.rows.resize(pod.index() + 1, Row::default());
+    /// The row of a pod at its target. A pod that was given an earlier one's IP takes its place: the
+    /// checkpoint, which has their times of creation, does not cover it. Nothing if a younger one has.
+    fn row(&mut self, pod: PodId, target: TargetId) -> Option<&mut Row> {
+        if self.rows.len() <= target.index() {
+            self.rows.resize(target.index() + 1, Row::default());
         }
-        let row = &mut self.rows[pod.index()];
+        let row = &mut self.rows[target.index()];
+        match row.pod {
+            Some(last) if last.index() > pod.index() => return None,
+            Some(last) if last.index() < pod.index() => {
+                (row.endpoint, row.status, row.gate, row.saved) = (None, None, None, false);
+            }
+            _ => {}
+        }
         row.pod = Some(pod);
-        row
+        Some(row)
     }
 
     /// Long registered: listed by the API, covered by the checkpoint. The cache is cold, for it
     /// lives minutes and the last reconcile was long ago.
-    fn know(&mut self, pod: PodId, gated: bool) {
-        *self.row(pod) = Row {
+    fn know(&mut self, pod: PodId, target: TargetId, gated: bool) {
+        let Some(row) = self.row(pod, target) else { return };
+        *row = Row {
             pod: Some(pod),
             endpoint: Some(Endpoint { ready: true, terminating: false }),
             status: Some(PodStatus { containers_ready: true, gated, gate: gated, host: NodeReady::True }),
@@ -254,8 +266,8 @@ impl Lbc {
     }
 
     /// The pod cache; by itself an event only where pods are watched, and for gated ones.
-    fn hear_pod(&mut self, pod: PodId, status: Option<PodStatus>, out: &mut Outbox<'_, Input, Fact>) {
-        let row = self.row(pod);
+    fn hear_pod(&mut self, pod: PodId, target: TargetId, status: Option<PodStatus>, out: &mut Outbox<'_, Input, Fact>) {
+        let Some(row) = self.row(pod, target) else { return };
         let gated = status.or(row.status).is_some_and(|status| status.gated);
         row.status = status;
         if gated && self.version.watches_pods() {
@@ -324,10 +336,10 @@ impl Lbc {
             Stage::Calling(Operation::Describe) => return out.say(Fact::DescribeTargetHealth { call }),
             Stage::Idle => return,
         };
-        for row in self.rows.iter_mut().filter(|row| row.plan == planned).take(CHUNK) {
-            let Some(pod) = row.pod else { continue };
+        let planned_rows = (0..).zip(&mut self.rows).filter(|(_, row)| row.plan == planned);
+        for (target, row) in planned_rows.take(CHUNK) {
+            let (target, Some(pod)) = (TargetId(target), row.pod) else { continue };
             row.plan = Plan::Sent;
-            let target = target_of(pod);
             out.say(match planned {
                 Plan::Register => Fact::RegisterTargets { call, target, pod },
                 _ => Fact::DeregisterTargets { call, target },

@@ -1,8 +1,6 @@
 //! AWS: the load balancer controller, the target group, and the nodes of the load balancer.
 //!
-//! Left for later, and nowhere pretended: several target groups behind one pod, a leader failover
-//! of the controller, a pod IP that is reused while its last target still drains, targets of type
-//! `instance`.
+//! Left for later, and nowhere pretended: several target groups behind one pod.
 
 pub mod alb_node;
 pub mod health_check;

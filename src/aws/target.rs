@@ -41,7 +41,7 @@ pub enum TargetState {
     Draining,
 }
 
-/// The target that stands for a pod's `ip:port`, with target type `ip`.
+/// The target that stands for a pod's `ip:port`, with target type `ip`, if no earlier pod had that IP.
 pub const fn target_of(pod: PodId) -> TargetId {
     TargetId(pod.index() as u16)
 }

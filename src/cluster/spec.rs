@@ -25,6 +25,10 @@ settings! {
         pod_removal: Dist = Dist::Uniform(Span::from_millis(100), Span::from_secs(1)), Measured "recorded on Kubernetes 1.36: phase Succeeded → object gone 0.62 s p50, 0.98 s p95";
         /// Probability that the immediate readiness run sees the container ID and probes at once.
         immediate_readiness: f64 = 0.7, Assumed "the run races with the caching of the container ID, prober/worker.go";
+        /// Probability that a new pod gets an IP that an earlier pod of its host has given back, once that has cooled down; matters to target type `ip` only.
+        ip_reuse: f64 = 0.0, Assumed "a host keeps more free IPs at hand than a rollout gives back (WARM_ENI_TARGET 1, WARM_PREFIX_TARGET 1; amazon-vpc-cni-k8s README); higher where its IPs are nearly all in use";
+        /// For so long after its pod's network is gone an IP is given to nobody.
+        ip_cooldown: Span = Span::from_secs(30), Documented "IP_COOLDOWN_PERIOD (amazon-vpc-cni-k8s README; pkg/ipamd/datastore/data_store.go)";
         /// Single hops (`[cluster.links]`); a hop that is not given follows `preset`.
         links: LinksSpec = LinksSpec::default(), Assumed "see preset";
     }

@@ -111,8 +111,9 @@ fn min_routable_targets(timeline: &Timeline) -> u32 {
     let mut truth = Vec::new();
     // Without a pod of its own behind it, a target is taken at its word.
     let mut always = vec![true; timeline.targets.len()];
-    for (row, target) in timeline.targets.iter().enumerate() {
-        let Some(pod) = target.pod else { continue };
+    let first = timeline.targets.iter().enumerate().filter_map(|(row, target)| Some((row, target.pod?)));
+    let later = timeline.reuses.iter().map(|reuse| (reuse.target.index(), reuse.pod));
+    for (row, pod) in first.chain(later.filter(|(row, _)| *row < timeline.targets.len())) {
         always[row] = false;
         let sockets = &timeline.pods[pod.index()].sockets;
         truth.extend(sockets.iter().map(|(at, socket)| (*at, row, Step::Serves(*socket == Socket::Serving))));

@@ -1,11 +1,12 @@
 //! Writes a timeline down while the facts are told.
 
+use crate::aws::target::target_of;
 use crate::aws::{alb_node, target_group};
 use crate::cluster::pod::{PodChange, PodObject};
 use crate::cluster::{api_server, app, deployment, kube_proxy, kubelet};
 use crate::id::{NodeId, PodId, TargetId};
 use crate::observe::timeline::{
-    BeliefChange, ConditionChange, NodePortChange, PodRecord, ScaleChange, Socket, TargetRecord, Timeline,
+    BeliefChange, ConditionChange, IpReuse, NodePortChange, PodRecord, ScaleChange, Socket, TargetRecord, Timeline,
 };
 use crate::time::Time;
 use crate::wiring::Fact;
@@ -84,6 +85,9 @@ impl Timeline {
             Fact::Kubelet(_, kubelet::Fact::RemovedNetwork(pod) | kubelet::Fact::LostPod(pod)) => {
                 self.pod(pod).network_gone.get_or_insert(now);
             }
+            Fact::Kubelet(_, kubelet::Fact::ReusedIp(pod, first)) => {
+                self.reuses.push(IpReuse { at: now, target: target_of(first), pod });
+            }
             Fact::App(app::Fact::Socket(pod, socket)) => self.note_socket(now, pod, socket),
             Fact::App(app::Fact::Reset(pod)) => self.pod(pod).resets.push(now),
             Fact::KubeProxy(host, kube_proxy::Fact::Forwards(pod)) => {
@@ -137,9 +141,10 @@ impl Timeline {
     fn note_target(&mut self, now: Time, fact: target_group::Fact) {
         use crate::aws::target::TargetState;
         match fact {
-            target_group::Fact::Registered { target, pod, .. } => {
+            target_group::Fact::Registered { target, .. } => {
+                let first = self.pods.get(target.index()).map(|pod| pod.pod);
                 let record = self.target(target);
-                record.pod = Some(pod);
+                record.pod = first;
                 record.registered.get_or_insert(now);
             }
             target_group::Fact::StateChanged { target, state: TargetState::Healthy } => {

@@ -16,8 +16,8 @@ pub struct Timeline {
     pub fingerprint: u64,
     /// Pods in creation order: the row is [`PodId::index`].
     pub pods: Vec<PodRecord>,
-    /// Targets: the row is [`TargetId::index`]. With target type `ip`, target and pod have the same row,
-    /// with `instance` target and host.
+    /// Targets: the row is [`TargetId::index`]. With target type `ip`, a target has the row of the pod
+    /// that had its IP first, with `instance` that of the host.
     pub targets: Vec<TargetRecord>,
     /// Per ALB node, in order of time: what it came to believe of a target. What it believed when
     /// the load started has [`Time::ZERO`].
@@ -25,6 +25,8 @@ pub struct Timeline {
     /// Per host, in order of time: which pods new connections to its node port may get to. Empty with
     /// target type `ip`.
     pub node_ports: Vec<Vec<NodePortChange>>,
+    /// IPs that were given to another pod, in order of time.
+    pub reuses: Vec<IpReuse>,
     /// Changes of a ReplicaSet's desired replicas, in order of time.
     pub scales: Vec<ScaleChange>,
     /// Changes of the Deployment's conditions, in order of time.
@@ -93,10 +95,21 @@ pub struct NodePortChange {
     pub forwards: bool,
 }
 
+/// An IP was given to another pod: from now on that pod is what a target's packets get to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpReuse {
+    /// When; the pod's network comes up no earlier.
+    pub at: Time,
+    /// Which target.
+    pub target: TargetId,
+    /// Which pod.
+    pub pod: PodId,
+}
+
 /// What the target group did with a target. `None`: it did not happen.
 #[derive(Debug, Clone, Default)]
 pub struct TargetRecord {
-    /// The pod behind it, with target type `ip`.
+    /// The pod that had its IP first, with target type `ip`.
     pub pod: Option<PodId>,
     /// `RegisterTargets` returned.
     pub registered: Option<Time>,
@@ -141,8 +154,38 @@ impl Timeline {
         self.targets.clear();
         self.beliefs.iter_mut().for_each(Vec::clear);
         self.node_ports.clear();
+        self.reuses.clear();
         self.scales.clear();
         self.conditions.clear();
+    }
+
+    /// The pod whose IP a target stands for at an instant, and until when.
+    pub fn behind(&self, target: TargetId, at: Time) -> (Option<PodId>, Time) {
+        let first = self.targets.get(target.index()).and_then(|record| record.pod);
+        let mut reuses = self.reuses.iter().filter(|reuse| reuse.target == target);
+        let mut pod = first;
+        let next = reuses.find(|reuse| {
+            if reuse.at <= at {
+                pod = Some(reuse.pod);
+            }
+            reuse.at > at
+        });
+        (pod, next.map_or(Time::NEVER, |reuse| reuse.at))
+    }
+
+    /// The target that stands for a pod's IP, with target type `ip`.
+    pub fn target_of(&self, pod: PodId) -> TargetId {
+        let reuse = self.reuses.iter().find(|reuse| reuse.pod == pod);
+        reuse.map_or(TargetId(pod.index() as u16), |reuse| reuse.target)
+    }
+
+    /// What a target is called: by its host, or by the pod that had its IP first.
+    pub fn name_of(&self, target: TargetId) -> String {
+        if !self.node_ports.is_empty() {
+            return NodeId(target.0).to_string();
+        }
+        let pod = self.targets.get(target.index()).and_then(|record| record.pod);
+        pod.map_or_else(|| target.to_string(), |pod| pod.to_string())
     }
 
     /// The changes of one ALB node's beliefs.

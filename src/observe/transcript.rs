@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::aws::alb_node::{self, Belief};
-use crate::aws::target::TargetState;
+use crate::aws::target::{TargetState, target_of};
 use crate::aws::{lbc, target_group};
 use crate::cluster::app::{self, Answer, Question, Socket};
 use crate::cluster::pod::{Endpoint, PodChange, PodObject, ProbeKind};
@@ -119,6 +119,13 @@ impl Transcript {
         self.behind.get(target.index()).copied().flatten().unwrap_or(first).to_string()
     }
 
+    fn put_behind(&mut self, target: TargetId, pod: PodId) {
+        if self.behind.len() <= target.index() {
+            self.behind.resize(target.index() + 1, None);
+        }
+        self.behind[target.index()] = Some(pod);
+    }
+
     fn api(&mut self, now: Time, fact: &api_server::Fact) {
         match fact {
             api_server::Fact::Deployment(DeploymentObject { replicas, revision, paused }) => {
@@ -231,6 +238,10 @@ impl Transcript {
             kubelet::Fact::SentSigkill(pod) => self.tell(now, node, format_args!("sends SIGKILL to {pod}")),
             kubelet::Fact::RemovedNetwork(pod) => self.tell(now, node, format_args!("removes the network of {pod}")),
             kubelet::Fact::LostPod(pod) => self.tell(now, node, format_args!("is gone, and {pod} with it")),
+            kubelet::Fact::ReusedIp(pod, first) => {
+                self.put_behind(target_of(*first), *pod);
+                self.tell(now, node, format_args!("gives {pod} the IP that {first} had"));
+            }
             kubelet::Fact::PatchedStatus(status, _) => {
                 let ready = if status.ready { "Ready" } else { "not Ready" };
                 self.aside(now, node, format_args!("asks to write of {}: {:?}, {ready}", status.pod, status.phase));
@@ -314,10 +325,7 @@ impl Transcript {
         let who = "target group";
         match *fact {
             target_group::Fact::Registered { target, pod, .. } => {
-                if self.behind.len() <= target.index() {
-                    self.behind.resize(target.index() + 1, None);
-                }
-                self.behind[target.index()] = Some(pod);
+                self.put_behind(target, pod);
                 self.aside(now, who, format_args!("has {pod} registered"));
             }
             target_group::Fact::Deregistered { target, .. } => {

@@ -106,7 +106,7 @@ fn legends(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> Vec<Lege
     });
     vec![
         Legend { heading: "truth", keys: truths(tracks) },
-        Legend { heading: "belief", keys: beliefs(timeline.beliefs.len(), tracks) },
+        Legend { heading: "belief", keys: beliefs(timeline, tracks) },
         Legend { heading: "failed", keys: causes.collect() },
     ]
 }
@@ -131,11 +131,21 @@ fn truths(tracks: &[Track]) -> Vec<Key> {
     candidates.into_iter().filter(|(occurs, ..)| *occurs).map(|(_, swatch, label)| key(swatch, label)).collect()
 }
 
-fn beliefs(nodes: usize, tracks: &[Track]) -> Vec<Key> {
-    let mut keys = match nodes {
+fn beliefs(timeline: &Timeline, tracks: &[Track]) -> Vec<Key> {
+    let by_host = !timeline.node_ports.is_empty();
+    let mut keys = match timeline.beliefs.len() {
         0 => Vec::new(),
+        1..=MOST_NODES if by_host => {
+            vec![key(Swatch::Bar(palette::BELIEF), "an ALB node chooses a host that leads to the pod (one bar a node)")]
+        }
+        nodes if by_host => {
+            let label = format!("share of the {nodes} ALB nodes that choose a host that leads to the pod");
+            vec![key(Swatch::Block(palette::BELIEF), &label)]
+        }
         1..=MOST_NODES => vec![key(Swatch::Bar(palette::BELIEF), "an ALB node chooses the pod (one bar a node)")],
-        _ => vec![key(Swatch::Block(palette::BELIEF), &format!("share of the {nodes} ALB nodes that choose the pod"))],
+        nodes => {
+            vec![key(Swatch::Block(palette::BELIEF), &format!("share of the {nodes} ALB nodes that choose the pod"))]
+        }
     };
     if tracks.iter().any(|track| !track.disagreements.is_empty()) {
         keys.push(key(Swatch::Block(palette::DISAGREEMENT), "chosen, but not serving"));

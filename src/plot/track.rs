@@ -1,6 +1,7 @@
 //! One pod's part in a replication, cut into stretches: what a lane of [`super::lanes()`] shows.
 
 use crate::aws::alb_node::Belief;
+use crate::id::PodId;
 use crate::observe::timeline::{PodRecord, Socket, Timeline};
 use crate::time::Time;
 
@@ -33,7 +34,8 @@ pub(super) struct Track {
 impl Track {
     fn new(timeline: &Timeline, row: usize, pod: &PodRecord) -> Track {
         let since = |at: Time| at.secs_since(timeline.rollout_at);
-        let chosen: Vec<Vec<Stretch>> = (0..timeline.beliefs.len()).map(|node| chosen(timeline, node, row)).collect();
+        let chosen: Vec<Vec<Stretch>> =
+            (0..timeline.beliefs.len()).map(|node| chosen(timeline, node, pod.pod)).collect();
         let sockets = sockets(timeline, pod);
         let disagreements = disagreements(&sockets, &chosen);
         Track {
@@ -82,17 +84,55 @@ fn sockets(timeline: &Timeline, pod: &PodRecord) -> Vec<(Stretch, Socket)> {
         .collect()
 }
 
-fn chosen(timeline: &Timeline, node: usize, row: usize) -> Vec<Stretch> {
+/// While a node chose some host whose port led to the pod.
+fn led_to(timeline: &Timeline, node: usize, pod: PodId) -> Vec<Stretch> {
+    let seconds = |at: Time| at.secs_since(timeline.rollout_at);
+    let ports = timeline.node_ports.iter().enumerate();
+    let ports = ports.flat_map(|(host, changes)| changes.iter().map(move |change| (host, change)));
+    let beliefs = timeline.beliefs[node].iter();
+    let mut steps: Vec<(Time, usize, Option<bool>, Option<bool>)> = ports
+        .filter(|(_, change)| change.pod == pod)
+        .map(|(host, change)| (change.at, host, None, Some(change.forwards)))
+        .chain(beliefs.map(|b| (b.at, b.target.index(), Some(b.belief == Belief::Healthy), None)))
+        .collect();
+    steps.sort_by_key(|(at, ..)| *at);
+    let mut hosts = vec![(false, false); timeline.node_ports.len()];
     let mut stretches = Vec::new();
     let mut since: Option<Time> = None;
+    for (at, host, chosen, forwards) in steps {
+        let Some(state) = hosts.get_mut(host) else { continue };
+        *state = (chosen.unwrap_or(state.0), forwards.unwrap_or(state.1));
+        let leads = hosts.iter().any(|(chosen, forwards)| *chosen && *forwards);
+        if leads {
+            since = since.or(Some(at));
+        } else {
+            stretches.extend(since.take().filter(|from| *from < at).map(|from| (seconds(from), seconds(at))));
+        }
+    }
+    let rest = since.filter(|from| *from < timeline.end);
+    stretches.extend(rest.map(|from| (seconds(from), seconds(timeline.end))));
+    stretches
+}
+
+/// While a node chose the pod: believed its IP healthy, as long as it had that IP.
+fn chosen(timeline: &Timeline, node: usize, pod: PodId) -> Vec<Stretch> {
+    if !timeline.node_ports.is_empty() {
+        return led_to(timeline, node, pod);
+    }
+    let mut stretches = Vec::new();
+    let target = timeline.target_of(pod);
+    let reuses = timeline.reuses.iter().filter(|reuse| reuse.target == target);
+    let moved_in = reuses.clone().find(|reuse| reuse.pod == pod).map_or(Time::ZERO, |reuse| reuse.at);
+    let moved_out = reuses.clone().map(|reuse| reuse.at).find(|at| *at > moved_in).unwrap_or(Time::NEVER);
+    let mut since: Option<Time> = None;
     let mut close = |from: Option<Time>, to: Time| {
+        let (from, to) = (from.map(|from| from.max(moved_in)), to.min(moved_out));
         if let Some(from) = from.filter(|from| *from < to) {
             stretches.push((from.secs_since(timeline.rollout_at), to.secs_since(timeline.rollout_at)));
         }
     };
     for change in &timeline.beliefs[node] {
-        let pod = timeline.targets.get(change.target.index()).and_then(|target| target.pod);
-        if pod.is_none_or(|pod| pod.index() != row) {
+        if change.target != target {
             continue;
         }
         if change.belief == Belief::Healthy {

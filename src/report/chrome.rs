@@ -87,10 +87,8 @@ fn truth(pod: &PodRecord, timeline: &Timeline) -> Vec<Value> {
 fn beliefs(node: usize, timeline: &Timeline) -> Vec<Value> {
     let pid = ALB_NODES + node;
     let mut events = Vec::new();
-    for (target, number) in timeline.targets.iter().zip(0..) {
-        let target_id = TargetId(number);
-        let name = target.pod.map_or_else(|| target_id.to_string(), |pod| pod.to_string());
-        events.push(row(pid, target_id.index(), &name));
+    for target_id in (0..timeline.targets.len() as u16).map(TargetId) {
+        events.push(row(pid, target_id.index(), &timeline.name_of(target_id)));
         let changes: Vec<_> = timeline.beliefs[node].iter().filter(|change| change.target == target_id).collect();
         let ends = changes.iter().skip(1).map(|change| change.at).chain([timeline.end]);
         let known = changes.iter().zip(ends).filter_map(|(change, to)| {

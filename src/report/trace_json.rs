@@ -9,7 +9,7 @@ use super::figures::json_exact;
 use crate::aws::alb_node::Belief;
 use crate::id::TargetId;
 use crate::monte_carlo::Sample;
-use crate::observe::timeline::{BeliefChange, PodRecord, TargetRecord, Timeline};
+use crate::observe::timeline::{BeliefChange, PodRecord, Timeline};
 use crate::time::Time;
 use crate::traffic::outcome::{Failure, Outcome};
 
@@ -57,9 +57,9 @@ pub fn render(trace: &Trace<'_>) -> String {
         "digest": trace.digest,
         "engine": "request",
         "fingerprint": format!("{:016x}", trace.sample.fingerprint()),
-        "pods": timeline.pods.iter().map(|record| pod(record, &t)).collect::<Vec<_>>(),
+        "pods": timeline.pods.iter().map(|record| pod(timeline, record, &t)).collect::<Vec<_>>(),
         "rs_scale": rs_scale,
-        "targets": timeline.targets.iter().zip(0..).map(|(record, row)| target(record, TargetId(row), &t)).collect::<Vec<_>>(),
+        "targets": (0..timeline.targets.len() as u16).map(|row| target(timeline, TargetId(row), &t)).collect::<Vec<_>>(),
         "routing": routing(timeline, &t),
         "deployment": deployment,
         "requests_failed": trace.outcome.failures.iter().map(|failure| request(failure, &t)).collect::<Vec<_>>(),
@@ -79,12 +79,15 @@ fn with_instants(
     object.into()
 }
 
-fn pod(record: &PodRecord, t: &dyn Fn(Time) -> Value) -> Value {
+fn pod(timeline: &Timeline, record: &PodRecord, t: &dyn Fn(Time) -> Value) -> Value {
     let mut object = Map::new();
     object.insert("pod".to_owned(), record.pod.to_string().into());
     object.insert("revision".to_owned(), record.pod.revision().to_string().into());
     object.insert("initial".to_owned(), record.initial.into());
     object.extend(record.node.map(|node| ("node".to_owned(), node.to_string().into())));
+    // Whose IP it was given, if not one of its own.
+    let reuse = timeline.reuses.iter().find(|reuse| reuse.pod == record.pod);
+    object.extend(reuse.map(|reuse| ("ip_of".to_owned(), timeline.pods[reuse.target.index()].pod.to_string().into())));
     let instants = [
         ("created", record.created),
         ("bound", record.bound),
@@ -102,22 +105,21 @@ fn pod(record: &PodRecord, t: &dyn Fn(Time) -> Value) -> Value {
     with_instants(object, &instants, t)
 }
 
-/// A target by its pod's name, or by its own where no single pod is behind it.
-fn name_of(record: &TargetRecord, target: TargetId) -> (String, Value) {
-    match record.pod {
-        Some(pod) => ("pod".to_owned(), pod.to_string().into()),
-        None => ("target".to_owned(), target.to_string().into()),
-    }
+/// A target by its pod's name, or by its host's.
+fn name_of(timeline: &Timeline, target: TargetId) -> (String, Value) {
+    let kind = if timeline.node_ports.is_empty() { "pod" } else { "node" };
+    (kind.to_owned(), timeline.name_of(target).into())
 }
 
-fn target(record: &TargetRecord, target: TargetId, t: &dyn Fn(Time) -> Value) -> Value {
+fn target(timeline: &Timeline, target: TargetId, t: &dyn Fn(Time) -> Value) -> Value {
+    let record = &timeline.targets[target.index()];
     let instants = [
         ("registered", record.registered),
         ("healthy", record.healthy),
         ("deregister_called", record.deregister_called),
         ("draining_over", record.draining_over),
     ];
-    with_instants(Map::from_iter([name_of(record, target)]), &instants, t)
+    with_instants(Map::from_iter([name_of(timeline, target)]), &instants, t)
 }
 
 /// The intervals in which a node believed a target healthy, node by node, in order of their beginning.
@@ -128,7 +130,7 @@ fn routing(timeline: &Timeline, t: &dyn Fn(Time) -> Value) -> Vec<Value> {
         .map(|(node, (target, from, to))| {
             let mut object = Map::new();
             object.insert("alb_node".to_owned(), node.into());
-            object.extend(timeline.targets.get(target.index()).map(|record| name_of(record, target)));
+            object.extend([name_of(timeline, target)]);
             with_instants(object, &[("from", Some(from)), ("to", to)], t)
         })
         .collect()
@@ -167,7 +169,7 @@ fn request(failure: &Failure, t: &dyn Fn(Time) -> Value) -> Value {
 mod tests {
     use super::*;
     use crate::id::{AlbNodeId, NodeId, PodId, RevisionId};
-    use crate::observe::timeline::{ConditionChange, ScaleChange};
+    use crate::observe::timeline::{ConditionChange, ScaleChange, TargetRecord};
     use crate::report::specimen::check;
     use crate::time::Span;
     use crate::verdict::{Cause, Verdict};

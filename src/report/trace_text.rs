@@ -66,8 +66,27 @@ fn deployment(timeline: &Timeline, clock: Clock) -> String {
 }
 
 fn pods(timeline: &Timeline) -> impl Iterator<Item = (&PodRecord, TargetRecord)> {
-    let target = |pod: PodId| timeline.targets.iter().find(|target| target.pod == Some(pod)).cloned();
-    timeline.pods.iter().map(move |record| (record, target(record.pod).unwrap_or_default()))
+    timeline.pods.iter().map(move |record| (record, target_of(timeline, record.pod)))
+}
+
+/// What became of a pod's target while the pod had its IP.
+fn target_of(timeline: &Timeline, pod: PodId) -> TargetRecord {
+    let target = timeline.target_of(pod);
+    let Some(record) = timeline.targets.get(target.index()).filter(|record| record.pod.is_some()) else {
+        return TargetRecord::default();
+    };
+    let reuses = timeline.reuses.iter().filter(|reuse| reuse.target == target);
+    let from = reuses.clone().find(|reuse| reuse.pod == pod).map_or(Time::ZERO, |reuse| reuse.at);
+    let until = reuses.map(|reuse| reuse.at).find(|at| *at > from).unwrap_or(Time::NEVER);
+    let within = |at: Option<Time>| at.filter(|at| (from..until).contains(at));
+    let deregister_called = within(record.deregister_called);
+    TargetRecord {
+        pod: record.pod,
+        registered: within(record.registered),
+        healthy: within(record.healthy),
+        deregister_called,
+        draining_over: record.draining_over.filter(|over| deregister_called.is_some_and(|called| called <= *over)),
+    }
 }
 
 fn coming(timeline: &Timeline, clock: Clock) -> String {
@@ -125,12 +144,14 @@ fn beliefs(timeline: &Timeline, clock: Clock) -> String {
             chosen.entry((target, *node)).or_default().push(format!("{from} to {to}"));
         }
     }
-    let rows = timeline.targets.iter().zip(0..).map(|(record, row)| {
-        let target = TargetId(row);
-        let name = record.pod.map_or_else(|| target.to_string(), |pod| pod.to_string());
+    // A pod that was given another one's IP has no target of its own.
+    let is_one = |target: &TargetId| !timeline.reuses.iter().any(|reuse| reuse.pod.index() == target.index());
+    let rows = (0..timeline.targets.len() as u16).map(TargetId).filter(is_one).map(|target| {
+        let later = timeline.reuses.iter().filter(|reuse| reuse.target == target).map(|reuse| reuse.pod.to_string());
+        let name: Vec<String> = [timeline.name_of(target)].into_iter().chain(later).collect();
         let cell =
             |node: &AlbNodeId| chosen.get(&(target, *node)).map_or_else(|| "–".to_owned(), |cell| cell.join(", "));
-        [name].into_iter().chain(nodes.iter().map(cell)).collect()
+        [name.join(", ")].into_iter().chain(nodes.iter().map(cell)).collect()
     });
     table("ALB nodes believed targets healthy from when to when", &head, rows.collect())
 }

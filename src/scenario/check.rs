@@ -199,6 +199,7 @@ fn cluster(scenario: &Scenario, at: Places) -> Result<(), Error> {
         return Err(at.refuse(&["cluster.nodes"], "a cluster of 0 nodes runs no pods"));
     }
     at.share("cluster.immediate_readiness", spec.immediate_readiness)?;
+    at.share("cluster.ip_reuse", spec.ip_reuse)?;
     if !spec.kubernetes.at_least(20) {
         return Err(at
             .refuse(&["cluster.kubernetes"], format!("`{}` is no Kubernetes version that is known", spec.kubernetes))

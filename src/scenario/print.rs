@@ -115,6 +115,8 @@ impl Scenario {
         let any = |holds: fn(&Revision) -> bool| self.revisions.iter().any(holds);
         match key {
             "cluster.immediate_readiness" => any(|revision| revision.pod.readiness_probe.is_some()),
+            "cluster.ip_reuse" => !self.is_by_host(),
+            "cluster.ip_cooldown" => self.cluster.ip_reuse > 0.0,
             "lbc.version" | "lbc.requeue" => any(|revision| revision.pod.readiness_gate),
             // What is off is not relied on; a closed loop has no rate.
             "load.shape" | "load.stream_share" => false,

@@ -77,6 +77,13 @@ pub const PRIORS: &[Prior] = &[
         evidence: "0.22–0.32 s a pod in the 2023 load test; process exit → object gone 0.66 s p50, 1.5 s max, recorded on Kubernetes 1.36",
     },
     Prior {
+        what: "`cluster.ip_reuse`: a new pod gets an IP that a removed pod of its host had",
+        between: "–",
+        within: "never; Bernoulli per pod, any IP past its cool-down of 30 s alike",
+        presets: "–",
+        evidence: "the CNI hands out any free IP of the host (amazon-vpc-cni-k8s, data_store.go), and how many are free depends on instance type and warm-pool settings",
+    },
+    Prior {
         what: "`cluster.preset`: an API hop, write and watch",
         between: "–",
         within: "log-normal, p50 10 ms, p99 80 ms (`idle`), 3 times as slow (`typical`), 15 times (`busy`)",

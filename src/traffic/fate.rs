@@ -1,7 +1,7 @@
 //! How a request ends once a node has chosen its target, as far as the timeline alone decides it.
 
 use crate::cluster::app::AppSpec;
-use crate::id::{PodId, RevisionId};
+use crate::id::{PodId, RevisionId, TargetId};
 use crate::observe::timeline::{Socket, Timeline};
 use crate::random::Streams;
 use crate::scenario::Scenario;
@@ -41,6 +41,8 @@ struct Habits {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target {
     pub(super) port: Port,
+    /// The target itself, if it stands for a pod's IP, which another pod may get.
+    address: Option<TargetId>,
     pub(super) pod: Option<PodId>,
     /// Its row in tables by revision.
     pub(super) revision: usize,
@@ -66,8 +68,8 @@ pub(super) type End = (Verdict, Time);
 
 /// What becomes of a connect whose first SYN nobody answers.
 pub(super) enum Knock {
-    /// A later SYN, at this time, comes in at such a port.
-    Met(Time, Port),
+    /// A later SYN, at this time, comes in at such a target.
+    Met(Time, Target),
     /// Nobody ever answers.
     InVain(End),
 }
@@ -101,14 +103,18 @@ impl Limits {
     /// hosts, its pods.
     pub(super) fn targets(self, timeline: &Timeline) -> impl Iterator<Item = Target> + '_ {
         let by_host = !timeline.node_ports.is_empty();
-        let targets = timeline.targets.iter().filter(move |_| !by_host).map(|target| target.pod);
-        let pods = timeline.pods.iter().filter(move |_| by_host).map(|record| Some(record.pod));
-        targets.chain(pods).map(move |id| {
-            let revision = usize::from(id.is_some_and(|pod| pod.revision() != RevisionId::OLD));
-            let pod = id.and_then(|pod| timeline.pods.get(pod.index()));
-            let sigterm = pod.and_then(|pod| pod.sigterm).filter(|_| self.habits[revision].closes_connections);
-            Target { port: Port::UNSEEN, pod: id, revision, goodbye: sigterm.unwrap_or(Time::NEVER) }
-        })
+        let targets = (0..).zip(&timeline.targets).filter(move |_| !by_host);
+        let targets = targets.map(|(row, target)| (Some(TargetId(row)), target.pod));
+        let pods = timeline.pods.iter().filter(move |_| by_host).map(|record| (None, Some(record.pod)));
+        targets.chain(pods).map(move |(address, pod)| self.unseen(timeline, address, pod))
+    }
+
+    /// A pod that is not looked at yet.
+    fn unseen(&self, timeline: &Timeline, address: Option<TargetId>, pod: Option<PodId>) -> Target {
+        let revision = usize::from(pod.is_some_and(|pod| pod.revision() != RevisionId::OLD));
+        let record = pod.and_then(|pod| timeline.pods.get(pod.index()));
+        let sigterm = record.and_then(|pod| pod.sigterm).filter(|_| self.habits[revision].closes_connections);
+        Target { port: Port::UNSEEN, address, pod, revision, goodbye: sigterm.unwrap_or(Time::NEVER) }
     }
 }
 
@@ -125,9 +131,17 @@ impl<'r> Surroundings<'r> {
         Surroundings { timeline, streams, limits, silence }
     }
 
+    /// A target as it is at `at`: another pod may have got its IP by then.
     #[cold]
-    pub(super) fn look(&self, pod: Option<PodId>, at: Time) -> Port {
-        Port::look(pod.and_then(|pod| self.timeline.pods.get(pod.index())), at)
+    pub(super) fn look(&self, known: &Target, at: Time) -> Target {
+        let (pod, until) = match known.address {
+            Some(address) => self.timeline.behind(address, at),
+            None => (known.pod, Time::NEVER),
+        };
+        let mut target = if pod == known.pod { *known } else { self.limits.unseen(self.timeline, known.address, pod) };
+        target.port = Port::look(pod.and_then(|pod| self.timeline.pods.get(pod.index())), at);
+        target.port.until = target.port.until.min(until);
+        target
     }
 
     /// How long the target takes for a request that it starts on at `start`.
@@ -160,7 +174,7 @@ impl<'r> Surroundings<'r> {
         let end = match way {
             Way::Kept => self.fly(target, &target.port, request.sent, request),
             Way::New if target.port.socket == Socket::Silent => match self.knock(target, request, Span::ZERO) {
-                Knock::Met(syn, port) => self.meet(target, &port, syn, request),
+                Knock::Met(syn, met) => self.meet(&met, &met.port, syn, request),
                 Knock::InVain(end) => end,
             },
             Way::New => self.meet(target, &target.port, request.sent, request),
@@ -192,9 +206,9 @@ impl<'r> Surroundings<'r> {
         let patience = unreachable.unwrap_or(self.limits.connect).min(self.limits.connect);
         for wait in SYN_RETRIES.into_iter().filter(|wait| *wait > after && *wait < patience) {
             let syn = request.sent + wait;
-            let port = if syn < target.port.until { target.port } else { self.look(target.pod, syn) };
-            if port.socket != Socket::Silent {
-                return Knock::Met(syn, port);
+            let met = if syn < target.port.until { *target } else { self.look(target, syn) };
+            if met.port.socket != Socket::Silent {
+                return Knock::Met(syn, met);
             }
         }
         Knock::InVain(match unreachable.filter(|late| *late < self.limits.connect) {

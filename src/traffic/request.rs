@@ -192,7 +192,7 @@ impl<'a> AtArrival<'a> {
         let kept_until = &mut self.kept_until[node * self.targets.len() + target.index()];
         let target = &mut self.targets[target.index()];
         if request.sent >= target.port.until {
-            target.port = around.look(target.pod, request.sent);
+            *target = around.look(target, request.sent);
         }
         let keep = self.limits.keep[target.revision];
         let way = target.port.way(request.sent, *kept_until, keep, self.limits.one_way);

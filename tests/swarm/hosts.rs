@@ -1,6 +1,22 @@
-//! Random scenarios whose targets are hosts.
+//! Random scenarios whose targets are hosts, or pods whose IPs are reused.
 
 use super::scenarios::{ANY, Dice, Rows, SHORT, section};
+
+fn add(text: &mut String, table: &str, row: &str) {
+    let head = format!("[{table}]\n");
+    if !text.contains(&head) {
+        text.push_str(&head);
+    }
+    *text = text.replacen(&head, &format!("{head}{row}\n"), 1);
+}
+
+/// New pods get the IPs of removed ones, at once or later.
+pub fn with_reused_ips(dice: &mut Dice, text: &mut String) {
+    add(text, "cluster", &format!("ip_reuse = {}", dice.pick(&["0.3", "1.0"])));
+    if dice.chance(0.7) {
+        add(text, "cluster", &format!("ip_cooldown = {}", dice.pick(&["\"0s\"", "\"1us\"", "\"3s\"", "\"12s\""])));
+    }
+}
 
 /// Hosts become the targets, unless something in the text forbids it.
 pub fn by_host(dice: &mut Dice, text: &mut String) {
@@ -8,13 +24,6 @@ pub fn by_host(dice: &mut Dice, text: &mut String) {
     if forbids.iter().any(|word| text.contains(word)) {
         return;
     }
-    let add = |text: &mut String, table: &str, row: &str| {
-        let head = format!("[{table}]\n");
-        if !text.contains(&head) {
-            text.push_str(&head);
-        }
-        *text = text.replacen(&head, &format!("{head}{row}\n"), 1);
-    };
     add(text, "target_group", "target_type = \"instance\"");
     if dice.chance(0.5) {
         add(text, "service", "external_traffic_policy = \"Local\"");

@@ -51,6 +51,8 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
     }
     if may_have_steps && dice.chance(0.2) {
         super::hosts::by_host(&mut dice, &mut text);
+    } else if may_have_steps && dice.chance(0.3) {
+        super::hosts::with_reused_ips(&mut dice, &mut text);
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::actor::transcript;
+use crate::aws::target::target_of;
 use crate::id::RevisionId;
 
 /// The controller with an API that answers every call after `latency`: scripts need no returns.
@@ -45,11 +46,12 @@ fn spec(version: &str) -> LbcSpec {
 }
 
 const fn endpoint(pod: PodId, ready: bool, terminating: bool) -> Input {
-    Input::Endpoint { pod, endpoint: Some(Endpoint { ready, terminating }) }
+    Input::Endpoint { pod, target: target_of(pod), endpoint: Some(Endpoint { ready, terminating }) }
 }
 
 const fn pod(pod: PodId, containers_ready: bool, gated: bool) -> Input {
-    Input::Pod { pod, status: Some(PodStatus { containers_ready, gated, gate: false, host: NodeReady::True }) }
+    let status = Some(PodStatus { containers_ready, gated, gate: false, host: NodeReady::True });
+    Input::Pod { pod, target: target_of(pod), status }
 }
 
 const fn health(pod: PodId, state: TargetState) -> Input {
@@ -86,7 +88,7 @@ fn deregisters_before_it_registers() {
     check(
         "2.13",
         &[
-            (0.0, Input::Known { pod: OLD, gated: false }),
+            (0.0, Input::Known { pod: OLD, target: target_of(OLD), gated: false }),
             (0.5, pod(NEW, true, false)),
             (1.0, endpoint(OLD, false, true)),
             (1.0, endpoint(NEW, true, false)),
@@ -179,7 +181,7 @@ fn events_are_polls() {
 fn a_lost_target_is_seen_when_the_cache_is_cold() {
     let flap = |secs, ready| (secs, endpoint(NEW, ready, false));
     let script = [
-        (0.0, Input::Known { pod: OLD, gated: true }),
+        (0.0, Input::Known { pod: OLD, target: target_of(OLD), gated: true }),
         (0.0, pod(NEW, false, false)),
         flap(1.0, true),
         (1.15, health(NEW, TargetState::Initial)),
@@ -197,7 +199,8 @@ fn a_lost_target_is_seen_when_the_cache_is_cold() {
 /// Without a change of endpoints a reconcile ends before any call; before 2.9.1 it lists the targets.
 #[test]
 fn the_checkpoint_spares_calls() {
-    let script = [(0.0, Input::Known { pod: OLD, gated: false }), (1.0, endpoint(OLD, true, false))];
+    let script =
+        [(0.0, Input::Known { pod: OLD, target: target_of(OLD), gated: false }), (1.0, endpoint(OLD, true, false))];
     assert!(said("2.13", LATENCY, &script, 60.0).is_empty());
     assert_eq!(said("2.9.0", LATENCY, &script, 60.0).len(), 1);
 }
@@ -289,7 +292,7 @@ fn a_new_leader_starts_from_what_is_written_down() {
     check(
         "2.13",
         &[
-            (0.0, Input::Known { pod: OLD, gated: false }),
+            (0.0, Input::Known { pod: OLD, target: target_of(OLD), gated: false }),
             (1.0, endpoint(OLD, false, true)),
             (1.15, Input::LeaderLost),
             (5.0, pod(NEW, true, false)),
@@ -308,6 +311,6 @@ fn a_new_leader_starts_from_what_is_written_down() {
 /// Nothing has changed since the checkpoint: nothing is asked.
 #[test]
 fn a_new_leader_with_nothing_to_do_is_silent() {
-    let known = Input::Known { pod: OLD, gated: false };
+    let known = Input::Known { pod: OLD, target: target_of(OLD), gated: false };
     check("2.13", &[(0.0, known), (1.0, Input::LeaderLost), (20.0, Input::LeaderElected)], 60.0, "");
 }

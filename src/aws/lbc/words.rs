@@ -13,6 +13,8 @@ pub enum Input {
     Known {
         /// Which pod.
         pod: PodId,
+        /// The target that stands for it.
+        target: TargetId,
         /// Whether it has the gate (True, then).
         gated: bool,
     },
@@ -20,6 +22,8 @@ pub enum Input {
     Endpoint {
         /// Whose endpoint.
         pod: PodId,
+        /// The target that stands for its `ip:port`.
+        target: TargetId,
         /// Its conditions now.
         endpoint: Option<Endpoint>,
     },
@@ -27,6 +31,8 @@ pub enum Input {
     Pod {
         /// Which pod.
         pod: PodId,
+        /// The target that stands for its `ip:port`.
+        target: TargetId,
         /// Its status now.
         status: Option<PodStatus>,
     },

@@ -3,6 +3,7 @@
 //! It believes readiness as of the last probe. Sources: Kubernetes 1.36, pkg/kubelet/kubelet.go,
 //! kuberuntime/kuberuntime_container.go, status/status_manager.go, pod_workers.go.
 
+mod ip;
 mod probe;
 mod probing;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::dist::Dist;
 use crate::id::{NodeId, PodId};
 use crate::random::{Purpose, Streams};
 use crate::time::{Span, Time};
+use ip::FreeIps;
 use worker::{Host, PodWorker};
 
 /// What a kubelet needs to know of a revision.
@@ -96,6 +98,8 @@ pub enum Fact {
     RemovedPod(PodId),
     /// A pod went down with its host.
     LostPod(PodId),
+    /// A pod that is about to start has the IP that the second one had first.
+    ReusedIp(PodId, PodId),
 }
 
 /// The kubelet of one host.
@@ -110,6 +114,7 @@ pub struct Kubelet {
     writing: bool,
     bucket: TokenBucket,
     relist_phase: Span,
+    ips: FreeIps,
     /// What pods are left of their grace period, once the host is shutting down.
     shutting_down: Option<Span>,
     down: bool,
@@ -117,7 +122,7 @@ pub struct Kubelet {
 
 impl Kubelet {
     /// The kubelet of an empty host.
-    pub const fn new(node: NodeId, cluster: ClusterSpec, templates: Vec<Template>) -> Kubelet {
+    pub fn new(node: NodeId, cluster: ClusterSpec, templates: Vec<Template>) -> Kubelet {
         Kubelet {
             node,
             cluster,
@@ -128,6 +133,7 @@ impl Kubelet {
             // pkg/kubelet/apis/config/v1beta1/defaults.go: 50 a second, burst 100.
             bucket: TokenBucket::new(50, 100),
             relist_phase: Span::ZERO,
+            ips: FreeIps::default(),
             shutting_down: None,
             down: false,
         }
@@ -138,6 +144,7 @@ impl Kubelet {
         let phase = streams.at(Purpose::Pleg, u64::from(self.node.0)).uniform();
         self.relist_phase = Span::from_secs(1).scaled(phase);
         self.pods.clear();
+        self.ips.clear();
         self.queue.clear();
         self.writing = false;
         self.bucket.reset();
@@ -185,6 +192,7 @@ impl Kubelet {
         };
         if let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) {
             worker.refresh_status(now, host, true);
+            self.ips.give_back(now, worker.ip, pod);
         }
         self.publish(now, pod, out);
     }
@@ -239,7 +247,11 @@ impl Kubelet {
                     self.pods.push(worker);
                     return self.publish(now, object.pod, out);
                 }
-                let worker = PodWorker::bound(now, object, host, out);
+                let mut worker = PodWorker::bound(now, object, host, out);
+                if let Some(first) = self.ips.take(now, object.pod, &self.cluster, out.streams()) {
+                    worker.ip = first;
+                    out.say(Fact::ReusedIp(object.pod, first));
+                }
                 self.pods.push(worker);
             }
             PodChange::Gate => self.work(now, object.pod, out, |worker, _, _| worker.see_gate(object.gate)),

@@ -54,6 +54,8 @@ pub(super) enum Stage {
 pub struct PodWorker {
     /// Which pod.
     pub pod: PodId,
+    /// Its IP, by the pod that had it first.
+    pub(super) ip: PodId,
     pub(super) stage: Stage,
     /// It is to end for good.
     pub(super) deleting: bool,
@@ -114,6 +116,7 @@ impl PodWorker {
         let worker = |probe: &Option<_>| probe.clone().map(|probe| ProbeWorker::new(probe, origin));
         PodWorker {
             pod: object.pod,
+            ip: object.pod,
             stage,
             deleting: false,
             removable: false,

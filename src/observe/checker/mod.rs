@@ -4,6 +4,7 @@
 //! sources. And it demands no more than the real system promises: where a controller acts on a
 //! belief some hops old, it may err as the real one would. A rule that breaks is a bug in rollcast.
 
+mod address;
 mod bounds;
 mod node_port;
 mod pod;
@@ -22,6 +23,7 @@ use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
 use crate::observe::timeline::Timeline;
 use crate::scenario::Scenario;
 use crate::time::Time;
+use address::Addresses;
 use bounds::Bounds;
 use node_port::NodePorts;
 use pod::{Pod, Template};
@@ -68,6 +70,7 @@ pub struct Checker {
     now: Time,
     pods: Vec<Pod>,
     bounds: Bounds,
+    addresses: Addresses,
     targets: Targets,
     /// Only if targets are hosts.
     node_ports: Option<NodePorts>,
@@ -89,6 +92,7 @@ impl Checker {
             now: Time::ZERO,
             pods: Vec::new(),
             bounds: Bounds::new(&scenario.deployment),
+            addresses: Addresses::new(scenario.cluster.ip_cooldown),
             targets: Targets::new(scenario.load_balancer.nodes, scenario.target_group.deregistration_delay),
             node_ports: scenario.is_by_host().then(|| NodePorts::new(scenario)),
             violation: None,
@@ -100,9 +104,12 @@ impl Checker {
         self.now = Time::ZERO;
         self.violation = None;
         self.pods.clear();
+        self.addresses.clear();
         self.bounds.restart(self.replicas);
         for index in 0..self.replicas as u16 {
-            self.pods.push(Pod::settled(PodId::new(index, RevisionId::OLD, index + 1)));
+            let pod = PodId::new(index, RevisionId::OLD, index + 1);
+            self.pods.push(Pod::settled(pod));
+            self.addresses.add(pod);
         }
         match &mut self.node_ports {
             None => self.targets.restart((0..self.replicas).map(|_| true)),
@@ -149,7 +156,7 @@ impl Checker {
             Fact::Deployment(fact) => self.bounds.decided(fact),
             Fact::ReplicaSet(fact) => self.replica_set(fact),
             Fact::Scheduler(scheduler::Bound(pod, _)) => self.pod(*pod, |pod, _| pod.placed()),
-            Fact::Kubelet(_, fact) => self.kubelet(now, fact),
+            Fact::Kubelet(host, fact) => self.kubelet(now, *host, fact),
             Fact::App(fact) => self.app(now, fact),
             Fact::EndpointSlice(wrote) => self.pod(wrote.pod, |_, _| Ok(())),
             Fact::KubeProxy(host, fact) => self.kube_proxy(now, *host, fact),
@@ -196,6 +203,7 @@ impl Checker {
             .and_then(|()| self.bounds.created(id.revision()))
             .map_err(|rule| (Subject::Pod(id), rule))?;
         self.pods.push(Pod::created(id, now));
+        self.addresses.add(id);
         if self.node_ports.is_none() {
             self.targets.make_room(self.pods.len());
         }
@@ -234,16 +242,23 @@ impl Checker {
         }
     }
 
-    fn kubelet(&mut self, now: Time, fact: &kubelet::Fact) -> Result<(), (Subject, Rule)> {
+    fn kubelet(&mut self, now: Time, host: NodeId, fact: &kubelet::Fact) -> Result<(), (Subject, Rule)> {
         match *fact {
             kubelet::Fact::Started(pod, run) => self.pod(pod, |pod, _| pod.started(run)),
             kubelet::Fact::Probed(pod, _) => self.pod(pod, |pod, _| pod.probed()),
             kubelet::Fact::SentSigterm(pod) => self.pod(pod, |pod, template| pod.sigterm(now, template)),
             kubelet::Fact::SentSigkill(pod) => self.pod(pod, |pod, template| pod.sigkill(now, template)),
-            kubelet::Fact::RemovedNetwork(pod) => self.pod(pod, pod::Pod::network_removed),
+            kubelet::Fact::RemovedNetwork(pod) => {
+                self.addresses.removed(now, host, pod);
+                self.pod(pod, pod::Pod::network_removed)
+            }
             kubelet::Fact::PatchedStatus(status, _) => self.pod(status.pod, |pod, _| pod.reported(&status)),
             kubelet::Fact::RemovedPod(pod) => self.pod(pod, |pod, _| pod.let_go()),
             kubelet::Fact::LostPod(pod) => self.pod(pod, |pod, _| pod.lost()),
+            kubelet::Fact::ReusedIp(pod, first) => {
+                self.pod(pod, |pod, _| pod.may_get_ip())?;
+                self.addresses.reused(now, host, pod, first).map_err(|rule| (Subject::Pod(pod), rule))
+            }
         }
     }
 
@@ -280,16 +295,21 @@ impl Checker {
             }
             lbc::Fact::RegisterTargets { call, target, pod } => {
                 self.pod(pod, |pod, _| pod.may_register())?;
+                demand(target == self.addresses.target(pod), "registered for a pod of another IP")
+                    .map_err(|rule| (Subject::Target(target), rule))?;
                 self.targets.register(call, target).map_err(|rule| (Subject::Target(target), rule))
             }
             lbc::Fact::DeregisterTargets { call, target } => {
-                if let Some(pod) = self.pods.get(target.index()).map(Pod::id) {
-                    self.pod(pod, |pod, _| pod.may_deregister())?;
+                if target.index() < self.pods.len() {
+                    // What it decided on an earlier pod it may do to a later one with the same IP.
+                    let [holder, before] = self.addresses.holders(target);
+                    let decided_before = self.pods.get(before.index()).is_some_and(|pod| pod.may_deregister().is_ok());
+                    self.pod(holder, |pod, _| if decided_before { Ok(()) } else { pod.may_deregister() })?;
                 }
                 self.targets.deregister(call, target).map_err(|rule| (Subject::Target(target), rule))
             }
             lbc::Fact::GatePatched { pod, status } => {
-                let shown_healthy = self.targets.is_told_healthy(TargetId(pod.index() as u16));
+                let shown_healthy = self.targets.is_told_healthy(self.addresses.target(pod));
                 self.pod(pod, |pod, _| pod.gate_patched(status, shown_healthy))
             }
         }

@@ -311,6 +311,11 @@ impl Pod {
         demand(!status || shown_healthy, "its gate is set to True, and the API does not show it healthy")
     }
 
+    /// It is given an IP.
+    pub fn may_get_ip(&self) -> Held {
+        demand(self.object.bound && self.container.runs == 0, "given an IP before it was bound or after it started")
+    }
+
     /// Its container started, for the `run`-th time.
     pub fn started(&mut self, run: u32) -> Held {
         let container = &mut self.container;

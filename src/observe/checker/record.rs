@@ -21,6 +21,8 @@ fn run(timeline: &Timeline) -> Held {
     for (row, target) in timeline.targets.iter().enumerate() {
         demand(target.pod.is_none_or(|pod| pod.index() == row), "the timeline has a target in another one's row")?;
     }
+    let reuses = &timeline.reuses;
+    demand(in_order(reuses.iter().map(|reuse| reuse.at), end), "the timeline's IPs are out of order")?;
     for beliefs in &timeline.beliefs {
         demand(in_order(beliefs.iter().map(|change| change.at), end), "the timeline's beliefs are out of order")?;
         let known = beliefs.iter().all(|change| change.target.index() < timeline.targets.len());

@@ -35,19 +35,24 @@ rate = 0
 
 type History = Vec<(Time, Fact)>;
 
-fn scenario() -> Scenario {
-    Document::parse(Path::new("checked.toml"), SCENARIO).unwrap().resolve().unwrap()
-}
-
 /// What a bent history breaks, in the checker's words.
 fn verdict(bend: impl FnOnce(&mut History, &mut Timeline)) -> String {
-    let scenario = scenario();
+    let scenario = scenario(SCENARIO);
+    verdict_by(&scenario, &scenario, bend)
+}
+
+fn scenario(text: &str) -> Scenario {
+    Document::parse(Path::new("checked.toml"), text).unwrap().resolve().unwrap()
+}
+
+/// The history of one scenario by the rules of another.
+fn verdict_by(scenario: &Scenario, rules: &Scenario, bend: impl FnOnce(&mut History, &mut Timeline)) -> String {
     let mut history = History::new();
-    let mut rollout = Rollout::new(&scenario);
+    let mut rollout = Rollout::new(scenario);
     let timeline = rollout.simulate_observed(&Streams::new(1, 0), |now, fact| history.push((now, *fact)));
     let mut timeline = timeline.unwrap().clone();
     bend(&mut history, &mut timeline);
-    let mut checker = Checker::new(&scenario);
+    let mut checker = Checker::new(rules);
     checker.restart();
     history.iter().for_each(|(now, fact)| checker.note(*now, fact));
     checker.finish(&timeline).map_or_else(|violation| violation.to_string(), |()| "holds".to_owned())
@@ -191,6 +196,28 @@ fn beliefs_follow_the_news() {
         matches!(fact, Fact::App(app::Fact::Answered(_, question, Answer::Ok)) if by_node(question))
     };
     check(|history| history.retain(|(_, fact)| !checked(fact)), "believed healthy without a check");
+}
+
+#[test]
+fn one_pod_at_a_time_has_an_ip() {
+    #[track_caller]
+    fn check(cooldown: &str, bend: impl FnOnce(&mut History), expected: &str) {
+        let cooled = |span| scenario(&format!("{SCENARIO}[cluster]\nip_reuse = 1.0\nip_cooldown = \"{span}\"\n"));
+        let verdict = verdict_by(&cooled("3s"), &cooled(cooldown), |history, _| bend(history));
+        assert!(verdict.contains(expected), "{verdict}, not {expected}");
+    }
+    const REUSED: fn(&Fact) -> bool = |fact| matches!(fact, Fact::Kubelet(_, kubelet::Fact::ReusedIp(..)));
+    check("3s", |_| (), "holds");
+    check("30s", |_| (), "given an IP that had not cooled down");
+    check("3s", twice(REUSED), "given an IP that somebody has");
+    check("3s", without(REUSED), "registered for a pod of another IP");
+    let elsewhere = |history: &mut History| {
+        let at = first(history, REUSED);
+        if let Fact::Kubelet(host, _) = &mut history[at].1 {
+            *host = NodeId(host.0 + 1);
+        }
+    };
+    check("3s", elsewhere, "given an IP of another host");
 }
 
 /// The controller asks for another number, and gets it.

@@ -30,6 +30,11 @@ pub(super) fn check(scenario: &Scenario, at: Places) -> Result<(), Error> {
             .refuse(&["pod.readiness_gate", kind], "a pod that is no target has no readiness gate")
             .hint("the controller injects gates for target type \"ip\" only: leave it out"));
     }
+    if scenario.cluster.ip_reuse > 0.0 {
+        return Err(at
+            .refuse(&["cluster.ip_reuse", kind], "a host is a target whatever becomes of its pods' IPs")
+            .hint("leave it out: kube-proxy forgets a pod long before its IP has cooled down"));
+    }
     if scenario.disturbances.iter().any(takes_a_host) {
         let hint = "node_drain and pod_kill are; so is every disturbance with target type \"ip\"";
         return Err(at.not_modelled(kind, "\"instance\" and a host that is lost", hint));

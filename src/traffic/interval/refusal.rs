@@ -41,6 +41,9 @@ pub(super) fn examine(scenario: &Scenario) -> Result<(), Refusal> {
     if scenario.revisions.iter().any(|revision| revision.app.cold_start.is_some()) {
         return refuse("a cold start makes the same request slower at first".to_owned());
     }
+    if scenario.cluster.ip_reuse > 0.0 {
+        return refuse("an IP may be reused: the pod behind a target changes".to_owned());
+    }
     if scenario.target_group.slow_start > Span::ZERO {
         return refuse("slow_start gives a new target a share that grows".to_owned());
     }

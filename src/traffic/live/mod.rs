@@ -263,8 +263,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     fn look(&mut self, server: u16, now: Time) {
         let engine = &mut *self.engine;
         let known = &mut engine.targets[usize::from(server)];
-        let has_died = known.port.reset <= now;
-        known.port = self.around.look(known.pod, now);
+        let before = (known.port.reset, known.pod);
+        *known = self.around.look(known, now);
+        let has_died = before.0 <= now || before.1 != known.pod;
         if has_died {
             for slot in engine.servers[usize::from(server)].die() {
                 // Its own end comes at this very instant, if it has not come yet.
@@ -311,6 +312,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             if let Some(server) = flight.server {
                 let found = &engine.targets[usize::from(server)];
                 pod = found.pod;
+                if !self.around.timeline.reuses.is_empty() {
+                    pod = self.around.timeline.behind(target, flight.request.sent).0;
+                }
                 if is_answer && !flight.request.is_stream && now < found.goodbye {
                     let keep = engine.limits.keep[found.revision];
                     match &mut engine.node_ports {
