@@ -1,6 +1,7 @@
 //! A field of an object: its value, its name for messages, its place; and how it is read.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::source::{At, Place, Source};
@@ -84,6 +85,12 @@ impl<'a> Field<'a> {
 
     /// A whole number from `least`, as far as Kubernetes' 32 bits go.
     pub(super) fn whole(&self, least: u32) -> Result<At<u32>, Error> {
+        let number = self.integer(i64::from(least)..=i64::from(i32::MAX))?;
+        Ok(self.at(number as u32))
+    }
+
+    /// A whole number of this range.
+    pub(super) fn integer(&self, range: RangeInclusive<i64>) -> Result<i64, Error> {
         let number = match *self.value() {
             Value::Whole(number) => Some(number),
             Value::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(number as i64),
@@ -91,12 +98,20 @@ impl<'a> Field<'a> {
             Value::Text(ref text) => return Err(self.is_no_number(text)),
             _ => return Err(self.is_not("a whole number")),
         };
-        let most = i32::MAX as u32;
-        match number.and_then(|number| u32::try_from(number).ok()).filter(|number| (least..=most).contains(number)) {
-            Some(number) => Ok(self.at(number)),
-            None => Err(self
-                .error(format!("`{}` is {}", self.name, self.place().written()))
-                .hint(format!("Kubernetes takes whole numbers from {least} to {most}"))),
+        number.filter(|number| range.contains(number)).ok_or_else(|| {
+            self.error(format!("`{}` is {}", self.name, self.place().written())).hint(format!(
+                "Kubernetes takes whole numbers from {} to {}",
+                range.start(),
+                range.end()
+            ))
+        })
+    }
+
+    /// A number, whole or not.
+    pub(super) fn number(&self) -> Result<(), Error> {
+        match self.value() {
+            Value::Whole(_) | Value::Number(_) => Ok(()),
+            _ => Err(self.is_not("a number")),
         }
     }
 

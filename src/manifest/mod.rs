@@ -14,6 +14,7 @@ mod import;
 mod kind;
 mod network;
 mod objects;
+mod shape;
 mod source;
 mod workload;
 mod yaml;

@@ -10,6 +10,7 @@ use super::network::{
     HttpRoute, Ingress, IngressClass, IngressClassParams, Namespace, Service, TargetGroupBinding,
     TargetGroupConfiguration,
 };
+use super::shape;
 use super::source::{self, Place, Source};
 use super::workload::{Autoscaler, Budget, Deployment};
 use super::yaml;
@@ -74,7 +75,9 @@ impl Objects {
         match identify(object)? {
             Identity::Known(kind) => {
                 *self.kinds.entry(kind.name().to_owned()).or_default() += 1;
-                self.read_known(kind, object)
+                self.read_known(kind, object)?;
+                // Last, for what is read says more about what is wrong with it.
+                shape::check(kind, object)
             }
             Identity::Other(kind) => {
                 *self.kinds.entry(kind.clone()).or_default() += 1;
