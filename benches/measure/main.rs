@@ -8,9 +8,12 @@ mod figures;
 mod workloads;
 
 use figures::cpu_nanos;
+use rollcast::observe::timeline::Timeline;
 use rollcast::random::Streams;
+use rollcast::scenario::Scenario;
+use rollcast::traffic::Engine;
 use rollcast::traffic::outcome::Outcome;
-use rollcast::traffic::{Engine, EngineChoice};
+use rollcast::traffic::request::RequestEngine;
 use rollcast::verdict::Cause;
 use workloads::{W2, w2, workload};
 
@@ -31,26 +34,36 @@ fn main() {
     match words[..] {
         ["figures"] => figures::print(),
         ["run", name, runs] => println!("{name} {runs} {:016x}", workload(name)(0, number(runs))),
-        ["w2", engine, runs] => measure_w2(engine.parse().expect("an engine"), number(runs)),
+        ["w2", engine, runs] => measure_w2(engine, number(runs)),
         _ => BUDGETED.iter().for_each(|(name, runs)| println!("{name} {runs}")),
     }
 }
 
-fn measure_w2(choice: EngineChoice, runs: u64) {
+/// W2 by `live`, which remembers every request, or by an engine that the command line offers.
+fn measure_w2(engine: &str, runs: u64) {
+    let scenario = w2(1_000.0);
     let before = cpu_nanos();
-    let (resets, time_outs) = w2_counts(choice, runs);
+    let (resets, time_outs) = if engine == "live" {
+        let mut engine = RequestEngine::live(&scenario);
+        w2_counts(&scenario, runs, |timeline, streams, outcome| engine.simulate(timeline, streams, outcome))
+    } else {
+        let mut engine = Engine::new(&scenario, engine.parse().expect("an engine")).expect("nothing feeds back");
+        w2_counts(&scenario, runs, |timeline, streams, outcome| engine.simulate(timeline, streams, outcome))
+    };
     let (nanos, runs) = ((cpu_nanos() - before) as f64, runs as f64);
     println!("{:.1} {:.0} {:.2}", resets as f64 / runs, time_outs as f64 / runs, nanos / runs / 240_000.0);
 }
 
 /// Resets and time-outs of so many replications of W2.
-fn w2_counts(choice: EngineChoice, runs: u64) -> (u64, u64) {
-    let scenario = w2(1_000.0);
-    let mut engine = Engine::new(&scenario, choice).expect("nothing feeds back");
+fn w2_counts(
+    scenario: &Scenario,
+    runs: u64,
+    mut simulate: impl FnMut(&Timeline, &Streams, &mut Outcome),
+) -> (u64, u64) {
     let (mut outcome, mut timeline) = (Outcome::new(scenario.load.duration), W2::new());
     (0..runs).fold((0, 0), |(resets, time_outs), replication| {
         let streams = Streams::new(1, replication);
-        engine.simulate(timeline.close_at_random(&streams), &streams, &mut outcome);
+        simulate(timeline.close_at_random(&streams), &streams, &mut outcome);
         let count = |cause: Cause| outcome.causes[cause.index()];
         (resets + count(Cause::ResetInFlight), time_outs + count(Cause::ConnectTimeout))
     })
