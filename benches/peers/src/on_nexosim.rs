@@ -101,7 +101,7 @@ fn after(secs: f64) -> Duration {
 
 /// One replication.
 pub fn replicate(seed: u64) -> Counts {
-    [&OK, &RESET, &TIMED_OUT].map(|counter| counter.store(0, Ordering::Relaxed));
+    [&OK, &RESET, &TIMED_OUT].iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
     let mut bench = SimInit::with_num_threads(1);
     let mut client = Client { requests: Default::default(), turn: 0, chance: Chance::new(seed, 0), clock: 0.0 };
     for row in 0..4 {
