@@ -20,7 +20,7 @@ const LARGE: f64 = 40.0;
 ///
 /// Above a mean of 40 it is the Cornish–Fisher expansion to the fourth cumulant (Abramowitz and Stegun,
 /// 26.2.49; Sheppard's correction for rounding), whose distribution function is within 4e-5 of the true
-/// one there, and costs a third of a rejection.
+/// one there.
 pub fn poisson(mean: f64, stream: &mut Stream) -> u64 {
     if mean < SMALL {
         return invert(stream.uniform(), (-mean).exp(), |k| mean * reciprocal(k));

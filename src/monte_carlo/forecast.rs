@@ -6,6 +6,7 @@ use super::tally::{ErrorSeries, Latency, Tally};
 use crate::scenario::Scenario;
 use crate::scenario::load::LoadSpec;
 use crate::stats::{Proportion, Summary, VarianceSplit};
+use crate::traffic::Engine;
 use crate::traffic::outcome::Outcome;
 
 /// Everything that reports and charts say about one scenario.
@@ -45,7 +46,13 @@ pub struct Forecast {
 
 impl Forecast {
     /// Judges what was counted.
-    pub(super) fn of(tally: Tally, scenario: &Scenario, digest: String, options: &Options) -> Forecast {
+    pub(super) fn of(
+        tally: Tally,
+        scenario: &Scenario,
+        digest: String,
+        options: &Options,
+        engine: &Engine<'_>,
+    ) -> Forecast {
         let mut fingerprint = Fingerprint::default();
         tally.samples.values().for_each(|sample| fingerprint.push(sample.fingerprint()));
         Forecast {
@@ -54,8 +61,8 @@ impl Forecast {
             version: env!("CARGO_PKG_VERSION"),
             seed: options.seed,
             runs: options.runs,
-            engine: "request",
-            refusal: None,
+            engine: engine.name(),
+            refusal: engine.refusal().map(ToString::to_string),
             fingerprint: format!("{:016x}", fingerprint.value()),
             level: options.level,
             load: scenario.load.clone(),

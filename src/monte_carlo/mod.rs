@@ -17,7 +17,6 @@ use rayon::ThreadPoolBuilder;
 use crate::error::Error;
 use crate::id::RevisionId;
 use crate::observe::measure::{Goal, Measures};
-use crate::observe::timeline::Timeline;
 use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
@@ -49,10 +48,14 @@ pub struct Options {
     pub engine: EngineChoice,
 }
 
-/// Forecasts a scenario; the rest as [`forecast_with`].
+/// Forecasts a scenario.
+///
+/// `progress` hears, from any worker, how many replications have just ended; they add up to `runs`.
+/// `cancelled` is looked at before each replication.
 ///
 /// # Errors
-/// The scenario is not for the engine that was wanted; or as [`forecast_with`].
+/// The scenario is not for the engine that was wanted; no run was asked for; the threads could not be
+/// started; `cancelled` became true; or an invariant of the model broke, always that of the lowest replication.
 pub fn forecast(
     scenario: &Scenario,
     digest: String,
@@ -60,48 +63,19 @@ pub fn forecast(
     progress: &(dyn Fn(u64) + Sync),
     cancelled: &AtomicBool,
 ) -> Result<Forecast, Error> {
-    let engine = Engine::new(scenario, options.engine)?;
-    let traffic = || {
-        let mut engine = engine.clone();
-        move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
-    };
-    let forecast = forecast_with(scenario, digest, options, traffic, progress, cancelled)?;
-    Ok(Forecast { engine: engine.name(), refusal: engine.refusal().map(ToString::to_string), ..forecast })
-}
-
-/// Forecasts a scenario with the traffic engine that `traffic` makes, one for each worker. An engine
-/// overwrites the outcome it is given.
-///
-/// `progress` hears, from any worker, how many replications have just ended; they add up to `runs`.
-/// `cancelled` is looked at before each replication.
-///
-/// # Errors
-/// No run was asked for; the threads could not be started; `cancelled` became true; or an invariant of
-/// the model broke, always that of the lowest replication.
-fn forecast_with<T>(
-    scenario: &Scenario,
-    digest: String,
-    options: &Options,
-    traffic: impl Fn() -> T + Sync,
-    progress: &(dyn Fn(u64) + Sync),
-    cancelled: &AtomicBool,
-) -> Result<Forecast, Error>
-where
-    T: FnMut(&Timeline, &Streams, &mut Outcome),
-{
-    let goal = goal(scenario);
+    let (engine, goal) = (Engine::new(scenario, options.engine)?, goal(scenario));
     let replications = || {
-        let (mut rollout, mut traffic) = (Rollout::new(scenario), traffic());
+        let (mut rollout, mut traffic) = (Rollout::new(scenario), engine.clone());
         move |streams: &Streams, outcome: &mut Outcome| {
             let timeline = rollout.simulate(streams)?;
-            traffic(timeline, streams, outcome);
+            traffic.simulate(timeline, streams, outcome);
             outcome.conserved()?;
             Ok(Measures::of(timeline, &goal))
         }
     };
     let nothing = Outcome::new(scenario.load.duration);
     let tally = gather(options, &nothing, replications, progress, cancelled)?;
-    Ok(Forecast::of(tally, scenario, digest, options))
+    Ok(Forecast::of(tally, scenario, digest, options, &engine))
 }
 
 /// Where the last step leads.
@@ -226,7 +200,9 @@ mod tests {
 
     fn judged(options: &Options) -> Forecast {
         let tally = gathered(options).unwrap();
-        Forecast::of(tally, &specimen(), "digest".to_owned(), options)
+        let scenario = specimen();
+        let engine = Engine::new(&scenario, options.engine).unwrap();
+        Forecast::of(tally, &scenario, "digest".to_owned(), options, &engine)
     }
 
     fn specimen() -> Scenario {
@@ -332,16 +308,12 @@ mod tests {
 
     #[test]
     fn a_scenario_is_rolled_out_and_measured() {
-        let sees_rollout = || {
-            |timeline: &Timeline, _: &Streams, outcome: &mut Outcome| {
-                outcome.requests = timeline.rollout_at.as_micros();
-                outcome.ok = outcome.requests;
-            }
-        };
-        let forecast =
-            forecast_with(&specimen(), "d".to_owned(), &OPTIONS, sees_rollout, &|_| (), &AtomicBool::new(false))
-                .unwrap();
-        assert_eq!(forecast.counts(|sample| sample.requests).unwrap().mean, 10e6);
+        let scenario = specimen();
+        let options = Options { runs: 3, ..OPTIONS };
+        let forecast = forecast(&scenario, "d".to_owned(), &options, &|_| (), &AtomicBool::new(false)).unwrap();
+        let sent = scenario.load.rate * scenario.load.duration.as_secs_f64();
+        assert_eq!(forecast.counts(|sample| sample.requests).unwrap().mean, sent);
+        assert!(forecast.samples.iter().all(|sample| sample.count_5xx() > 0), "nothing protects the default rollout");
         assert_eq!(forecast.series.mean.len(), 120);
     }
 }

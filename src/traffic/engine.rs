@@ -1,7 +1,7 @@
 //! Which engine takes the requests.
 //!
-//! `interval` costs the same at 100 and at a million requests a second, `request` costs some ten nanoseconds a
-//! request. Below [`WORTH_COUNTING`] requests a replication there is nothing to gain from counting, and
+//! `interval` costs the same at 100 and at a million requests a second, `request` grows with the
+//! load. Below [`WORTH_COUNTING`] requests a replication there is nothing to gain from counting, and
 //! sending each of them is the reference.
 
 use std::fmt;

@@ -123,13 +123,10 @@ fn w2_scenario(algorithm: Algorithm) -> Scenario {
 
 /// A black-holed target keeps its requests for ten seconds each, so a node that counts them avoids it.
 ///
-/// Over 200 replications 833 ± 56 of them end as 504, and 816 ± 54 without a limit to the backlog; the study
-/// has 840. Their standard deviation is 790, since two pods that are gone at once leave 800 requests a
-/// second for the other two: twenty replications may come to 652. Ties hardly matter (by rank, in turn, at
-/// random: within 1 %). Of 502s the study has 105, and here there are 51 ± 6 without a limit to the backlog:
-/// there a replacement inherits its predecessor's place, and with it the requests that are stuck there. Here
-/// it is a target of its own with nothing in progress, as a pod with another IP is to the load balancer
-/// ("the lowest number of in progress requests", AWS guide, Target groups for your ALBs).
+/// How many time out varies more than it seems to at first: two pods that are gone at once leave 800 requests a
+/// second for the other two. A replacement is a target of its own with nothing in progress, as a pod with another
+/// IP is to the load balancer ("the lowest number of in progress requests", AWS guide, Target groups for your
+/// ALBs); one that inherited its predecessor's count would be avoided as well.
 #[test]
 fn least_outstanding_requests_avoids_a_black_hole() {
     let timeouts = |algorithm| {

@@ -7,9 +7,8 @@ use crate::check::subject::Subject;
 use crate::cluster::app::OnSigterm;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::PreStop;
-use crate::dist::Dist;
 use crate::id::{AlbNodeId, TargetId};
-use crate::random::{Purpose, Streams};
+use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::time::Span;
 
@@ -25,17 +24,11 @@ fn pre_stop(scenario: &Scenario) -> Span {
     scenario.revisions[0].pod.pre_stop.map_or(Span::ZERO, PreStop::duration)
 }
 
-/// A quantile of a span, from draws of its own.
-fn quantile(dist: &Dist, p: f64) -> Span {
-    let draws = (0..DRAWS).map(|i| dist.sample(&mut Streams::new(0, i).at(Purpose::Deregistration, 0)));
-    of_draws(draws.collect(), p)
-}
-
 /// How long new connections still come to a pod of a rollout, in so many of them: the slowest lag of any
 /// node for any pod; with hosts as targets, kube-proxy's run after the one that a change just missed.
 fn lag(scenario: &Scenario, p: f64) -> Span {
     if scenario.is_by_host() {
-        return scenario.kube_proxy.min_sync_period + quantile(&scenario.kube_proxy.programming, p) * 2;
+        return scenario.kube_proxy.min_sync_period + scenario.kube_proxy.programming.quantile(p) * 2;
     }
     let propagation = &scenario.load_balancer.deregistration_propagation;
     let slowest = |i| {
@@ -45,7 +38,9 @@ fn lag(scenario: &Scenario, p: f64) -> Span {
         let lags = pairs.map(|(pod, node)| propagation.lag(&streams, TargetId(pod), AlbNodeId(node)));
         lags.max().unwrap_or_default()
     };
-    of_draws((0..DRAWS).map(slowest).collect(), p)
+    let mut lags: Vec<Span> = (0..DRAWS).map(slowest).collect();
+    lags.sort();
+    lags[((p * DRAWS as f64) as usize).min(lags.len() - 1)]
 }
 
 /// Enough for a 99.9 % quantile.
@@ -58,21 +53,15 @@ fn whole(span: Span) -> Span {
     Span::from_secs(span.as_micros().div_ceil(1_000_000))
 }
 
-fn of_draws(mut draws: Vec<Span>, p: f64) -> Span {
-    draws.sort();
-    let rank = (p * draws.len() as f64) as usize;
-    draws.get(rank.min(draws.len().saturating_sub(1))).copied().unwrap_or_default()
-}
-
 /// The longest request, as far as anybody waits for one: one of a thousand takes longer.
 fn longest_request(scenario: &Scenario) -> Span {
-    quantile(&scenario.revisions[0].app.service_time, 0.999).min(scenario.load_balancer.idle_timeout)
+    scenario.revisions[0].app.service_time.quantile(0.999).min(scenario.load_balancer.idle_timeout)
 }
 
 /// From SIGTERM to the process' end, if it does as it should.
 fn shutdown(scenario: &Scenario) -> Span {
     let app = &scenario.revisions[0].app;
-    let own = quantile(&app.shutdown, 0.99);
+    let own = app.shutdown.quantile(0.99);
     match app.on_sigterm {
         OnSigterm::Drain => app.refusing + longest_request(scenario).min(app.drain_timeout) + own,
         OnSigterm::Exit | OnSigterm::KeepServing | OnSigterm::Ignore => app.refusing + own,
