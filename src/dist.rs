@@ -10,7 +10,7 @@ use rand_distr::{Distribution, Exp1, StandardNormal};
 use statrs::function::erf::erfc;
 use statrs::function::gamma::{gamma, gamma_ur};
 
-use crate::random::Stream;
+use crate::random::{Purpose, Stream, Streams};
 use crate::time::Span;
 
 /// A distribution of spans. Every draw is rounded to a microsecond at once.
@@ -90,8 +90,8 @@ impl LogNormal {
         self.median_s * (self.sigma * self.sigma / 2.0).exp()
     }
 
-    /// E[(S − t)⁺], the Black–Scholes form.
-    fn mean_excess(&self, t: f64) -> f64 {
+    /// E[(S − t)⁺], the Black–Scholes form; `t` in seconds, below zero too.
+    pub fn mean_excess(&self, t: f64) -> f64 {
         if t <= 0.0 || self.sigma == 0.0 {
             return (self.mean() - t).max(0.0);
         }
@@ -141,6 +141,15 @@ impl Dist {
                 }
                 parts.last().map_or(Span::ZERO, |(_, dist)| dist.sample(stream))
             }
+        }
+    }
+
+    /// The draw of an address; from the tail, if it is the one that jumps.
+    pub fn draw(&self, streams: &Streams, purpose: Purpose, entity: u64) -> Span {
+        let stream = &mut streams.at(purpose, entity);
+        match streams.jump(purpose).filter(|jump| jump.entity == entity) {
+            None => self.sample(stream),
+            Some(jump) => self.sample_beyond(jump.least, stream),
         }
     }
 

@@ -9,6 +9,8 @@
 use rand::{Rng, RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use crate::time::Span;
+
 /// What a stream is drawn for. Numbers are part of the output's identity: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
@@ -112,6 +114,8 @@ pub enum Purpose {
     Design = 113,
     /// Bootstrap and other resampling.
     Resampling = 114,
+    /// Which lag of a jumped replication is drawn from its tail, and what the tail's draw is made of.
+    Jump = 115,
 }
 
 impl Purpose {
@@ -127,6 +131,19 @@ pub struct Streams {
     seed: u64,
     environment: u64,
     replication: u64,
+    jump: Option<Jump>,
+}
+
+/// One lag that is drawn from its own law beyond a threshold, everything else being as it was: the
+/// proposal of importance sampling (docs/MODEL.md, "Rare errors").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jump {
+    /// What the lag is drawn for.
+    pub purpose: Purpose,
+    /// Whose it is.
+    pub entity: u64,
+    /// What it is not to fall short of.
+    pub least: Span,
 }
 
 /// What a twin's number has over that of its replication. Nobody asks for so many replications.
@@ -140,7 +157,28 @@ impl Streams {
     /// The streams of a replication in an environment of its own; of a twin by its number, in the
     /// environment of the replication that it belongs to.
     pub const fn new(seed: u64, replication: u64) -> Streams {
-        Streams { seed, environment: replication & !TWIN, replication }
+        Streams { seed, environment: replication & !TWIN, replication, jump: None }
+    }
+
+    /// The same chance but for one lag.
+    #[must_use]
+    pub const fn with_jump(self, jump: Jump) -> Streams {
+        Streams { jump: Some(jump), ..self }
+    }
+
+    /// Whether one lag jumps.
+    pub const fn is_jumped(&self) -> bool {
+        self.jump.is_some()
+    }
+
+    /// The lag that jumps, if it is drawn for this.
+    pub fn jump(&self, purpose: Purpose) -> Option<Jump> {
+        self.jump.filter(|jump| jump.purpose == purpose)
+    }
+
+    /// The seed.
+    pub const fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The replication's number, by which it can be simulated again.

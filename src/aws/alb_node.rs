@@ -16,6 +16,7 @@ use crate::id::{AlbNodeId, TargetId};
 use crate::random::Purpose;
 use crate::setting::settings;
 use crate::time::{Span, Time};
+
 use propagation::entity;
 pub use propagation::{DeregistrationPreset, DeregistrationPropagation, RegistrationPropagation};
 

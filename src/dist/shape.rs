@@ -4,10 +4,12 @@ use statrs::function::erf::erfc_inv;
 use statrs::function::gamma::gamma;
 
 use super::{Dist, LogNormal, normal_cdf};
+use crate::random::Stream;
 use crate::time::Span;
 
 impl LogNormal {
-    fn survival(&self, t: f64) -> f64 {
+    /// The share of draws longer than `t` seconds.
+    pub fn survival(&self, t: f64) -> f64 {
         if t <= 0.0 {
             1.0
         } else if self.sigma == 0.0 {
@@ -20,6 +22,27 @@ impl LogNormal {
     fn inverse(&self, p: f64) -> f64 {
         let z = -std::f64::consts::SQRT_2 * erfc_inv(2.0 * p);
         self.median_s * (self.sigma * z).exp()
+    }
+
+    /// The law of the product of two independent draws.
+    #[must_use]
+    pub fn times(&self, other: &LogNormal) -> LogNormal {
+        LogNormal { median_s: self.median_s * other.median_s, sigma: self.sigma.hypot(other.sigma) }
+    }
+
+    /// The law of a draw whose product with an independent draw of `other` is known, in seconds. (On a
+    /// logarithmic scale: the law of one of two normal summands, given their sum.)
+    #[must_use]
+    pub fn given_product(&self, other: &LogNormal, product: f64) -> LogNormal {
+        let both = self.times(other);
+        if both.sigma == 0.0 {
+            return *self;
+        }
+        let share = (self.sigma / both.sigma).powi(2);
+        LogNormal {
+            median_s: self.median_s * (product / both.median_s).powf(share),
+            sigma: self.sigma * other.sigma / both.sigma,
+        }
     }
 }
 
@@ -74,6 +97,19 @@ impl Dist {
             Dist::Weibull { scale, shape } => scale.scaled((-(-p).ln_1p()).powf(1.0 / shape)),
             Dist::Empirical(_) | Dist::Mixture(_) => self.bisect(p),
         }
+    }
+
+    /// The share of draws that reach `least`.
+    pub fn reach(&self, least: Span) -> f64 {
+        if least == Span::ZERO {
+            return 1.0;
+        }
+        self.survival(least.saturating_sub(Span::from_micros(1)))
+    }
+
+    /// One draw of those that reach `least`, by inversion: for laws whose tail is to be seen.
+    pub fn sample_beyond(&self, least: Span, stream: &mut Stream) -> Span {
+        self.quantile(1.0 - self.reach(least) * (1.0 - stream.uniform())).max(least)
     }
 
     /// The least microsecond that is not exceeded by a share `p`: for forms without an inverse.

@@ -83,6 +83,24 @@ impl Workers {
     where
         T: FnMut(&Timeline, &Streams, &mut Outcome),
     {
+        self.sample_under(scenario, range, &|replication| Streams::new(seed, replication), traffic, cancelled)
+    }
+
+    /// As [`Workers::sample`], each replication with the chance that `streams` has for it.
+    ///
+    /// # Errors
+    /// As [`Workers::sample`].
+    pub(super) fn sample_under<T>(
+        &self,
+        scenario: &Scenario,
+        range: Range<u64>,
+        streams: &(dyn Fn(u64) -> Streams + Sync),
+        traffic: impl Fn() -> T + Sync,
+        cancelled: &AtomicBool,
+    ) -> Result<Vec<Sample>, Error>
+    where
+        T: FnMut(&Timeline, &Streams, &mut Outcome),
+    {
         let goal = goal(scenario);
         let (next, broken) = (AtomicU64::new(range.start), AtomicBool::new(false));
         let stop = || cancelled.load(Ordering::Relaxed) || broken.load(Ordering::Relaxed);
@@ -93,13 +111,17 @@ impl Workers {
             while !stop()
                 && let Some(replication) = take()
             {
-                let streams = Streams::new(seed, replication);
+                let streams = streams(replication);
                 let simulated = rollout.simulate(&streams).and_then(|timeline| {
                     traffic(timeline, &streams, &mut outcome);
                     outcome.conserved()?;
                     Ok(Sample::of(&outcome, Measures::of(timeline, &goal)))
                 });
-                let sample = simulated.map_err(|error| error.in_replication(seed, replication));
+                let sample = simulated.map_err(|error| match streams.is_jumped() {
+                    // No command replays that.
+                    true => error,
+                    false => error.in_replication(streams.seed(), streams.replication()),
+                });
                 broken.fetch_or(sample.is_err(), Ordering::Relaxed);
                 share.push((replication, sample));
             }

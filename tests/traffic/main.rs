@@ -7,5 +7,6 @@ mod coverage;
 mod feedback;
 mod laws;
 mod queues;
+mod rare;
 mod rollouts;
 mod staged;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dist::{Dist, LogNormal};
 use crate::id::{AlbNodeId, TargetId};
-use crate::random::{Purpose, Streams, pair};
+use crate::random::{Jump, Purpose, Streams, pair};
 use crate::time::Span;
 
 /// Lag from the answer to `DeregisterTargets` until one node stops choosing the target.
@@ -53,12 +53,34 @@ const TAIL: (Span, Span) = (Span::from_secs(10), Span::from_secs(45));
 impl DeregistrationPropagation {
     /// From the answer to `DeregisterTargets` until this node stops choosing the target.
     pub fn lag(&self, streams: &Streams, target: TargetId, node: AlbNodeId) -> Span {
-        let mut within = streams.at(Purpose::Deregistration, entity(target, node));
+        let entity = entity(target, node);
+        let preset = match self {
+            DeregistrationPropagation::Span(dist) => return dist.draw(streams, Purpose::Deregistration, entity),
+            DeregistrationPropagation::Preset(preset) => preset,
+        };
+        let mut within = streams.at(Purpose::Deregistration, entity);
+        let Some(jump) = streams.jump(Purpose::Deregistration) else {
+            return LogNormal::new(preset.median(streams), SIGMA_WITHIN).sample(&mut within) + tail(streams, target);
+        };
+        let jumped = Jumped::new(*preset, jump.least, streams);
+        if jump.entity == entity {
+            return (jumped.own + jumped.tail).max(jump.least);
+        }
+        let is_sibling = jump.entity >> 32 == u64::from(target.0);
+        let tail = if is_sibling { jumped.tail } else { tail(streams, target) };
+        LogNormal::new(jumped.median, SIGMA_WITHIN).sample(&mut within) + tail
+    }
+
+    /// The jump that makes one lag reach `least`.
+    pub const fn jump(target: TargetId, node: AlbNodeId, least: Span) -> Jump {
+        Jump { purpose: Purpose::Deregistration, entity: entity(target, node), least }
+    }
+
+    /// The share of all lags that reach `least`, over environments, targets and nodes.
+    pub fn reach(&self, least: Span) -> f64 {
         match self {
-            DeregistrationPropagation::Span(dist) => dist.sample(&mut within),
-            DeregistrationPropagation::Preset(preset) => {
-                LogNormal::new(preset.median(streams), SIGMA_WITHIN).sample(&mut within) + tail(streams, target)
-            }
+            DeregistrationPropagation::Span(dist) => dist.reach(least),
+            DeregistrationPropagation::Preset(preset) => preset.reaches(least).iter().sum(),
         }
     }
 }
@@ -66,14 +88,71 @@ impl DeregistrationPropagation {
 impl DeregistrationPreset {
     /// M: what differs between environments.
     pub fn median(self, streams: &Streams) -> Span {
+        self.medians().sample(&mut streams.at(Purpose::DeregistrationMedian, 0))
+    }
+
+    /// The law of M.
+    fn medians(self) -> LogNormal {
+        let known = |secs| LogNormal::new(Span::from_secs(secs), 0.0);
         match self {
-            DeregistrationPreset::Published => LogNormal::p50_p95(Span::from_secs(7), Span::from_secs(18))
-                .sample(&mut streams.at(Purpose::DeregistrationMedian, 0)),
-            DeregistrationPreset::Fast => Span::from_secs(4),
-            DeregistrationPreset::Typical => Span::from_secs(7),
-            DeregistrationPreset::Slow => Span::from_secs(18),
+            DeregistrationPreset::Published => LogNormal::p50_p95(Span::from_secs(7), Span::from_secs(18)),
+            DeregistrationPreset::Fast => known(4),
+            DeregistrationPreset::Typical => known(7),
+            DeregistrationPreset::Slow => known(18),
         }
     }
+
+    /// The law of a lag without the long tail.
+    fn without_tail(self) -> LogNormal {
+        self.medians().times(&within())
+    }
+
+    /// The probability that a lag reaches `least` without the long tail, and with it:
+    /// ∫ P(lag ≥ least − u) du over the tail's span is a difference of mean excesses.
+    fn reaches(self, least: Span) -> [f64; 2] {
+        let (law, [low, high]) = (self.without_tail(), [TAIL.0, TAIL.1].map(Span::as_secs_f64));
+        let least = least.as_secs_f64();
+        let mean = (law.mean_excess(least - high) - law.mean_excess(least - low)) / (high - low);
+        [(1.0 - TAIL_SHARE) * law.survival(least), TAIL_SHARE * mean]
+    }
+}
+
+/// What a lag that reaches a threshold is made of: one draw of M, of the node's own share and of the tail,
+/// jointly, given that their sum is that long. The other lags of the replication share M, those of the same
+/// target the tail.
+struct Jumped {
+    median: Span,
+    own: Span,
+    tail: Span,
+}
+
+impl Jumped {
+    fn new(preset: DeregistrationPreset, least: Span, streams: &Streams) -> Jumped {
+        let chance = &mut streams.at(Purpose::Jump, 1);
+        let (law, [without, with]) = (preset.without_tail(), preset.reaches(least));
+        let tail = if chance.uniform() * (without + with) < without {
+            Span::ZERO
+        } else {
+            // The tail's density is proportional to the chance that the rest reaches what is left.
+            let excess = |tail: Span| law.mean_excess(least.as_secs_f64() - tail.as_secs_f64());
+            let (start, share) = (excess(TAIL.0), chance.uniform());
+            let wanted = start + share * (excess(TAIL.1) - start);
+            let (mut low, mut high) = (TAIL.0.as_micros(), TAIL.1.as_micros());
+            while low < high {
+                let middle = (low + high) / 2;
+                if excess(Span::from_micros(middle)) < wanted { low = middle + 1 } else { high = middle }
+            }
+            Span::from_micros(low)
+        };
+        let own = Dist::LogNormal(law).sample_beyond(least.saturating_sub(tail), chance);
+        let median = preset.medians().given_product(&within(), own.as_secs_f64()).sample(chance);
+        Jumped { median, own, tail }
+    }
+}
+
+/// What a target and a node multiply M by.
+fn within() -> LogNormal {
+    LogNormal::new(Span::from_secs(1), SIGMA_WITHIN)
 }
 
 impl RegistrationPropagation {

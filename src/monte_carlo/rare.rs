@@ -1,0 +1,359 @@
+//! P(any 5xx) where it is rare: importance sampling on the lag that causes it.
+//!
+//! A long preStop fails a request only if a node of the load balancer is slower still. One such lag in a
+//! hundred thousand rollouts does it, *one big jump*: everything else may stay as it usually is. So half of
+//! the replications are plain ones, and in the other half one lag, of an entity chosen at random, is drawn
+//! from its own law beyond a threshold x, which it passes with a known probability s.
+//!
+//! With n₀ plain and n₁ jumped replications, N entities and K of their lags at x or beyond, a replication
+//! counts 1/(n₀ + n₁·K/(N s)): the balance heuristic of the deterministic mixture (Veach and Guibas 1995; Owen
+//! and Zhou 2000), unbiased whatever x is, and no more than 1/n₀, however wrong x may be. What x is decides
+//! only how much is gained: it is looked for beforehand, on chance of its own (Asmussen and Glynn,
+//! *Stochastic Simulation*, 2007, chapter VI; Rubino and Tuffin, *Rare Event Simulation*, 2009).
+//!
+//! K needs no bookkeeping: chance has addresses, so all lags of a replication can be read off its streams.
+//!
+//! Replications count with weights: means and probabilities follow, quantiles and histograms do not.
+
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+
+use super::sampling::Workers;
+use super::{Forecast, Options, Sample};
+use crate::aws::alb_node::DeregistrationPropagation;
+use crate::error::Error;
+use crate::id::{AlbNodeId, TargetId};
+use crate::observe::timeline::Timeline;
+use crate::random::{Purpose, Streams};
+use crate::rollout::Rollout;
+use crate::scenario::Scenario;
+use crate::stats::{self, Moments};
+use crate::time::Span;
+use crate::traffic::Engine;
+use crate::traffic::outcome::Outcome;
+
+/// What importance sampling says about one scenario.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rare {
+    /// The deregistration lag that the jumps reached; `None`: there were none, because errors are not rare,
+    /// or because no such lag makes them likely.
+    pub least: Option<Span>,
+    /// The probability that one lag is so long; 1 without jumps.
+    pub share: f64,
+    /// Plain replications.
+    pub plain: u64,
+    /// Of them, those with a 5xx.
+    pub plain_hits: u64,
+    /// Of those, the ones in which no lag was so long: something else did it.
+    pub unexplained: u64,
+    /// Jumped replications.
+    pub jumped: u64,
+    /// Of them, those with a 5xx.
+    pub jumped_hits: u64,
+    /// Replications that went into the search for `least`, and count for nothing else.
+    pub pilots: u64,
+    /// P(any 5xx).
+    pub any_5xx: Estimate,
+    /// 5xx a rollout.
+    pub count_5xx: Estimate,
+}
+
+/// A mean over weighted replications.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// The mean.
+    pub mean: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+}
+
+/// The lags that may jump: those with which ALB nodes stop choosing targets.
+#[derive(Debug, Clone)]
+pub struct Lags<'a> {
+    /// Their law.
+    pub propagation: &'a DeregistrationPropagation,
+    /// Whose they are.
+    pub entities: Vec<(TargetId, AlbNodeId)>,
+}
+
+/// Simulates the replications of a range, each with the chance that is given for it.
+pub type Simulate<'a> = dyn Fn(Range<u64>, &(dyn Fn(u64) -> Streams + Sync)) -> Result<Vec<Sample>, Error> + 'a;
+
+/// Numbers of jumped and of pilot replications, which no plain replication has.
+const JUMPED: u64 = 1 << 62;
+const PILOT: u64 = 1 << 61;
+
+/// So many plain replications show which lags occur.
+const LOOKS: u64 = 8;
+/// Errors in so large a share of the plain replications are not rare.
+const NOT_RARE: f64 = 0.05;
+/// A threshold is good if so large a share of its jumps fail a request, and good enough if no better one is
+/// near and so large a share do.
+const GOOD: f64 = 0.8;
+const GOOD_ENOUGH: f64 = 0.1;
+/// Thresholds that are closer to each other are as good.
+const NEARER: f64 = 0.9;
+/// Pilots of one threshold: so many at a time, until so many failed or there were so many times.
+const PILOTS: u64 = 200;
+const FAILED: u64 = 50;
+const TIMES: u64 = 3;
+/// Lags that are rarer are not looked for.
+const RAREST: f64 = 1e-12;
+/// So many jumped replications are held in memory at a time.
+const PORTION: u64 = 1_000;
+
+impl Estimate {
+    /// The standard error as a share of the mean; `None` of nothing.
+    pub fn relative_error(&self) -> Option<f64> {
+        (self.mean > 0.0).then(|| self.standard_error / self.mean)
+    }
+}
+
+impl Rare {
+    /// How many plain replications would give the same standard error of P(any 5xx).
+    pub fn plain_runs_needed(&self) -> Option<f64> {
+        let Estimate { mean, standard_error } = self.any_5xx;
+        (standard_error > 0.0).then(|| mean * (1.0 - mean) / standard_error.powi(2))
+    }
+
+    /// 5xx of a rollout that has any.
+    pub fn count_if_any(&self) -> Option<f64> {
+        (self.any_5xx.mean > 0.0).then(|| self.count_5xx.mean / self.any_5xx.mean)
+    }
+
+    /// With this confidence, no more than so large a share of rollouts fail a request for another reason than
+    /// a lag of at least `least`; `None` if some did.
+    pub fn bound_of_others(&self, level: f64) -> Option<f64> {
+        (self.unexplained == 0).then(|| stats::zero_bound(self.plain, level))
+    }
+}
+
+impl Lags<'_> {
+    /// The least threshold that no more than this share of the lags reach.
+    fn threshold(&self, share: f64) -> Span {
+        let (mut low, mut high) = (0, 1_000_000);
+        while self.propagation.reach(Span::from_micros(high)) > share && high < 1 << 51 {
+            high *= 2;
+        }
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.propagation.reach(Span::from_micros(middle)) > share { low = middle + 1 } else { high = middle }
+        }
+        Span::from_micros(low)
+    }
+
+    /// A replication in which one of the lags reaches a threshold.
+    fn jumped(&self, streams: Streams, least: Span) -> Streams {
+        let chosen = streams.at(Purpose::Jump, 0).below(self.entities.len());
+        let (target, node) = self.entities[chosen];
+        streams.with_jump(DeregistrationPropagation::jump(target, node, least))
+    }
+
+    fn of<'b>(&'b self, streams: &'b Streams) -> impl Iterator<Item = Span> + 'b {
+        self.entities.iter().map(|(target, node)| self.propagation.lag(streams, *target, *node))
+    }
+
+    /// The longest lag of a replication.
+    fn longest(&self, streams: &Streams) -> Span {
+        self.of(streams).max().unwrap_or_default()
+    }
+
+    /// The share of a replication's lags that reach a threshold.
+    fn reaching(&self, streams: &Streams, least: Span) -> f64 {
+        self.of(streams).filter(|lag| *lag >= least).count() as f64 / self.entities.len() as f64
+    }
+}
+
+/// P(any 5xx) of a scenario that has been forecast: the forecast's replications and as many jumped ones.
+/// `progress` hears how many of these have just ended.
+///
+/// # Errors
+/// As [`super::forecast`].
+pub fn rare(
+    scenario: &Scenario,
+    forecast: &Forecast,
+    options: &Options,
+    progress: &dyn Fn(u64),
+    cancelled: &AtomicBool,
+) -> Result<Rare, Error> {
+    let engine = Engine::new(scenario, options.engine)?;
+    let workers = Workers::new(options.threads)?;
+    let traffic = || {
+        let mut engine = engine.clone();
+        move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
+    };
+    let simulate = |range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)| {
+        workers.sample_under(scenario, range, streams, traffic, cancelled)
+    };
+    let lags = deregistrations(scenario, options.seed)?;
+    estimate(&lags, options.seed, &forecast.samples, &simulate, progress)
+}
+
+/// The deregistration lags that occur in the first replications of a scenario.
+fn deregistrations(scenario: &Scenario, seed: u64) -> Result<Lags<'_>, Error> {
+    let mut rollout = Rollout::new(scenario);
+    let mut deregistered = Vec::new();
+    for replication in 0..LOOKS {
+        let timeline = rollout.simulate(&Streams::new(seed, replication));
+        let targets = &timeline.map_err(|error| error.in_replication(seed, replication))?.targets;
+        deregistered.resize(deregistered.len().max(targets.len()), false);
+        deregistered.iter_mut().zip(targets).for_each(|(seen, target)| *seen |= target.deregister_called.is_some());
+    }
+    let targets = (0..).zip(deregistered).filter_map(|(row, seen)| seen.then_some(TargetId(row)));
+    let nodes = 0..scenario.load_balancer.nodes;
+    let entities = targets.flat_map(|target| nodes.clone().map(move |node| (target, AlbNodeId(node)))).collect();
+    Ok(Lags { propagation: &scenario.load_balancer.deregistration_propagation, entities })
+}
+
+/// P(any 5xx), given the plain replications of a seed, from number 0 on.
+///
+/// # Errors
+/// As `simulate`.
+pub fn estimate(
+    lags: &Lags<'_>,
+    seed: u64,
+    plain: &[Sample],
+    simulate: &Simulate<'_>,
+    progress: &dyn Fn(u64),
+) -> Result<Rare, Error> {
+    let mut search = Search { lags, seed, simulate, pilots: 0 };
+    let share = search.share(plain)?;
+    let least = share.map(|share| lags.threshold(share));
+    let mut sums = Sums::new(plain.len() as u64, least.map(|least| lags.propagation.reach(least)));
+    for (replication, sample) in (0..).zip(plain) {
+        let reaching = least.map_or(0.0, |least| lags.reaching(&Streams::new(seed, replication), least));
+        sums.plain.push(sample, sums.weight(reaching), reaching > 0.0);
+    }
+    let mut from = 0;
+    while let Some(least) = least.filter(|_| from < sums.jumps) {
+        let streams = |replication| lags.jumped(Streams::new(seed, JUMPED | replication), least);
+        let until = (from + PORTION).min(sums.jumps);
+        for (replication, sample) in (from..).zip(simulate(from..until, &streams)?) {
+            let reaching = lags.reaching(&streams(replication), least);
+            sums.jumped.push(&sample, sums.weight(reaching), true);
+        }
+        progress(until - from);
+        from = until;
+    }
+    Ok(sums.judge(least, search.pilots))
+}
+
+/// The search for a threshold.
+struct Search<'a> {
+    lags: &'a Lags<'a>,
+    seed: u64,
+    simulate: &'a Simulate<'a>,
+    pilots: u64,
+}
+
+impl Search<'_> {
+    /// The share of lags that are to jump; `None`: no jump helps.
+    ///
+    /// From thresholds that hardly any jump fails on to longer and longer ones; as soon as some jumps fail,
+    /// the least of them shows where failures begin.
+    fn share(&mut self, plain: &[Sample]) -> Result<Option<f64>, Error> {
+        let hits = plain.iter().filter(|sample| sample.count_5xx() > 0).count() as f64;
+        if self.lags.entities.is_empty() || plain.is_empty() || hits >= NOT_RARE * plain.len() as f64 {
+            return Ok(None);
+        }
+        // Were failures begun by commoner lags, some of the plain replications would have failed.
+        let mut share = (10.0 * hits.max(1.0) / plain.len() as f64).min(1.0);
+        while share > RAREST {
+            let (failing, begin) = self.pilots(share)?;
+            // Those that failed leave out some of the lags that fail: 1 in so many, by and large, at the lower end.
+            let nearer = begin.map_or(0.0, |(failed, share)| share * (1.0 + 5.0 / failed));
+            share = match failing {
+                failing if failing >= GOOD => return Ok(Some(share)),
+                failing if failing > 0.0 && nearer < NEARER * share => nearer,
+                failing if failing >= GOOD_ENOUGH => return Ok(Some(share)),
+                _ => share / 10.0,
+            };
+        }
+        Ok(None)
+    }
+
+    /// The share of jumps beyond a threshold that fail; if there are any, how many failed, and the share of
+    /// lags that reach the least of their longest lags.
+    fn pilots(&mut self, share: f64) -> Result<(f64, Option<(f64, f64)>), Error> {
+        let Search { lags, seed, simulate, pilots } = self;
+        let (least, mut failed) = (lags.threshold(share), Vec::new());
+        let streams = |replication| lags.jumped(Streams::new(*seed, PILOT | replication), least);
+        let before = *pilots;
+        for _ in 0..TIMES {
+            let range = *pilots..*pilots + PILOTS;
+            for (replication, sample) in range.clone().zip(simulate(range, &streams)?) {
+                failed.extend((sample.count_5xx() > 0).then(|| lags.longest(&streams(replication))));
+            }
+            *pilots += PILOTS;
+            if failed.is_empty() || failed.len() as u64 >= FAILED {
+                break;
+            }
+        }
+        let count = failed.len() as f64;
+        let begin = failed.iter().min().map(|least| (count, lags.propagation.reach(*least)));
+        Ok((count / (*pilots - before) as f64, begin))
+    }
+}
+
+/// Weighted sums over the two kinds of replications.
+struct Sums {
+    plains: u64,
+    jumps: u64,
+    /// The probability that one lag reaches the threshold.
+    share: f64,
+    plain: Stratum,
+    jumped: Stratum,
+}
+
+/// Replications of one kind.
+#[derive(Debug, Default)]
+struct Stratum {
+    hits: u64,
+    /// Those without a lag at the threshold.
+    unexplained: u64,
+    any: Moments,
+    count: Moments,
+}
+
+impl Stratum {
+    fn push(&mut self, sample: &Sample, weight: f64, is_explained: bool) {
+        let count = sample.count_5xx();
+        self.hits += u64::from(count > 0);
+        self.unexplained += u64::from(count > 0 && !is_explained);
+        self.any.push(if count > 0 { weight } else { 0.0 });
+        self.count.push(weight * count as f64);
+    }
+}
+
+impl Sums {
+    fn new(plains: u64, share: Option<f64>) -> Sums {
+        let (plain, jumped) = (Stratum::default(), Stratum::default());
+        Sums { plains, jumps: if share.is_some() { plains } else { 0 }, share: share.unwrap_or(1.0), plain, jumped }
+    }
+
+    /// What a replication counts of which so large a share of the lags is at the threshold.
+    fn weight(&self, reaching: f64) -> f64 {
+        1.0 / (self.plains as f64 + self.jumps as f64 * reaching / self.share)
+    }
+
+    fn judge(&self, least: Option<Span>, pilots: u64) -> Rare {
+        let estimate = |of: fn(&Stratum) -> Moments| {
+            let (plain, jumped) = (of(&self.plain), of(&self.jumped));
+            let sum = |moments: Moments| moments.n() as f64 * moments.mean();
+            let variance = |moments: Moments| moments.n() as f64 * moments.variance();
+            Estimate { mean: sum(plain) + sum(jumped), standard_error: (variance(plain) + variance(jumped)).sqrt() }
+        };
+        Rare {
+            least,
+            share: self.share,
+            plain: self.plains,
+            plain_hits: self.plain.hits,
+            unexplained: self.plain.unexplained,
+            jumped: self.jumps,
+            jumped_hits: self.jumped.hits,
+            pilots,
+            any_5xx: estimate(|stratum| stratum.any),
+            count_5xx: estimate(|stratum| stratum.count),
+        }
+    }
+}

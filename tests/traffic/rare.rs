@@ -1,0 +1,126 @@
+//! P(any 5xx) below one in ten thousand: importance sampling against quadrature, against plain runs, and
+//! where the cause is another one.
+
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+
+use rollcast::aws::alb_node::{Belief, DeregistrationPreset, DeregistrationPropagation};
+use rollcast::aws::target_group::Algorithm;
+use rollcast::dist::{Dist, LogNormal};
+use rollcast::error::Error;
+use rollcast::id::{AlbNodeId, RevisionId, TargetId};
+use rollcast::monte_carlo::rare::{Lags, Rare, estimate, rare};
+use rollcast::monte_carlo::{Options, Sample, forecast};
+use rollcast::observe::measure::Measures;
+use rollcast::observe::timeline::{Socket, Timeline};
+use rollcast::random::Streams;
+use rollcast::scenario::Scenario;
+use rollcast::scenario::load::Pacing;
+use rollcast::time::Span;
+use rollcast::traffic::EngineChoice;
+use rollcast::traffic::interval::IntervalEngine;
+use rollcast::traffic::outcome::Outcome;
+
+use crate::staged::{Stage, secs_f64, without_connections};
+
+/// Twelve pods, deleted a second apart, 250 requests a second for each of them, routed at random. A pod
+/// closes some time after its deletion; the node stops choosing it after a lag of p50 4 s, σ 0.45.
+struct Scene {
+    scenario: Scenario,
+    closes_after: f64,
+    propagation: DeregistrationPropagation,
+}
+
+const PODS: u16 = 12;
+const RATE: f64 = 250.0;
+const LAG: (u64, f64) = (4, 0.45);
+
+impl Scene {
+    fn new(closes_after: f64) -> Scene {
+        let mut scenario = without_connections();
+        scenario.load_balancer.nodes = 1;
+        scenario.load.rate = RATE * f64::from(PODS);
+        scenario.load.pacing = Pacing::Poisson;
+        scenario.load.duration = Span::from_secs(60);
+        scenario.target_group.algorithm = Algorithm::WeightedRandom;
+        scenario.revisions.iter_mut().for_each(|revision| revision.app.service_time = Dist::constant(Span::ZERO));
+        let lag = Dist::LogNormal(LogNormal::new(Span::from_secs(LAG.0), LAG.1));
+        Scene { scenario, closes_after, propagation: DeregistrationPropagation::Span(lag) }
+    }
+
+    fn timeline(&self, streams: &Streams) -> Timeline {
+        let mut stage = Stage::serving(PODS, 1);
+        for row in 0..PODS {
+            let (pod, deleted) = (usize::from(row), 1.0 + f64::from(row));
+            let lag = self.propagation.lag(streams, TargetId(row), AlbNodeId(0)).as_secs_f64();
+            stage.socket(pod, deleted + self.closes_after, Socket::Silent);
+            stage.believe(0, pod, deleted + lag, Belief::Draining);
+            stage.add(RevisionId::NEW, 0.0, deleted + lag);
+        }
+        stage.0
+    }
+
+    fn lags(&self) -> Lags<'_> {
+        let entities = (0..PODS).map(|row| (TargetId(row), AlbNodeId(0))).collect();
+        Lags { propagation: &self.propagation, entities }
+    }
+
+    fn simulate(&self, range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)) -> Result<Vec<Sample>, Error> {
+        let mut engine = IntervalEngine::new(&self.scenario).expect("nothing feeds back");
+        let mut outcome = Outcome::new(self.scenario.load.duration);
+        let samples = range.map(|replication| {
+            let streams = streams(replication);
+            engine.simulate(&self.timeline(&streams), &streams, &mut outcome);
+            Sample::of(&outcome, Measures::default())
+        });
+        Ok(samples.collect())
+    }
+
+    fn rare(&self, seed: u64, runs: u64) -> Rare {
+        let plain = self.simulate(0..runs, &|replication| Streams::new(seed, replication)).unwrap();
+        let simulate = |range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)| self.simulate(range, streams);
+        estimate(&self.lags(), seed, &plain, &simulate, &|_| ()).unwrap()
+    }
+
+    /// 1 − (1 − p)¹² with p = E[1 − exp(−250 (lag − X)⁺)], and E[5xx] = 12 · 250 · E[(lag − X)⁺]; the first
+    /// by the midpoint rule over a substitution that makes the lag's law flat.
+    fn truth(&self) -> (f64, f64) {
+        let lag = Dist::LogNormal(LogNormal::new(Span::from_secs(LAG.0), LAG.1));
+        let closes_after = secs_f64(self.closes_after);
+        let tail = lag.survival(closes_after);
+        let steps = 100_000;
+        let mean: f64 = (0..steps)
+            .map(|step| {
+                let share = tail * (f64::from(step) + 0.5) / f64::from(steps);
+                1.0 - (-RATE * (lag.quantile(1.0 - share).as_secs_f64() - self.closes_after)).exp()
+            })
+            .sum();
+        let one = tail * mean / f64::from(steps);
+        let pods = f64::from(PODS);
+        (-(pods * (-one).ln_1p()).exp_m1(), pods * RATE * lag.mean_excess(closes_after))
+    }
+}
+
+/// Importance sampling meets the truth, to 3.5 standard errors and to a share of it.
+#[track_caller]
+fn check_scene(closes_after: f64, published: f64, runs: u64, relative_error: f64) {
+    let scene = Scene::new(closes_after);
+    let (any, count) = scene.truth();
+    assert!((any / published - 1.0).abs() < 1e-3, "{any} was published as {published}");
+    let rare = scene.rare(20_231_016, runs);
+    println!("{rare:?} {:?}", rare.any_5xx.relative_error());
+    let least = rare.least.expect("a threshold").as_secs_f64();
+    assert!(least <= closes_after && least > 0.9 * closes_after, "{rare:?}");
+    for (estimate, truth) in [(rare.any_5xx, any), (rare.count_5xx, count)] {
+        let z = (estimate.mean - truth) / estimate.standard_error;
+        assert!(z.abs() < 3.5, "{z} standard errors from {truth}: {rare:?}");
+    }
+    assert!(rare.any_5xx.relative_error().unwrap() < relative_error, "{rare:?}");
+    assert_eq!((rare.plain_hits, rare.unexplained), (0, 0), "no plain replication fails");
+}
+
+#[test]
+fn a_rare_lag_is_found_and_weighed() {
+    check_scene(30.0, 4.5236e-5, 2_500, 0.01);
+    check_scene(36.0, 6.2700e-6, 2_500, 0.01);
+}
