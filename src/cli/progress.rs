@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rollcast::error::Error;
+use rollcast::monte_carlo::rare::{self, Rare};
 use rollcast::monte_carlo::{self, Forecast, Options};
 use rollcast::scenario::Scenario;
 
@@ -19,13 +20,7 @@ const LONGEST_NAME: usize = 30;
 /// # Errors
 /// Interrupted, or as [`monte_carlo::forecast`].
 pub fn forecast(scenario: &Scenario, chance: &Chance, terminal: &Terminal) -> Result<Forecast, Error> {
-    let options = Options {
-        runs: scenario.monte_carlo.runs.into(),
-        seed: scenario.monte_carlo.seed,
-        level: scenario.monte_carlo.confidence,
-        threads: chance.threads(),
-        engine: chance.engine(),
-    };
+    let options = options(scenario, chance);
     let bar = bar(&scenario.name, options.runs, terminal);
     let started = now();
     let progress = |runs| bar.inc(runs);
@@ -36,6 +31,29 @@ pub fn forecast(scenario: &Scenario, chance: &Chance, terminal: &Terminal) -> Re
     let taken = started.elapsed().as_secs_f64();
     terminal.detail(&format_args!("{}: {runs} runs with engine {engine} in {taken:.2} s", scenario.name));
     Ok(forecast)
+}
+
+/// As many replications again, for how likely a 5xx is where it is rare.
+///
+/// # Errors
+/// Interrupted, or as [`rare::rare`].
+pub fn rare(scenario: &Scenario, forecast: &Forecast, chance: &Chance, terminal: &Terminal) -> Result<Rare, Error> {
+    let options = options(scenario, chance);
+    let bar = bar(&scenario.name, options.runs, terminal);
+    let progress = |runs| bar.inc(runs);
+    let rare = rare::rare(scenario, forecast, &options, &progress, interrupt::cancelled());
+    bar.finish_and_clear();
+    rare
+}
+
+fn options(scenario: &Scenario, chance: &Chance) -> Options {
+    Options {
+        runs: scenario.monte_carlo.runs.into(),
+        seed: scenario.monte_carlo.seed,
+        level: scenario.monte_carlo.confidence,
+        threads: chance.threads(),
+        engine: chance.engine(),
+    }
 }
 
 /// A bar that fills as rollouts end, where somebody can see it.

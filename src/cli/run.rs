@@ -20,6 +20,7 @@ Examples:
   rollcast run before.toml after.toml                   side by side, in one report
   rollcast run app.toml --set pod.pre_stop=20s          one setting changed
   rollcast run app.toml --runs 10000 --seed 7           narrower intervals, other chances
+  rollcast run app.toml --rare                          one clean rollout in how many is not
   rollcast run app.toml --png charts -o json=app.json   charts, and JSON in a file
   sed s/3.3/3.4/ app.toml | rollcast run - -o vegeta    to lay beside `vegeta report`";
 
@@ -44,6 +45,13 @@ pub struct Run {
     /// NAME-5xx.png: how many 5xx a rollout costs, as a distribution.
     #[arg(long, value_name = "DIR", verbatim_doc_comment)]
     png: Option<PathBuf>,
+    /// Also say how likely a 5xx is where it is too rare for the runs to show
+    ///
+    /// As many rollouts more, in each of which one ALB node is as slow to stop choosing a target as it
+    /// takes to fail a request, are weighed with the others (importance sampling): the probability comes
+    /// with its standard error, and with a bound on errors that have another cause.
+    #[arg(long, verbatim_doc_comment)]
+    rare: bool,
     #[command(flatten)]
     edits: Edits,
     #[command(flatten)]
@@ -71,11 +79,19 @@ impl Run {
         interrupt::watch()?;
         let mut forecasts = Vec::new();
         for (scenario, path) in scenarios.iter().zip(&self.scenarios) {
-            let forecast = progress::forecast(scenario, &self.chance, terminal);
+            let forecast = self.forecast(scenario, terminal);
             forecasts.push(forecast.map_err(|error| options::with_replay(error, path, &self.edits))?);
         }
         self.deliver(&scenarios, &forecasts, terminal)?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn forecast(&self, scenario: &Scenario, terminal: &Terminal) -> Result<Forecast, Error> {
+        let mut forecast = progress::forecast(scenario, &self.chance, terminal)?;
+        if self.rare {
+            forecast.rare = Some(progress::rare(scenario, &forecast, &self.chance, terminal)?);
+        }
+        Ok(forecast)
     }
 
     fn deliver(&self, scenarios: &[Scenario], forecasts: &[Forecast], terminal: &Terminal) -> Result<(), Error> {

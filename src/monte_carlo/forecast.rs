@@ -1,6 +1,7 @@
 //! What the replications say together.
 
 use super::Options;
+use super::rare::Rare;
 use super::sample::{Fingerprint, Sample};
 use super::tally::{ErrorSeries, Latency, Tally};
 use crate::scenario::Scenario;
@@ -42,6 +43,8 @@ pub struct Forecast {
     pub latency: Option<Latency>,
     /// Failures per second of the load.
     pub series: ErrorSeries,
+    /// How likely a 5xx is, if rare ones were looked for: [`super::rare::rare`].
+    pub rare: Option<Rare>,
 }
 
 impl Forecast {
@@ -69,6 +72,7 @@ impl Forecast {
             latency: tally.latency(),
             series: tally.series(),
             first: tally.first,
+            rare: None,
             samples: tally.samples.into_values().collect(),
             twins: tally.twins.into_values().collect(),
         }

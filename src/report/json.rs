@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::figures::{json_exact, json_number};
-use super::{Answer, SPLIT, STATUSES, error_window};
+use super::{Answer, SPLIT, STATUSES, error_window, rare};
 use crate::monte_carlo::{Forecast, Latency, Sample};
 use crate::stats::{Proportion, Summary};
 use crate::time::Span;
@@ -53,6 +53,9 @@ fn object(answer: &Answer<'_>) -> Value {
     });
     if forecast.load.retries > 0 {
         object["repeated"] = measurements(forecast, |sample| Some(sample.repeated as f64));
+    }
+    if let Some(rare) = &forecast.rare {
+        object["rare"] = rare::object(rare, forecast.level);
     }
     object
 }

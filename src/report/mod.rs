@@ -8,6 +8,7 @@ pub mod chrome;
 pub mod compare;
 mod figures;
 pub mod json;
+mod rare;
 pub mod recommend;
 pub mod recommend_yaml;
 pub mod schema;

@@ -108,6 +108,7 @@ fn nothing(name: &str) -> Forecast {
         twins: Vec::new(),
         latency: None,
         series: ErrorSeries::default(),
+        rare: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::figures::{amount, grouped, level, number_of, percent, range, span, wrapped};
-use super::{Answer, SPLIT, caption, error_window, vegeta};
+use super::{Answer, SPLIT, caption, error_window, rare, vegeta};
 use crate::monte_carlo::{Forecast, Sample};
 use crate::stats::{self, Summary, VarianceSplit};
 use crate::time::Span;
@@ -27,6 +27,10 @@ fn report(answer: &Answer<'_>) -> String {
     let forecast = answer.forecast;
     let mut text = title(forecast);
     text.push_str(&wrapped(&sentence(forecast), 0, WIDTH));
+    if let Some(rare) = &forecast.rare {
+        text.push('\n');
+        text.push_str(&wrapped(&rare::sentences(rare, forecast.level), 0, WIDTH));
+    }
     text.push('\n');
     text.push_str(&requests(forecast));
     text.push('\n');
