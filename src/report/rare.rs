@@ -38,7 +38,7 @@ fn others(rare: &Rare, confidence: f64) -> String {
             level(confidence)
         ),
         None => format!(
-            "In {} of {} without such a lag something else failed a request: the causes below.",
+            "But {} of {} failed a request without such a lag: see the causes below.",
             grouped(rare.unexplained),
             number_of(rare.plain, "plain rollout")
         ),

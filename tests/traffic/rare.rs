@@ -2,9 +2,10 @@
 //! where the cause is another one.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use rollcast::aws::alb_node::{Belief, DeregistrationPreset, DeregistrationPropagation};
+use rollcast::aws::alb_node::{Belief, DeregistrationPropagation};
 use rollcast::aws::target_group::Algorithm;
 use rollcast::dist::{Dist, LogNormal};
 use rollcast::error::Error;
@@ -13,9 +14,10 @@ use rollcast::monte_carlo::rare::{Lags, Rare, estimate, rare};
 use rollcast::monte_carlo::{Options, Sample, forecast};
 use rollcast::observe::measure::Measures;
 use rollcast::observe::timeline::{Socket, Timeline};
-use rollcast::random::Streams;
-use rollcast::scenario::Scenario;
+use rollcast::random::{Purpose, Streams};
 use rollcast::scenario::load::Pacing;
+use rollcast::scenario::{Document, Scenario};
+use rollcast::stats::Moments;
 use rollcast::time::Span;
 use rollcast::traffic::EngineChoice;
 use rollcast::traffic::interval::IntervalEngine;
@@ -108,7 +110,6 @@ fn check_scene(closes_after: f64, published: f64, runs: u64, relative_error: f64
     let (any, count) = scene.truth();
     assert!((any / published - 1.0).abs() < 1e-3, "{any} was published as {published}");
     let rare = scene.rare(20_231_016, runs);
-    println!("{rare:?} {:?}", rare.any_5xx.relative_error());
     let least = rare.least.expect("a threshold").as_secs_f64();
     assert!(least <= closes_after && least > 0.9 * closes_after, "{rare:?}");
     for (estimate, truth) in [(rare.any_5xx, any), (rare.count_5xx, count)] {
@@ -123,4 +124,77 @@ fn check_scene(closes_after: f64, published: f64, runs: u64, relative_error: f64
 fn a_rare_lag_is_found_and_weighed() {
     check_scene(30.0, 4.5236e-5, 2_500, 0.01);
     check_scene(36.0, 6.2700e-6, 2_500, 0.01);
+}
+
+/// Pods of this share of the rollouts close two seconds after their deletion: nothing to do with the lag.
+fn with_another_cause(closes_after: f64, share: f64, runs: u64) -> Rare {
+    let (scene, early) = (Scene::new(closes_after), Scene::new(2.0));
+    let simulate = |range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)| {
+        let is_early = |replication| streams(replication).at(Purpose::Crash, 0).chance(share);
+        let one = |replication| if is_early(replication) { &early } else { &scene };
+        range.map(|replication| Ok(one(replication).simulate(replication..replication + 1, streams)?[0])).collect()
+    };
+    let plain = simulate(0..runs, &|replication| Streams::new(5, replication)).unwrap();
+    estimate(&scene.lags(), 5, &plain, &simulate, &|_| ()).unwrap()
+}
+
+#[test]
+fn another_cause_is_not_blamed_on_the_lag() {
+    // The lag never matters: nothing is known but what the plain runs show.
+    let rare = with_another_cause(1e4, 0.01, 1_000);
+    assert_eq!((rare.least, rare.jumped, rare.bound_of_others(0.95)), (None, 0, None), "{rare:?}");
+    assert!(rare.plain_hits > 0 && rare.pilots > 0);
+    assert_eq!(rare.any_5xx.mean, rare.plain_hits as f64 / 1_000.0);
+    // Both: the estimate has the other cause in it, and its error says how little is known of that.
+    let rare = with_another_cause(30.0, 0.01, 1_000);
+    assert!(rare.least.is_some() && rare.unexplained == rare.plain_hits && rare.unexplained > 0, "{rare:?}");
+    assert!(rare.any_5xx.relative_error().unwrap() > 0.1 && rare.bound_of_others(0.95).is_none(), "{rare:?}");
+    // Not rare at all: there is nothing to look for.
+    let rare = with_another_cause(30.0, 0.3, 200);
+    assert_eq!((rare.least, rare.pilots), (None, 0), "{rare:?}");
+}
+
+const OPTIONS: Options =
+    Options { runs: 1_000, seed: 1, level: 0.95, threads: Some(2), engine: EngineChoice::Interval };
+
+fn careful(pre_stop: u64) -> Scenario {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/careful.toml");
+    let mut document = Document::read(&path).unwrap();
+    document.set("pod.pre_stop", &format!("{pre_stop}s")).unwrap();
+    document.resolve().unwrap()
+}
+
+fn forecast_rare(scenario: &Scenario, options: &Options) -> Rare {
+    let never = AtomicBool::new(false);
+    let forecast = forecast(scenario, String::new(), options, &|_| (), &never).unwrap();
+    rare(scenario, &forecast, options, &|_| (), &never).unwrap()
+}
+
+/// Where plain runs can tell, they tell the same, of a whole rollout whose lags share an environment and a tail.
+#[test]
+fn plain_runs_agree() {
+    let scenario = careful(40);
+    let never = AtomicBool::new(false);
+    let options = Options { runs: 8_000, seed: 2, ..OPTIONS };
+    let plain = forecast(&scenario, String::new(), &options, &|_| (), &never).unwrap();
+    let (any, count): (Moments, Moments) = (
+        plain.samples.iter().map(|sample| f64::from(u8::from(sample.count_5xx() > 0))).collect(),
+        plain.samples.iter().map(|sample| sample.count_5xx() as f64).collect(),
+    );
+    let rare = forecast_rare(&scenario, &OPTIONS);
+    assert!(rare.least.is_some(), "{rare:?}");
+    for (plain, weighed) in [(any, rare.any_5xx), (count, rare.count_5xx)] {
+        let error = (plain.variance() / plain.n() as f64 + weighed.standard_error.powi(2)).sqrt();
+        let z = (plain.mean() - weighed.mean) / error;
+        assert!(z.abs() < 3.5, "{z} standard errors from the plain mean {}: {rare:?}", plain.mean());
+    }
+}
+
+#[test]
+fn threads_make_no_difference() {
+    let scenario = careful(60);
+    let few = Options { runs: 200, ..OPTIONS };
+    let [one, three] = [1, 3].map(|threads| forecast_rare(&scenario, &Options { threads: Some(threads), ..few }));
+    assert_eq!(one, three);
+    assert!(one.least.is_some() && one.any_5xx.relative_error().unwrap() < 0.2, "{one:?}");
 }

@@ -262,4 +262,33 @@ mod tests {
         assert_eq!(RegistrationPropagation::Span(own.clone()).lag(&streams, TargetId(0), NODES[0]), Span::from_secs(5));
         assert_eq!(DeregistrationPropagation::Span(own).lag(&streams, TargetId(0), NODES[0]), Span::from_secs(5));
     }
+
+    /// Lags that jump are those that happen to be so long: M, the tail and the lag itself have the same law.
+    #[test]
+    fn a_jump_has_the_law_of_what_it_stands_for() {
+        let propagation = DeregistrationPropagation::Preset(DeregistrationPreset::Published);
+        let (target, least) = (TargetId(3), Span::from_secs(25));
+        let seen = |streams: &Streams| {
+            let lags = [0, 1].map(|node| propagation.lag(streams, target, NODES[node]).as_secs_f64());
+            [lags[0], lags[1], f64::from(u8::from(lags[0] > 40.0))]
+        };
+        let plain: Vec<_> = (0..400_000)
+            .map(|run| seen(&Streams::new(11, run)))
+            .filter(|[lag, ..]| *lag >= least.as_secs_f64())
+            .collect();
+        let jump = DeregistrationPropagation::jump(target, NODES[0], least);
+        let jumped: Vec<_> = (0..20_000).map(|run| seen(&Streams::new(12, run).with_jump(jump))).collect();
+        let share = plain.len() as f64 / 400_000.0;
+        let reach = propagation.reach(least);
+        assert!((share / reach - 1.0).abs() < 4.0 / (plain.len() as f64).sqrt(), "{share} is not {reach}");
+        for column in 0..3 {
+            let moments = |rows: &[[f64; 3]]| {
+                let mean = rows.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
+                let spread = rows.iter().map(|row| (row[column] - mean).powi(2)).sum::<f64>();
+                (mean, spread / (rows.len() as f64).powi(2))
+            };
+            let ((a, va), (b, vb)) = (moments(&plain), moments(&jumped));
+            assert!((a - b).abs() < 4.0 * (va + vb).sqrt(), "column {column}: {a} by chance, {b} by a jump");
+        }
+    }
 }
