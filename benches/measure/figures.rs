@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rollcast::monte_carlo::{self, Options};
 use rollcast::traffic::EngineChoice;
 
+use crate::rare;
 use crate::workloads::{scenario, workload};
 
 /// A row: a workload, replications a round, and what must be reached and is aimed at, in replications a second.
@@ -60,6 +61,7 @@ pub fn print() {
         "| `live-w2`, least outstanding requests, eight workers a target, backlog: ns an event | {:.1} | ≤ 40 | 24 |",
         of("live-w2") / 240_000.0
     );
+    rare::print();
     let before = cpu_nanos();
     fold ^= forecast(5_000, 1);
     let whole = (cpu_nanos() - before) as f64 / 5_200.0;

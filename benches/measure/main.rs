@@ -5,6 +5,7 @@
 //! - `… -- w2 ENGINE RUNS`: resets and time-outs a replication and nanoseconds a logical event of W2 (benches/peers).
 
 mod figures;
+mod rare;
 mod workloads;
 
 use figures::cpu_nanos;

@@ -100,7 +100,7 @@ const PILOTS: u64 = 200;
 const FAILED: u64 = 50;
 const TIMES: u64 = 3;
 /// Lags that are rarer are not looked for.
-const RAREST: f64 = 1e-12;
+const RAREST: f64 = 1e-9;
 /// So many jumped replications are held in memory at a time.
 const PORTION: u64 = 1_000;
 

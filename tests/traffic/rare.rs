@@ -132,7 +132,9 @@ fn with_another_cause(closes_after: f64, share: f64, runs: u64) -> Rare {
     let simulate = |range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)| {
         let is_early = |replication| streams(replication).at(Purpose::Crash, 0).chance(share);
         let one = |replication| if is_early(replication) { &early } else { &scene };
-        range.map(|replication| Ok(one(replication).simulate(replication..replication + 1, streams)?[0])).collect()
+        range
+            .map(|replication| Ok(one(replication).simulate(replication..replication + 1, streams)?[0]))
+            .collect::<Result<Vec<_>, Error>>()
     };
     let plain = simulate(0..runs, &|replication| Streams::new(5, replication)).unwrap();
     estimate(&scene.lags(), 5, &plain, &simulate, &|_| ()).unwrap()
@@ -144,7 +146,7 @@ fn another_cause_is_not_blamed_on_the_lag() {
     let rare = with_another_cause(1e4, 0.01, 1_000);
     assert_eq!((rare.least, rare.jumped, rare.bound_of_others(0.95)), (None, 0, None), "{rare:?}");
     assert!(rare.plain_hits > 0 && rare.pilots > 0);
-    assert_eq!(rare.any_5xx.mean, rare.plain_hits as f64 / 1_000.0);
+    assert!((rare.any_5xx.mean - rare.plain_hits as f64 / 1_000.0).abs() < 1e-12, "{rare:?}");
     // Both: the estimate has the other cause in it, and its error says how little is known of that.
     let rare = with_another_cause(30.0, 0.01, 1_000);
     assert!(rare.least.is_some() && rare.unexplained == rare.plain_hits && rare.unexplained > 0, "{rare:?}");
