@@ -2,6 +2,7 @@
 //!
 //! - `cargo bench --bench measure -- figures`: the tables of docs/PERFORMANCE.md;
 //! - `… -- list` and `… -- run NAME RUNS`: the workloads whose instructions are budgeted (benches/instructions);
+//! - `… -- rare`: those of its rows that are about P(any 5xx), alone;
 //! - `… -- w2 ENGINE RUNS`: resets and time-outs a replication and nanoseconds a logical event of W2 (benches/peers).
 
 mod figures;
@@ -34,6 +35,7 @@ fn main() {
     let number = |text: &str| text.parse::<u64>().expect("a number of replications");
     match words[..] {
         ["figures"] => figures::print(),
+        ["rare"] => rare::print(),
         ["run", name, runs] => println!("{name} {runs} {:016x}", workload(name)(0, number(runs))),
         ["w2", engine, runs] => measure_w2(engine, number(runs)),
         _ => BUDGETED.iter().for_each(|(name, runs)| println!("{name} {runs}")),

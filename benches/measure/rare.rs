@@ -63,7 +63,7 @@ fn measure(closes_after: Span) -> Rare {
             engine.simulate(&timeline, &streams, &mut outcome);
             Sample::of(&outcome, Measures::default())
         });
-        Ok(samples.collect())
+        Ok(samples.collect::<Vec<_>>())
     };
     let entities = (0..PODS).map(|row| (TargetId(row), AlbNodeId(0))).collect();
     let plain = simulate(0..RUNS, &|replication| Streams::new(1, replication)).expect("it only counts");

@@ -98,3 +98,62 @@ pub(super) fn object(rare: &Rare, confidence: f64) -> Value {
         "method": "importance sampling, balance heuristic",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monte_carlo::rare::Estimate;
+    use crate::report::specimen;
+
+    fn rare() -> Rare {
+        specimen::weighed().rare.unwrap()
+    }
+
+    fn unhelped(hits: u64, pilots: u64) -> Rare {
+        let any_5xx = Estimate { mean: hits as f64 / 40.0, standard_error: 0.02 };
+        Rare { least: None, share: 1.0, plain_hits: hits, unexplained: hits, jumped: 0, pilots, any_5xx, ..rare() }
+    }
+
+    #[track_caller]
+    fn check(rare: &Rare, expected: &str) {
+        assert_eq!(sentences(rare, 0.95), expected);
+    }
+
+    #[test]
+    fn how_likely_and_how_sure() {
+        check(
+            &rare(),
+            "P(any 5xx) = 4.52e-5 ± 2.7 % (standard error): one rollout in 22,100, which costs 760 requests. An ALB \
+             node that takes 29.9 s or longer to stop choosing a target fails requests: 40 rollouts in which one did, \
+             38 with a 5xx, were weighed with the 40 above (importance sampling; plain runs alone would have to be \
+             31,400,000). Other causes: none seen, so at most 7.2 % of rollouts (95 % confidence; more runs say more).",
+        );
+        let sentence = sentences(&Rare { plain_hits: 2, unexplained: 2, ..rare() }, 0.95);
+        assert!(
+            sentence.ends_with("But 2 of 40 plain rollouts failed a request without such a lag: see the causes below.")
+        );
+    }
+
+    #[test]
+    fn where_no_lag_helps_it_says_so() {
+        check(
+            &unhelped(0, 4_000),
+            "P(any 5xx): no deregistration lag makes a 5xx likely, so nothing is known but what the runs show: at \
+             most 7.2 % (95 % confidence).",
+        );
+        check(&unhelped(20, 0), "P(any 5xx): not rare, the runs show it.");
+        check(
+            &unhelped(1, 4_000),
+            "P(any 5xx): no deregistration lag makes a 5xx likely, so nothing is known but what the runs show.",
+        );
+    }
+
+    #[test]
+    fn for_programs() {
+        let object = object(&rare(), 0.95);
+        assert_eq!(object["any_5xx"]["relative_error"], json!(0.0265275));
+        assert_eq!(object["lag"]["at_least_s"], json!(29.93));
+        assert_eq!(object["other_causes"]["seen"], json!(0));
+        assert_eq!(super::object(&unhelped(1, 4_000), 0.95)["lag"], Value::Null);
+    }
+}

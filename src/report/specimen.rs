@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Assumption;
+use crate::monte_carlo::rare::{Estimate, Rare};
 use crate::monte_carlo::{ErrorSeries, Forecast, Latency, Sample};
 use crate::observe::measure::Measures;
 use crate::scenario::load::LoadSpec;
@@ -46,6 +47,24 @@ pub(super) fn rare() -> Forecast {
     (samples[11], samples[30]) = (sample(3, 0, 0), sample(0, 1, 0));
     samples[7..10].iter_mut().for_each(|sample| sample.measures.duration = None);
     Forecast { twins: vec![sample(0, 0, 0); 40], samples, first: None, ..nothing("rare") }
+}
+
+/// Forty rollouts in which nothing failed, and forty with a lag that fails requests.
+pub(super) fn weighed() -> Forecast {
+    let estimate = |mean, standard_error| Estimate { mean, standard_error };
+    let rare = Rare {
+        least: Some(Span::from_millis(29_930)),
+        share: 3.868e-6,
+        plain: 40,
+        plain_hits: 0,
+        unexplained: 0,
+        jumped: 40,
+        jumped_hits: 38,
+        pilots: 1_200,
+        any_5xx: estimate(4.5236e-5, 1.2e-6),
+        count_5xx: estimate(0.0344, 0.0031),
+    };
+    Forecast { rare: Some(rare), ..after() }
 }
 
 /// One rollout that got stuck, without a request.

@@ -355,4 +355,11 @@ mod tests {
         let answers = forecasts.each_ref().map(|forecast| Answer { forecast, assumptions: &[] });
         check("several.txt", &render(&answers));
     }
+
+    #[test]
+    fn how_likely_a_rare_error_is_stands_below_the_answer() {
+        let text = render(&[Answer { forecast: &specimen::weighed(), assumptions: &[] }]);
+        let (answer, rare) = (text.find("No request failed").unwrap(), text.find("P(any 5xx) = 4.52e-5").unwrap());
+        assert!(answer < rare && rare < text.find("requests a rollout").unwrap(), "{text}");
+    }
 }
