@@ -20,7 +20,7 @@ Examples:
   rollcast run before.toml after.toml                   side by side, in one report
   rollcast run app.toml --set pod.pre_stop=20s          one setting changed
   rollcast run app.toml --runs 10000 --seed 7           narrower intervals, other chances
-  rollcast run app.toml --rare                          one clean rollout in how many is not
+  rollcast run app.toml --rare                          P(any 5xx), where no run shows one
   rollcast run app.toml --png charts -o json=app.json   charts, and JSON in a file
   sed s/3.3/3.4/ app.toml | rollcast run - -o vegeta    to lay beside `vegeta report`";
 
@@ -48,9 +48,9 @@ pub struct Run {
     /// Also say how likely a 5xx is where it is too rare for the runs to show
     ///
     /// As many rollouts more, in each of which one ALB node is as slow to stop choosing a target as it
-    /// takes to fail a request, are weighed with the others (importance sampling): the probability comes
+    /// takes to fail a request, are weighed with the others (importance sampling). The probability comes
     /// with its standard error, and with a bound on errors that have another cause.
-    #[arg(long, verbatim_doc_comment)]
+    #[arg(long)]
     rare: bool,
     #[command(flatten)]
     edits: Edits,
