@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use rollcast::monte_carlo::{self, Options};
 use rollcast::traffic::EngineChoice;
 
-use crate::rare;
 use crate::workloads::{scenario, workload};
+use crate::{rare, within};
 
 /// A row: a workload, replications a round, and what must be reached and is aimed at, in replications a second.
 const ROWS: [(&str, u64, f64, f64); 9] = [
@@ -69,6 +69,8 @@ pub fn print() {
         "| `forecast`, 5,000 runs and their twins, one thread: replications/s | {:.0} | ≥ 10000 | 25000 |",
         1e9 / whole
     );
+    println!();
+    within::print();
     println!("\n<!-- {fold:016x} -->");
 }
 

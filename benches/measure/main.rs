@@ -2,11 +2,12 @@
 //!
 //! - `cargo bench --bench measure -- figures`: the tables of docs/PERFORMANCE.md;
 //! - `… -- list` and `… -- run NAME RUNS`: the workloads whose instructions are budgeted (benches/instructions);
-//! - `… -- rare`: those of its rows that are about P(any 5xx), alone;
+//! - `… -- rare`, `… -- within`: those about P(any 5xx), and about what the requests' own chance adds, alone;
 //! - `… -- w2 ENGINE RUNS`: resets and time-outs a replication and nanoseconds a logical event of W2 (benches/peers).
 
 mod figures;
 mod rare;
+mod within;
 mod workloads;
 
 use figures::cpu_nanos;
@@ -36,6 +37,7 @@ fn main() {
     match words[..] {
         ["figures"] => figures::print(),
         ["rare"] => rare::print(),
+        ["within"] => within::print(),
         ["run", name, runs] => println!("{name} {runs} {:016x}", workload(name)(0, number(runs))),
         ["w2", engine, runs] => measure_w2(engine, number(runs)),
         _ => BUDGETED.iter().for_each(|(name, runs)| println!("{name} {runs}")),

@@ -10,6 +10,12 @@ use crate::time::Span;
 pub(super) fn sentences(rare: &Rare, confidence: f64) -> String {
     let Some(least) = rare.least else { return unhelped(rare, confidence) };
     let mean = rare.any_5xx.mean;
+    if mean == 0.0 {
+        return format!(
+            "P(any 5xx): no 5xx in {} meant to fail; more runs say more.",
+            number_of(rare.jumped, "rollout")
+        );
+    }
     let error = rare.any_5xx.relative_error().map_or_else(String::new, |error| format!(" ± {}", percent(error)));
     let instead = rare
         .plain_runs_needed()
@@ -142,6 +148,11 @@ mod tests {
              most 7.2 % (95 % confidence).",
         );
         check(&unhelped(20, 0), "P(any 5xx): not rare, the runs show it.");
+        let none = Estimate { mean: 0.0, standard_error: 0.0 };
+        check(
+            &Rare { any_5xx: none, count_5xx: none, jumped: 1, ..rare() },
+            "P(any 5xx): no 5xx in 1 rollout meant to fail; more runs say more.",
+        );
         check(
             &unhelped(1, 4_000),
             "P(any 5xx): no deregistration lag makes a 5xx likely, so nothing is known but what the runs show.",
