@@ -9,7 +9,7 @@
 //! counts 1/(n₀ + n₁·K/(N s)): the balance heuristic of the deterministic mixture (Veach and Guibas 1995; Owen
 //! and Zhou 2000), unbiased whatever x is, and no more than 1/n₀, however wrong x may be. What x is decides
 //! only how much is gained: it is looked for beforehand, on chance of its own (Asmussen and Glynn,
-//! *Stochastic Simulation*, 2007, chapter VI; Rubino and Tuffin, *Rare Event Simulation*, 2009).
+//! *Stochastic Simulation*, 2007; Rubino and Tuffin, *Rare Event Simulation*, 2009).
 //!
 //! K needs no bookkeeping: chance has addresses, so all lags of a replication can be read off its streams.
 //!
@@ -85,20 +85,17 @@ const PILOT: u64 = 1 << 61;
 
 /// So many plain replications show which lags occur.
 const LOOKS: u64 = 8;
-/// Errors in so large a share of the plain replications are not rare.
-const NOT_RARE: f64 = 0.05;
-/// A threshold is good if so large a share of its jumps fail a request, and good enough if no better one is
-/// near and so large a share do.
-const GOOD: f64 = 0.75;
-const GOOD_ENOUGH: f64 = 0.1;
-/// Thresholds that are closer to each other are as good.
-const NEARER: f64 = 0.9;
+/// Pilots come by the hundred.
+const PILOTS: u64 = 100;
+/// Each threshold of the search is reached by a share of the lags that is so many times smaller, until so large a
+/// share of its jumps fail a request, by so many that did: then at the one before hardly any would have.
+const STEP: f64 = 4.0;
+const SOME_FAIL: f64 = 0.1;
+const SOME: u64 = 10;
+/// How many are to fail for a closer look, and for the last.
+const CLOSER: [u64; 2] = [50, 150];
 /// So many times as many lags as are seen to fail are drawn.
 const MARGIN: f64 = 1.1;
-/// Pilots of one threshold: so many at a time, until so many failed or there were so many times.
-const PILOTS: u64 = 200;
-const FAILED: u64 = 50;
-const TIMES: u64 = 3;
 /// Lags that are rarer are not looked for.
 const RAREST: f64 = 1e-9;
 /// So many jumped replications are held in memory at a time.
@@ -220,7 +217,7 @@ pub fn estimate(
     progress: &dyn Fn(u64),
 ) -> Result<Rare, Error> {
     let mut search = Search { lags, seed, simulate, pilots: 0 };
-    let share = search.share(plain)?;
+    let share = if lags.entities.is_empty() { None } else { search.share()? };
     let least = share.map(|share| lags.threshold(share));
     let mut sums = Sums::new(plain.len() as u64, least.map(|least| lags.propagation.reach(least)));
     for (replication, sample) in (0..).zip(plain) {
@@ -250,53 +247,59 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The share of lags that are to jump; `None`: no jump helps.
+    /// The share of lags that are to jump; `None`: no jump helps, or none is needed.
     ///
-    /// From thresholds that hardly any jump fails on to longer and longer ones; as soon as some jumps fail,
-    /// the least of them shows where failures begin.
-    fn share(&mut self, plain: &[Sample]) -> Result<Option<f64>, Error> {
-        let hits = plain.iter().filter(|sample| sample.count_5xx() > 0).count() as f64;
-        if self.lags.entities.is_empty() || plain.is_empty() || hits >= NOT_RARE * plain.len() as f64 {
+    /// First to longer and longer lags, until some of the jumps fail a request: by steps so small that most of
+    /// them do not yet. Then the least lags that were seen to fail show where failures begin, ever more
+    /// closely. The replications that count have no say in it.
+    fn share(&mut self) -> Result<Option<f64>, Error> {
+        // All lags reach the first threshold: its jumps are as rare as errors are.
+        let mut share = 1.0;
+        while self.pilots(share, SOME)?.failing < SOME_FAIL {
+            share /= STEP;
+            if share < RAREST {
+                return Ok(None);
+            }
+        }
+        if share == 1.0 {
             return Ok(None);
         }
-        // Were failures begun by commoner lags, some of the plain replications would have failed.
-        let mut share = (10.0 * hits.max(1.0) / plain.len() as f64).min(1.0);
-        while share > RAREST {
-            let (failing, begin) = self.pilots(share)?;
-            // Those that failed leave out some of the lags that fail, at the lower end: 1 in so many, by and
-            // large, and more where other delays add to the lag. To leave them out is dear, a margin is cheap.
-            let nearer = begin.map_or(0.0, |(failed, share)| share * (MARGIN + 5.0 / failed));
-            share = match failing {
-                failing if failing >= GOOD => return Ok(Some(share)),
-                failing if failing > 0.0 && nearer < NEARER * share => nearer,
-                failing if failing >= GOOD_ENOUGH => return Ok(Some(share)),
-                _ => share / 10.0,
-            };
+        let mut failing = 0.0;
+        for wanted in CLOSER {
+            let pilots = self.pilots(share, wanted)?;
+            // Seen failures leave out some that are due to shorter lags. To leave them out is dear, a margin is cheap.
+            share = (pilots.begin * (MARGIN + 10.0 / pilots.failed.max(1.0))).min(1.0);
+            failing = pilots.failing;
         }
-        Ok(None)
+        Ok((share < 1.0 && failing >= SOME_FAIL).then_some(share))
     }
 
-    /// The share of jumps beyond a threshold that fail; if there are any, how many failed, and the share of
-    /// lags that reach the least of their longest lags.
-    fn pilots(&mut self, share: f64) -> Result<(f64, Option<(f64, f64)>), Error> {
+    /// Jumps beyond the threshold of a share, until so many of them failed, or ten times as many were tried.
+    fn pilots(&mut self, share: f64, wanted: u64) -> Result<Pilots, Error> {
         let Search { lags, seed, simulate, pilots } = self;
-        let (least, mut failed) = (lags.threshold(share), Vec::new());
+        let (least, before, mut failed) = (lags.threshold(share), *pilots, Vec::new());
         let streams = |replication| lags.jumped(Streams::new(*seed, PILOT | replication), least);
-        let before = *pilots;
-        for _ in 0..TIMES {
+        while (failed.len() as u64) < wanted && *pilots - before < 10 * wanted {
             let range = *pilots..*pilots + PILOTS;
             for (replication, sample) in range.clone().zip(simulate(range, &streams)?) {
                 failed.extend((sample.count_5xx() > 0).then(|| lags.longest(&streams(replication))));
             }
             *pilots += PILOTS;
-            if failed.is_empty() || failed.len() as u64 >= FAILED {
-                break;
-            }
         }
-        let count = failed.len() as f64;
-        let begin = failed.iter().min().map(|least| (count, lags.propagation.reach(*least)));
-        Ok((count / (*pilots - before) as f64, begin))
+        let begin = failed.iter().min().map_or(share, |least| lags.propagation.reach(*least));
+        let failed = failed.len() as f64;
+        Ok(Pilots { failed, failing: failed / (*pilots - before) as f64, begin })
     }
+}
+
+/// Jumps beyond one threshold.
+struct Pilots {
+    /// How many failed a request.
+    failed: f64,
+    /// The share that did.
+    failing: f64,
+    /// The share of lags that reach the least of the longest lags of those.
+    begin: f64,
 }
 
 /// Weighted sums over the two kinds of replications.

@@ -59,7 +59,7 @@ fn unhelped(rare: &Rare, confidence: f64) -> String {
             percent(bound),
             level(confidence)
         ),
-        _ if rare.pilots == 0 => "P(any 5xx): not rare, the runs show it.".to_owned(),
+        _ if rare.plain_hits >= rare.plain / 10 => "P(any 5xx): not rare, the runs show it.".to_owned(),
         _ => "P(any 5xx): no deregistration lag makes a 5xx likely, so nothing is known but what the runs show."
             .to_owned(),
     }
@@ -147,7 +147,7 @@ mod tests {
             "P(any 5xx): no deregistration lag makes a 5xx likely, so nothing is known but what the runs show: at \
              most 7.2 % (95 % confidence).",
         );
-        check(&unhelped(20, 0), "P(any 5xx): not rare, the runs show it.");
+        check(&unhelped(20, 200), "P(any 5xx): not rare, the runs show it.");
         let none = Estimate { mean: 0.0, standard_error: 0.0 };
         check(
             &Rare { any_5xx: none, count_5xx: none, jumped: 1, ..rare() },
