@@ -126,6 +126,22 @@ fn a_rare_lag_is_found_and_weighed() {
     check_scene(36.0, 6.2700e-6, 2_500, 0.01);
 }
 
+/// Whatever the chance of the pilots, the threshold leaves out nothing: errors of many searches are those of chance.
+#[test]
+fn no_search_passes_the_beginning() {
+    let scene = Scene::new(33.0);
+    let (any, _) = scene.truth();
+    let errors: Moments = (0..30)
+        .map(|seed| {
+            let rare = scene.rare(seed, 500);
+            let z = (rare.any_5xx.mean - any) / rare.any_5xx.standard_error;
+            assert!(z.abs() < 4.5, "seed {seed}: {z} standard errors from {any}: {rare:?}");
+            z
+        })
+        .collect();
+    assert!(errors.mean().abs() < 3.5 / 30_f64.sqrt() && errors.variance() < 2.2, "{errors:?}");
+}
+
 /// Pods of this share of the rollouts close two seconds after their deletion: nothing to do with the lag.
 fn with_another_cause(closes_after: f64, share: f64, runs: u64) -> Rare {
     let (scene, early) = (Scene::new(closes_after), Scene::new(2.0));
