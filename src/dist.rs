@@ -122,7 +122,16 @@ impl Dist {
     }
 
     /// One draw.
+    #[inline]
     pub fn sample(&self, stream: &mut Stream) -> Span {
+        match self {
+            Dist::LogNormal(log_normal) => log_normal.sample(stream),
+            other => other.sample_out_of_line(stream),
+        }
+    }
+
+    /// Log-normal spans are drawn by the million, the others by the dozen.
+    fn sample_out_of_line(&self, stream: &mut Stream) -> Span {
         match self {
             Dist::Constant(span) => *span,
             Dist::Uniform(low, high) => *low + high.saturating_sub(*low).scaled(stream.uniform()),

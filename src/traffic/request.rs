@@ -18,6 +18,7 @@ use crate::time::{Span, Time};
 use crate::traffic::arrivals::{Evenly, Poisson, Shaped};
 use crate::traffic::connection::Way;
 use crate::traffic::fate::{Limits, Request, Surroundings, Target};
+use crate::traffic::latencies::{Counting, Latencies};
 use crate::traffic::live::LiveEngine;
 use crate::traffic::outcome::{Outcome, Witness};
 use crate::traffic::registration::Registration;
@@ -27,7 +28,10 @@ use crate::verdict::{Cause, Verdict};
 
 /// Simulates the requests of one scenario; keeps its buffers between replications.
 #[derive(Debug, Clone)]
-pub struct RequestEngine<'a>(Engine<'a>);
+pub struct RequestEngine<'a> {
+    engine: Engine<'a>,
+    latencies: Latencies,
+}
 
 #[derive(Debug, Clone)]
 enum Engine<'a> {
@@ -78,24 +82,35 @@ impl<'a> RequestEngine<'a> {
     pub fn new(scenario: &'a Scenario) -> RequestEngine<'a> {
         match feedback(scenario) {
             Some(_) => RequestEngine::live(scenario),
-            None => RequestEngine(Engine::AtArrival(Box::new(AtArrival::new(scenario)))),
+            None => RequestEngine::of(Engine::AtArrival(Box::new(AtArrival::new(scenario)))),
         }
     }
 
     /// The engine that remembers requests, whether the scenario needs it or not.
     pub fn live(scenario: &'a Scenario) -> RequestEngine<'a> {
-        RequestEngine(Engine::Live(Box::new(LiveEngine::new(scenario))))
+        RequestEngine::of(Engine::Live(Box::new(LiveEngine::new(scenario))))
+    }
+
+    fn of(engine: Engine<'a>) -> RequestEngine<'a> {
+        RequestEngine { engine, latencies: Latencies::new() }
     }
 
     /// Sends the whole load against one timeline; `outcome` is overwritten.
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
         outcome.clear();
-        self.tell(timeline, streams, outcome);
+        self.engine.tell(timeline, streams, &mut Counting { latencies: &mut self.latencies, outcome });
+        self.latencies.pour(outcome);
     }
 
     /// Sends the whole load against one timeline; `witness` hears how each request ended.
     pub fn tell<W: Witness>(&mut self, timeline: &Timeline, streams: &Streams, witness: &mut W) {
-        let scenario = match &self.0 {
+        self.engine.tell(timeline, streams, witness);
+    }
+}
+
+impl Engine<'_> {
+    fn tell<W: Witness>(&mut self, timeline: &Timeline, streams: &Streams, witness: &mut W) {
+        let scenario = match self {
             Engine::AtArrival(engine) => engine.scenario,
             Engine::Live(engine) => engine.scenario(),
         };
@@ -126,7 +141,7 @@ impl<'a> RequestEngine<'a> {
         streams: &Streams,
         witness: &mut W,
     ) {
-        match &mut self.0 {
+        match self {
             Engine::AtArrival(engine) => engine.simulate(arrivals, timeline, streams, witness),
             Engine::Live(engine) => engine.simulate(arrivals, timeline, streams, witness),
         }

@@ -147,19 +147,25 @@ impl RoutingTable {
         }
     }
 
-    /// Of the targets with the fewest requests in flight, the next in turn. Counts and turns are
+    /// Of the targets with the fewest requests in flight, the next in turn. Counts and places are
     /// compared as one number, because a branch on counts is a coin toss to the processor.
     #[inline]
     fn least_busy(&mut self, outstanding: &[u32]) -> Option<TargetId> {
-        let (turn, count) = (self.turn, self.choices.len());
-        let keys = self.choices.iter().enumerate().map(|(place, target)| {
-            let turns = if place >= turn { place - turn } else { place + count - turn };
-            u64::from(outstanding[target.index()]) << 32 | turns as u64
-        });
-        let place = turn + keys.min()? as u32 as usize;
+        let (passed, coming) = self.choices.split_at_checked(self.turn)?;
+        let key = |(place, target): (usize, &TargetId)| u64::from(outstanding[target.index()]) << 32 | place as u64;
+        let mut least = u64::MAX;
+        for choice in coming.iter().enumerate() {
+            least = least.min(key(choice));
+        }
+        // Their turn comes after that of all others.
+        for (place, target) in passed.iter().enumerate() {
+            least = least.min(key((coming.len() + place, target)));
+        }
+        let (place, count) = (self.turn + least as u32 as usize, self.choices.len());
         let place = if place >= count { place - count } else { place };
+        let target = *self.choices.get(place)?;
         self.turn = if place + 1 == count { 0 } else { place + 1 };
-        Some(self.choices[place])
+        Some(target)
     }
 
     fn at_random(&self, luck: f64, weights: &[f64]) -> Option<TargetId> {
