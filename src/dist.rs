@@ -1,6 +1,7 @@
 //! Spans that chance decides, as a scenario writes them.
 
 pub mod count;
+mod exp;
 mod notation;
 mod shape;
 
@@ -79,7 +80,7 @@ impl LogNormal {
     #[inline]
     pub fn sample(&self, stream: &mut Stream) -> Span {
         let z: f64 = StandardNormal.sample(stream.generator());
-        Span::from_secs_f64(self.median_s * (self.sigma * z).exp())
+        Span::from_secs_f64(self.median_s * exp::exp(self.sigma * z))
     }
 
     fn quantile(&self, z: f64) -> Span {
