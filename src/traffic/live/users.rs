@@ -14,6 +14,7 @@ pub(super) struct Users<'a> {
     scenario: &'a Scenario,
     is_closed: bool,
     reuses: bool,
+    has_cookies: bool,
     users: Vec<Worker<'a>>,
     /// Of an open loop: idle connections, the one used last at the end, which is taken first (Go's
     /// `http.Transport`).
@@ -40,7 +41,8 @@ impl<'a> Users<'a> {
     pub(super) fn new(scenario: &'a Scenario) -> Users<'a> {
         let load = &scenario.load;
         let (is_closed, reuses) = (load.workers.is_some(), load.reuses_connections());
-        Users { scenario, is_closed, reuses, users: Vec::new(), idle: Vec::new() }
+        let has_cookies = is_closed && scenario.target_group.stickiness > Span::ZERO;
+        Users { scenario, is_closed, reuses, has_cookies, users: Vec::new(), idle: Vec::new() }
     }
 
     /// Everybody is new, and sends as these streams say.
@@ -96,6 +98,9 @@ impl<'a> Users<'a> {
     /// The target that a user's cookie names.
     #[inline]
     pub(super) fn cookie(&self, user: u32, now: Time) -> Option<TargetId> {
+        if !self.has_cookies {
+            return None;
+        }
         let cookie = self.users[user as usize].cookie?;
         (now <= cookie.1).then_some(cookie.0)
     }
@@ -112,8 +117,8 @@ impl<'a> Users<'a> {
                 self.idle.push(kept);
             }
         }
-        let stickiness = self.scenario.target_group.stickiness;
-        if is_answer && stickiness > Span::ZERO && self.is_closed {
+        if is_answer && self.has_cookies {
+            let stickiness = self.scenario.target_group.stickiness;
             self.users[flight.user as usize].cookie = flight.target.map(|target| (target, now + stickiness));
         }
     }
