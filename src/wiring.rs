@@ -285,7 +285,17 @@ impl Telling<'_> {
                     self.now(Event::AlbNode(node, alb_node::Input::CheckAnswered { target, check, ok }));
                 }
             }
-            app::Fact::Socket(..) | app::Fact::Reset(_) => {}
+            app::Fact::Socket(_, _, app::Socket::Serving) | app::Fact::Reset(_) => {}
+            app::Fact::Socket(pod, node, _) => self.stir(pod, node),
+        }
+    }
+
+    /// Whoever has let a pod's answers be looks again: one that served does so no more.
+    fn stir(&mut self, pod: PodId, node: NodeId) {
+        self.now(Event::Kubelet(node, kubelet::Input::Stirred(pod)));
+        if self.wiring.node_ports.is_none() {
+            let target = self.wiring.addresses.target(pod);
+            self.each_node(|telling, node| telling.now(Event::AlbNode(node, alb_node::Input::Stirred { target })));
         }
     }
 

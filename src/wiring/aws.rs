@@ -68,7 +68,7 @@ impl Telling<'_> {
         }
     }
 
-    fn each_node(&mut self, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
+    pub(super) fn each_node(&mut self, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
         (0..self.wiring.load_balancer.nodes).for_each(|node| tell(self, AlbNodeId(node)));
     }
 
