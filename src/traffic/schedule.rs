@@ -24,6 +24,8 @@ pub(super) struct Schedule<const LINES: usize> {
     /// When the first of each line is due, and when the first of all.
     heads: [Time; LINES],
     soonest: Time,
+    /// Nothing is due before.
+    due: Time,
 }
 
 /// Bits of an event.
@@ -42,6 +44,7 @@ impl<const LINES: usize> Schedule<LINES> {
             lines: std::array::from_fn(|_| VecDeque::new()),
             heads: [Time::NEVER; LINES],
             soonest: Time::NEVER,
+            due: Time::NEVER,
         }
     }
 
@@ -54,12 +57,14 @@ impl<const LINES: usize> Schedule<LINES> {
         self.lines.iter_mut().for_each(VecDeque::clear);
         self.heads = [Time::NEVER; LINES];
         self.soonest = Time::NEVER;
+        self.due = Time::NEVER;
     }
 
     #[inline]
     pub(super) fn push(&mut self, at: Time, event: u32) {
         let key = u128::from(at.as_micros()) << 64 | u128::from(self.sequence << EVENT | u64::from(event));
         self.sequence += 1;
+        self.due = self.due.min(at);
         if key > self.far_from {
             return self.far.push(key);
         }
@@ -80,6 +85,7 @@ impl<const LINES: usize> Schedule<LINES> {
             None => {
                 self.heads[line] = at;
                 self.soonest = self.soonest.min(at);
+                self.due = self.due.min(at);
             }
         }
         self.lines[line].push_back((at, event));
@@ -88,21 +94,28 @@ impl<const LINES: usize> Schedule<LINES> {
     /// The next event, if it is due by `limit`.
     #[inline]
     pub(super) fn pop_until(&mut self, limit: Time) -> Option<(Time, u32)> {
+        if self.due > limit { None } else { self.pop(limit) }
+    }
+
+    fn pop(&mut self, limit: Time) -> Option<(Time, u32)> {
         if self.near.is_empty() && self.far_from < u128::MAX {
             self.fetch();
         }
-        let next = self.near.last().copied();
-        let at = next.map_or(Time::NEVER, time_of);
-        if self.soonest < at {
-            return if self.soonest > limit { None } else { self.pop_line() };
-        }
-        if at > limit {
+        let at = self.near.last().map_or(Time::NEVER, |next| time_of(*next));
+        self.due = at.min(self.soonest);
+        if self.due > limit {
             return None;
         }
-        self.near.pop();
-        Some((at, next? as u32 & ((1 << EVENT) - 1)))
+        if self.soonest < at {
+            return self.pop_line();
+        }
+        let next = self.near.pop()?;
+        let after = self.near.last().copied().unwrap_or(self.far_from);
+        self.due = time_of(after).min(self.soonest);
+        Some((at, next as u32 & ((1 << EVENT) - 1)))
     }
 
+    #[cold]
     fn pop_line(&mut self) -> Option<(Time, u32)> {
         let line = self.heads.iter().position(|head| *head == self.soonest)?;
         let due = self.lines[line].pop_front();

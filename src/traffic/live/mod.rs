@@ -161,7 +161,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     }
 
     /// A user sends a request.
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, number: u64, user: u32, now: Time) {
         let wish = self.engine.users.wish(user, now);
         let request = Request { number, sent: now, work: wish.work, cut: Time::NEVER, is_stream: wish.is_stream };
@@ -185,7 +185,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     }
 
     /// A node takes the request and gives it to a target.
-    #[inline]
+    #[inline(always)]
     fn dispatch(&mut self, slot: u32, wish: &Wish, now: Time) {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
@@ -221,7 +221,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     }
 
     /// What the request gets to at its target, and how. The connection that it takes leaves its pool.
-    #[inline]
+    #[inline(always)]
     fn find_way(&mut self, slot: u32, lane: usize, target: TargetId, now: Time) -> Option<(u16, Way)> {
         if self.engine.node_ports.is_some() {
             return self.through_host(slot, lane, target, now);

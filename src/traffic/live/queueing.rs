@@ -10,7 +10,7 @@ use crate::verdict::{Cause, Verdict};
 
 impl<W: Witness> Run<'_, '_, '_, W> {
     /// The request is on its way to its target.
-    #[inline]
+    #[inline(always)]
     pub(super) fn approach(&mut self, slot: u32, server: u16, way: Way, now: Time) {
         match way {
             Way::Kept => {
@@ -35,7 +35,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     }
 
     /// A SYN is sent to a server that is as it is now. Nearly always it is accepted.
-    #[inline]
+    #[inline(always)]
     fn connect_to(&mut self, slot: u32, server: u16, now: Time) {
         let engine = &*self.engine;
         let found = &engine.targets[usize::from(server)];
@@ -102,7 +102,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// The port has been met at `now`, and the request will be there at `start`: until when an
     /// answer is in time, and whether the request gets so far at all.
-    #[inline]
+    #[inline(always)]
     fn accept(&mut self, slot: u32, server: u16, now: Time, start: Time) -> bool {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
@@ -125,7 +125,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         self.serve_at(slot, server, now);
     }
 
-    #[inline]
+    #[inline(always)]
     fn serve_at(&mut self, slot: u32, server: u16, now: Time) {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
@@ -146,7 +146,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     }
 
     /// A worker starts on the request; whether it will be in time.
-    #[inline]
+    #[inline(always)]
     fn start(&mut self, slot: u32, server: u16, now: Time) -> bool {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
@@ -183,7 +183,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     }
 
     /// A worker has done its work, unless its process has died.
-    #[inline]
+    #[inline(always)]
     pub(super) fn served(&mut self, slot: u32, now: Time) {
         let Some(server) = self.engine.flights[slot].server else { return };
         self.refresh(server, now);

@@ -68,7 +68,7 @@ impl<'a> Users<'a> {
     }
 
     /// A user's next request, on a connection that is there or on a new one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wish(&mut self, user: u32, now: Time) -> Wish {
         let wish = self.users[user as usize].user.wish();
         if self.reuses { self.on_connection(user, wish, now) } else { wish }
@@ -107,7 +107,7 @@ impl<'a> Users<'a> {
 
     /// A user hears how an attempt ended. Its connection stays, unless it gave up or the connection
     /// was a stream's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hear(&mut self, flight: &Flight, is_answer: bool, now: Time) {
         if self.reuses && flight.end.0 != Verdict::Alb(Cause::ClientGaveUp) && !flight.request.is_stream {
             let kept = Connection { node: flight.node, until: now + self.scenario.load_balancer.idle_timeout };
