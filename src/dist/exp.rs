@@ -1,11 +1,13 @@
 //! e to a power, for draws by the million.
 
+use std::f64::consts::SQRT_2;
+
 /// 2^(i/16).
 #[rustfmt::skip]
 const ROOTS: [f64; 16] = [
     1.0, 1.0442737824274138, 1.0905077326652577, 1.1387886347566916,
     1.189207115002721, 1.241857812073484, 1.2968395546510096, 1.3542555469368927,
-    1.4142135623730951, 1.4768261459394993, 1.5422108254079407, 1.6104903319492543,
+    SQRT_2, 1.4768261459394993, 1.5422108254079407, 1.6104903319492543,
     1.681792830507429, 1.7562521603732995, 1.8340080864093424, 1.9152065613971474,
 ];
 
@@ -20,7 +22,7 @@ const ROUNDER: f64 = 6_755_399_441_055_744.0;
 /// Taylor series (Tang, *Table-driven implementation of the exponential function*, ACM TOMS 15(2), 1989).
 #[inline]
 pub(super) fn exp(x: f64) -> f64 {
-    if !(x.abs() < 700.0) {
+    if x.abs() >= 700.0 || x.is_nan() {
         return x.exp();
     }
     let shifted = x * STEPS_IN_ONE + ROUNDER;

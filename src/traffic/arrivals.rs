@@ -214,7 +214,7 @@ impl Course {
 impl Iterator for Poisson<'_> {
     type Item = Time;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Time> {
         let gap = unit_exponential(&mut self.stream);
         let at = self.clock + self.mean_gap * gap;

@@ -23,7 +23,7 @@ use crate::traffic::live::LiveEngine;
 use crate::traffic::outcome::{Outcome, Witness};
 use crate::traffic::registration::Registration;
 use crate::traffic::routing::{Choice, RoutingTable};
-use crate::traffic::users::User;
+use crate::traffic::users::{User, Wish};
 use crate::verdict::{Cause, Verdict};
 
 /// Simulates the requests of one scenario; keeps its buffers between replications.
@@ -49,6 +49,8 @@ struct AtArrival<'a> {
     targets: Vec<Target>,
     /// Per ALB node and target: until when the connection used last is kept.
     kept_until: Vec<Time>,
+    /// Requests so far.
+    sent: u64,
 }
 
 /// How one request changes what becomes of another, in words; nothing if none does, and each can be
@@ -157,6 +159,7 @@ impl<'a> AtArrival<'a> {
             tables: tables(scenario),
             targets: Vec::new(),
             kept_until: Vec::new(),
+            sent: 0,
         }
     }
 
@@ -164,6 +167,7 @@ impl<'a> AtArrival<'a> {
         begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
         self.targets.clear();
         self.targets.extend(self.limits.targets(timeline));
+        self.sent = 0;
         self.kept_until.clear();
         self.kept_until.resize(self.tables.len() * self.targets.len(), Time::ZERO);
     }
@@ -178,24 +182,28 @@ impl<'a> AtArrival<'a> {
         self.begin(timeline, streams);
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
         let mut user = User::new(self.scenario, streams, 0);
-        for (number, sent) in (0..).zip(arrivals) {
+        for sent in arrivals {
             let wish = user.wish();
             let table = &mut self.tables[wish.node];
-            table.update(sent, beliefs(timeline, wish.node), &self.registration);
+            if sent >= table.until() {
+                table.update(sent, beliefs(timeline, wish.node), &self.registration);
+            }
             if let Some(target) = table.choose(sent, Choice::by(wish.luck)) {
                 let cut = table.cut(target);
-                let request = Request { number, sent, work: wish.work, cut, is_stream: wish.is_stream };
-                self.dispatch(wish.node, target, request, &around, witness);
+                let Wish { node, work, is_stream, .. } = wish;
+                let request = Request { number: self.sent, sent, work, cut, is_stream };
+                self.dispatch(node, target, request, &around, witness);
             } else {
                 let verdict = Verdict::Alb(Cause::NoTarget);
                 witness.record(sent, AlbNodeId(wish.node as u8), None, verdict, self.limits.round_trip);
             }
+            self.sent += 1;
         }
     }
 
     /// The node has chosen. Nearly always the answer comes in time; that path stays free of
     /// anything a failure needs.
-    #[inline]
+    #[inline(always)]
     fn dispatch<W: Witness>(
         &mut self,
         node: usize,

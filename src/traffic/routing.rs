@@ -97,7 +97,7 @@ impl RoutingTable {
 
     /// The target of a request at `at`, for which the table must be up to date; none if there is
     /// nothing to choose from.
-    #[inline]
+    #[inline(always)]
     pub(super) fn choose(&mut self, at: Time, choice: Choice<'_>) -> Option<TargetId> {
         match self.algorithm {
             Algorithm::RoundRobin if self.ramps.is_empty() => self.in_turn(),
@@ -147,24 +147,20 @@ impl RoutingTable {
         }
     }
 
-    /// Of the targets with the fewest requests in flight, the next in turn. Counts and places are
-    /// compared as one number, because a branch on counts is a coin toss to the processor.
+    /// Of the targets with the fewest requests in flight, the next in turn. Counts and turns are
+    /// compared as one number, because a branch on counts is a coin toss to the processor; a turn that
+    /// has passed is a small negative number, and as such comes after all others.
     #[inline]
     fn least_busy(&mut self, outstanding: &[u32]) -> Option<TargetId> {
-        let (passed, coming) = self.choices.split_at_checked(self.turn)?;
-        let key = |(place, target): (usize, &TargetId)| u64::from(outstanding[target.index()]) << 32 | place as u64;
+        let turn = self.turn as u32;
         let mut least = u64::MAX;
-        for choice in coming.iter().enumerate() {
-            least = least.min(key(choice));
+        for (place, target) in (0_u32..).zip(&self.choices) {
+            let busy = u64::from(outstanding[target.index()]);
+            least = least.min(busy << 32 | u64::from(place.wrapping_sub(turn)));
         }
-        // Their turn comes after that of all others.
-        for (place, target) in passed.iter().enumerate() {
-            least = least.min(key((coming.len() + place, target)));
-        }
-        let (place, count) = (self.turn + least as u32 as usize, self.choices.len());
-        let place = if place >= count { place - count } else { place };
+        let place = turn.wrapping_add(least as u32) as usize;
         let target = *self.choices.get(place)?;
-        self.turn = if place + 1 == count { 0 } else { place + 1 };
+        self.turn = if place + 1 == self.choices.len() { 0 } else { place + 1 };
         Some(target)
     }
 

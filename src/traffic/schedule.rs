@@ -2,8 +2,8 @@
 //!
 //! Most delays are constants: a connect time-out, a client's patience. What waits for one of them
 //! stands in a line, first in first out. Of the rest, what is due next stands sorted: among so few, a place
-//! is found by looking at half of them, and the first is taken without moving any. Only what comes after
-//! them costs a place in the heap.
+//! is found without a branch and made by moving a few cache lines, and the first is taken without moving any.
+//! Only what comes after them costs a place in the heap.
 
 use std::collections::VecDeque;
 
@@ -32,7 +32,7 @@ pub(super) struct Schedule<const LINES: usize> {
 pub(super) const EVENT: u32 = 28;
 
 /// So many stand sorted at most; if there are more, half of them go to the heap.
-const NEAR: usize = 32;
+const NEAR: usize = 64;
 
 impl<const LINES: usize> Schedule<LINES> {
     pub(super) fn new() -> Schedule<LINES> {
@@ -69,8 +69,8 @@ impl<const LINES: usize> Schedule<LINES> {
             return self.far.push(key);
         }
         // The newest comes after all that are due at the same time.
-        let sooner = self.near.iter().rev().take_while(|waiting| time_of(**waiting) <= at).count();
-        self.near.insert(self.near.len() - sooner, key);
+        let place = self.near.partition_point(|waiting| time_of(*waiting) > at);
+        self.near.insert(place, key);
         if self.near.len() > NEAR {
             self.make_room();
         }

@@ -57,7 +57,7 @@ impl<'a> User<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn wish(&mut self) -> Wish {
         let mut wish = Wish {
             // Where there is one node only, there is nothing to draw.

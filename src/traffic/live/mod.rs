@@ -67,6 +67,8 @@ struct Run<'e, 'a, 'r, W> {
     engine: &'e mut LiveEngine<'a>,
     around: Surroundings<'r>,
     witness: &'e mut W,
+    /// Requests of an open loop so far.
+    sent: u64,
 }
 
 impl<'a> LiveEngine<'a> {
@@ -127,10 +129,11 @@ impl<'a> LiveEngine<'a> {
             self.schedule.push(Time::ZERO, Event::Sends(worker).code());
         }
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
-        let mut run = Run { engine: self, around, witness };
-        for (number, sent) in (0..).zip(arrivals) {
+        let mut run = Run { engine: self, around, witness, sent: 0 };
+        for sent in arrivals {
             run.catch_up(sent);
-            run.send(number, 0, sent);
+            run.send(run.sent, 0, sent);
+            run.sent += 1;
         }
         run.catch_up(Time::NEVER);
     }
@@ -281,9 +284,14 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         }
     }
 
-    /// An attempt ends as its flight says: whoever took part learns of it.
-    #[inline]
+    /// An attempt ends as its flight says.
     fn finish(&mut self, slot: u32, now: Time) {
+        self.conclude(slot, now);
+    }
+
+    /// Whoever took part in an attempt learns of its end.
+    #[inline(always)]
+    fn conclude(&mut self, slot: u32, now: Time) {
         let engine = &mut *self.engine;
         let flight = &engine.flights[slot];
         let (verdict, is_held) = (flight.end.0, flight.is_held);

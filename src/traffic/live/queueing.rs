@@ -196,7 +196,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             engine.flights.remove(slot);
         } else if flight.is_in_time {
             flight.end = (Verdict::Ok, now);
-            self.finish(slot, now);
+            self.conclude(slot, now);
         }
         if let Some(next) = next {
             self.start(next, server, now);
