@@ -77,7 +77,7 @@ impl LogNormal {
     }
 
     /// One draw.
-    #[inline]
+    #[inline(always)]
     pub fn sample(&self, stream: &mut Stream) -> Span {
         let z: f64 = StandardNormal.sample(stream.generator());
         Span::from_secs_f64(self.median_s * exp::exp(self.sigma * z))
