@@ -124,11 +124,12 @@ impl<'a> Users<'a> {
     }
 
     /// When the user of a request that has just ended sends another, if it is for the user to say.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_request(&mut self, flight: &Flight, now: Time) -> Option<Time> {
-        if !self.is_closed {
-            return None;
-        }
+        if self.is_closed { self.think(flight, now) } else { None }
+    }
+
+    fn think(&mut self, flight: &Flight, now: Time) -> Option<Time> {
         let load = &self.scenario.load;
         let thought = load.think_time.sample(&mut self.users[flight.user as usize].think);
         // Time goes on, even if a request fails and is followed by the next in no time at all.
