@@ -12,7 +12,7 @@ settings! {
     PodSpec in "pod" {
         /// How long a pod may take to stop, preStop included, before SIGKILL.
         termination_grace_period: Span = Span::from_secs(30), Documented "terminationGracePeriodSeconds, pkg/apis/core/v1/defaults.go";
-        /// Whether the AWS LBC's readiness gate is injected (namespace label; target type `ip` only).
+        /// Whether the AWS LBC's readiness gate is injected, one for each target group (namespace label; target type `ip` only).
         readiness_gate: bool = false, Documented "elbv2.k8s.aws/pod-readiness-gate-inject, docs/deploy/pod_readiness_gate.md: off unless the namespace has the label";
         /// The preStop hook: a span to sleep, `{ exec = "10s" }`, `{ http_get = "1s" }` or `{ fails = true }`.
         pre_stop: Option<PreStop> = None, Documented "none unless given";
