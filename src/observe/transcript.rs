@@ -216,7 +216,7 @@ impl Transcript {
             PodChange::Unready => "is no longer Ready",
             PodChange::Gate if self.groups.len() > 1 => {
                 let [all, open] = [object.gates.all(), object.gates.open()].map(u8::count_ones);
-                return self.tell(now, object.pod, format_args!("{open} of its {all} readiness gates are True"));
+                return self.tell(now, object.pod, format_args!("has {open} of its {all} readiness gates True"));
             }
             PodChange::Gate if object.gates.are_open() => "its readiness gate is True",
             PodChange::Gate => "its readiness gate is False",

@@ -54,9 +54,7 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
     } else if may_have_steps && dice.chance(0.3) {
         super::hosts::with_reused_ips(&mut dice, &mut text);
     }
-    if !text.contains("\"instance\"") && dice.chance(0.25) {
-        (0..dice.between(1, 2)).for_each(|_| other_target_group(&mut dice, &mut text));
-    }
+    super::hosts::other_target_groups(&mut dice, &mut text);
     text
 }
 
@@ -430,7 +428,7 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     }
     dice.row(&mut group, 0.3, "reregistration", &["\"at_once\"", "\"ignored\""]);
     section(text, "target_group", &group);
-    let check = health_check(dice);
+    let check = super::hosts::health_check(dice);
     section(text, "target_group.health_check", &check);
     let mut balancer = vec![("nodes", dice.between(1, 4).to_string())];
     let presets = ["\"published\"", "\"fast\"", "\"typical\"", "\"slow\""];
@@ -444,23 +442,4 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     dice.row(&mut balancer, 0.2, "connect_timeout", &["\"1s\"", "\"4s\""]);
     dice.row(&mut balancer, 0.2, "round_trip", &["\"0s\"", "\"1us\"", "\"100ms\""]);
     section(text, "load_balancer", &balancer);
-}
-
-fn health_check(dice: &mut Dice) -> Rows {
-    let interval = dice.pick(&["5", "10", "15", "30", "300"]);
-    let timeouts: &[&str] = if interval == "5" { &["\"2s\"", "\"4s\""] } else { &["\"2s\"", "\"5s\"", "\"9s\""] };
-    let mut check = vec![("interval", format!("\"{interval}s\"")), ("timeout", dice.pick(timeouts).to_owned())];
-    dice.row(&mut check, 0.5, "healthy_threshold", &["2", "3", "10"]);
-    dice.row(&mut check, 0.5, "unhealthy_threshold", &["2", "3", "10"]);
-    check
-}
-
-/// The pods are targets of a further group, too.
-fn other_target_group(dice: &mut Dice, text: &mut String) {
-    let mut rows = vec![("nodes", dice.between(1, 4).to_string())];
-    dice.row(&mut rows, 0.7, "deregistration_delay", &["\"0s\"", "\"1s\"", "\"20s\"", "\"3600s\""]);
-    writeln!(text, "[[other_target_group]]").unwrap();
-    rows.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
-    let check = health_check(dice);
-    section(text, "other_target_group.health_check", &check);
 }
