@@ -68,8 +68,9 @@ impl<'a> Rollout<'a> {
         // Requests sent at the very end may wait as long as their client does, each time it tries.
         let patience = load.client_timeout * (u64::from(load.retries) + 1);
         let load_over = (Time::ZERO + load.duration + patience).max(last_step);
+        let left_alone = load_over + PATIENCE;
         while let Some(next) = world.next_time() {
-            if next > load_over && (is_settled(timeline, next) || next > load_over + PATIENCE) {
+            if next > load_over && (is_settled(timeline, next) || next > left_alone) {
                 break;
             }
             world.step(streams, |now, fact| {
@@ -83,7 +84,8 @@ impl<'a> Rollout<'a> {
                 break;
             }
         }
-        timeline.end = timeline.end.max(load_over);
+        // Nothing happens any more where nobody is told anything new: also then it may have been in vain.
+        timeline.end = if is_settled(timeline, left_alone) { timeline.end.max(load_over) } else { left_alone };
         checker.finish(timeline).map_err(|violation| Error::invariant(format!("an invariant broke {violation}")))?;
         Ok(timeline)
     }

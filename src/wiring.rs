@@ -295,7 +295,20 @@ impl Telling<'_> {
                     self.now(Event::alb_node(group, node, alb_node::Input::CheckAnswered { target, check, ok }));
                 }
             }
-            app::Fact::Socket(..) | app::Fact::Reset(_) => {}
+            app::Fact::Socket(_, _, app::Socket::Serving) | app::Fact::Reset(_) => {}
+            app::Fact::Socket(pod, node, _) => self.stir(pod, node),
+        }
+    }
+
+    /// Whoever has let a pod's answers be looks again: one that served does so no more.
+    fn stir(&mut self, pod: PodId, node: NodeId) {
+        self.now(Event::Kubelet(node, kubelet::Input::Stirred(pod)));
+        if self.wiring.node_ports.is_none() {
+            let target = self.wiring.addresses.target(pod);
+            let stirred = alb_node::Input::Stirred { target };
+            for group in self.wiring.fleets.groups() {
+                self.each_node(group, |telling, node| telling.now(Event::alb_node(group, node, stirred)));
+            }
         }
     }
 

@@ -47,8 +47,6 @@ pub struct World<'a> {
     scenario: &'a Scenario,
     agenda: Agenda<Event>,
     wiring: Wiring,
-    /// What the present event made rooms say.
-    said: Vec<Fact>,
     api: Room<ApiServer>,
     operator: Room<Operator>,
     deployment: Room<DeploymentController>,
@@ -80,12 +78,11 @@ impl<'a> World<'a> {
             let (spec, policy) = (scenario.kube_proxy.clone(), service.external_traffic_policy);
             KubeProxy::new(NodeId(host), spec, policy, !cluster.kubernetes.at_least(34)).into()
         };
-        let alb_node = |node| AlbNode::new(&target_group.health_check, AlbNodeId(node)).into();
+        let alb_node = |node| AlbNode::new(&target_group.health_check, AlbNodeId(node), !scenario.is_by_host()).into();
         World {
             scenario,
             agenda: Agenda::new(),
             wiring: Wiring::new(scenario),
-            said: Vec::new(),
             api: ApiServer::new(admission, scenario.pod_disruption_budget.clone()).into(),
             operator: Operator::default().into(),
             deployment: DeploymentController::new(deployment.clone()).into(),
@@ -132,7 +129,6 @@ impl<'a> World<'a> {
         if self.scenario.is_by_host() {
             self.seed_hosts(streams);
         }
-        self.said.clear();
     }
 
     /// The ReplicaSet that was there before the rollout.
@@ -161,20 +157,17 @@ impl<'a> World<'a> {
         self.replica_sets.actor.seed_pod(object);
         self.endpoint_slice.actor.seed_pod(object);
         self.apps.actor.seed(pod, node);
-        let Room { actor: kubelet, wakes, facts } = &mut self.kubelets[node.index()];
-        kubelet.seed(object, &mut Outbox::new(Time::ZERO, streams, wakes, facts));
-        wakes.drain(..).for_each(|(at, input)| self.agenda.push(at, Event::Kubelet(node, input)));
+        self.kubelets[node.index()].actor.seed(object, streams);
         if self.scenario.is_by_host() {
             let known = kube_proxy::Input::Known(pod, node);
-            (0..self.scenario.cluster.nodes)
-                .for_each(|host| self.deliver(Time::ZERO, Event::KubeProxy(NodeId(host), known), streams));
+            (0..self.scenario.cluster.nodes).for_each(|host| self.seed(Event::KubeProxy(NodeId(host), known), streams));
             return;
         }
         let target = target_of(pod);
         self.wiring.know(target, pod);
+        let known = lbc::Input::Known { pod, target, gated: gates.exist() };
         for group in self.scenario.target_groups() {
-            let known = lbc::Input::Known { pod, target, gated: gates.exist() };
-            self.deliver(Time::ZERO, Event::lbc(group, known), streams);
+            self.seed(Event::lbc(group, known), streams);
             self.seed_target(group, target, true, streams);
         }
     }
@@ -189,11 +182,16 @@ impl<'a> World<'a> {
 
     fn seed_target(&mut self, group: TargetGroupId, target: TargetId, healthy: bool, streams: &Streams) {
         let known = target_group::Input::Known { target, healthy };
-        self.deliver(Time::ZERO, Event::target_group(group, known), streams);
+        self.seed(Event::target_group(group, known), streams);
+        let known = alb_node::Input::Known { target, healthy };
         for alb_node in self.scenario.alb_nodes(group) {
-            let known = alb_node::Input::Known { target, healthy };
-            self.deliver(Time::ZERO, Event::alb_node(group, AlbNodeId(alb_node), known), streams);
+            self.seed(Event::alb_node(group, AlbNodeId(alb_node), known), streams);
         }
+    }
+
+    /// A room learns what it has long known; what it says of that is no news.
+    fn seed(&mut self, event: Event, streams: &Streams) {
+        self.deliver(Time::ZERO, event, streams, |_, _, _| {});
     }
 
     /// Changes the Deployment's spec at an instant, as `kubectl apply` would.
@@ -230,21 +228,22 @@ impl<'a> World<'a> {
     /// Nothing to come: `None`.
     pub fn step(&mut self, streams: &Streams, mut observe: impl FnMut(Time, &Fact)) -> Option<Time> {
         let (now, event) = self.agenda.pop()?;
-        self.deliver(now, event, streams);
-        let mut said = std::mem::take(&mut self.said);
-        let mut telling = Telling { wiring: &mut self.wiring, agenda: &mut self.agenda, streams, now };
-        for fact in &said {
-            observe(now, fact);
-            telling.tell(*fact);
-        }
-        said.clear();
-        self.said = said;
+        self.deliver(now, event, streams, |wiring, agenda, fact| {
+            observe(now, &fact);
+            Telling { wiring, agenda, streams, now }.tell(fact);
+        });
         Some(now)
     }
 
-    /// A room hears its event.
-    fn deliver(&mut self, now: Time, event: Event, streams: &Streams) {
-        let mut turn = Turn { now, streams, agenda: &mut self.agenda, said: &mut self.said };
+    /// A room hears its event; `say` hears what it says.
+    fn deliver(
+        &mut self,
+        now: Time,
+        event: Event,
+        streams: &Streams,
+        say: impl FnMut(&mut Wiring, &mut Agenda<Event>, Fact),
+    ) {
+        let mut turn = Turn { now, streams, agenda: &mut self.agenda, wiring: &mut self.wiring, say };
         match event {
             Event::Api(input) => turn.hear(&mut self.api, input, Event::Api, Fact::Api),
             Event::Operator(input) => turn.hear(&mut self.operator, input, Event::Operator, Fact::Operator),
@@ -297,15 +296,16 @@ fn program(revision: &Revision, load: &LoadSpec, rate_per_pod: f64) -> Program {
     Program { spec: app.clone(), never_ready: *never_ready, crash_after: crash_after.clone(), rate_per_pod, streams }
 }
 
-/// One event's turn: what the room asks for goes to the agenda, what it says is collected.
-struct Turn<'b> {
+/// One event's turn: what the room asks for goes to the agenda, what it says is passed on.
+struct Turn<'b, S> {
     now: Time,
     streams: &'b Streams,
     agenda: &'b mut Agenda<Event>,
-    said: &'b mut Vec<Fact>,
+    wiring: &'b mut Wiring,
+    say: S,
 }
 
-impl Turn<'_> {
+impl<S: FnMut(&mut Wiring, &mut Agenda<Event>, Fact)> Turn<'_, S> {
     fn hear<A: Actor>(
         &mut self,
         room: &mut Room<A>,
@@ -318,7 +318,7 @@ impl Turn<'_> {
         // Copied and cleared: most inputs lead to one thing or nothing, and a drain costs more than that.
         wakes.iter().for_each(|(at, input)| self.agenda.push(*at, event(*input)));
         wakes.clear();
-        facts.iter().for_each(|said| self.said.push(fact(*said)));
+        facts.iter().for_each(|said| (self.say)(self.wiring, self.agenda, fact(*said)));
         facts.clear();
     }
 }

@@ -129,6 +129,11 @@ pub enum Input {
         /// Whether the answer has a status that the matcher accepts; a connection refused is not ok.
         ok: bool,
     },
+    /// A target no longer serves as it did: health checks may be answered otherwise.
+    Stirred {
+        /// Which target.
+        target: TargetId,
+    },
     /// Own wake: a health check has had its time.
     CheckTimedOut {
         /// Of which target.
@@ -179,11 +184,23 @@ struct Row {
     open: Option<u32>,
     /// A deregistration whose delay is over, though the news of it is still on its way.
     over: Option<Call>,
+    /// When the next check is due, or was once: one interval follows another.
+    due: Time,
+    /// No check is sent: every one to come would be passed, as the last one was.
+    resting: bool,
 }
 
 impl Row {
-    const EMPTY: Row =
-        Row { belief: Belief::Gone, call: Call::INITIAL, health: Health::NEW, next: 0, open: None, over: None };
+    const EMPTY: Row = Row {
+        belief: Belief::Gone,
+        call: Call::INITIAL,
+        health: Health::NEW,
+        next: 0,
+        open: None,
+        over: None,
+        due: Time::ZERO,
+        resting: false,
+    };
 
     const fn is_checked(&self) -> bool {
         matches!(self.belief, Belief::Initial | Belief::Healthy | Belief::Unhealthy)
@@ -200,6 +217,8 @@ impl Row {
 pub struct AlbNode {
     spec: HealthCheckSpec,
     node: AlbNodeId,
+    /// Whether it is told when a target no longer serves as it did ([`Input::Stirred`]).
+    is_told: bool,
     /// By target.
     rows: Vec<Row>,
 }
@@ -208,13 +227,14 @@ impl Actor for AlbNode {
     type Input = Input;
     type Fact = Fact;
 
-    fn handle(&mut self, _: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
+    fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         match input {
-            Input::Known { target, healthy } => self.know(target, healthy, out),
-            Input::Register { call, target } => self.register(call, target, out),
+            Input::Known { target, healthy } => self.know(now, target, healthy, out),
+            Input::Register { call, target } => self.register(now, call, target, out),
             Input::Deregister { call, target } => self.deregister(call, target, out),
             Input::DrainingOver { call, target } => self.end_draining(call, target, out),
-            Input::CheckDue { target, check } => self.send_check(target, check, out),
+            Input::CheckDue { target, check } => self.send_check(now, target, check, out),
+            Input::Stirred { target } => self.stir(now, target, out),
             Input::CheckAnswered { target, check, ok } => self.end_check(target, check, ok, out),
             Input::CheckTimedOut { target, check } => self.end_check(target, check, false, out),
         }
@@ -222,9 +242,9 @@ impl Actor for AlbNode {
 }
 
 impl AlbNode {
-    /// A node that knows no target yet.
-    pub fn new(spec: &HealthCheckSpec, node: AlbNodeId) -> AlbNode {
-        AlbNode { spec: spec.clone(), node, rows: Vec::new() }
+    /// A node that knows no target yet; `is_told` if it will hear of targets that no longer serve as they did.
+    pub fn new(spec: &HealthCheckSpec, node: AlbNodeId, is_told: bool) -> AlbNode {
+        AlbNode { spec: spec.clone(), node, is_told, rows: Vec::new() }
     }
 
     /// Forgets everything, keeps the memory.
@@ -239,24 +259,28 @@ impl AlbNode {
         &mut self.rows[target.index()]
     }
 
-    fn know(&mut self, target: TargetId, healthy: bool, out: &mut Outbox<'_, Input, Fact>) {
-        let interval = self.spec.interval;
+    fn know(&mut self, now: Time, target: TargetId, healthy: bool, out: &mut Outbox<'_, Input, Fact>) {
+        let first = self.first_check(now, target, self.spec.interval, out);
         let (belief, health) =
             if healthy { (Belief::Healthy, Health::HEALTHY) } else { (Belief::Unhealthy, Health::UNHEALTHY) };
-        *self.row(target) = Row { belief, health, ..Row::EMPTY };
+        let resting = healthy && self.is_told;
+        *self.row(target) = Row { belief, health, due: first, resting, ..Row::EMPTY };
         out.say(Fact::Believes { target, belief });
-        self.start_checks(target, interval, out);
+        if !resting {
+            out.wake_at(first, Input::CheckDue { target, check: 0 });
+        }
     }
 
-    fn register(&mut self, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
-        let first_within = self.spec.first_within();
+    fn register(&mut self, now: Time, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+        let due = self.first_check(now, target, self.spec.first_within(), out);
         let row = self.row(target);
         if call <= row.call {
             return;
         }
-        *row = Row { belief: Belief::Initial, call, next: row.next + 1, ..Row::EMPTY };
+        let check = row.next + 1;
+        *row = Row { belief: Belief::Initial, call, next: check, due, ..Row::EMPTY };
         out.say(Fact::Believes { target, belief: Belief::Initial });
-        self.start_checks(target, first_within, out);
+        out.wake_at(due, Input::CheckDue { target, check });
     }
 
     fn deregister(&mut self, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
@@ -291,32 +315,50 @@ impl AlbNode {
     }
 
     /// Each node checks each target at a phase of its own.
-    fn start_checks(&mut self, target: TargetId, within: Span, out: &mut Outbox<'_, Input, Fact>) {
+    fn first_check(&self, now: Time, target: TargetId, within: Span, out: &Outbox<'_, Input, Fact>) -> Time {
         let mut stream = out.streams().at(Purpose::HealthCheckPhase, entity(target, self.node));
-        let check = self.row(target).next;
-        out.wake(within.scaled(stream.uniform()), Input::CheckDue { target, check });
+        now + within.scaled(stream.uniform())
     }
 
     /// "The time that it takes for the target to respond does not affect the interval for the next
     /// health check request" (AWS guide, target-group-health-checks).
-    fn send_check(&mut self, target: TargetId, check: u32, out: &mut Outbox<'_, Input, Fact>) {
+    fn send_check(&mut self, now: Time, target: TargetId, check: u32, out: &mut Outbox<'_, Input, Fact>) {
         let (interval, timeout) = (self.spec.interval, self.spec.timeout);
         let row = self.row(target);
         if !row.is_checked() || check != row.next {
             return;
         }
         row.next += 1;
+        row.due = now + interval;
         row.open = Some(check);
         out.say(Fact::CheckSent { target, check });
         out.wake(timeout, Input::CheckTimedOut { target, check });
         out.wake(interval, Input::CheckDue { target, check: check + 1 });
     }
 
+    /// Checks that rested go on at the interval that they had: the next is due after now.
+    fn stir(&mut self, now: Time, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+        let interval = self.spec.interval;
+        let Some(row) = self.rows.get_mut(target.index()).filter(|row| row.resting && row.is_checked()) else { return };
+        row.resting = false;
+        if row.due <= now {
+            let missed = now.saturating_since(row.due).as_micros() / interval.as_micros() + 1;
+            row.due = row.due + interval * missed;
+        }
+        out.wake_at(row.due, Input::CheckDue { target, check: row.next });
+    }
+
     /// The first of answer and time-out decides; what comes after it is ignored.
     fn end_check(&mut self, target: TargetId, check: u32, passed: bool, out: &mut Outbox<'_, Input, Fact>) {
         let Some(row) = self.rows.get_mut(target.index()).filter(|row| row.open == Some(check)) else { return };
         row.open = None;
-        let belief = match row.health.count(&self.spec, passed) {
+        let change = row.health.count(&self.spec, passed);
+        if self.is_told && passed && row.health == Health::HEALTHY {
+            // Check after check would pass and tell nobody anything: none is sent until the target stirs.
+            row.next += 1;
+            row.resting = true;
+        }
+        let belief = match change {
             None | Some(Standing::New) => return,
             Some(Standing::Healthy) => Belief::Healthy,
             Some(Standing::Unhealthy) => Belief::Unhealthy,

@@ -127,7 +127,7 @@ pub enum Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fact {
     /// What a new connection meets from now on.
-    Socket(PodId, Socket),
+    Socket(PodId, NodeId, Socket),
     /// Every request in flight was reset.
     Reset(PodId),
     /// The process ended, on this host.
@@ -209,7 +209,7 @@ impl Apps {
         let process = self.process(pod);
         if process.socket != socket {
             process.socket = socket;
-            out.say(Fact::Socket(pod, socket));
+            out.say(Fact::Socket(pod, process.node, socket));
         }
     }
 

@@ -93,7 +93,7 @@ impl Timeline {
             Fact::Kubelet(_, kubelet::Fact::ReusedIp(pod, first)) => {
                 self.reuses.push(IpReuse { at: now, target: target_of(first), pod });
             }
-            Fact::App(app::Fact::Socket(pod, socket)) => self.note_socket(now, pod, socket),
+            Fact::App(app::Fact::Socket(pod, _, socket)) => self.note_socket(now, pod, socket),
             Fact::App(app::Fact::Reset(pod)) => self.pod(pod).resets.push(now),
             Fact::KubeProxy(host, kube_proxy::Fact::Forwards(pod)) => {
                 self.node_ports[host.index()].push(NodePortChange { at: now, pod, forwards: true });

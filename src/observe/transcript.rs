@@ -283,7 +283,7 @@ impl Transcript {
 
     fn app(&mut self, now: Time, fact: &app::Fact) {
         match *fact {
-            app::Fact::Socket(pod, socket) => {
+            app::Fact::Socket(pod, _, socket) => {
                 let what = match socket {
                     Socket::Serving => "listens and serves",
                     Socket::Refusing => "answers 503: it is shutting down, or never ready",

@@ -29,6 +29,11 @@ impl Fleets {
         self.ends.len() > 1
     }
 
+    /// All target groups.
+    pub(super) fn groups(&self) -> impl Iterator<Item = TargetGroupId> + use<> {
+        (0..self.ends.len() as u8).map(TargetGroupId)
+    }
+
     /// All target groups but the first.
     fn others(&self) -> impl Iterator<Item = TargetGroupId> + use<> {
         (1..self.ends.len() as u8).map(TargetGroupId)
@@ -126,7 +131,7 @@ impl Telling<'_> {
         }
     }
 
-    fn each_node(&mut self, group: TargetGroupId, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
+    pub(super) fn each_node(&mut self, group: TargetGroupId, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
         self.wiring.fleets.nodes_of(group).for_each(|node| tell(self, AlbNodeId(node)));
     }
 

@@ -1,12 +1,14 @@
 //! A further target group of the same pods: rooms of its own, and the one controller's throttle.
 
 use super::{Room, Turn};
+use crate::agenda::Agenda;
 use crate::aws::alb_node::AlbNode;
 use crate::aws::lbc::Lbc;
 use crate::aws::target_group::TargetGroup;
 use crate::event::{Event, Fact, OtherFact, OtherInput};
 use crate::id::{AlbNodeId, TargetGroupId};
 use crate::scenario::Scenario;
+use crate::wiring::Wiring;
 
 /// The rooms of one.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ impl OtherTargetGroup {
     pub(super) fn new(scenario: &Scenario, id: TargetGroupId) -> OtherTargetGroup {
         let spec = scenario.other_target_groups[id.index() - 1].in_full(&scenario.target_group);
         let nodes = scenario.alb_nodes(id);
-        let alb_node = |node| AlbNode::new(&spec.health_check, AlbNodeId(node)).into();
+        let alb_node = |node| AlbNode::new(&spec.health_check, AlbNodeId(node), true).into();
         OtherTargetGroup {
             id,
             lbc: Lbc::new(&scenario.lbc).into(),
@@ -44,7 +46,10 @@ impl OtherTargetGroup {
 
     /// One of its rooms hears its event. The throttle is kept by `first`, the controller as it works
     /// on the first target group.
-    pub(super) fn hear(&mut self, turn: &mut Turn<'_>, input: OtherInput, first: &mut Lbc) {
+    pub(super) fn hear<S>(&mut self, turn: &mut Turn<'_, S>, input: OtherInput, first: &mut Lbc)
+    where
+        S: FnMut(&mut Wiring, &mut Agenda<Event>, Fact),
+    {
         let id = self.id;
         let said = |fact| Fact::Other(id, fact);
         match input {

@@ -48,9 +48,13 @@ impl Actor for Facing {
 const ALWAYS: Socket = Socket { from: 0.0, until: f64::INFINITY, silent: false };
 
 fn said(seed: u64, socket: Socket, script: &[(f64, Input)], until: f64) -> Vec<(Time, Fact)> {
+    said_if(false, seed, socket, script, until)
+}
+
+fn said_if(is_told: bool, seed: u64, socket: Socket, script: &[(f64, Input)], until: f64) -> Vec<(Time, Fact)> {
     let at = |secs| Time::ZERO + Span::from_secs_f64(secs);
     let script: Vec<_> = script.iter().map(|&(secs, input)| (at(secs), input)).collect();
-    let node = AlbNode::new(&HealthCheckSpec::default(), NODE);
+    let node = AlbNode::new(&HealthCheckSpec::default(), NODE, is_told);
     let mut facing = Facing { node, socket, wakes: Vec::new(), facts: Vec::new() };
     transcript(&mut facing, &Streams::new(seed, 0), &script, at(until))
 }
@@ -194,11 +198,36 @@ fn a_target_drains_once() {
     );
 }
 
+/// A node that is told when its targets stir sends fewer checks, and nobody can tell by what it finds.
+#[test]
+fn checks_that_rest_are_not_missed() {
+    let script = |told: f64| {
+        let known = Input::Known { target: TARGET, healthy: true };
+        [(0.0, known), (told, Input::Stirred { target: TARGET }), (150.0, deregister(1)), (160.0, register(2))]
+    };
+    let found = |is_told, seed, socket, script: &[(f64, Input)]| {
+        let mut said = said_if(is_told, seed, socket, script, 300.0);
+        let all = said.len();
+        said.retain(|(_, fact)| !matches!(fact, Fact::CheckSent { .. }));
+        (said, all)
+    };
+    for seed in 0..200 {
+        let until = 1.0 + 0.7 * seed as f64;
+        for silent in [false, true] {
+            let socket = Socket { from: 0.0, until, silent };
+            let (restless, more) = found(false, seed, socket, &script(until));
+            let (told, fewer) = found(true, seed, socket, &script(until));
+            assert_eq!(told, restless, "seed {seed}, stirred at {until}");
+            assert!(fewer < more || until < 15.0, "{fewer} of {more} at {until}");
+        }
+    }
+}
+
 /// After a reset nothing of the replication before is left.
 #[test]
 fn a_reset_forgets() {
     let script = [(Time::ZERO, Input::Known { target: TARGET, healthy: true })];
-    let node = AlbNode::new(&HealthCheckSpec::default(), NODE);
+    let node = AlbNode::new(&HealthCheckSpec::default(), NODE, false);
     let mut facing = Facing { node, socket: ALWAYS, wakes: Vec::new(), facts: Vec::new() };
     let until = Time::from_micros(120_000_000);
     let streams = Streams::new(1, 0);

@@ -56,6 +56,8 @@ pub enum Input {
     Tick(PodId, ProbeKind, u32),
     /// What became of a probe.
     Answered(PodId, ProbeKind, Answer),
+    /// Its pod no longer serves as it did: probes may be answered otherwise.
+    Stirred(PodId),
     /// Own timer: nobody answered a probe.
     TimedOut(PodId, ProbeKind, u32),
     /// Own timer: the preStop hook is over.
@@ -153,8 +155,8 @@ impl Kubelet {
     }
 
     /// A pod that has been Ready since before the run started.
-    pub fn seed(&mut self, object: PodObject, out: &mut Outbox<'_, Input, Fact>) {
-        let worker = PodWorker::settled(object, self.host(object.pod), out);
+    pub fn seed(&mut self, object: PodObject, streams: &Streams) {
+        let worker = PodWorker::settled(object, self.host(object.pod), streams);
         self.pods.push(worker);
     }
 
@@ -298,6 +300,7 @@ impl Actor for Kubelet {
             Input::Answered(pod, kind, answer) => {
                 self.work(now, pod, out, |w, host, out| w.heard(now, kind, answer, host, out));
             }
+            Input::Stirred(pod) => self.work(now, pod, out, |w, _, out| w.stir(now, out)),
             Input::TimedOut(pod, kind, run) => {
                 self.work(now, pod, out, |w, host, out| w.timed_out(now, kind, run, host, out));
             }

@@ -21,12 +21,15 @@ pub struct ProbeWorker {
     streak: (bool, u32),
     /// What the kubelet goes by; `None`: no threshold reached yet.
     result: Option<bool>,
+    /// It does not tick: every answer to come would be the success that it has had.
+    resting: bool,
 }
 
 impl ProbeWorker {
     /// A worker whose ticker starts at `origin`.
     pub const fn new(spec: ProbeSpec, origin: Time) -> ProbeWorker {
-        ProbeWorker { spec, origin, tick: 0, asking: false, missed: false, streak: (false, 0), result: None }
+        let (streak, result) = ((false, 0), None);
+        ProbeWorker { spec, origin, tick: 0, asking: false, missed: false, streak, result, resting: false }
     }
 
     /// Has found its container well for a long time; `phase` (0 to 1) is how far into its period it is.
@@ -34,6 +37,7 @@ impl ProbeWorker {
         self.origin = Time::ZERO + self.spec.period.scaled(phase);
         self.streak = (true, 1);
         self.result = Some(true);
+        self.resting = true;
     }
 
     /// After the restart of the container: results start over, the ticker goes on.
@@ -43,6 +47,7 @@ impl ProbeWorker {
         self.missed = false;
         self.streak = (false, 0);
         self.result = None;
+        self.resting = false;
     }
 
     /// How long to wait for an answer.
@@ -71,6 +76,20 @@ impl ProbeWorker {
         let (period, since) = (self.spec.period.as_micros(), earliest.saturating_since(self.origin).as_micros());
         let at = self.origin + Span::from_micros(since.div_ceil(period) * period);
         (at.max(self.origin), self.tick)
+    }
+
+    /// Ticks no more, if one success after another is all that there is to hear. The ticker's grid goes
+    /// on: nobody can tell a probe that rests from one that ticks, as long as its pod answers well.
+    pub fn rest(&mut self) {
+        if self.succeeded() && self.streak.0 && !self.asking {
+            self.tick += 1;
+            self.resting = true;
+        }
+    }
+
+    /// The pod may answer otherwise from now on: whether this probe has to tick again for that.
+    pub const fn stir(&mut self) -> bool {
+        std::mem::replace(&mut self.resting, false)
     }
 
     /// The ticker starts over now: a manual run does that (kubernetes PR #119089).
@@ -136,5 +155,20 @@ mod tests {
         assert!(!worker.ask() && !worker.ask());
         assert_eq!(worker.answered(true), (Some(true), true));
         assert_eq!(worker.answered(true), (None, false));
+    }
+
+    /// After one success there is no more to hear, until the pod stirs: then the next tick of the same grid.
+    #[test]
+    fn rests_once_it_has_succeeded() {
+        let mut worker = worker(2, 3);
+        let at = |secs: f64| Time::ZERO + Span::from_secs_f64(secs);
+        for (ok, rests) in [(true, false), (true, true), (true, true), (false, false), (true, true)] {
+            assert!(worker.ask());
+            worker.answered(ok);
+            let pending = worker.next_tick(at(7.0)).1;
+            worker.rest();
+            assert_eq!((worker.tick() != pending, worker.stir()), (rests, rests));
+            assert_eq!(worker.next_tick(at(33.3)).0, at(40.5));
+        }
     }
 }

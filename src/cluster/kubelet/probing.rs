@@ -86,7 +86,20 @@ impl PodWorker {
                     out.wake(probe.timeout(), Input::TimedOut(pod, kind, run));
                 }
             }
-            Answer::Ok | Answer::Failed => self.probed(now, kind, answer == Answer::Ok, host, out),
+            Answer::Ok => {
+                self.probed(now, kind, true, host, out);
+                self.probe(kind).into_iter().for_each(ProbeWorker::rest);
+            }
+            Answer::Failed => self.probed(now, kind, false, host, out),
+        }
+    }
+
+    /// The pod may answer otherwise from now on: probes that rest tick again.
+    pub fn stir(&mut self, now: Time, out: Out) {
+        for kind in [ProbeKind::Readiness, ProbeKind::Liveness] {
+            if self.probe(kind).is_some_and(ProbeWorker::stir) {
+                self.tick_from(kind, now + NEXT, out);
+            }
         }
     }
 

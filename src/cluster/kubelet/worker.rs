@@ -9,7 +9,7 @@ use crate::cluster::pod::{Gates, Phase, PodObject, PodStatus, PreStop, ProbeKind
 use crate::cluster::spec::ClusterSpec;
 use crate::dist::Dist;
 use crate::id::PodId;
-use crate::random::{Purpose, pair};
+use crate::random::{Purpose, Streams, pair};
 use crate::time::{Span, Time};
 
 /// SIGKILL comes no sooner than this after SIGTERM (`minimumGracePeriodInSeconds`).
@@ -138,14 +138,12 @@ impl PodWorker {
         }
     }
 
-    /// A pod that has been Ready since before the run started. Its probes tick on at phases of their own.
-    pub fn settled(object: PodObject, host: Host, out: Out) -> PodWorker {
+    /// A pod that has been Ready since before the run started. Its probes rest, each at a phase of its own.
+    pub fn settled(object: PodObject, host: Host, streams: &Streams) -> PodWorker {
         let mut worker = PodWorker::new(object, Time::ZERO, Stage::Running, host);
         worker.observed = true;
-        let mut phase = out.streams().at(Purpose::ProbePhase, object.pod.index() as u64);
+        let mut phase = streams.at(Purpose::ProbePhase, object.pod.index() as u64);
         worker.probes().for_each(|probe| probe.settle(phase.uniform()));
-        worker.tick_from(ProbeKind::Readiness, Time::ZERO, out);
-        worker.tick_from(ProbeKind::Liveness, Time::ZERO, out);
         worker
     }
 

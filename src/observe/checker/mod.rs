@@ -291,7 +291,7 @@ impl Checker {
 
     fn app(&mut self, now: Time, fact: &app::Fact) -> Result<(), (Subject, Rule)> {
         match *fact {
-            app::Fact::Socket(pod, socket) => self.pod(pod, |pod, _| pod.socket(socket)),
+            app::Fact::Socket(pod, _, socket) => self.pod(pod, |pod, _| pod.socket(socket)),
             app::Fact::Reset(pod) => self.pod(pod, |_, _| Ok(())),
             app::Fact::Exited(pod, _) => self.pod(pod, |pod, _| pod.exited()),
             app::Fact::Answered(pod, question, answer) => {

@@ -151,7 +151,7 @@ fn time_and_the_life_of_a_pod() {
         "Ready without a probe that succeeded",
     );
     check(
-        without(|fact| matches!(fact, Fact::App(app::Fact::Socket(_, Socket::Serving)))),
+        without(|fact| matches!(fact, Fact::App(app::Fact::Socket(_, _, Socket::Serving)))),
         "it answered what its socket does not",
     );
 }
