@@ -209,8 +209,12 @@ mod tests {
         };
         timeline.targets = vec![
             TargetRecord { deregister_called: Some(ms(31_500)), ..target.clone() },
-            TargetRecord { pod: Some(new), registered: Some(ms(30_400)), ..target },
+            TargetRecord { pod: Some(new), registered: Some(ms(30_400)), ..target.clone() },
         ];
+        timeline.other_targets = vec![vec![
+            TargetRecord { deregister_called: Some(ms(31_600)), draining_over: Some(ms(61_600)), ..target.clone() },
+            TargetRecord { pod: Some(new), registered: Some(ms(30_450)), healthy: Some(ms(33_100)), ..target },
+        ]];
         timeline.beliefs = vec![
             vec![
                 belief(Time::ZERO, 0, Belief::Healthy),
@@ -243,7 +247,7 @@ mod tests {
             scenario: "one-for-one",
             digest: "0123456789abcdef",
             version: "0.0.0",
-            other_target_groups: &[],
+            other_target_groups: &["internal".to_owned()],
             seed: 1,
             replication: 0,
             timeline: &timeline(),
