@@ -196,20 +196,21 @@ fn a_further_target_group() {
         let verdict = verdict_by(&two, &two, |history, _| bend(history));
         assert!(verdict.contains(expected), "{verdict}, not {expected}");
     }
-    const LBC: fn(&Fact, fn(&lbc::Fact) -> bool) -> bool =
-        |fact, wanted| matches!(fact, Fact::Other(_, OtherFact::Lbc(fact)) if wanted(fact));
-    const GROUP: fn(&Fact, fn(&target_group::Fact) -> bool) -> bool =
-        |fact, wanted| matches!(fact, Fact::Other(_, OtherFact::TargetGroup(fact)) if wanted(fact));
-    let gate_set = |fact: &Fact| LBC(fact, |fact| matches!(fact, lbc::Fact::GatePatched { status: true, .. }));
-    let shown_healthy = |fact: &Fact| {
-        GROUP(fact, |fact| matches!(fact, target_group::Fact::StateChanged { state: TargetState::Healthy, .. }))
+    let gate_set =
+        |fact: &Fact| matches!(fact, Fact::Other(_, OtherFact::Lbc(lbc::Fact::GatePatched { status: true, .. })));
+    let shown_healthy = |fact: &Fact| match fact {
+        Fact::Other(_, OtherFact::TargetGroup(target_group::Fact::StateChanged { state, .. })) => {
+            *state == TargetState::Healthy
+        }
+        _ => false,
     };
     check(|_| (), "holds");
     check(without(gate_set), "its gate is True and nobody set it");
     check(early(gate_set, shown_healthy), "the API does not show it healthy");
-    let registers = |fact: &Fact| LBC(fact, |fact| matches!(fact, lbc::Fact::RegisterTargets { .. }));
+    let registers = |fact: &Fact| matches!(fact, Fact::Other(_, OtherFact::Lbc(lbc::Fact::RegisterTargets { .. })));
     check(without(registers), "registered, and nobody asked");
-    let drained = |fact: &Fact| GROUP(fact, |fact| matches!(fact, target_group::Fact::DrainingOver { .. }));
+    let drained =
+        |fact: &Fact| matches!(fact, Fact::Other(_, OtherFact::TargetGroup(target_group::Fact::DrainingOver { .. })));
     check(a_second_early(drained), "before or after its deregistration delay");
     let believed = |fact: &Fact| {
         matches!(fact, Fact::Other(_, OtherFact::AlbNode(_, alb_node::Fact::Believes { belief: Belief::Healthy, .. })))
