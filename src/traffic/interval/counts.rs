@@ -39,10 +39,17 @@ pub(super) struct Counts {
     stream: Stream,
     sent: u64,
     from: Time,
+    /// The seconds of the present cell that are told apart, and how many of the cell's requests each
+    /// node has got by the end of each.
+    seconds: Vec<usize>,
+    by_then: Vec<u64>,
 }
 
 /// More evenly paced requests in a cell are as good as spread over it.
 const FEW_INSTANTS: u64 = 8;
+
+/// Microseconds in a second.
+const SECOND: u64 = 1_000_000;
 
 /// Microseconds in a million seconds.
 const MILLION_SECONDS: u128 = 1_000_000_000_000;
@@ -51,30 +58,65 @@ impl Counts {
     pub(super) fn new(load: &LoadSpec, nodes: usize, streams: &Streams) -> Counts {
         let per_million_seconds = (load.rate * 1e6).round() as u64;
         let stream = streams.at(Purpose::IntervalCount, 0);
-        Counts { pacing: load.pacing, nodes, per_million_seconds, stream, sent: 0, from: Time::ZERO }
+        Counts {
+            pacing: load.pacing,
+            nodes,
+            per_million_seconds,
+            stream,
+            sent: 0,
+            from: Time::ZERO,
+            seconds: Vec::new(),
+            by_then: Vec::new(),
+        }
     }
 
-    /// The next stretch, and how many requests each node gets in it.
-    pub(super) fn next(&mut self, until: Time, counts: &mut [u64]) -> Cell {
-        let mut cell = Cell { from: self.from, until, total: 0, before: self.sent };
-        self.from = until;
-        if self.pacing == Pacing::Poisson {
-            let mean = self.per_million_seconds as f64 * 1e-12 * cell.span().as_micros() as f64 / self.nodes as f64;
-            counts.iter_mut().for_each(|count| *count = poisson(mean, &mut self.stream));
-            return cell;
+    /// The next stretch, and how many requests each node gets in it; in seconds that are told apart,
+    /// second by second.
+    pub(super) fn next(&mut self, until: Time, told_apart: &[bool], counts: &mut [u64]) -> Cell {
+        let (from, before) = (self.from, self.sent);
+        counts.fill(0);
+        self.seconds.clear();
+        self.by_then.clear();
+        while self.from < until {
+            let second = second_of(self.from);
+            let end = Time::from_micros((second as u64 + 1) * SECOND);
+            let end = if told_apart.get(second) == Some(&true) { until.min(end) } else { until };
+            self.draw(end, counts);
+            self.seconds.push(second);
+            self.by_then.extend_from_slice(counts);
         }
-        self.sent = self.sent_before(until);
-        cell.total = self.sent - cell.before;
-        let mut left = cell.total;
+        Cell { from, until, total: self.sent - before, before }
+    }
+
+    /// Adds the requests until then.
+    fn draw(&mut self, until: Time, counts: &mut [u64]) {
+        let span = until - std::mem::replace(&mut self.from, until);
+        if self.pacing == Pacing::Poisson {
+            let mean = self.per_million_seconds as f64 * 1e-12 * span.as_micros() as f64 / self.nodes as f64;
+            counts.iter_mut().for_each(|count| *count += poisson(mean, &mut self.stream));
+            return;
+        }
+        let mut left = self.sent_before(until) - self.sent;
+        self.sent += left;
         for (node, count) in counts.iter_mut().enumerate() {
-            *count = match self.nodes - node {
+            let drawn = match self.nodes - node {
                 1 => left,
                 2 => heads(left, &mut self.stream),
                 others => binomial(left, 1.0 / others as f64, &mut self.stream),
             };
-            left -= *count;
+            *count += drawn;
+            left -= drawn;
         }
-        cell
+    }
+
+    /// The seconds of the present cell that are told apart.
+    pub(super) const fn seconds(&self) -> usize {
+        self.seconds.len()
+    }
+
+    /// One of them, and how many of the cell's requests the node has got by its end.
+    pub(super) fn by_second(&self, row: usize, node: usize) -> (usize, u64) {
+        (self.seconds[row], self.by_then[row * self.nodes + node])
     }
 
     /// Evenly paced requests sent before an instant: request n is sent at ⌊n/rate⌋ µs.
@@ -123,6 +165,11 @@ impl Counts {
     }
 }
 
+/// The second of an instant.
+pub(super) const fn second_of(at: Time) -> usize {
+    (at.as_micros() / SECOND) as usize
+}
+
 /// The `nth` order statistic of `count` uniform points in [0, room): what a Poisson process is, given its count.
 fn climb(room: f64, nth: u64, count: u64, stream: &mut Stream) -> f64 {
     (0..=nth).fold(0.0, |at, passed| at + (room - at) * (1.0 - stream.uniform().powf(1.0 / (count - passed) as f64)))
@@ -159,7 +206,7 @@ mod tests {
             let mut of_nodes = vec![0; nodes];
             let mut all = 0;
             for until in [1, 2, 9_999, 10_001, 20_000, 333_333, 2_000_000, 60_000_000] {
-                counts.next(Time::from_micros(until), &mut of_nodes);
+                counts.next(Time::from_micros(until), &[true, false], &mut of_nodes);
                 all += of_nodes.iter().sum::<u64>();
                 let stretch = Stretch { from: Time::ZERO, to: Time::from_micros(until), rate };
                 let sent = crate::traffic::arrivals::Evenly::new(&stretch).count() as u64;
@@ -173,7 +220,7 @@ mod tests {
     fn order_statistics() {
         for pacing in [Pacing::Poisson, Pacing::Constant] {
             let mut counts = Counts::new(&load(pacing, 50.0), 2, &Streams::new(1, 0));
-            let cell = counts.next(Time::from_micros(1_000_000), &mut [0, 0]);
+            let cell = counts.next(Time::from_micros(1_000_000), &[], &mut [0, 0]);
             let mut stream = Streams::new(2, 0).at(Purpose::IntervalFate, 0);
             for nth in [0, 3, 8, 9] {
                 let mut sum = 0.0;

@@ -5,17 +5,29 @@ use crate::observe::timeline::{PodRecord, Socket, Timeline};
 use crate::random::Stream;
 use crate::time::{Span, Time};
 use crate::traffic::connection::{KeepAlive, Port, SYN_RETRIES, Silence, Way};
-use crate::traffic::interval::counts::{Cell, Counts};
+use crate::traffic::interval::counts::{Cell, Counts, second_of};
 use crate::traffic::interval::law::Law;
 use crate::traffic::interval::tally::Tally;
 use crate::traffic::interval::{CONNECT, Limits, UNREACHABLE};
 use crate::verdict::{Cause, Verdict};
 
+/// Which of a node's requests of a cell go to one place: every so manieth, or by chance.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    pub(super) node: usize,
+    /// The rank of the first.
+    pub(super) first: u64,
+    /// Places that take turns; none: by chance.
+    pub(super) places: u64,
+    /// How many go there.
+    pub(super) count: u64,
+}
+
 /// Requests of one node to one target in one cell.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Batch<'a> {
     pub(super) cell: Cell,
-    pub(super) count: u64,
+    pub(super) turn: Turn,
     pub(super) pod: Option<&'a PodRecord>,
     pub(super) port: &'a Port,
     /// Its row in tables by revision, and its law.
@@ -57,6 +69,13 @@ impl Kept {
     }
 }
 
+impl Turn {
+    /// How many of the node's first so many requests go there.
+    pub(super) const fn until(&self, rank: u64) -> u64 {
+        if self.places == 0 { rank } else { (rank + self.places - 1 - self.first) / self.places }
+    }
+}
+
 /// One replication's requests and what becomes of them.
 pub(super) struct Fare<'a> {
     pub(super) timeline: &'a Timeline,
@@ -70,6 +89,9 @@ pub(super) struct Fare<'a> {
     pub(super) stream: Stream,
     /// Whether all of the batch just settled ended with a 5xx.
     pub(super) all_failed: bool,
+    /// By second that is told apart: how many of the requests at hand were sent in it, and how many of those put by.
+    pub(super) parts: Vec<u64>,
+    pub(super) others: Vec<u64>,
 }
 
 impl Fare<'_> {
@@ -81,30 +103,75 @@ impl Fare<'_> {
     /// Settles a batch.
     pub(super) fn settle(&mut self, batch: &Batch<'_>, kept: &mut Kept) {
         self.all_failed = false;
+        self.tell_apart(&batch.turn);
+        self.meet_target(batch, batch.turn.count, kept);
+    }
+
+    fn meet_target(&mut self, batch: &Batch<'_>, count: u64, kept: &mut Kept) {
         let (middle, idle) = (batch.cell.middle(), batch.keep.idle());
         let is_open = matches!(batch.port.socket, Socket::Serving | Socket::Refusing);
         if !kept.warm && is_open && idle > Span::ZERO {
-            return self.warm_up(batch, kept);
+            return self.warm_up(batch, count, kept);
         }
         let way =
             if kept.warm { batch.port.way(middle, middle + idle, batch.keep, self.limits.one_way) } else { Way::New };
         match way {
-            Way::Kept => self.serve(batch, batch.port, Span::ZERO, middle),
-            Way::New => self.connect(batch, middle),
-            Way::Crossing => self.all_end(batch, Verdict::Alb(Cause::KeepAliveRace), self.limits.round_trip),
+            Way::Kept => self.serve(batch, count, batch.port, Span::ZERO, middle),
+            Way::New => self.connect(batch, count, middle),
+            Way::Crossing => self.all_end(batch, count, Verdict::Alb(Cause::KeepAliveRace), self.limits.round_trip),
             Way::Lost => {
                 let (verdict, end) = self.wait_in_vain(middle, batch.cut);
-                self.one_ends(verdict, end.saturating_since(middle), middle);
+                self.one_ends(verdict, end.saturating_since(middle), batch);
                 kept.forget();
-                self.connect(&Batch { count: batch.count - 1, ..*batch }, middle);
+                self.connect(batch, count - 1, middle);
             }
         }
     }
 
     /// Nobody was there to be chosen.
-    pub(super) fn no_target(&mut self, cell: &Cell, count: u64) {
-        self.tally.count(Verdict::Alb(Cause::NoTarget), count, cell.from);
+    pub(super) fn no_target(&mut self, node: usize, count: u64) {
+        self.tell_apart(&Turn { node, first: 0, places: 1, count });
+        self.count_first(Verdict::Alb(Cause::NoTarget), count, node);
         self.tally.took(self.limits.round_trip, count);
+    }
+
+    /// By second, those whose turn it is.
+    fn tell_apart(&mut self, turn: &Turn) {
+        let rows = self.counts.seconds();
+        self.parts.clear();
+        let (mut before, mut left, mut left_of) = (0, turn.count, self.counts.by_second(rows - 1, turn.node).1);
+        for row in 0..rows {
+            let by_then = self.counts.by_second(row, turn.node).1;
+            let here = turn.until(by_then) - turn.until(before);
+            let drawn =
+                if turn.places > 0 { here } else { binomial(left, here as f64 / left_of as f64, &mut self.stream) };
+            self.parts.push(drawn);
+            (before, left, left_of) = (by_then, left - drawn, left_of - here);
+        }
+    }
+
+    /// So many end alike, the first ones of those told apart.
+    fn count_first(&mut self, verdict: Verdict, count: u64, node: usize) {
+        let mut left = count;
+        for (row, part) in self.parts.iter_mut().enumerate() {
+            let here = left.min(*part);
+            *part -= here;
+            left -= here;
+            self.tally.count(verdict, here, self.counts.by_second(row, node).0);
+        }
+    }
+
+    /// Each of those told apart is chosen with this probability; how many are, which then are told apart
+    /// from the `others`.
+    fn choose(&mut self, probability: f64) -> u64 {
+        self.others.clear();
+        self.others.append(&mut self.parts);
+        for other in &mut self.others {
+            let chosen = binomial(*other, probability, &mut self.stream);
+            *other -= chosen;
+            self.parts.push(chosen);
+        }
+        self.parts.iter().sum()
     }
 
     /// Requests that nothing but their own length can fail: some outlast a patience.
@@ -120,7 +187,7 @@ impl Fare<'_> {
     }
 
     fn answer(&mut self, law: usize, start: Span, limit: Span, count: u64) {
-        self.tally.count(Verdict::Ok, count, Time::ZERO);
+        self.tally.count(Verdict::Ok, count, 0);
         self.tally.took_draws(law, start, limit, count);
     }
 
@@ -131,48 +198,50 @@ impl Fare<'_> {
 
     /// Until the first answer is back every request opens a connection of its own. They are taken to be
     /// evenly spaced within the cell; which of them is answered first is drawn.
-    fn warm_up(&mut self, batch: &Batch<'_>, kept: &mut Kept) {
-        let gap = batch.cell.span().as_secs_f64() / batch.count as f64;
+    fn warm_up(&mut self, batch: &Batch<'_>, count: u64, kept: &mut Kept) {
+        let gap = batch.cell.span().as_secs_f64() / count as f64;
         let start = self.limits.round_trip;
         let (mut done, mut block) = (0, 1);
-        while done < batch.count {
+        while done < count {
             let sent = batch.cell.from + Span::from_secs_f64((done as f64 + 0.5) * gap);
             if sent >= kept.first_answer {
                 break;
             }
-            let size = block.min(batch.count - done);
+            let size = block.min(count - done);
             let share = self.stream.uniform().powf(1.0 / size as f64);
             let quickest = sent + start + self.laws[batch.revision].quantile(1.0 - share);
-            self.serve(&Batch { count: size, ..*batch }, batch.port, start, sent);
+            self.serve(batch, size, batch.port, start, sent);
             kept.first_answer = kept.first_answer.min(quickest);
             done += size;
             if done >= SINGLE_CONNECTS {
                 block *= 2;
             }
         }
-        if done < batch.count {
+        if done < count {
             kept.warm = true;
-            self.settle(&Batch { count: batch.count - done, ..*batch }, kept);
+            self.meet_target(batch, count - done, kept);
         }
     }
 
     /// New connections, whose SYNs are sent about `sent`.
-    fn connect(&mut self, batch: &Batch<'_>, sent: Time) {
+    fn connect(&mut self, batch: &Batch<'_>, count: u64, sent: Time) {
         if batch.port.socket != Socket::Silent {
-            return self.meet(batch, batch.port, Span::ZERO, sent);
+            return self.meet(batch, count, batch.port, Span::ZERO, sent);
         }
-        let unreachable = binomial(batch.count, self.silence.unreachable_share(self.limits.connect), &mut self.stream);
-        let lost = batch.count - unreachable;
-        let patience = Silence::UNREACHABLE_AFTER.min(self.limits.connect);
+        let share = self.silence.unreachable_share(self.limits.connect);
+        let unreachable = if share > 0.0 { self.choose(share) } else { 0 };
         if unreachable > 0 {
-            self.knock(&Batch { count: unreachable, ..*batch }, sent, patience, UNREACHABLE);
+            self.knock(batch, unreachable, sent, Silence::UNREACHABLE_AFTER.min(self.limits.connect), UNREACHABLE);
         }
-        self.knock(&Batch { count: lost, ..*batch }, sent, self.limits.connect, CONNECT);
+        if share > 0.0 {
+            std::mem::swap(&mut self.parts, &mut self.others);
+        }
+        self.knock(batch, count - unreachable, sent, self.limits.connect, CONNECT);
     }
 
     /// Nobody answers the first SYN: a later one may meet a pod that has come up, or nobody does.
-    fn knock(&mut self, batch: &Batch<'_>, sent: Time, patience: Span, law: usize) {
-        if batch.count == 0 {
+    fn knock(&mut self, batch: &Batch<'_>, count: u64, sent: Time, patience: Span, law: usize) {
+        if count == 0 {
             return;
         }
         for wait in SYN_RETRIES.into_iter().filter(|wait| *wait < patience) {
@@ -182,43 +251,43 @@ impl Fare<'_> {
             }
             let port = Port::look(batch.pod, syn);
             if port.socket != Socket::Silent {
-                return self.meet(batch, &port, wait, sent);
+                return self.meet(batch, count, &port, wait, sent);
             }
         }
         let cause = if law == UNREACHABLE { Cause::HostUnreachable } else { Cause::ConnectTimeout };
         let limit = self.limits.client.saturating_sub(patience);
         let impatient = if self.limits.client < patience {
-            batch.count
+            count
         } else {
-            binomial(batch.count, self.laws[law].exact_tail(limit), &mut self.stream)
+            binomial(count, self.laws[law].exact_tail(limit), &mut self.stream)
         };
-        self.tally.count(Verdict::Alb(Cause::ClientGaveUp), impatient, batch.cell.from);
-        self.tally.took(self.limits.client, impatient);
-        self.tally.count(Verdict::Alb(cause), batch.count - impatient, batch.cell.from);
-        self.tally.took_draws(law, patience, limit, batch.count - impatient);
-        if impatient == 0 {
-            self.all_failed = true;
+        if impatient > 0 {
+            self.count_first(Verdict::Alb(Cause::ClientGaveUp), impatient, batch.turn.node);
+            self.tally.took(self.limits.client, impatient);
+            self.tally.failed_within(&batch.cell, count - impatient, &self.counts);
         } else {
-            self.tally.failed_within(&batch.cell, batch.count - impatient, &self.counts);
+            self.all_failed = true;
         }
+        self.count_first(Verdict::Alb(cause), count - impatient, batch.turn.node);
+        self.tally.took_draws(law, patience, limit, count - impatient);
     }
 
     /// A SYN sent `wait` after the request comes in at an open or a closed port.
-    fn meet(&mut self, batch: &Batch<'_>, port: &Port, wait: Span, sent: Time) {
+    fn meet(&mut self, batch: &Batch<'_>, count: u64, port: &Port, wait: Span, sent: Time) {
         let connected = wait + self.limits.round_trip;
         if port.socket == Socket::Closed {
-            self.all_end(batch, Verdict::Alb(Cause::Refused), connected);
+            self.all_end(batch, count, Verdict::Alb(Cause::Refused), connected);
         } else {
-            self.serve(batch, port, connected, sent);
+            self.serve(batch, count, port, connected, sent);
         }
     }
 
     /// The requests reach the process `start` after they were sent, about `sent`.
-    fn serve(&mut self, batch: &Batch<'_>, port: &Port, start: Span, sent: Time) {
+    fn serve(&mut self, batch: &Batch<'_>, count: u64, port: &Port, start: Span, sent: Time) {
         let begin = sent + start;
         let quiet = port.reset.min(port.silence).min(batch.cut);
         if port.socket == Socket::Refusing && begin + self.limits.round_trip <= quiet {
-            return self.all_end(batch, Verdict::Target(503), start + self.limits.round_trip);
+            return self.all_end(batch, count, Verdict::Target(503), start + self.limits.round_trip);
         }
         let (limit, left) = (self.limit(start), quiet.saturating_since(begin));
         let law = &self.laws[batch.revision];
@@ -236,13 +305,13 @@ impl Fare<'_> {
             }
             () => law.exact_tail(limit),
         };
-        let failed = binomial(batch.count, failing, &mut self.stream);
+        let failed = binomial(count, failing, &mut self.stream);
         if failed > 0 {
             let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, port, batch.cut);
             let weight = |sent| law.rough_tail(quiet.saturating_since(sent + start).min(limit));
             self.scatter(&batch.cell, failed, end, if left < limit { Some(&weight) } else { None });
         }
-        let answered = batch.count - failed;
+        let answered = count - failed;
         if answered > 0 && left < limit && failing > NOTICEABLE {
             self.answer_quickly(batch.revision, start, (left, 1.0 - failing), answered);
         } else if answered > 0 {
@@ -258,13 +327,13 @@ impl Fare<'_> {
         end: impl Fn(&Self, Time) -> (Verdict, Span),
         weight: Option<&dyn Fn(Time) -> f64>,
     ) {
-        let instants = count.min(INSTANTS);
+        let instants = count.min(INSTANTS * self.counts.seconds() as u64);
         let mut user_saw = 0;
         for row in 0..instants {
             let share = count / instants + u64::from(row < count % instants);
             let sent = self.somewhere(cell, weight);
             let (verdict, latency) = end(self, sent);
-            self.tally.count(verdict, share, sent);
+            self.tally.count(verdict, share, second_of(sent));
             self.tally.took(latency, share);
             if verdict.is_5xx() {
                 user_saw += share;
@@ -295,7 +364,7 @@ impl Fare<'_> {
 
     /// Answers that came just in time: draws from the quicker part of the law.
     fn answer_quickly(&mut self, law: usize, start: Span, (left, share): (Span, f64), count: u64) {
-        self.tally.count(Verdict::Ok, count, Time::ZERO);
+        self.tally.count(Verdict::Ok, count, 0);
         let instants = if count > INSTANTS { STRATA } else { count };
         for row in 0..instants {
             // So many that they stand for others are spread over the law.
@@ -310,19 +379,20 @@ impl Fare<'_> {
     }
 
     /// All of a batch end the same way, unless the client is too impatient.
-    fn all_end(&mut self, batch: &Batch<'_>, verdict: Verdict, latency: Span) {
+    fn all_end(&mut self, batch: &Batch<'_>, count: u64, verdict: Verdict, latency: Span) {
         let (verdict, latency) = self.unless_impatient(verdict, latency);
-        self.tally.count(verdict, batch.count, batch.cell.from);
-        self.tally.took(latency, batch.count);
+        self.count_first(verdict, count, batch.turn.node);
+        self.tally.took(latency, count);
         self.all_failed = verdict.is_5xx();
     }
 
-    fn one_ends(&mut self, verdict: Verdict, latency: Span, sent: Time) {
+    /// One of a batch, sent in the middle of its cell.
+    fn one_ends(&mut self, verdict: Verdict, latency: Span, batch: &Batch<'_>) {
         let (verdict, latency) = self.unless_impatient(verdict, latency);
-        self.tally.count(verdict, 1, sent);
+        self.count_first(verdict, 1, batch.turn.node);
         self.tally.took(latency, 1);
         if verdict.is_5xx() {
-            self.tally.failed_at(sent);
+            self.tally.failed_at(batch.cell.middle());
         }
     }
 

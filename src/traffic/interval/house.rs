@@ -9,7 +9,7 @@ use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::connection::{KeepAlive, Port};
 use crate::traffic::interval::counts::Cell;
-use crate::traffic::interval::fare::{Batch, Fare, Kept};
+use crate::traffic::interval::fare::{Batch, Fare, Kept, Turn};
 use crate::traffic::interval::row_of;
 use crate::traffic::registration::Registration;
 use crate::traffic::routing::RoutingTable;
@@ -131,30 +131,30 @@ impl House {
             node.look(cell.from, beliefs(fare.timeline, number), registration, targets, keep, fare);
         }
         if node.choices.is_empty() {
-            fare.no_target(cell, count);
+            fare.no_target(number, count);
             return fare.tally.failed_by_rank(cell, number, (0, count - 1), count, &fare.counts);
         }
         let shares = Shares { count, choices: node.choices.len() as u64, turn: node.table.take_turns(count) as u64 };
-        let mut special = 0;
-        let mut failed: Option<(u64, u64)> = None;
+        let (mut special, mut failed) = (0, None::<(u64, u64)>);
         let mut still_watched = node.watched.len();
         for (passed, place) in node.watched.iter().enumerate() {
             let first = shares.first(*place);
-            let count = if *at_random {
-                binomial(count - special, 1.0 / (shares.choices - passed as u64) as f64, &mut fare.stream)
-            } else {
-                shares.of(first)
-            };
-            if count == 0 {
+            let mut turn = Turn { node: number, first, places: shares.choices, count };
+            turn.count = turn.until(count);
+            if *at_random {
+                turn.places = 0;
+                turn.count = binomial(count - special, 1.0 / (shares.choices - passed as u64) as f64, &mut fare.stream);
+            }
+            if turn.count == 0 {
                 continue;
             }
-            special += count;
+            special += turn.count;
             let target = node.choices[*place];
             let Target { ref port, revision, .. } = targets[target.index()];
             let pod = fare.timeline.targets[target.index()].pod;
             let batch = Batch {
                 cell: *cell,
-                count,
+                turn,
                 pod: pod.and_then(|pod| fare.timeline.pods.get(pod.index())),
                 port,
                 revision,
@@ -169,9 +169,9 @@ impl House {
             }
             if fare.all_failed {
                 if *at_random {
-                    fare.tally.failed_within(cell, count, &fare.counts);
+                    fare.tally.failed_within(cell, turn.count, &fare.counts);
                 } else {
-                    let last = first + (count - 1) * shares.choices;
+                    let last = first + (turn.count - 1) * shares.choices;
                     failed = Some(failed.map_or((first, last), |(least, most)| (least.min(first), most.max(last))));
                 }
             }
@@ -200,11 +200,6 @@ impl Shares {
     fn first(&self, place: usize) -> u64 {
         let place = place as u64;
         if place >= self.turn { place - self.turn } else { place + self.choices - self.turn }
-    }
-
-    /// How many a place gets whose first request has this rank.
-    fn of(&self, first: u64) -> u64 {
-        (self.count + self.choices - 1 - first) / self.choices
     }
 
     /// How many all those places get that a running total counts.

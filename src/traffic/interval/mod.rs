@@ -127,9 +127,11 @@ impl<'a> IntervalEngine<'a> {
             tally: Tally::new(outcome, streams),
             stream: streams.at(Purpose::IntervalFate, 0),
             all_failed: false,
+            parts: Vec::new(),
+            others: Vec::new(),
         };
         for until in cuts.times() {
-            let cell = fare.counts.next(*until, counts);
+            let cell = fare.counts.next(*until, cuts.told_apart(), counts);
             house.look_at_targets(cell.from, &fare);
             for (node, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
                 house.settle(node, *count, &cell, &mut fare);

@@ -49,8 +49,8 @@ impl<'a> Tally<'a> {
         Tally { outcome, pools: Vec::new(), window: Window::default(), stream: streams.at(Purpose::IntervalLatency, 0) }
     }
 
-    /// So many requests, sent in the second of `sent`, ended so.
-    pub(super) fn count(&mut self, verdict: Verdict, count: u64, sent: Time) {
+    /// So many requests, sent in this second, ended so.
+    pub(super) fn count(&mut self, verdict: Verdict, count: u64, second: usize) {
         self.outcome.requests += count;
         let column = match verdict {
             Verdict::Ok => {
@@ -67,7 +67,7 @@ impl<'a> Tally<'a> {
             }
         };
         if count > 0 {
-            self.outcome.per_second[(sent.as_micros() / 1_000_000) as usize][column] += count as u32;
+            self.outcome.per_second[second][column] += count as u32;
         }
     }
 

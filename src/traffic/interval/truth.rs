@@ -13,7 +13,7 @@ use crate::traffic::interval::row_of;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cuts {
     times: Vec<Time>,
-    /// Whole seconds that get an interval of their own, because their failures are counted by the second.
+    /// Seconds whose failures are told apart.
     seconds: Vec<bool>,
     /// Per target: until when some node may choose it.
     chosen_until: Vec<Time>,
@@ -46,11 +46,6 @@ impl Cuts {
             let pod = target.pod.and_then(|pod| timeline.pods.get(pod.index()));
             self.cut_for_target(pod, self.chosen_until[row], margins, laws);
         }
-        for (second, wanted) in self.seconds.iter().enumerate() {
-            if *wanted {
-                self.times.push(Time::from_micros(second as u64 * 1_000_000));
-            }
-        }
         self.times.push(margins.end);
         self.times.retain(|at| *at > Time::ZERO && *at <= margins.end);
         self.times.sort_unstable();
@@ -60,6 +55,11 @@ impl Cuts {
     /// The cuts, in order of time; the last one is the load's end.
     pub(super) fn times(&self) -> &[Time] {
         &self.times
+    }
+
+    /// By second: whether its failures are to be told from those of the next.
+    pub(super) fn told_apart(&self) -> &[bool] {
+        &self.seconds
     }
 
     /// A target that every node has stopped choosing needs no cuts any more. A node without a healthy
@@ -150,6 +150,12 @@ impl Cuts {
         let first = latest.saturating_sub(laws[revision].reach()).max(when.start);
         if first < when.end {
             self.mark_seconds(first, when.end, margins);
+            // Where service takes seconds, steps alone are too far apart.
+            let mut second = Time::from_micros(first.as_micros().next_multiple_of(1_000_000));
+            while second < when.end {
+                self.times.push(second);
+                second = second + Span::from_secs(1);
+            }
         }
     }
 
