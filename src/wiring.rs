@@ -14,7 +14,6 @@ use crate::cluster::spec::{ClusterSpec, Link};
 use crate::cluster::{api_server, app, endpoint_slice, kubelet, operator, replica_set, scheduler};
 use crate::dist::Dist;
 use crate::disturbance::rule::Rules;
-use crate::event::OtherFact;
 pub use crate::event::{Event, Fact};
 use crate::id::{NodeId, PodId, RevisionId, TargetGroupId, TargetId};
 use crate::random::{Purpose, Streams, pair};
@@ -167,9 +166,7 @@ impl Telling<'_> {
             Fact::Lbc(fact) => self.lbc(TargetGroupId::FIRST, fact),
             Fact::TargetGroup(fact) => self.target_group(TargetGroupId::FIRST, fact),
             Fact::AlbNode(node, fact) => self.alb_node(TargetGroupId::FIRST, node, fact),
-            Fact::Other(group, OtherFact::Lbc(fact)) => self.lbc(group, fact),
-            Fact::Other(group, OtherFact::TargetGroup(fact)) => self.target_group(group, fact),
-            Fact::Other(group, OtherFact::AlbNode(node, fact)) => self.alb_node(group, node, fact),
+            Fact::Other(group, fact) => self.other(group, fact),
         }
     }
 
@@ -305,10 +302,7 @@ impl Telling<'_> {
         self.now(Event::Kubelet(node, kubelet::Input::Stirred(pod)));
         if self.wiring.node_ports.is_none() {
             let target = self.wiring.addresses.target(pod);
-            let stirred = alb_node::Input::Stirred { target };
-            for group in self.wiring.fleets.groups() {
-                self.each_node(group, |telling, node| telling.now(Event::alb_node(group, node, stirred)));
-            }
+            self.stir_target(target);
         }
     }
 

@@ -102,7 +102,7 @@ impl Timeline {
                 self.node_ports[host.index()].push(NodePortChange { at: now, pod, forwards: false });
             }
             Fact::TargetGroup(fact) => self.note_target(now, TargetGroupId::FIRST, fact),
-            Fact::Other(group, OtherFact::TargetGroup(fact)) => self.note_target(now, group, fact),
+            Fact::Other(group, OtherFact::TargetGroup(fact)) => self.note_other(now, group, fact),
             Fact::AlbNode(node, alb_node::Fact::Believes { target, belief }) => {
                 self.beliefs[node.index()].push(BeliefChange { at: now, target, belief });
             }
@@ -144,6 +144,13 @@ impl Timeline {
         record.sockets.push((now, socket));
     }
 
+    #[cold]
+    fn note_other(&mut self, now: Time, group: TargetGroupId, fact: target_group::Fact) {
+        self.note_target(now, group, fact);
+    }
+
+    // Inlined where the group is known to be the first.
+    #[inline(always)]
     fn note_target(&mut self, now: Time, group: TargetGroupId, fact: target_group::Fact) {
         use crate::aws::target::TargetState;
         match fact {

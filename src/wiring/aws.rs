@@ -7,47 +7,51 @@ use crate::aws::{alb_node, target_group};
 use crate::cluster::pod::PodObject;
 use crate::cluster::spec::Link;
 use crate::cluster::{api_server, app};
-use crate::event::Event;
-use crate::id::{AlbNodeId, TargetGroupId};
+use crate::event::{Event, OtherFact};
+use crate::id::{AlbNodeId, TargetGroupId, TargetId};
 use crate::scenario::Scenario;
 
 /// The nodes of all load balancers, numbered through, by the target group that they are in front of.
 #[derive(Debug)]
 pub(super) struct Fleets {
-    /// By target group: the number after its last node's.
-    ends: Vec<u8>,
+    /// The number after the last node in front of the first target group.
+    first: u8,
+    /// The same of each further one.
+    others: Vec<u8>,
 }
 
 impl Fleets {
     /// Those of a scenario.
     pub(super) fn new(scenario: &Scenario) -> Fleets {
-        Fleets { ends: scenario.target_groups().map(|group| scenario.alb_nodes(group).end).collect() }
+        let others = scenario.target_groups().skip(1).map(|group| scenario.alb_nodes(group).end);
+        Fleets { first: scenario.load_balancer.nodes, others: others.collect() }
     }
 
     /// Whether the first target group is not the only one.
     pub(super) const fn are_several(&self) -> bool {
-        self.ends.len() > 1
-    }
-
-    /// All target groups.
-    pub(super) fn groups(&self) -> impl Iterator<Item = TargetGroupId> + use<> {
-        (0..self.ends.len() as u8).map(TargetGroupId)
+        !self.others.is_empty()
     }
 
     /// All target groups but the first.
     fn others(&self) -> impl Iterator<Item = TargetGroupId> + use<> {
-        (1..self.ends.len() as u8).map(TargetGroupId)
+        (1..=self.others.len() as u8).map(TargetGroupId)
     }
 
     /// The target group that a node is in front of.
     pub(super) fn group_of(&self, node: AlbNodeId) -> TargetGroupId {
-        let before = self.ends.iter().take_while(|end| **end <= node.0);
-        TargetGroupId(before.count() as u8)
+        if node.0 < self.first {
+            return TargetGroupId::FIRST;
+        }
+        let before = self.others.iter().take_while(|end| **end <= node.0);
+        TargetGroupId(1 + before.count() as u8)
     }
 
     fn nodes_of(&self, group: TargetGroupId) -> std::ops::Range<u8> {
-        let start = group.index().checked_sub(1).map_or(0, |before| self.ends[before]);
-        start..self.ends[group.index()]
+        match group.index() {
+            0 => 0..self.first,
+            1 => self.first..self.others[0],
+            further => self.others[further - 2]..self.others[further - 1],
+        }
     }
 }
 
@@ -55,8 +59,19 @@ impl Telling<'_> {
     /// A watch event for the controller, which works on each of its TargetGroupBindings by itself.
     pub(super) fn tell_controller(&mut self, message: u64, input: impl Fn(TargetGroupId) -> lbc::Input) {
         let at = self.watch(Watch::Lbc, message, Event::Lbc(input(TargetGroupId::FIRST)));
+        if self.wiring.fleets.are_several() {
+            let others = self.wiring.fleets.others();
+            others.for_each(|group| self.agenda.push(at, Event::lbc(group, input(group))));
+        }
+    }
+
+    /// The nodes of every load balancer look at a target again.
+    pub(super) fn stir_target(&mut self, target: TargetId) {
+        let stirred = alb_node::Input::Stirred { target };
+        let first = TargetGroupId::FIRST;
+        self.each_node(first, |telling, node| telling.now(Event::alb_node(first, node, stirred)));
         for group in self.wiring.fleets.others() {
-            self.agenda.push(at, Event::lbc(group, input(group)));
+            self.each_node(group, |telling, node| telling.now(Event::alb_node(group, node, stirred)));
         }
     }
 
@@ -71,6 +86,18 @@ impl Telling<'_> {
         });
     }
 
+    /// What the rooms of a further target group say.
+    #[cold]
+    pub(super) fn other(&mut self, group: TargetGroupId, fact: OtherFact) {
+        match fact {
+            OtherFact::Lbc(fact) => self.lbc(group, fact),
+            OtherFact::TargetGroup(fact) => self.target_group(group, fact),
+            OtherFact::AlbNode(node, fact) => self.alb_node(group, node, fact),
+        }
+    }
+
+    // What follows is inlined where the group is known to be the first: a rollout has hardly another.
+    #[inline(always)]
     pub(super) fn lbc(&mut self, group: TargetGroupId, fact: lbc::Fact) {
         match fact {
             lbc::Fact::DescribeTargetHealth { call } => {
@@ -100,6 +127,7 @@ impl Telling<'_> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn target_group(&mut self, group: TargetGroupId, fact: target_group::Fact) {
         match fact {
             target_group::Fact::Registered { call, target, pod } => {
@@ -131,10 +159,12 @@ impl Telling<'_> {
         }
     }
 
-    pub(super) fn each_node(&mut self, group: TargetGroupId, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
+    #[inline(always)]
+    fn each_node(&mut self, group: TargetGroupId, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
         self.wiring.fleets.nodes_of(group).for_each(|node| tell(self, AlbNodeId(node)));
     }
 
+    #[inline(always)]
     pub(super) fn alb_node(&mut self, group: TargetGroupId, node: AlbNodeId, fact: alb_node::Fact) {
         match fact {
             alb_node::Fact::CheckSent { target, check } => {

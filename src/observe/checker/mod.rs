@@ -177,13 +177,21 @@ impl Checker {
             Fact::Lbc(fact) => self.lbc(TargetGroupId::FIRST, fact),
             Fact::TargetGroup(fact) => self.targets.group(now, fact),
             Fact::AlbNode(node, fact) => alb_node(&mut self.targets, now, *node, fact),
-            Fact::Other(group, OtherFact::Lbc(fact)) => self.lbc(*group, fact),
-            Fact::Other(group, OtherFact::TargetGroup(fact)) => self.targets_of(*group).group(now, fact),
-            Fact::Other(group, OtherFact::AlbNode(node, fact)) => alb_node(self.targets_of(*group), now, *node, fact),
+            Fact::Other(group, fact) => self.other(now, *group, fact),
+        }
+    }
+
+    #[cold]
+    fn other(&mut self, now: Time, group: TargetGroupId, fact: &OtherFact) -> Result<(), (Subject, Rule)> {
+        match fact {
+            OtherFact::Lbc(fact) => self.lbc(group, fact),
+            OtherFact::TargetGroup(fact) => self.targets_of(group).group(now, fact),
+            OtherFact::AlbNode(node, fact) => alb_node(self.targets_of(group), now, *node, fact),
         }
     }
 
     /// The targets of a target group.
+    #[inline]
     fn targets_of(&mut self, group: TargetGroupId) -> &mut Targets {
         match group.index() {
             0 => &mut self.targets,
@@ -297,9 +305,10 @@ impl Checker {
             app::Fact::Answered(pod, question, answer) => {
                 self.pod(pod, |pod, _| pod.answered(now, question, answer))?;
                 if let (app::Question::HealthCheck(node, target, _), app::Answer::Ok) = (question, answer) {
-                    let mut all = std::iter::once(&mut self.targets).chain(&mut self.others);
-                    if let Some(targets) = all.find(|targets| targets.are_behind(node)) {
-                        targets.passed(node, target, now);
+                    if self.targets.are_behind(node) {
+                        self.targets.passed(node, target, now);
+                    } else if let Some(other) = self.others.iter_mut().find(|other| other.are_behind(node)) {
+                        other.passed(node, target, now);
                     }
                 }
                 Ok(())
@@ -315,6 +324,8 @@ impl Checker {
         ports.hear(now, host, fact).map_err(|rule| (Subject::Host(host), rule))
     }
 
+    // This one and those of targets are inlined where the group is known to be the first.
+    #[inline(always)]
     fn lbc(&mut self, group: TargetGroupId, fact: &lbc::Fact) -> Result<(), (Subject, Rule)> {
         match *fact {
             lbc::Fact::DescribeTargetHealth { call } => {
@@ -349,6 +360,7 @@ impl Checker {
     }
 }
 
+#[inline(always)]
 fn alb_node(targets: &mut Targets, now: Time, node: AlbNodeId, fact: &alb_node::Fact) -> Result<(), (Subject, Rule)> {
     let (alb_node::Fact::Believes { target, .. }
     | alb_node::Fact::CheckSent { target, .. }

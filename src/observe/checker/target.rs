@@ -153,6 +153,7 @@ impl Targets {
     }
 
     /// The target group says something.
+    #[inline(always)]
     pub fn group(&mut self, now: Time, fact: &target_group::Fact) -> Result<(), (Subject, Rule)> {
         let (target, held) = match *fact {
             target_group::Fact::Registered { call, target, .. } => (target, self.registered(call, target)),
