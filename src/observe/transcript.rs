@@ -18,7 +18,8 @@ use crate::time::Time;
 ///
 /// Objects tell what became of them when it is committed. A probe or a health check is told when its
 /// answer differs from the last one. Requests to the API and to AWS, and every single probe, are
-/// told on demand; what lies between a request and its effect is the link's delay.
+/// told on demand; what lies between a request and its effect is the link's delay. A probe rests while
+/// its pod serves, once it has succeeded: the same answer again and again is not even asked for.
 #[derive(Debug)]
 pub struct Transcript {
     rollout_at: Time,
