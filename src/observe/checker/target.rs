@@ -222,6 +222,7 @@ impl Targets {
     }
 
     /// A node says something.
+    #[inline(always)]
     pub fn node(&mut self, now: Time, node: AlbNodeId, target: TargetId, fact: &alb_node::Fact) -> Held {
         let known = *self.target(target)?;
         let view = &mut self.views[target.index() * self.nodes + node.index() - self.first_node];
