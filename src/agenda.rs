@@ -13,7 +13,7 @@ use crate::time::Time;
 /// Events waiting for their time.
 #[derive(Debug, Clone)]
 pub struct Agenda<E> {
-    heap: Vec<u128>,
+    heap: Heap,
     /// By slot: what waits in the heap. A slot is free if it is listed so.
     events: Vec<E>,
     free: Vec<u32>,
@@ -23,6 +23,10 @@ pub struct Agenda<E> {
     at_once: VecDeque<E>,
 }
 
+/// Keys, the least first.
+#[derive(Debug, Clone)]
+pub(crate) struct Heap(Vec<u128>);
+
 const ARITY: usize = 4;
 /// Bits of a key that name the slot.
 const SLOT: u32 = 24;
@@ -31,7 +35,7 @@ impl<E: Copy> Agenda<E> {
     /// An empty agenda.
     pub const fn new() -> Agenda<E> {
         Agenda {
-            heap: Vec::new(),
+            heap: Heap::new(),
             events: Vec::new(),
             free: Vec::new(),
             sequence: 0,
@@ -61,26 +65,23 @@ impl<E: Copy> Agenda<E> {
         let key = u128::from(at.as_micros()) << 64 | u128::from(self.sequence << SLOT | u64::from(slot));
         self.sequence += 1;
         self.heap.push(key);
-        self.sift_up(self.heap.len() - 1);
     }
 
     /// When the next event is due.
     pub fn next_time(&self) -> Option<Time> {
-        let waiting = self.heap.first().map(|key| time_of(*key));
+        let waiting = self.heap.least().map(time_of);
         if self.at_once.is_empty() { waiting } else { Some(self.now) }
     }
 
     /// The next event: the earliest, and of the earliest the one that was scheduled first.
     pub fn pop(&mut self) -> Option<(Time, E)> {
-        let next = self.heap.first().copied();
+        let next = self.heap.least();
         if next.is_none_or(|key| time_of(key) > self.now)
             && let Some(event) = self.at_once.pop_front()
         {
             return Some((self.now, event));
         }
-        let key = next?;
-        self.heap.swap_remove(0);
-        self.sift_down();
+        let key = self.heap.pop()?;
         let slot = key as u32 & ((1 << SLOT) - 1);
         self.free.push(slot);
         self.now = time_of(key);
@@ -96,39 +97,63 @@ impl<E: Copy> Agenda<E> {
         assert!(self.events.len() <= 1 << SLOT, "more events wait than keys can name");
         self.events.len() as u32 - 1
     }
+}
 
-    fn sift_up(&mut self, mut child: usize) {
-        let key = self.heap[child];
-        while child > 0 {
-            let parent = (child - 1) / ARITY;
-            if self.heap[parent] <= key {
-                break;
-            }
-            self.heap[child] = self.heap[parent];
-            child = parent;
-        }
-        self.heap[child] = key;
+impl Heap {
+    pub(crate) const fn new() -> Heap {
+        Heap(Vec::new())
     }
 
-    fn sift_down(&mut self) {
-        let Some(&key) = self.heap.first() else { return };
+    /// No keys, but their memory.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    #[inline]
+    pub(crate) fn least(&self) -> Option<u128> {
+        self.0.first().copied()
+    }
+
+    pub(crate) fn push(&mut self, key: u128) {
+        let mut child = self.0.len();
+        self.0.push(key);
+        while child > 0 {
+            let parent = (child - 1) / ARITY;
+            if self.0[parent] <= key {
+                break;
+            }
+            self.0[child] = self.0[parent];
+            child = parent;
+        }
+        self.0[child] = key;
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<u128> {
+        let last = self.0.pop()?;
+        let Some(root) = self.0.first_mut() else { return Some(last) };
+        let popped = std::mem::replace(root, last);
+        self.sift_down(last);
+        Some(popped)
+    }
+
+    fn sift_down(&mut self, key: u128) {
         let mut parent = 0;
         while let Some((child, least)) = self.least_child(parent).filter(|(_, least)| *least < key) {
-            self.heap[parent] = least;
+            self.0[parent] = least;
             parent = child;
         }
-        self.heap[parent] = key;
+        self.0[parent] = key;
     }
 
     fn least_child(&self, parent: usize) -> Option<(usize, u128)> {
         let first = parent * ARITY + 1;
-        if let Some([a, b, c, d]) = self.heap.get(first..first + ARITY) {
+        if let Some([a, b, c, d]) = self.0.get(first..first + ARITY) {
             // A full family is a match of two semi-finals: no branch to mispredict.
             let left = if b < a { (first + 1, *b) } else { (first, *a) };
             let right = if d < c { (first + 3, *d) } else { (first + 2, *c) };
             return Some(if right.1 < left.1 { right } else { left });
         }
-        (first..self.heap.len()).map(|child| (child, self.heap[child])).min_by_key(|(_, key)| *key)
+        (first..self.0.len()).map(|child| (child, self.0[child])).min_by_key(|(_, key)| *key)
     }
 }
 

@@ -124,9 +124,11 @@ impl Purpose {
 /// All the chance of one replication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Streams {
-    seed: u64,
-    environment: u64,
     replication: u64,
+    /// What addresses on the environment's level begin with, and on the replication's.
+    environment: u64,
+    own: u64,
+    seed: u64,
 }
 
 /// What a twin's number has over that of its replication. Nobody asks for so many replications.
@@ -140,7 +142,8 @@ impl Streams {
     /// The streams of a replication in an environment of its own; of a twin by its number, in the
     /// environment of the replication that it belongs to.
     pub const fn new(seed: u64, replication: u64) -> Streams {
-        Streams { seed, environment: replication & !TWIN, replication }
+        let start = mix(0x726f_6c6c_6361_7374 ^ seed);
+        Streams { replication, environment: mix(start ^ replication & !TWIN), own: mix(start ^ replication), seed }
     }
 
     /// The replication's number, by which it can be simulated again.
@@ -151,15 +154,20 @@ impl Streams {
     /// A second replication in the same environment: what differs between the two is chance alone.
     #[must_use]
     pub const fn twin(self) -> Streams {
-        Streams { replication: self.replication | TWIN, ..self }
+        Streams::new(self.seed, self.replication | TWIN)
     }
 
     /// The stream at an address.
+    #[inline]
     pub fn at(&self, purpose: Purpose, entity: u64) -> Stream {
-        let level = if purpose.is_environment() { self.environment } else { self.replication };
-        let address = [self.seed, level, purpose as u64, entity];
-        let key = address.into_iter().fold(0x726f_6c6c_6361_7374, |hash, word| mix(hash ^ word));
-        Stream(Xoshiro256PlusPlus::seed_from_u64(key))
+        let level = if purpose.is_environment() { self.environment } else { self.own };
+        let key = mix(mix(level ^ purpose as u64) ^ entity);
+        // `seed_from_u64`, written out: four words of SplitMix64.
+        let mut seed = [0; 32];
+        for (step, word) in (0..).zip(seed.as_chunks_mut().0) {
+            *word = mix(key.wrapping_add(GOLDEN.wrapping_mul(step))).to_le_bytes();
+        }
+        Stream(Xoshiro256PlusPlus::from_seed(seed))
     }
 }
 
@@ -168,9 +176,12 @@ pub const fn pair(a: u64, b: u64) -> u64 {
     a << 32 | b
 }
 
+/// 2⁶⁴ divided by the golden ratio.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014) after one golden-ratio step.
 const fn mix(word: u64) -> u64 {
-    let mut z = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = word.wrapping_add(GOLDEN);
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ z >> 31

@@ -106,10 +106,12 @@ impl Span {
 
     /// `secs` seconds, rounded to the nearest microsecond; negative and NaN become zero, and
     /// anything above a century becomes a century, so that sums never overflow.
+    #[inline]
     pub fn from_secs_f64(secs: f64) -> Span {
         const CENTURY: f64 = 3.2e9;
         // Half a microsecond up, then down: `f64::round` is a call without SSE4.1, in the hot path of every draw.
-        Span((secs.clamp(0.0, CENTURY) * 1e6 + 0.5) as u64)
+        // A signed number, for the same reason.
+        Span((secs.clamp(0.0, CENTURY) * 1e6 + 0.5) as i64 as u64)
     }
 
     /// Microseconds.

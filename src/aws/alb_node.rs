@@ -343,7 +343,7 @@ impl AlbNode {
         row.resting = false;
         if row.due <= now {
             let missed = now.saturating_since(row.due).as_micros() / interval.as_micros() + 1;
-            row.due = row.due + interval * missed;
+            row.due += interval * missed;
         }
         out.wake_at(row.due, Input::CheckDue { target, check: row.next });
     }

@@ -30,7 +30,10 @@ pub(super) struct Poisson<'a> {
     stream: Stream,
     /// In microseconds, unrounded: at a million requests a second a rounded gap would be 4 % short.
     clock: f64,
-    stretches: &'a [Stretch],
+    /// The present stretch, and those after it.
+    mean_gap: f64,
+    end: f64,
+    rest: &'a [Stretch],
 }
 
 /// A rate that changes: request n is sent when the rate, integrated, has come to n, or with Poisson
@@ -93,7 +96,33 @@ impl Iterator for Evenly {
 impl<'a> Poisson<'a> {
     /// So many requests a second on average, stretch by stretch.
     pub(super) fn new(stretches: &'a [Stretch], stream: Stream) -> Poisson<'a> {
-        Poisson { stream, clock: 0.0, stretches }
+        let mut poisson = Poisson { stream, clock: 0.0, mean_gap: f64::INFINITY, end: 0.0, rest: stretches };
+        poisson.turn_to_next();
+        poisson
+    }
+
+    /// Whether there is another stretch.
+    fn turn_to_next(&mut self) -> bool {
+        let [stretch, rest @ ..] = self.rest else { return false };
+        (self.mean_gap, self.end, self.rest) = (1e6 / stretch.rate, stretch.to.as_micros() as f64, rest);
+        true
+    }
+
+    /// A gap that is longer than what is left of its stretch.
+    #[cold]
+    fn carry_over(&mut self, mut gap: f64) -> Option<Time> {
+        loop {
+            gap -= (self.end - self.clock) / self.mean_gap;
+            self.clock = self.end;
+            if !self.turn_to_next() {
+                return None;
+            }
+            let at = self.clock + self.mean_gap * gap;
+            if at < self.end {
+                self.clock = at;
+                return Some(Time::from_micros(at as u64));
+            }
+        }
     }
 }
 
@@ -185,21 +214,17 @@ impl Course {
 impl Iterator for Poisson<'_> {
     type Item = Time;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Time> {
-        let mut gap = unit_exponential(&mut self.stream);
-        while let [stretch, rest @ ..] = self.stretches {
-            let (mean_gap, end) = (1e6 / stretch.rate, stretch.to.as_micros() as f64);
-            let at = self.clock + mean_gap * gap;
-            // Written so that the infinite gap of a stretch without requests ends it, too.
-            if at < end {
-                self.clock = at;
-                return Some(Time::from_micros(at as u64));
-            }
-            gap -= (end - self.clock) / mean_gap;
-            (self.clock, self.stretches) = (end, rest);
+        let gap = unit_exponential(&mut self.stream);
+        let at = self.clock + self.mean_gap * gap;
+        // Written so that the infinite gap of a stretch without requests ends it, too.
+        if at < self.end {
+            self.clock = at;
+            // By way of a signed number, which the processor converts in one instruction.
+            return Some(Time::from_micros(at as i64 as u64));
         }
-        None
+        self.carry_over(gap)
     }
 }
 

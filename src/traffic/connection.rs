@@ -188,7 +188,9 @@ impl Silence {
 
     /// If this request's connect ends as host unreachable: after how long.
     pub(super) fn unreachable_after(&self, streams: &Streams, request: u64) -> Option<Span> {
-        let unreachable = streams.at(Purpose::Unreachable, request).chance(self.unreachable_share);
+        let share = self.unreachable_share;
+        // Where it never does, there is nothing to draw.
+        let unreachable = share > 0.0 && streams.at(Purpose::Unreachable, request).chance(share);
         unreachable.then(|| {
             let late = streams.at(Purpose::Network, request).uniform();
             Silence::UNREACHABLE_AFTER + Silence::UNREACHABLE_SPREAD.scaled(late)

@@ -199,14 +199,17 @@ impl<'r> Surroundings<'r> {
         }
     }
 
-    /// Nobody answers the SYN sent `after` the request, the first to meet silence: a later one may meet
-    /// a pod that has come up, or nobody does.
+    /// Nobody answers the SYN sent `after` the request, the first to meet this silent target: a later one may
+    /// meet a pod that has come up, or nobody does.
     pub(super) fn knock(&self, target: &Target, request: &Request, after: Span) -> Knock {
         let unreachable = self.silence.unreachable_after(self.streams, request.number).map(|late| after + late);
         let patience = unreachable.unwrap_or(self.limits.connect).min(self.limits.connect);
         for wait in SYN_RETRIES.into_iter().filter(|wait| *wait > after && *wait < patience) {
             let syn = request.sent + wait;
-            let met = if syn < target.port.until { *target } else { self.look(target, syn) };
+            if syn < target.port.until {
+                continue;
+            }
+            let met = self.look(target, syn);
             if met.port.socket != Socket::Silent {
                 return Knock::Met(syn, met);
             }

@@ -8,6 +8,7 @@ mod connection;
 mod engine;
 mod fate;
 pub mod interval;
+mod latencies;
 mod live;
 pub mod outcome;
 mod registration;

@@ -10,6 +10,9 @@ use crate::verdict::{Cause, Verdict};
 /// Failures kept in full for a trace: more than an ordinary rollout costs, and half a megabyte.
 pub const FIRST_FAILURES: usize = 10_000;
 
+/// Longer latencies are counted as this one.
+pub(super) const LONGEST: Span = Span::from_secs(24 * 3_600);
+
 /// Counts, latencies and the first failures of one replication. Its size does not grow with the
 /// number of requests.
 #[derive(Debug, Clone)]
@@ -61,24 +64,13 @@ pub struct Failure {
     pub latency: Span,
 }
 
-/// Who hears how each request ended. An [`Outcome`] counts; an access log keeps them all.
+/// Who hears how each request ended. Who simulates counts them; an access log keeps them all.
 pub trait Witness {
     /// One request. Failures come in order of sending.
     fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span);
 
     /// A client tried a request again.
     fn repeat(&mut self) {}
-}
-
-impl Witness for Outcome {
-    #[inline]
-    fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
-        Outcome::record(self, sent, node, pod, verdict, latency);
-    }
-
-    fn repeat(&mut self) {
-        self.repeated += 1;
-    }
 }
 
 /// Every request, kept as a [`Failure`] is, whether it failed or not.
@@ -98,7 +90,7 @@ impl Outcome {
             target: 0,
             causes: [0; Cause::ALL.len()],
             repeated: 0,
-            latency: Histogram::new_with_max(3_600_000_000 * 24, 3).expect("constant bounds are legal"),
+            latency: Histogram::new_with_max(LONGEST.as_micros(), 3).expect("constant bounds are legal"),
             min_latency: Span::from_micros(u64::MAX),
             max_latency: Span::ZERO,
             latency_sum: 0,
@@ -132,7 +124,6 @@ impl Outcome {
     ///
     /// # Panics
     /// If a failed request was sent after the load's duration.
-    #[inline]
     pub fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
         self.requests += 1;
         self.latency.saturating_record(latency.as_micros());
@@ -146,7 +137,6 @@ impl Outcome {
         }
     }
 
-    #[cold]
     fn record_failure(&mut self, failure: Failure) {
         let column = match failure.verdict {
             Verdict::Alb(cause) => {

@@ -18,16 +18,20 @@ use crate::time::{Span, Time};
 use crate::traffic::arrivals::{Evenly, Poisson, Shaped};
 use crate::traffic::connection::Way;
 use crate::traffic::fate::{Limits, Request, Surroundings, Target};
+use crate::traffic::latencies::{Counting, Latencies};
 use crate::traffic::live::LiveEngine;
 use crate::traffic::outcome::{Outcome, Witness};
 use crate::traffic::registration::Registration;
 use crate::traffic::routing::{Choice, RoutingTable};
-use crate::traffic::users::User;
+use crate::traffic::users::{User, Wish};
 use crate::verdict::{Cause, Verdict};
 
 /// Simulates the requests of one scenario; keeps its buffers between replications.
 #[derive(Debug, Clone)]
-pub struct RequestEngine<'a>(Engine<'a>);
+pub struct RequestEngine<'a> {
+    engine: Engine<'a>,
+    latencies: Latencies,
+}
 
 #[derive(Debug, Clone)]
 enum Engine<'a> {
@@ -45,6 +49,8 @@ struct AtArrival<'a> {
     targets: Vec<Target>,
     /// Per ALB node and target: until when the connection used last is kept.
     kept_until: Vec<Time>,
+    /// Requests so far.
+    sent: u64,
 }
 
 /// How one request changes what becomes of another, in words; nothing if none does, and each can be
@@ -78,24 +84,35 @@ impl<'a> RequestEngine<'a> {
     pub fn new(scenario: &'a Scenario) -> RequestEngine<'a> {
         match feedback(scenario) {
             Some(_) => RequestEngine::live(scenario),
-            None => RequestEngine(Engine::AtArrival(Box::new(AtArrival::new(scenario)))),
+            None => RequestEngine::of(Engine::AtArrival(Box::new(AtArrival::new(scenario)))),
         }
     }
 
     /// The engine that remembers requests, whether the scenario needs it or not.
     pub fn live(scenario: &'a Scenario) -> RequestEngine<'a> {
-        RequestEngine(Engine::Live(Box::new(LiveEngine::new(scenario))))
+        RequestEngine::of(Engine::Live(Box::new(LiveEngine::new(scenario))))
+    }
+
+    fn of(engine: Engine<'a>) -> RequestEngine<'a> {
+        RequestEngine { engine, latencies: Latencies::new() }
     }
 
     /// Sends the whole load against one timeline; `outcome` is overwritten.
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
         outcome.clear();
-        self.tell(timeline, streams, outcome);
+        self.engine.tell(timeline, streams, &mut Counting { latencies: &mut self.latencies, outcome });
+        self.latencies.pour(outcome);
     }
 
     /// Sends the whole load against one timeline; `witness` hears how each request ended.
     pub fn tell<W: Witness>(&mut self, timeline: &Timeline, streams: &Streams, witness: &mut W) {
-        let scenario = match &self.0 {
+        self.engine.tell(timeline, streams, witness);
+    }
+}
+
+impl Engine<'_> {
+    fn tell<W: Witness>(&mut self, timeline: &Timeline, streams: &Streams, witness: &mut W) {
+        let scenario = match self {
             Engine::AtArrival(engine) => engine.scenario,
             Engine::Live(engine) => engine.scenario(),
         };
@@ -126,7 +143,7 @@ impl<'a> RequestEngine<'a> {
         streams: &Streams,
         witness: &mut W,
     ) {
-        match &mut self.0 {
+        match self {
             Engine::AtArrival(engine) => engine.simulate(arrivals, timeline, streams, witness),
             Engine::Live(engine) => engine.simulate(arrivals, timeline, streams, witness),
         }
@@ -142,6 +159,7 @@ impl<'a> AtArrival<'a> {
             tables: tables(scenario),
             targets: Vec::new(),
             kept_until: Vec::new(),
+            sent: 0,
         }
     }
 
@@ -149,6 +167,7 @@ impl<'a> AtArrival<'a> {
         begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
         self.targets.clear();
         self.targets.extend(self.limits.targets(timeline));
+        self.sent = 0;
         self.kept_until.clear();
         self.kept_until.resize(self.tables.len() * self.targets.len(), Time::ZERO);
     }
@@ -163,24 +182,28 @@ impl<'a> AtArrival<'a> {
         self.begin(timeline, streams);
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
         let mut user = User::new(self.scenario, streams, 0);
-        for (number, sent) in (0..).zip(arrivals) {
+        for sent in arrivals {
             let wish = user.wish();
             let table = &mut self.tables[wish.node];
-            table.update(sent, beliefs(timeline, wish.node), &self.registration);
+            if sent >= table.until() {
+                table.update(sent, beliefs(timeline, wish.node), &self.registration);
+            }
             if let Some(target) = table.choose(sent, Choice::by(wish.luck)) {
                 let cut = table.cut(target);
-                let request = Request { number, sent, work: wish.work, cut, is_stream: wish.is_stream };
-                self.dispatch(wish.node, target, request, &around, witness);
+                let Wish { node, work, is_stream, .. } = wish;
+                let request = Request { number: self.sent, sent, work, cut, is_stream };
+                self.dispatch(node, target, request, &around, witness);
             } else {
                 let verdict = Verdict::Alb(Cause::NoTarget);
                 witness.record(sent, AlbNodeId(wish.node as u8), None, verdict, self.limits.round_trip);
             }
+            self.sent += 1;
         }
     }
 
     /// The node has chosen. Nearly always the answer comes in time; that path stays free of
     /// anything a failure needs.
-    #[inline]
+    #[inline(always)]
     fn dispatch<W: Witness>(
         &mut self,
         node: usize,

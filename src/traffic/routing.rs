@@ -97,7 +97,7 @@ impl RoutingTable {
 
     /// The target of a request at `at`, for which the table must be up to date; none if there is
     /// nothing to choose from.
-    #[inline]
+    #[inline(always)]
     pub(super) fn choose(&mut self, at: Time, choice: Choice<'_>) -> Option<TargetId> {
         match self.algorithm {
             Algorithm::RoundRobin if self.ramps.is_empty() => self.in_turn(),
@@ -148,18 +148,20 @@ impl RoutingTable {
     }
 
     /// Of the targets with the fewest requests in flight, the next in turn. Counts and turns are
-    /// compared as one number, because a branch on counts is a coin toss to the processor.
+    /// compared as one number, because a branch on counts is a coin toss to the processor; a turn that
+    /// has passed is a small negative number, and as such comes after all others.
     #[inline]
     fn least_busy(&mut self, outstanding: &[u32]) -> Option<TargetId> {
-        let (turn, count) = (self.turn, self.choices.len());
-        let keys = self.choices.iter().enumerate().map(|(place, target)| {
-            let turns = if place >= turn { place - turn } else { place + count - turn };
-            u64::from(outstanding[target.index()]) << 32 | turns as u64
-        });
-        let place = turn + keys.min()? as u32 as usize;
-        let place = if place >= count { place - count } else { place };
-        self.turn = if place + 1 == count { 0 } else { place + 1 };
-        Some(self.choices[place])
+        let turn = self.turn as u32;
+        let mut least = u64::MAX;
+        for (place, target) in (0_u32..).zip(&self.choices) {
+            let busy = u64::from(outstanding[target.index()]);
+            least = least.min(busy << 32 | u64::from(place.wrapping_sub(turn)));
+        }
+        let place = turn.wrapping_add(least as u32) as usize;
+        let target = *self.choices.get(place)?;
+        self.turn = if place + 1 == self.choices.len() { 0 } else { place + 1 };
+        Some(target)
     }
 
     fn at_random(&self, luck: f64, weights: &[f64]) -> Option<TargetId> {

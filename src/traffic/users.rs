@@ -40,7 +40,14 @@ struct ServiceTimes<'a> {
     /// Only if it differs. It reads a copy of the same stream, so that a slower revision is slower
     /// request by request.
     new: Option<(&'a Dist, Stream)>,
+    /// Those drawn in advance, and how many of them are spent.
+    ready: Vec<[Span; REVISIONS]>,
+    spent: usize,
 }
+
+/// An open loop's service times are drawn by so many: a loop that does nothing else does it faster. A worker
+/// may send one request only, and draws them one by one.
+const AHEAD: usize = 32;
 
 impl<'a> User<'a> {
     /// The user with this number: 0 is the open loop, workers count from 1.
@@ -57,7 +64,7 @@ impl<'a> User<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn wish(&mut self) -> Wish {
         let mut wish = Wish {
             // Where there is one node only, there is nothing to draw.
@@ -88,13 +95,31 @@ impl<'a> ServiceTimes<'a> {
             &scenario.revision(RevisionId::NEW).app.service_time,
         );
         let stream = || streams.at(Purpose::Service, user);
-        ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())) }
+        let ready = vec![[Span::ZERO; REVISIONS]; if user == 0 { AHEAD } else { 1 }];
+        ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())), spent: ready.len(), ready }
     }
 
     #[inline]
     fn draw(&mut self) -> [Span; REVISIONS] {
-        let old = self.old.0.sample(&mut self.old.1);
-        let new = self.new.as_mut().map_or(old, |(dist, stream)| dist.sample(stream));
-        [old, new]
+        if let Some(&work) = self.ready.get(self.spent) {
+            self.spent += 1;
+            return work;
+        }
+        self.draw_ahead();
+        self.spent = 1;
+        self.ready[0]
+    }
+
+    #[inline(never)]
+    fn draw_ahead(&mut self) {
+        let (dist, stream) = &mut self.old;
+        for work in &mut self.ready {
+            *work = [dist.sample(stream); REVISIONS];
+        }
+        if let Some((dist, stream)) = &mut self.new {
+            for work in &mut self.ready {
+                work[1] = dist.sample(stream);
+            }
+        }
     }
 }

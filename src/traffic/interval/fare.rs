@@ -18,7 +18,7 @@ pub(super) struct Turn {
     /// The rank of the first.
     pub(super) first: u64,
     /// Places that take turns; none: by chance.
-    pub(super) places: u64,
+    pub(super) places: Option<u64>,
     /// How many go there.
     pub(super) count: u64,
 }
@@ -71,8 +71,8 @@ impl Kept {
 
 impl Turn {
     /// How many of the node's first so many requests go there.
-    pub(super) const fn until(&self, rank: u64) -> u64 {
-        if self.places == 0 { rank } else { (rank + self.places - 1 - self.first) / self.places }
+    pub(super) fn until(&self, rank: u64) -> u64 {
+        self.places.map_or(rank, |places| (rank + places - 1 - self.first) / places)
     }
 }
 
@@ -130,7 +130,7 @@ impl Fare<'_> {
 
     /// Nobody was there to be chosen.
     pub(super) fn no_target(&mut self, node: usize, count: u64) {
-        self.tell_apart(&Turn { node, first: 0, places: 1, count });
+        self.tell_apart(&Turn { node, first: 0, places: Some(1), count });
         self.count_first(Verdict::Alb(Cause::NoTarget), count, node);
         self.tally.took(self.limits.round_trip, count);
     }
@@ -143,8 +143,11 @@ impl Fare<'_> {
         for row in 0..rows {
             let by_then = self.counts.by_second(row, turn.node).1;
             let here = turn.until(by_then) - turn.until(before);
-            let drawn =
-                if turn.places > 0 { here } else { binomial(left, here as f64 / left_of as f64, &mut self.stream) };
+            let drawn = if turn.places.is_some() {
+                here
+            } else {
+                binomial(left, here as f64 / left_of as f64, &mut self.stream)
+            };
             self.parts.push(drawn);
             (before, left, left_of) = (by_then, left - drawn, left_of - here);
         }

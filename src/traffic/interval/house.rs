@@ -139,10 +139,10 @@ impl House {
         let mut still_watched = node.watched.len();
         for (passed, place) in node.watched.iter().enumerate() {
             let first = shares.first(*place);
-            let mut turn = Turn { node: number, first, places: shares.choices, count };
+            let mut turn = Turn { node: number, first, places: Some(shares.choices), count };
             turn.count = turn.until(count);
             if *at_random {
-                turn.places = 0;
+                turn.places = None;
                 turn.count = binomial(count - special, 1.0 / (shares.choices - passed as u64) as f64, &mut fare.stream);
             }
             if turn.count == 0 {

@@ -154,7 +154,7 @@ impl Cuts {
             let mut second = Time::from_micros(first.as_micros().next_multiple_of(1_000_000));
             while second < when.end {
                 self.times.push(second);
-                second = second + Span::from_secs(1);
+                second += Span::from_secs(1);
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::id::TargetId;
 use crate::time::Time;
 use crate::traffic::fate::{End, Request};
+use crate::traffic::schedule::EVENT;
 
 /// A request that has not come to its end, or whose server still works on it.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +15,6 @@ pub(super) struct Flight {
     /// How it ends as far as is known: if nothing else comes before, while it waits for a server.
     pub(super) end: End,
     pub(super) user: u32,
-    /// Tells apart those that have had this slot.
-    pub(super) ticket: u32,
     pub(super) node: u16,
     pub(super) target: Option<TargetId>,
     /// The row of what it gets to there: the target itself, or a pod behind a host.
@@ -31,6 +30,66 @@ pub(super) struct Flight {
     pub(super) is_held: bool,
     /// Whether its server will have answered before anything else ends it.
     pub(super) is_in_time: bool,
+    /// Whether its end has been scheduled, should the server be no faster.
+    pub(super) is_watched: bool,
+}
+
+/// What happens next to a request or a user, by slot or number.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Event {
+    /// It ends as was foreseen.
+    Ends(u32),
+    /// The load balancer has tried to connect for long enough, and will soon notice.
+    ConnectExpires(u32),
+    /// Another SYN is sent.
+    Syn(u32),
+    /// The connection stands, the request is at the server.
+    Reaches(u32),
+    /// The server has done its work.
+    Served(u32),
+    /// Nobody waits for the server any more; if it is still that request which has this slot.
+    Overdue(u32),
+    /// It is sent again.
+    Again(u32),
+    /// A worker of a closed loop sends its next request.
+    Sends(u32),
+}
+
+/// Bits of an event that name the slot.
+const SLOT: u32 = 24;
+const _: () = assert!(SLOT + 3 <= EVENT, "eight kinds of events");
+
+impl Event {
+    /// As the schedule keeps it.
+    #[inline]
+    pub(super) const fn code(self) -> u32 {
+        let (kind, slot) = match self {
+            Event::Ends(slot) => (0, slot),
+            Event::ConnectExpires(slot) => (1, slot),
+            Event::Syn(slot) => (2, slot),
+            Event::Reaches(slot) => (3, slot),
+            Event::Served(slot) => (4, slot),
+            Event::Overdue(slot) => (5, slot),
+            Event::Again(slot) => (6, slot),
+            Event::Sends(worker) => (7, worker),
+        };
+        kind << SLOT | slot
+    }
+
+    #[inline]
+    pub(super) const fn of(code: u32) -> Event {
+        let slot = code & ((1 << SLOT) - 1);
+        match code >> SLOT {
+            0 => Event::Ends(slot),
+            1 => Event::ConnectExpires(slot),
+            2 => Event::Syn(slot),
+            3 => Event::Reaches(slot),
+            4 => Event::Served(slot),
+            5 => Event::Overdue(slot),
+            6 => Event::Again(slot),
+            _ => Event::Sends(slot),
+        }
+    }
 }
 
 /// Slots that are used again.
@@ -51,17 +110,18 @@ impl Flights {
     pub(super) fn insert(&mut self, flight: Flight) -> u32 {
         match self.free.pop() {
             Some(slot) => {
-                let place = &mut self.slots[slot as usize];
-                let ticket = place.ticket.wrapping_add(1);
-                *place = flight;
-                place.ticket = ticket;
+                self.slots[slot as usize] = flight;
                 slot
             }
-            None => {
-                self.slots.push(flight);
-                (self.slots.len() - 1) as u32
-            }
+            None => self.grow(flight),
         }
+    }
+
+    #[cold]
+    fn grow(&mut self, flight: Flight) -> u32 {
+        self.slots.push(flight);
+        assert!(self.slots.len() <= 1 << SLOT, "more requests are in flight than events can name");
+        (self.slots.len() - 1) as u32
     }
 
     #[inline]

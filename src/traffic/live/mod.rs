@@ -26,7 +26,7 @@ use crate::traffic::schedule::Schedule;
 use crate::traffic::users::Wish;
 use crate::verdict::{Cause, Verdict};
 use anomaly::Anomalies;
-use flight::{Flight, Flights};
+use flight::{Event, Flight, Flights};
 use node_port::NodePorts;
 use server::{Pool, Server};
 use users::Users;
@@ -52,28 +52,7 @@ pub(super) struct LiveEngine<'a> {
     anomalies: Anomalies,
     users: Users<'a>,
     flights: Flights,
-    schedule: Schedule<Event, LINES>,
-}
-
-/// What happens next to a request or a user.
-#[derive(Debug, Clone, Copy)]
-enum Event {
-    /// It ends as was foreseen.
-    Ends(u32),
-    /// The load balancer has tried to connect for long enough, and will soon notice.
-    ConnectExpires(u32),
-    /// Another SYN is sent.
-    Syn(u32),
-    /// The connection stands, the request is at the server.
-    Reaches(u32),
-    /// The server has done its work.
-    Served(u32),
-    /// Nobody waits for the server any more; of the request that then had this ticket.
-    Overdue(u32, u32),
-    /// It is sent again.
-    Again(u32),
-    /// A worker of a closed loop sends its next request.
-    Sends(u32),
+    schedule: Schedule<LINES>,
 }
 
 /// Delays that are all alike wait in a line.
@@ -88,6 +67,8 @@ struct Run<'e, 'a, 'r, W> {
     engine: &'e mut LiveEngine<'a>,
     around: Surroundings<'r>,
     witness: &'e mut W,
+    /// Requests of an open loop so far.
+    sent: u64,
 }
 
 impl<'a> LiveEngine<'a> {
@@ -145,13 +126,14 @@ impl<'a> LiveEngine<'a> {
     ) {
         self.begin(timeline, streams);
         for worker in 0..self.scenario.load.workers.unwrap_or(0) {
-            self.schedule.push(Time::ZERO, Event::Sends(worker));
+            self.schedule.push(Time::ZERO, Event::Sends(worker).code());
         }
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
-        let mut run = Run { engine: self, around, witness };
-        for (number, sent) in (0..).zip(arrivals) {
+        let mut run = Run { engine: self, around, witness, sent: 0 };
+        for sent in arrivals {
             run.catch_up(sent);
-            run.send(number, 0, sent);
+            run.send(run.sent, 0, sent);
+            run.sent += 1;
         }
         run.catch_up(Time::NEVER);
     }
@@ -161,17 +143,17 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// Everything that happens until then.
     #[inline]
     fn catch_up(&mut self, until: Time) {
-        while let Some((now, event)) = self.engine.schedule.pop_until(until) {
-            match event {
+        while let Some((now, code)) = self.engine.schedule.pop_until(until) {
+            match Event::of(code) {
                 Event::Ends(slot) => self.finish(slot, now),
                 Event::ConnectExpires(slot) => {
                     let end = self.engine.flights[slot].end;
-                    self.engine.schedule.push(end.1, Event::Ends(slot));
+                    self.engine.schedule.push(end.1, Event::Ends(slot).code());
                 }
                 Event::Syn(slot) => self.connect(slot, now),
                 Event::Reaches(slot) => self.serve(slot, now),
                 Event::Served(slot) => self.served(slot, now),
-                Event::Overdue(slot, ticket) => self.overdue(slot, ticket, now),
+                Event::Overdue(slot) => self.overdue(slot, now),
                 Event::Again(slot) => self.again(slot, now),
                 Event::Sends(worker) => {
                     let number = self.engine.users.next_number(worker);
@@ -182,7 +164,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     }
 
     /// A user sends a request.
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, number: u64, user: u32, now: Time) {
         let wish = self.engine.users.wish(user, now);
         let request = Request { number, sent: now, work: wish.work, cut: Time::NEVER, is_stream: wish.is_stream };
@@ -191,7 +173,6 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             first: now,
             end: (Verdict::Ok, now),
             user,
-            ticket: 0,
             node: wish.node as u16,
             target: None,
             server: None,
@@ -201,18 +182,21 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             is_over: false,
             is_held: false,
             is_in_time: false,
+            is_watched: false,
         });
         self.dispatch(slot, &wish, now);
     }
 
     /// A node takes the request and gives it to a target.
-    #[inline]
+    #[inline(always)]
     fn dispatch(&mut self, slot: u32, wish: &Wish, now: Time) {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
         let (node, row) = (wish.node, wish.node * engine.choices);
         let table = &mut engine.tables[node];
-        table.update(now, beliefs(self.around.timeline, node), &engine.registration);
+        if now >= table.until() {
+            table.update(now, beliefs(self.around.timeline, node), &engine.registration);
+        }
         let lanes = row..row + engine.choices;
         let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
         let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
@@ -220,26 +204,27 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let Some(target) = kept.or_else(|| table.choose(now, choice)) else {
             return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
         };
+        let lane = row + target.index();
         flight.target = Some(target);
         flight.request.cut = table.cut(target);
-        let request = flight.request;
-        engine.outstanding[row + target.index()] += 1;
-        let Some((server, way)) = self.find_way(slot, row + target.index(), target, now) else { return };
+        engine.outstanding[lane] += 1;
+        let Some((server, way)) = self.find_way(slot, lane, target, now) else { return };
         let engine = &mut *self.engine;
-        engine.flights[slot].server = Some(server);
+        let flight = &mut engine.flights[slot];
+        flight.server = Some(server);
         let found = &engine.targets[usize::from(server)];
-        if engine.limits.concurrency[found.revision].is_some() && !request.is_stream {
-            return self.approach(slot, way, now);
+        if engine.limits.concurrency[found.revision].is_some() && !flight.request.is_stream {
+            return self.approach(slot, server, way, now);
         }
-        let end = match self.around.answered_at_once(found, way, &request) {
+        let end = match self.around.answered_at_once(found, way, &flight.request) {
             Some(end) => (Verdict::Ok, end),
-            None => self.around.trouble(found, way, &request),
+            None => self.around.trouble(found, way, &flight.request),
         };
         self.end(slot, end);
     }
 
     /// What the request gets to at its target, and how. The connection that it takes leaves its pool.
-    #[inline]
+    #[inline(always)]
     fn find_way(&mut self, slot: u32, lane: usize, target: TargetId, now: Time) -> Option<(u16, Way)> {
         if self.engine.node_ports.is_some() {
             return self.through_host(slot, lane, target, now);
@@ -281,25 +266,32 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[inline]
     fn end(&mut self, slot: u32, end: End) {
         let engine = &mut *self.engine;
-        engine.flights[slot].end = end;
+        let flight = &mut engine.flights[slot];
+        flight.end = end;
         let (verdict, at) = end;
+        let ends = Event::Ends(slot).code();
         match verdict {
             Verdict::Alb(Cause::ConnectTimeout) => {
-                let expires = engine.flights[slot].request.sent + engine.limits.connect;
-                engine.schedule.queue(CONNECTS, expires, Event::ConnectExpires(slot));
+                let expires = flight.request.sent + engine.limits.connect;
+                engine.schedule.queue(CONNECTS, expires, Event::ConnectExpires(slot).code());
             }
-            Verdict::Alb(Cause::ClientGaveUp) => engine.schedule.queue(CLIENTS, at, Event::Ends(slot)),
-            Verdict::Alb(Cause::ResponseTimeout) => engine.schedule.queue(ANSWERS, at, Event::Ends(slot)),
+            Verdict::Alb(Cause::ClientGaveUp) => engine.schedule.queue(CLIENTS, at, ends),
+            Verdict::Alb(Cause::ResponseTimeout) => engine.schedule.queue(ANSWERS, at, ends),
             Verdict::Alb(Cause::NoTarget | Cause::Refused | Cause::KeepAliveRace) => {
-                engine.schedule.queue(ROUND_TRIPS, at, Event::Ends(slot));
+                engine.schedule.queue(ROUND_TRIPS, at, ends);
             }
-            _ => engine.schedule.push(at, Event::Ends(slot)),
+            _ => engine.schedule.push(at, ends),
         }
     }
 
-    /// An attempt ends as its flight says: whoever took part learns of it.
-    #[inline]
+    /// An attempt ends as its flight says.
     fn finish(&mut self, slot: u32, now: Time) {
+        self.conclude(slot, now);
+    }
+
+    /// Whoever took part in an attempt learns of its end.
+    #[inline(always)]
+    fn conclude(&mut self, slot: u32, now: Time) {
         let engine = &mut *self.engine;
         let flight = &engine.flights[slot];
         let (verdict, is_held) = (flight.end.0, flight.is_held);
@@ -325,14 +317,14 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             }
         }
         engine.users.hear(flight, is_answer, now);
-        if verdict.is_5xx() && self.repeat(slot, now) {
+        if verdict != Verdict::Ok && verdict.is_5xx() && self.repeat(slot, now) {
             return;
         }
         let engine = &mut *self.engine;
         let flight = &engine.flights[slot];
         self.witness.record(flight.first, AlbNodeId(flight.node as u8), pod, verdict, now - flight.first);
         if let Some(next) = engine.users.next_request(flight, now) {
-            engine.schedule.push(next, Event::Sends(flight.user));
+            engine.schedule.push(next, Event::Sends(flight.user).code());
         }
         if is_held {
             engine.flights[slot].is_over = true;
@@ -362,8 +354,8 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             } else {
                 engine.flights.remove(slot);
             }
-            let again = engine.flights.insert(Flight { is_over: false, is_held: false, ..flight });
-            engine.schedule.push(at, Event::Again(again));
+            let again = engine.flights.insert(Flight { is_over: false, is_held: false, is_watched: false, ..flight });
+            engine.schedule.push(at, Event::Again(again).code());
             self.witness.repeat();
         }
         may
@@ -406,9 +398,9 @@ mod tests {
             scenario.load.workers = Some(50);
             scenario.load.duration = Span::from_secs(secs);
             let mut engine = LiveEngine::new(&scenario);
-            let mut outcome = crate::traffic::outcome::Outcome::new(scenario.load.duration);
-            engine.simulate(std::iter::empty(), &Timeline::default(), &Streams::new(1, 0), &mut outcome);
-            (outcome.requests, engine.flights.peak())
+            let mut ended: Vec<crate::traffic::outcome::Failure> = Vec::new();
+            engine.simulate(std::iter::empty(), &Timeline::default(), &Streams::new(1, 0), &mut ended);
+            (ended.len(), engine.flights.peak())
         };
         let ((few, small), (many, large)) = (peak(5), peak(50));
         assert!(many > 9 * few && few > 100_000, "{few}, {many}");

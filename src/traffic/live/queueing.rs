@@ -10,23 +10,18 @@ use crate::verdict::{Cause, Verdict};
 
 impl<W: Witness> Run<'_, '_, '_, W> {
     /// The request is on its way to its target.
-    #[inline]
-    pub(super) fn approach(&mut self, slot: u32, way: Way, now: Time) {
+    #[inline(always)]
+    pub(super) fn approach(&mut self, slot: u32, server: u16, way: Way, now: Time) {
         match way {
             Way::Kept => {
-                if self.accept(slot, now, now) {
-                    self.serve(slot, now);
+                if self.accept(slot, server, now, now) {
+                    self.serve_at(slot, server, now);
                 }
             }
-            Way::New => self.connect(slot, now),
+            Way::New => self.connect_to(slot, server, now),
             Way::Crossing | Way::Lost => {
-                let flight = &self.engine.flights[slot];
-                let end = match flight.server {
-                    Some(server) => {
-                        self.around.trouble(&self.engine.targets[usize::from(server)], way, &flight.request)
-                    }
-                    None => return,
-                };
+                let found = &self.engine.targets[usize::from(server)];
+                let end = self.around.trouble(found, way, &self.engine.flights[slot].request);
                 self.end(slot, end);
             }
         }
@@ -36,44 +31,62 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     pub(super) fn connect(&mut self, slot: u32, now: Time) {
         let Some(server) = self.engine.flights[slot].server else { return };
         self.refresh(server, now);
-        let engine = &mut *self.engine;
-        let (flight, found) = (&engine.flights[slot], &engine.targets[usize::from(server)]);
-        let (request, limits) = (flight.request, engine.limits);
+        self.connect_to(slot, server, now);
+    }
+
+    /// A SYN is sent to a server that is as it is now. Nearly always it is accepted.
+    #[inline(always)]
+    fn connect_to(&mut self, slot: u32, server: u16, now: Time) {
+        let engine = &*self.engine;
+        let found = &engine.targets[usize::from(server)];
+        let is_met = match found.port.socket {
+            Socket::Serving => !self.is_full(server),
+            Socket::Refusing => true,
+            Socket::Closed | Socket::Silent => false,
+        };
+        if !is_met {
+            return self.connect_in_vain(slot, server, now);
+        }
+        let connected = now + engine.limits.round_trip;
+        if self.accept(slot, server, now, connected) {
+            if connected == now {
+                self.serve_at(slot, server, now);
+            } else {
+                self.engine.schedule.queue(ROUND_TRIPS, connected, Event::Reaches(slot).code());
+            }
+        }
+    }
+
+    /// Whether a new connection would find the backlog full.
+    #[inline]
+    fn is_full(&self, server: u16) -> bool {
+        let (limits, server) = (&self.engine.limits, usize::from(server));
+        let revision = self.engine.targets[server].revision;
+        limits.concurrency[revision]
+            .is_some_and(|concurrency| self.engine.servers[server].is_full(concurrency, limits.backlog[revision]))
+    }
+
+    /// Nobody accepts the SYN.
+    #[cold]
+    fn connect_in_vain(&mut self, slot: u32, server: u16, now: Time) {
+        let engine = &*self.engine;
+        let (request, found) = (engine.flights[slot].request, &engine.targets[usize::from(server)]);
         let after = now - request.sent;
-        let connected = now + limits.round_trip;
-        let (concurrency, backlog) = (limits.concurrency[found.revision], limits.backlog[found.revision]);
-        let is_full =
-            concurrency.is_some_and(|concurrency| engine.servers[usize::from(server)].is_full(concurrency, backlog));
         let end = match found.port.socket {
-            Socket::Closed => (Verdict::Alb(Cause::Refused), connected),
             Socket::Silent => match self.around.knock(found, &request, after) {
                 Knock::Met(syn, _) => return self.try_again(slot, syn),
                 Knock::InVain(end) => end,
             },
-            Socket::Serving if is_full => {
-                match SYN_RETRIES.into_iter().find(|wait| *wait > after && *wait < limits.connect) {
+            Socket::Serving => {
+                match SYN_RETRIES.into_iter().find(|wait| *wait > after && *wait < engine.limits.connect) {
                     Some(wait) => return self.try_again(slot, request.sent + wait),
                     None => self.around.connect_in_vain(&request),
                 }
             }
-            Socket::Serving | Socket::Refusing => {
-                if self.accept(slot, now, connected) {
-                    self.reach(slot, now, connected);
-                }
-                return;
-            }
+            Socket::Closed | Socket::Refusing => (Verdict::Alb(Cause::Refused), now + engine.limits.round_trip),
         };
         let end = self.around.unless_the_client_gives_up(end, &request);
         self.end(slot, end);
-    }
-
-    #[inline]
-    fn reach(&mut self, slot: u32, now: Time, connected: Time) {
-        if connected == now {
-            self.serve(slot, now);
-        } else {
-            self.engine.schedule.queue(ROUND_TRIPS, connected, Event::Reaches(slot));
-        }
     }
 
     /// A lost SYN is sent again, if the client waits for it.
@@ -81,7 +94,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let request = self.engine.flights[slot].request;
         let end = self.around.unless_the_client_gives_up((Verdict::Ok, syn), &request);
         if end.0 == Verdict::Ok {
-            self.engine.schedule.push(syn, Event::Syn(slot));
+            self.engine.schedule.push(syn, Event::Syn(slot).code());
         } else {
             self.end(slot, end);
         }
@@ -89,11 +102,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// The port has been met at `now`, and the request will be there at `start`: until when an
     /// answer is in time, and whether the request gets so far at all.
-    #[inline]
-    fn accept(&mut self, slot: u32, now: Time, start: Time) -> bool {
+    #[inline(always)]
+    fn accept(&mut self, slot: u32, server: u16, now: Time, start: Time) -> bool {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
-        let Some(server) = flight.server else { return false };
         let port = &engine.targets[usize::from(server)].port;
         let end = self.around.unanswered(port, start, &flight.request);
         let (verdict, at) = self.around.unless_the_client_gives_up(end, &flight.request);
@@ -107,10 +119,14 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     }
 
     /// The request is at the server.
-    #[inline]
     pub(super) fn serve(&mut self, slot: u32, now: Time) {
         let Some(server) = self.engine.flights[slot].server else { return };
         self.refresh(server, now);
+        self.serve_at(slot, server, now);
+    }
+
+    #[inline(always)]
+    fn serve_at(&mut self, slot: u32, server: u16, now: Time) {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
         if flight.refused {
@@ -120,34 +136,34 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         }
         let revision = engine.targets[usize::from(server)].revision;
         let concurrency = engine.limits.concurrency[revision].unwrap_or(u32::MAX);
-        let server = &mut engine.servers[usize::from(server)];
+        let process = &mut engine.servers[usize::from(server)];
         flight.is_held = true;
-        flight.life = server.life;
-        let is_in_time = server.admit(slot, concurrency) && self.start(slot, now);
+        flight.life = process.life;
+        let is_in_time = process.admit(slot, concurrency) && self.start(slot, server, now);
         if !is_in_time {
             self.watch(slot);
         }
     }
 
     /// A worker starts on the request; whether it will be in time.
-    #[inline]
-    fn start(&mut self, slot: u32, now: Time) -> bool {
+    #[inline(always)]
+    fn start(&mut self, slot: u32, server: u16, now: Time) -> bool {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
-        let Some(server) = flight.server else { return true };
         let found = &engine.targets[usize::from(server)];
         let served = now + self.around.work(found, &found.port, now, &flight.request);
         flight.is_in_time = !flight.is_over && served <= flight.end.1;
-        engine.schedule.push(served, Event::Served(slot));
+        engine.schedule.push(served, Event::Served(slot).code());
         flight.is_in_time
     }
 
     /// Its end comes unless the server is faster.
     fn watch(&mut self, slot: u32) {
         let engine = &mut *self.engine;
-        let flight = &engine.flights[slot];
+        let flight = &mut engine.flights[slot];
+        flight.is_watched = true;
         let (verdict, at) = flight.end;
-        let event = Event::Overdue(slot, flight.ticket);
+        let event = Event::Overdue(slot).code();
         match verdict {
             Verdict::Alb(Cause::ClientGaveUp) => engine.schedule.queue(CLIENTS, at, event),
             Verdict::Alb(Cause::ResponseTimeout) => engine.schedule.queue(ANSWERS, at, event),
@@ -155,36 +171,35 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         }
     }
 
-    /// Nobody waits for the server any more, if it has not answered by now.
+    /// Nobody waits for the server any more, if it has not answered by now. Another request that has got the
+    /// slot since, and is due at this very instant, may as well end by this event as by its own.
     #[inline]
-    pub(super) fn overdue(&mut self, slot: u32, ticket: u32, now: Time) {
+    pub(super) fn overdue(&mut self, slot: u32, now: Time) {
         let flight = &self.engine.flights[slot];
-        if flight.ticket == ticket && !flight.is_over && !flight.is_in_time {
+        if flight.is_watched && flight.end.1 == now && !flight.is_over && !flight.is_in_time {
+            self.engine.flights[slot].is_watched = false;
             self.finish(slot, now);
         }
     }
 
     /// A worker has done its work, unless its process has died.
-    #[inline]
+    #[inline(always)]
     pub(super) fn served(&mut self, slot: u32, now: Time) {
         let Some(server) = self.engine.flights[slot].server else { return };
         self.refresh(server, now);
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
         flight.is_held = false;
-        let next = if flight.life == engine.servers[usize::from(server)].life {
-            engine.servers[usize::from(server)].next()
-        } else {
-            None
-        };
+        let process = &mut engine.servers[usize::from(server)];
+        let next = if flight.life == process.life { process.next() } else { None };
         if flight.is_over {
             engine.flights.remove(slot);
         } else if flight.is_in_time {
             flight.end = (Verdict::Ok, now);
-            self.finish(slot, now);
+            self.conclude(slot, now);
         }
         if let Some(next) = next {
-            self.start(next, now);
+            self.start(next, server, now);
         }
     }
 }

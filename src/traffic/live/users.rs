@@ -14,6 +14,7 @@ pub(super) struct Users<'a> {
     scenario: &'a Scenario,
     is_closed: bool,
     reuses: bool,
+    has_cookies: bool,
     users: Vec<Worker<'a>>,
     /// Of an open loop: idle connections, the one used last at the end, which is taken first (Go's
     /// `http.Transport`).
@@ -40,7 +41,8 @@ impl<'a> Users<'a> {
     pub(super) fn new(scenario: &'a Scenario) -> Users<'a> {
         let load = &scenario.load;
         let (is_closed, reuses) = (load.workers.is_some(), load.reuses_connections());
-        Users { scenario, is_closed, reuses, users: Vec::new(), idle: Vec::new() }
+        let has_cookies = is_closed && scenario.target_group.stickiness > Span::ZERO;
+        Users { scenario, is_closed, reuses, has_cookies, users: Vec::new(), idle: Vec::new() }
     }
 
     /// Everybody is new, and sends as these streams say.
@@ -66,7 +68,7 @@ impl<'a> Users<'a> {
     }
 
     /// A user's next request, on a connection that is there or on a new one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wish(&mut self, user: u32, now: Time) -> Wish {
         let wish = self.users[user as usize].user.wish();
         if self.reuses { self.on_connection(user, wish, now) } else { wish }
@@ -96,13 +98,16 @@ impl<'a> Users<'a> {
     /// The target that a user's cookie names.
     #[inline]
     pub(super) fn cookie(&self, user: u32, now: Time) -> Option<TargetId> {
+        if !self.has_cookies {
+            return None;
+        }
         let cookie = self.users[user as usize].cookie?;
         (now <= cookie.1).then_some(cookie.0)
     }
 
     /// A user hears how an attempt ended. Its connection stays, unless it gave up or the connection
     /// was a stream's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hear(&mut self, flight: &Flight, is_answer: bool, now: Time) {
         if self.reuses && flight.end.0 != Verdict::Alb(Cause::ClientGaveUp) && !flight.request.is_stream {
             let kept = Connection { node: flight.node, until: now + self.scenario.load_balancer.idle_timeout };
@@ -112,18 +117,19 @@ impl<'a> Users<'a> {
                 self.idle.push(kept);
             }
         }
-        let stickiness = self.scenario.target_group.stickiness;
-        if is_answer && stickiness > Span::ZERO && self.is_closed {
+        if is_answer && self.has_cookies {
+            let stickiness = self.scenario.target_group.stickiness;
             self.users[flight.user as usize].cookie = flight.target.map(|target| (target, now + stickiness));
         }
     }
 
     /// When the user of a request that has just ended sends another, if it is for the user to say.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_request(&mut self, flight: &Flight, now: Time) -> Option<Time> {
-        if !self.is_closed {
-            return None;
-        }
+        if self.is_closed { self.think(flight, now) } else { None }
+    }
+
+    fn think(&mut self, flight: &Flight, now: Time) -> Option<Time> {
         let load = &self.scenario.load;
         let thought = load.think_time.sample(&mut self.users[flight.user as usize].think);
         // Time goes on, even if a request fails and is followed by the next in no time at all.
