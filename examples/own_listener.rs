@@ -38,5 +38,6 @@ fn room(fact: &Fact) -> &'static str {
         Fact::Lbc(_) => "load balancer controller",
         Fact::TargetGroup(_) => "target group",
         Fact::AlbNode(..) => "load balancer nodes",
+        Fact::Other(..) => "further target groups",
     }
 }

@@ -22,7 +22,11 @@ pub struct NodeId(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetId(pub u16);
 
-/// A node of the load balancer.
+/// A target group that a pod is a target of. The first is the one that the requests come through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetGroupId(pub u8);
+
+/// A node of a load balancer; those behind further target groups are numbered on from the first one's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlbNodeId(pub u8);
 
@@ -53,6 +57,16 @@ impl PodId {
 
 impl TargetId {
     /// Index of every per-target table.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl TargetGroupId {
+    /// The one that the requests come through.
+    pub const FIRST: TargetGroupId = TargetGroupId(0);
+
+    /// Index of every per-target-group table.
     pub const fn index(self) -> usize {
         self.0 as usize
     }

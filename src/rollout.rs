@@ -54,7 +54,7 @@ impl<'a> Rollout<'a> {
         let Rollout { scenario, world, timeline, checker } = self;
         let load = &scenario.load;
         let rollout_at = Time::ZERO + load.rollout_at;
-        timeline.restart(scenario.load_balancer.nodes, rollout_at);
+        timeline.restart(scenario.load_balancer.nodes, scenario.other_target_groups.len(), rollout_at);
         checker.restart();
         world.reset(streams, |pod, node| timeline.seed(pod, node));
         if scenario.is_by_host() {

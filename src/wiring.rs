@@ -15,11 +15,12 @@ use crate::cluster::{api_server, app, endpoint_slice, kubelet, operator, replica
 use crate::dist::Dist;
 use crate::disturbance::rule::Rules;
 pub use crate::event::{Event, Fact};
-use crate::id::{NodeId, PodId, RevisionId, TargetId};
+use crate::id::{NodeId, PodId, RevisionId, TargetGroupId, TargetId};
 use crate::random::{Purpose, Streams, pair};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use address::Addresses;
+use aws::Fleets;
 use node_port::NodePorts;
 
 /// A watch: events of one kind to one listener, which arrive in the order they were sent.
@@ -59,6 +60,8 @@ pub struct Wiring {
     rules: Rules,
     lbc: LbcSpec,
     load_balancer: LoadBalancerSpec,
+    /// The nodes behind each target group.
+    fleets: Fleets,
     recreate: bool,
     addresses: Addresses,
     /// Only if targets are hosts.
@@ -87,6 +90,7 @@ impl Wiring {
             rules: Rules::default(),
             lbc: scenario.lbc.clone(),
             load_balancer: scenario.load_balancer.clone(),
+            fleets: Fleets::new(scenario),
             recreate: scenario.deployment.strategy == Strategy::Recreate,
             addresses: Addresses::default(),
             node_ports: NodePorts::new(scenario, link(&links.endpoints_to_kube_proxy)),
@@ -159,9 +163,10 @@ impl Telling<'_> {
                 self.write(writer::ENDPOINT_SLICE, u64::from(wrote.write), request, Some(reply));
             }
             Fact::KubeProxy(host, fact) => self.kube_proxy(host, fact),
-            Fact::Lbc(fact) => self.lbc(fact),
-            Fact::TargetGroup(fact) => self.target_group(fact),
-            Fact::AlbNode(node, fact) => self.alb_node(node, fact),
+            Fact::Lbc(fact) => self.lbc(TargetGroupId::FIRST, fact),
+            Fact::TargetGroup(fact) => self.target_group(TargetGroupId::FIRST, fact),
+            Fact::AlbNode(node, fact) => self.alb_node(TargetGroupId::FIRST, node, fact),
+            Fact::Other(group, fact) => self.other(group, fact),
         }
     }
 
@@ -187,14 +192,15 @@ impl Telling<'_> {
         self.wiring.rules.delay(Link::ApiWrite, self.now, delay)
     }
 
-    /// A watch event; `message` tells the events of one watch apart.
-    fn watch(&mut self, watch: Watch, message: u64, event: Event) {
+    /// A watch event, and when it arrives; `message` tells the events of one watch apart.
+    fn watch(&mut self, watch: Watch, message: u64, event: Event) -> Time {
         let row = watch as usize;
         let delay = self.wiring.watches[row].sample(&mut self.streams.at(Purpose::Watch, pair(row as u64, message)));
         let delay = self.wiring.rules.delay(watch.link(), self.now, delay);
         let at = (self.now + delay).max(self.wiring.last[row]);
         self.wiring.last[row] = at;
         self.agenda.push(at, event);
+        at
     }
 
     fn operator(&mut self, fact: operator::Fact) {
@@ -282,7 +288,8 @@ impl Telling<'_> {
                 // Silence is no event: the node has a time-out of its own.
                 if answer != app::Answer::None {
                     let ok = answer == app::Answer::Ok;
-                    self.now(Event::AlbNode(node, alb_node::Input::CheckAnswered { target, check, ok }));
+                    let group = self.wiring.fleets.group_of(node);
+                    self.now(Event::alb_node(group, node, alb_node::Input::CheckAnswered { target, check, ok }));
                 }
             }
             app::Fact::Socket(_, _, app::Socket::Serving) | app::Fact::Reset(_) => {}
@@ -295,7 +302,7 @@ impl Telling<'_> {
         self.now(Event::Kubelet(node, kubelet::Input::Stirred(pod)));
         if self.wiring.node_ports.is_none() {
             let target = self.wiring.addresses.target(pod);
-            self.each_node(|telling, node| telling.now(Event::AlbNode(node, alb_node::Input::Stirred { target })));
+            self.stir_target(target);
         }
     }
 
@@ -320,7 +327,7 @@ impl Telling<'_> {
                 }
                 let endpoint = endpoint.map(|Endpoint { ready, terminating, .. }| lbc::Endpoint { ready, terminating });
                 let target = self.wiring.addresses.target(pod);
-                self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Endpoint { pod, target, endpoint }));
+                self.tell_controller(message, |_| lbc::Input::Endpoint { pod, target, endpoint });
             }
             api_server::Fact::Listed(object) => self.now(Event::Operator(operator::Input::Listed(object))),
             api_server::Fact::ListEnd(job) => self.now(Event::Operator(operator::Input::ListEnd(job))),
@@ -352,17 +359,12 @@ impl Telling<'_> {
         }
         if matches!(change, Running | ContainersReady | Ready | Unready | Isolated | Deleting | Finished | Removed) {
             self.watch(Watch::EndpointSlice, message, Event::EndpointSlice(endpoint_slice::Input::Pod(object)));
-            if self.wiring.node_ports.is_some() {
-                return;
+            if self.wiring.node_ports.is_none() {
+                self.tell_of_pod(message, &object);
             }
-            let status = (!object.removed).then_some(lbc::PodStatus {
-                containers_ready: object.containers_ready,
-                gated: object.gated,
-                gate: object.gate,
-                host: object.host,
-            });
-            let (pod, target) = (object.pod, self.wiring.addresses.target(object.pod));
-            self.watch(Watch::Lbc, message, Event::Lbc(lbc::Input::Pod { pod, target, status }));
+        } else if matches!(change, Gate) && self.wiring.fleets.are_several() {
+            // The other gates may still be waited for. Where there is one, Ready follows and says the same.
+            self.tell_of_pod(message, &object);
         }
     }
 }

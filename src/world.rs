@@ -1,5 +1,7 @@
 //! The house: all rooms, the clock, and the loop that lets each hear what is due.
 
+mod other_target_group;
+
 use crate::actor::{Actor, Outbox};
 use crate::agenda::Agenda;
 use crate::aws::alb_node::{self, AlbNode};
@@ -13,17 +15,18 @@ use crate::cluster::endpoint_slice::EndpointSliceController;
 use crate::cluster::kube_proxy::{self, KubeProxy};
 use crate::cluster::kubelet::{Kubelet, Template};
 use crate::cluster::operator::Operator;
-use crate::cluster::pod::{Phase, PodObject};
+use crate::cluster::pod::{Gates, Phase, PodObject};
 use crate::cluster::replica_set::ReplicaSetController;
 use crate::cluster::scheduler::Scheduler;
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetStatus};
 use crate::disturbance::rule::Rules;
-use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
+use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetGroupId, TargetId};
 use crate::random::Streams;
 use crate::scenario::load::LoadSpec;
 use crate::scenario::{Revision, Scenario};
 use crate::time::Time;
 use crate::wiring::{Event, Fact, Telling, Wiring, node_port};
+use other_target_group::OtherTargetGroup;
 
 /// An actor and what it wrote down while it handled one input.
 #[derive(Debug)]
@@ -57,13 +60,15 @@ pub struct World<'a> {
     lbc: Room<Lbc>,
     target_group: Room<TargetGroup>,
     alb_nodes: Vec<Room<AlbNode>>,
+    /// The further target groups, the second one first.
+    others: Vec<OtherTargetGroup>,
 }
 
 impl<'a> World<'a> {
     /// The rooms of a scenario, empty.
     pub fn new(scenario: &'a Scenario) -> World<'a> {
         let Scenario { cluster, deployment, target_group, load_balancer, service, revisions, .. } = scenario;
-        let admission = revisions.iter().map(admission).collect();
+        let admission = revisions.iter().map(|revision| admission(scenario, revision)).collect();
         let templates: Vec<Template> = revisions.iter().map(template).collect();
         let answer = scenario.load_balancer.round_trip.as_secs_f64() + revisions[0].app.service_time.mean();
         let rate_per_pod = scenario.load.mean_rate(answer) / f64::from(deployment.replicas.max(1));
@@ -88,8 +93,9 @@ impl<'a> World<'a> {
             endpoint_slice: EndpointSliceController::new(service.publish_not_ready_addresses).into(),
             kube_proxies: (0..cluster.nodes).filter(|_| scenario.is_by_host()).map(kube_proxy).collect(),
             lbc: Lbc::new(&scenario.lbc).into(),
-            target_group: TargetGroup::new(target_group, load_balancer.nodes).into(),
+            target_group: TargetGroup::new(target_group, 0..load_balancer.nodes).into(),
             alb_nodes: (0..load_balancer.nodes).map(alb_node).collect(),
+            others: scenario.target_groups().skip(1).map(|group| OtherTargetGroup::new(scenario, group)).collect(),
         }
     }
 
@@ -112,6 +118,7 @@ impl<'a> World<'a> {
         self.target_group.actor.reset();
         self.kubelets.iter_mut().for_each(|kubelet| kubelet.actor.reset(streams));
         self.alb_nodes.iter_mut().for_each(|node| node.actor.reset());
+        self.others.iter_mut().for_each(OtherTargetGroup::reset);
         for index in 0..replicas as u16 {
             let pod = PodId::new(index, RevisionId::OLD, index + 1);
             // Nothing is cordoned yet: there is a host.
@@ -137,14 +144,13 @@ impl<'a> World<'a> {
     }
 
     fn seed_pod(&mut self, pod: PodId, node: NodeId, streams: &Streams) {
-        let gated = self.scenario.revision(pod.revision()).pod.readiness_gate;
+        let gates = admission(self.scenario, self.scenario.revision(pod.revision())).gates.opened();
         let object = PodObject {
             node: Some(node),
             phase: Phase::Running,
             containers_ready: true,
             ready: true,
-            gate: gated,
-            ..PodObject::new(pod, Time::ZERO, gated)
+            ..PodObject::new(pod, Time::ZERO, gates)
         };
         self.api.actor.seed_pod(object);
         self.deployment.actor.seed_pod(object);
@@ -159,23 +165,27 @@ impl<'a> World<'a> {
         }
         let target = target_of(pod);
         self.wiring.know(target, pod);
-        self.seed(Event::Lbc(lbc::Input::Known { pod, target, gated }), streams);
-        self.seed_target(target, true, streams);
+        let known = lbc::Input::Known { pod, target, gated: gates.exist() };
+        for group in self.scenario.target_groups() {
+            self.seed(Event::lbc(group, known), streams);
+            self.seed_target(group, target, true, streams);
+        }
     }
 
     /// Hosts are targets whether they have pods or not; those that lead nowhere are unhealthy.
     fn seed_hosts(&mut self, streams: &Streams) {
         for host in (0..self.scenario.cluster.nodes).map(NodeId) {
             let healthy = !self.kube_proxies[host.index()].actor.leads_nowhere();
-            self.seed_target(node_port::target_of(host), healthy, streams);
+            self.seed_target(TargetGroupId::FIRST, node_port::target_of(host), healthy, streams);
         }
     }
 
-    fn seed_target(&mut self, target: TargetId, healthy: bool, streams: &Streams) {
-        self.seed(Event::TargetGroup(target_group::Input::Known { target, healthy }), streams);
-        for alb_node in 0..self.scenario.load_balancer.nodes {
-            let known = alb_node::Input::Known { target, healthy };
-            self.seed(Event::AlbNode(AlbNodeId(alb_node), known), streams);
+    fn seed_target(&mut self, group: TargetGroupId, target: TargetId, healthy: bool, streams: &Streams) {
+        let known = target_group::Input::Known { target, healthy };
+        self.seed(Event::target_group(group, known), streams);
+        let known = alb_node::Input::Known { target, healthy };
+        for alb_node in self.scenario.alb_nodes(group) {
+            self.seed(Event::alb_node(group, AlbNodeId(alb_node), known), streams);
         }
     }
 
@@ -194,9 +204,14 @@ impl<'a> World<'a> {
         self.agenda.push(at, Event::Api(api_server::Input::DeletePod(pod)));
     }
 
-    /// Lets something happen at an instant.
+    /// Lets something happen at an instant. The controller is one process: what it hears from outside it
+    /// hears on all of its TargetGroupBindings.
     pub fn schedule(&mut self, at: Time, event: Event) {
         self.agenda.push(at, event);
+        if let Event::Lbc(input) = event {
+            let others = self.scenario.target_groups().skip(1);
+            others.for_each(|group| self.agenda.push(at, Event::lbc(group, input)));
+        }
     }
 
     /// What disturbances do to links in this replication.
@@ -255,12 +270,18 @@ impl<'a> World<'a> {
                 let alb_node = &mut self.alb_nodes[node.index()];
                 turn.hear(alb_node, input, |input| Event::AlbNode(node, input), |fact| Fact::AlbNode(node, fact));
             }
+            Event::Other(group, input) => {
+                self.others[group.index() - 1].hear(&mut turn, input, &mut self.lbc.actor);
+            }
         }
     }
 }
 
-const fn admission(revision: &Revision) -> Admission {
-    Admission { gated: revision.pod.readiness_gate, graceful_drain: revision.pod.graceful_drain }
+/// Gates are injected for all target groups of a pod, or for none: the label is the namespace's
+/// (pkg/inject/pod_readiness/pod_readiness_gate.go).
+fn admission(scenario: &Scenario, revision: &Revision) -> Admission {
+    let gated = if revision.pod.readiness_gate { scenario.target_groups().count() } else { 0 };
+    Admission { gates: Gates::of(gated), graceful_drain: revision.pod.graceful_drain }
 }
 
 fn template(revision: &Revision) -> Template {

@@ -7,6 +7,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use rollcast::aws::target_group::OtherTargetGroupSpec;
 use rollcast::disturbance::Kind;
 use rollcast::scenario::client::CLIENTS;
 use rollcast::scenario::prior::PRIORS;
@@ -59,6 +60,8 @@ fn settings_tables() -> String {
     for (name, rows) in sections {
         let title = match name {
             "" => "At the top".to_owned(),
+            "other_target_group" => format!("`[[other_target_group]]`\n\n{}", OtherTargetGroupSpec::ABOUT.trim()),
+            "other_target_group.health_check" => "`[[other_target_group]]`, its `health_check`".to_owned(),
             "step.set" | "step" => format!("`[[step]]`{}", if name == "step" { "" } else { ", its `set`" }),
             name => match Kind::ALL.iter().find(|kind| name == format!("disturbance.{}", kind.word())) {
                 Some(kind) => format!("`[[disturbance]]`, `kind = \"{}\"`\n\n{}", kind.word(), kind.about().trim()),

@@ -142,6 +142,13 @@ algorithm = "weighted_random"
 anomaly_mitigation = true
 stickiness = "1h"
 cross_zone = false
+[[other_target_group]]
+name = "internal"
+nodes = 3
+[other_target_group.health_check]
+interval = "30s"
+[[other_target_group]]
+deregistration_delay = "0s"
 [load]
 client = "bombardier"
 workers = 200

@@ -47,12 +47,15 @@ registration_propagation = "2s"
 rate = 0
 "#;
 
-fn scenario() -> Scenario {
-    Document::parse(Path::new("two-pods.toml"), SCENARIO).unwrap().resolve().unwrap()
+/// A second target group, whose health checks are slower.
+const INTERNAL: &str = "[[other_target_group]]\nname = \"internal\"\nhealth_check = { interval = \"30s\" }\n";
+
+fn scenario(more: &str) -> Scenario {
+    Document::parse(Path::new("two-pods.toml"), &format!("{SCENARIO}{more}")).unwrap().resolve().unwrap()
 }
 
-fn told(all: bool) -> String {
-    let scenario = scenario();
+fn told(more: &str, all: bool) -> String {
+    let scenario = scenario(more);
     let rollout_at = Time::ZERO + scenario.load.rollout_at;
     let mut transcript = Transcript::new(&scenario, all);
     Rollout::new(&scenario).simulate_observed(&Streams::new(1, 0), |now, fact| transcript.note(now, fact)).unwrap();
@@ -72,6 +75,11 @@ fn check(got: &str, path: &str) {
 
 #[test]
 fn a_rollout_of_two_pods_is_told() {
-    check(&told(false), "tests/transcript/two-pods.txt");
-    check(&told(true), "tests/transcript/two-pods-all.txt");
+    check(&told("", false), "tests/transcript/two-pods.txt");
+    check(&told("", true), "tests/transcript/two-pods-all.txt");
+}
+
+#[test]
+fn a_rollout_behind_two_target_groups_is_told() {
+    check(&told(INTERNAL, false), "tests/transcript/two-groups.txt");
 }

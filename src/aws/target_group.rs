@@ -4,6 +4,7 @@
 mod tests;
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,28 @@ settings! {
         reregistration: Reregistration = Reregistration::AtOnce, Assumed "AWS guide, target-group-register-targets: wait for the deregistration delay with IP targets; not what happens if one does not";
         /// The load balancer's health checks (`[target_group.health_check]`).
         health_check: HealthCheckSpec = HealthCheckSpec::default(), Documented "see target_group.health_check.*";
+    }
+}
+
+settings! {
+    /// A further target group of the same pods (`[[other_target_group]]`): a second Ingress or TargetGroupBinding that names the Service, for an internal load balancer or the other side of a blue/green listener. A pod gets a readiness gate for each and is Ready only when all are True; the controller works on each by itself, and its calls of the ELB API share one throttle. The forecast's requests come through the first, `[target_group]`.
+    OtherTargetGroupSpec in "other_target_group" {
+        /// What it is called in transcripts: the name of its TargetGroupBinding, if you like.
+        name: Option<String> = None, Documented "its place: target-group-2, target-group-3";
+        /// Nodes of the load balancer in front of it, each with health checks of its own; 1 to 100.
+        nodes: u8 = 2, Documented "at least one per enabled zone, two zones at least (AWS guide, application-load-balancers)";
+        /// How long a target of it is `draining`; 0 s to 3600 s.
+        deregistration_delay: Span = Span::from_secs(300), Documented "deregistration_delay.timeout_seconds (elbv2 API)";
+        /// Its health checks (`[other_target_group.health_check]`).
+        health_check: HealthCheckSpec = HealthCheckSpec::default(), Documented "see target_group.health_check.*";
+    }
+}
+
+impl OtherTargetGroupSpec {
+    /// The target group in full: what it does not say is as with the first.
+    pub fn in_full(&self, first: &TargetGroupSpec) -> TargetGroupSpec {
+        let (deregistration_delay, health_check) = (self.deregistration_delay, self.health_check.clone());
+        TargetGroupSpec { deregistration_delay, health_check, ..first.clone() }
     }
 }
 
@@ -202,6 +225,8 @@ enum NodeVerdict {
 pub struct TargetGroup {
     deregistration_delay: Span,
     reregistration: Reregistration,
+    /// The number of its first node, and how many there are.
+    first_node: usize,
     nodes: usize,
     rows: Vec<Row>,
     /// By target, then node.
@@ -237,12 +262,13 @@ impl Actor for TargetGroup {
 }
 
 impl TargetGroup {
-    /// A target group without targets, behind so many load balancer nodes.
-    pub fn new(spec: &TargetGroupSpec, nodes: u8) -> TargetGroup {
+    /// A target group without targets, behind these load balancer nodes.
+    pub fn new(spec: &TargetGroupSpec, nodes: Range<u8>) -> TargetGroup {
         TargetGroup {
             deregistration_delay: spec.deregistration_delay,
             reregistration: spec.reregistration,
-            nodes: usize::from(nodes),
+            first_node: usize::from(nodes.start),
+            nodes: nodes.len(),
             rows: Vec::new(),
             verdicts: Vec::new(),
             answering: None,
@@ -331,8 +357,9 @@ impl TargetGroup {
         if row.call != call || matches!(row.state, None | Some(TargetState::Draining)) {
             return;
         }
+        let place = node.index() - self.first_node;
         let verdicts = self.verdicts_of(target);
-        verdicts[node.index()] = if healthy { NodeVerdict::Healthy } else { NodeVerdict::Unhealthy };
+        verdicts[place] = if healthy { NodeVerdict::Healthy } else { NodeVerdict::Unhealthy };
         let state = if verdicts.contains(&NodeVerdict::Unhealthy) {
             TargetState::Unhealthy
         } else if verdicts.contains(&NodeVerdict::None) {

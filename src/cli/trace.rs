@@ -85,10 +85,12 @@ impl Trace {
     }
 
     fn deliver(&self, scenario: &Scenario, replay: &Replay, terminal: &Terminal) -> Result<(), Error> {
+        let names: Vec<String> = scenario.target_groups().skip(1).map(|group| scenario.name_of(group)).collect();
         let told = Told {
             scenario: &scenario.name,
             digest: &scenario.digest(),
             version: env!("CARGO_PKG_VERSION"),
+            other_target_groups: &names,
             seed: scenario.monte_carlo.seed,
             replication: self.replication,
             timeline: &replay.timeline,

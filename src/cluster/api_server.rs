@@ -3,9 +3,9 @@
 
 use crate::actor::{Actor, Outbox};
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
-use crate::cluster::pod::{Endpoint, NodeReady, Phase, PodChange, PodObject, PodStatus};
+use crate::cluster::pod::{Endpoint, Gates, NodeReady, Phase, PodChange, PodObject, PodStatus};
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetStatus};
-use crate::id::{NodeId, PodId, RevisionId};
+use crate::id::{NodeId, PodId, RevisionId, TargetGroupId};
 use crate::time::{Span, Time};
 
 /// A request that has arrived.
@@ -58,8 +58,8 @@ pub enum Input {
     DeletePodsOn(NodeId),
     /// A kubelet patches a pod's status.
     PatchPodStatus(PodStatus),
-    /// The LBC patches its readiness gate.
-    PatchGate(PodId, bool),
+    /// The LBC patches its readiness gate for this target group.
+    PatchGate(PodId, TargetGroupId, bool),
     /// A kubelet removes a pod whose containers have ended: delete with grace 0.
     RemovePod(PodId),
     /// The EndpointSlice controller writes an endpoint; those of one write arrive together.
@@ -102,8 +102,8 @@ pub enum Fact {
 /// What admission webhooks do to the pods of a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Admission {
-    /// The LBC's readiness gate is injected.
-    pub gated: bool,
+    /// The LBC's readiness gates that are injected.
+    pub gates: Gates,
     /// A Ready pod that is to be deleted is isolated first, for so long.
     pub graceful_drain: Option<Span>,
 }
@@ -144,7 +144,7 @@ impl ApiServer {
         let object = PodObject::new(
             PodId::new(self.pods.len() as u16, revision, ordinal as u16),
             now,
-            self.admission[usize::from(revision.0)].gated,
+            self.admission[usize::from(revision.0)].gates,
         );
         self.pods.push(object);
         object
@@ -314,7 +314,9 @@ impl Actor for ApiServer {
                 None
             }
             Input::PatchPodStatus(status) => self.patch_status(status),
-            Input::PatchGate(pod, healthy) => self.change(pod, PodChange::Gate, |object| object.gate = healthy),
+            Input::PatchGate(pod, group, healthy) => {
+                self.change(pod, PodChange::Gate, |object| object.gates.patch(group, healthy))
+            }
             Input::RemovePod(pod) => self.remove_pod(pod),
             Input::WriteEndpoint(pod, endpoint) => Some(Fact::Endpoint(pod, endpoint)),
         };
@@ -342,13 +344,13 @@ mod tests {
     /// What becomes of pods, in whole seconds: two Ready ones, one a host, and requests.
     #[track_caller]
     fn check(min_available: Option<u32>, graceful_drain: Option<u64>, script: &[(u64, Input)], expected: &[&str]) {
-        let admission = Admission { gated: false, graceful_drain: graceful_drain.map(Span::from_secs) };
+        let admission = Admission { gates: Gates::NONE, graceful_drain: graceful_drain.map(Span::from_secs) };
         let budget = PodDisruptionBudgetSpec { min_available: min_available.map(Count::Pods), max_unavailable: None };
         let mut api = ApiServer::new(vec![admission], budget);
         for row in 0..2 {
             let node = Some(NodeId(row));
-            let object =
-                PodObject { node, phase: Phase::Running, ready: true, ..PodObject::new(pod(row), Time::ZERO, false) };
+            let new = PodObject::new(pod(row), Time::ZERO, Gates::NONE);
+            let object = PodObject { node, phase: Phase::Running, ready: true, ..new };
             api.seed_pod(object);
         }
         let second = |secs: u64| Time::from_micros(secs * 1_000_000);

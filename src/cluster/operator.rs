@@ -151,7 +151,7 @@ impl Actor for Operator {
 mod tests {
     use super::*;
     use crate::actor::transcript;
-    use crate::cluster::pod::Phase;
+    use crate::cluster::pod::{Gates, Phase};
     use crate::id::RevisionId;
     use crate::random::Streams;
 
@@ -165,7 +165,7 @@ mod tests {
             node: Some(NodeId(node)),
             phase: Phase::Running,
             ready: true,
-            ..PodObject::new(pod, Time::ZERO, false)
+            ..PodObject::new(pod, Time::ZERO, Gates::NONE)
         };
         Input::Listed(object)
     }

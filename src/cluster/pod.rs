@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dist::Dist;
-use crate::id::{NodeId, PodId};
+use crate::id::{NodeId, PodId, TargetGroupId};
 use crate::setting::settings;
 use crate::time::{Span, Time};
 
@@ -12,7 +12,7 @@ settings! {
     PodSpec in "pod" {
         /// How long a pod may take to stop, preStop included, before SIGKILL.
         termination_grace_period: Span = Span::from_secs(30), Documented "terminationGracePeriodSeconds, pkg/apis/core/v1/defaults.go";
-        /// Whether the AWS LBC's readiness gate is injected (namespace label; target type `ip` only).
+        /// Whether the AWS LBC's readiness gate is injected, one for each target group (namespace label; target type `ip` only).
         readiness_gate: bool = false, Documented "elbv2.k8s.aws/pod-readiness-gate-inject, docs/deploy/pod_readiness_gate.md: off unless the namespace has the label";
         /// The preStop hook: a span to sleep, `{ exec = "10s" }`, `{ http_get = "1s" }` or `{ fails = true }`.
         pre_stop: Option<PreStop> = None, Documented "none unless given";
@@ -157,7 +157,7 @@ pub enum PodChange {
     Ready,
     /// It is no longer Ready.
     Unready,
-    /// The readiness gate's condition was patched.
+    /// A readiness gate's condition was patched.
     Gate,
     /// Its deletion began.
     Deleting,
@@ -182,6 +182,60 @@ pub enum NodeReady {
     Unknown,
 }
 
+/// The readiness gates that the LBC injected into a pod, one a target group, and which of them are True.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Gates {
+    /// One bit a target group.
+    injected: u8,
+    open: u8,
+}
+
+impl Gates {
+    /// No gate at all.
+    pub const NONE: Gates = Gates { injected: 0, open: 0 };
+
+    /// A gate for each of the first `groups` target groups, 8 at most; none is True yet.
+    pub const fn of(groups: usize) -> Gates {
+        Gates { injected: ((1_u16 << groups) - 1) as u8, open: 0 }
+    }
+
+    /// The same gates, all of them True.
+    pub const fn opened(self) -> Gates {
+        Gates { open: self.injected, ..self }
+    }
+
+    /// Whether there is any.
+    pub const fn exist(self) -> bool {
+        self.injected != 0
+    }
+
+    /// Whether this target group's gate is True.
+    pub const fn is_open(self, group: TargetGroupId) -> bool {
+        self.open >> group.0 & 1 != 0
+    }
+
+    /// Whether none of them keeps the pod from being Ready.
+    pub const fn are_open(self) -> bool {
+        self.open == self.injected
+    }
+
+    /// Those that there are, one bit a target group.
+    pub const fn all(self) -> u8 {
+        self.injected
+    }
+
+    /// Those that are True, one bit a target group.
+    pub const fn open(self) -> u8 {
+        self.open
+    }
+
+    /// Sets the condition of this target group's gate.
+    pub const fn patch(&mut self, group: TargetGroupId, status: bool) {
+        let bit = self.injected & 1 << group.0;
+        self.open = if status { self.open | bit } else { self.open & !bit };
+    }
+}
+
 /// A pod's object as the API server holds it, and as a watch delivers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PodObject {
@@ -203,10 +257,8 @@ pub struct PodObject {
     pub host: NodeReady,
     /// Whether it has lost the labels by which its Service and its ReplicaSet know it.
     pub isolated: bool,
-    /// Whether the LBC's readiness gate was injected.
-    pub gated: bool,
-    /// The readiness gate's condition, as the LBC patched it.
-    pub gate: bool,
+    /// Its readiness gates, as the LBC patched them.
+    pub gates: Gates,
     /// Container restarts so far.
     pub restarts: u32,
     /// Whether `deletionTimestamp` is set.
@@ -240,7 +292,7 @@ impl PodObject {
     }
 
     /// A pod just created.
-    pub const fn new(pod: PodId, created: Time, gated: bool) -> PodObject {
+    pub const fn new(pod: PodId, created: Time, gates: Gates) -> PodObject {
         PodObject {
             pod,
             created,
@@ -251,8 +303,7 @@ impl PodObject {
             ready_since: None,
             host: NodeReady::True,
             isolated: false,
-            gated,
-            gate: false,
+            gates,
             restarts: 0,
             deleting: false,
             removed: false,
@@ -288,9 +339,23 @@ mod tests {
     /// Whether a Ready pod is available, with a `min_ready` of 30 s.
     #[track_caller]
     fn check(ready_since: Option<Time>, now: Time, expected: bool) {
-        let created = PodObject::new(PodId::new(0, RevisionId::OLD, 1), s(0), false);
+        let created = PodObject::new(PodId::new(0, RevisionId::OLD, 1), s(0), Gates::NONE);
         let object = PodObject { ready: true, ready_since, ..created };
         assert_eq!(object.is_available(Span::from_secs(30), now), expected);
+    }
+
+    #[test]
+    fn every_gate_counts() {
+        let [first, second] = [0, 1].map(TargetGroupId);
+        let mut gates = Gates::of(2);
+        assert!(gates.exist() && !gates.are_open() && !Gates::NONE.exist() && Gates::NONE.are_open());
+        gates.patch(second, true);
+        assert!(gates.is_open(second) && !gates.is_open(first) && !gates.are_open());
+        gates.patch(first, true);
+        assert!(gates.are_open() && gates == Gates::of(2).opened());
+        gates.patch(second, false);
+        assert_eq!((gates.all(), gates.open()), (0b11, 0b01));
+        assert_eq!(Gates::of(8).opened().open(), 0xFF);
     }
 
     #[test]

@@ -108,11 +108,13 @@ impl Actor for Scheduler {
 mod tests {
     use super::*;
     use crate::actor::transcript;
+    use crate::cluster::pod::Gates;
     use crate::id::RevisionId;
     use crate::random::Streams;
 
     fn created(row: u16) -> Input {
-        Input::Pod(PodObject::new(PodId::new(row, RevisionId::OLD, row + 1), Time::ZERO, false), PodChange::Created)
+        let pod = PodId::new(row, RevisionId::OLD, row + 1);
+        Input::Pod(PodObject::new(pod, Time::ZERO, Gates::NONE), PodChange::Created)
     }
 
     #[test]

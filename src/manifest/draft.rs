@@ -35,6 +35,15 @@ pub struct Value {
     pub shown: bool,
 }
 
+/// A further target group of the pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherTargetGroup {
+    /// What makes it.
+    pub place: Place,
+    /// Its keys and values, in the order of docs/MODEL.md.
+    pub values: Vec<Value>,
+}
+
 /// Something that the reader of a draft should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -53,6 +62,8 @@ pub struct Draft {
     pub place: Place,
     /// Keys and values, in the order of docs/MODEL.md.
     pub values: Vec<Value>,
+    /// Its further target groups.
+    pub other_target_groups: Vec<OtherTargetGroup>,
     /// What no manifest says and a forecast needs: dotted keys, and what to find out.
     pub asked: Vec<(String, String)>,
     /// What was noticed on the way.
@@ -99,21 +110,13 @@ impl Draft {
     /// As a scenario file, every line with its origin.
     pub fn to_toml(&self) -> String {
         let mut toml = self.head();
-        let width = self.values.iter().filter(|value| !value.toml.is_empty()).map(|value| line(value).chars().count());
+        let all = self.values.iter().chain(self.other_target_groups.iter().flat_map(|group| &group.values));
+        let width = all.filter(|value| !value.toml.is_empty()).map(|value| line(value).chars().count());
         let width = width.filter(|&width| width <= 60).max().unwrap_or_default();
-        let mut table = "";
-        for value in &self.values {
-            let group = parent(&value.key);
-            if value.toml.is_empty() {
-                toml.push_str(&format!("\n[{}]  # {}\n", value.key, tame(&value.origin)));
-                table = &value.key;
-                continue;
-            }
-            if group != table {
-                toml.push_str(&format!("\n[{group}]\n"));
-                table = group;
-            }
-            toml.push_str(&format!("{:width$}  # {}\n", line(value), tame(&value.origin)));
+        toml.push_str(&tables(&self.values, "", width));
+        for OtherTargetGroup { place, values } in &self.other_target_groups {
+            toml.push_str(&format!("\n[[other_target_group]]  # {}\n", plain(&place.to_string())));
+            toml.push_str(&tables(values, "other_target_group", width));
         }
         toml
     }
@@ -140,6 +143,25 @@ impl Draft {
         head.push('\n');
         head
     }
+}
+
+/// Values and the heads of their tables, so many columns wide; `table` is the one that is open.
+fn tables<'a>(values: &'a [Value], mut table: &'a str, width: usize) -> String {
+    let mut toml = String::new();
+    for value in values {
+        let group = parent(&value.key);
+        if value.toml.is_empty() {
+            toml.push_str(&format!("\n[{}]  # {}\n", value.key, tame(&value.origin)));
+            table = &value.key;
+            continue;
+        }
+        if group != table {
+            toml.push_str(&format!("\n[{group}]\n"));
+            table = group;
+        }
+        toml.push_str(&format!("{:width$}  # {}\n", line(value), tame(&value.origin)));
+    }
+    toml
 }
 
 /// `key = value`, in a comment if it is only shown.

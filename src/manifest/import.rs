@@ -1,9 +1,10 @@
 //! From objects to drafts: which key of a scenario each field means.
 
 mod node_port;
+mod other_target_groups;
 
 use super::balancing;
-use super::draft::{Draft, Notice, Origin, Values, span, text};
+use super::draft::{Draft, Notice, Origin, OtherTargetGroup, Values, span, text};
 use super::entrance::{self, Door, Entrance};
 use super::facts::{CommandHook, Facts, Ignored, Names};
 use super::hook;
@@ -66,12 +67,14 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
         left_open: Vec::new(),
         asked: Vec::new(),
         notices: Vec::new(),
+        other_target_groups: Vec::new(),
     };
     import.rollout();
     import.pod();
     let gate_label = import.gate(&entrances)?;
     import.target_group()?;
-    import.remarks(&entrances);
+    import.other_target_groups(&entrances)?;
+    import.remarks();
     let command_hook = import.hook();
     for Given { key, value, option } in given {
         import.values.push(key, Document::value_in_toml(key, value)?, Origin::Given(option.clone()));
@@ -81,10 +84,15 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
         name: deployment.metadata.name.value.clone(),
         place: deployment.place.clone(),
         values: import.values.sorted(),
+        other_target_groups: std::mem::take(&mut import.other_target_groups),
         asked: Vec::new(),
         notices: Vec::new(),
         facts,
     };
+    // Hosts as targets, if an option asks for them, are registered without regard to further target groups.
+    if draft.value("target_group.target_type").is_some_and(|kind| kind.toml == text("instance")) {
+        draft.other_target_groups.clear();
+    }
     // What is assumed depends on what is given: a profile brings values of its own.
     let scenario = draft.document()?.resolve().unwrap_or_default();
     import.ask_for_the_rest(&scenario);
@@ -102,6 +110,7 @@ struct Import<'a> {
     left_open: Vec<(&'static str, String)>,
     asked: Vec<(String, String)>,
     notices: Vec<Notice>,
+    other_target_groups: Vec<OtherTargetGroup>,
 }
 
 impl Import<'_> {
@@ -346,38 +355,11 @@ impl Import<'_> {
         self.notices.extend(balancing::read(&attributes, &mut self.values)?);
         let idle_timeout = entrance.load_balancer(self.objects, "idle_timeout.timeout_seconds")?;
         self.values.seconds("load_balancer.idle_timeout", idle_timeout.as_ref());
-        self.health_check(&entrance)
-    }
-
-    fn health_check(&mut self, entrance: &Entrance<'_>) -> Result<(), Error> {
-        let key = |name: &str| format!("target_group.health_check.{name}");
-        let check = entrance.health_check()?;
-        self.values.seconds(&key("interval"), check.interval.as_ref());
-        self.values.seconds(&key("timeout"), check.timeout.as_ref());
-        for (name, at) in [("healthy_threshold", check.healthy), ("unhealthy_threshold", check.unhealthy)] {
-            match (at, entrance.door) {
-                (Some(at), _) => self.values.written(&key(name), Some(&at), u32::to_string),
-                (None, Door::Route(route, _)) => {
-                    let why = "3, the controller's default for the Gateway API";
-                    let place = route.metadata.name.place.clone();
-                    self.values.push(&key(name), "3".to_owned(), Origin::Concluded(place, why.to_owned()));
-                }
-                (None, _) => {}
-            }
-        }
-        Ok(())
+        health_check(&entrance, "target_group", &mut self.values)
     }
 
     /// What a reader might stumble over.
-    fn remarks(&mut self, entrances: &[Entrance<'_>]) {
-        for other in entrances.iter().skip(1) {
-            let words = format!(
-                "{} `{}` makes a further target group of these pods; the forecast is of the first",
-                other.kind(),
-                other.metadata().name.value
-            );
-            self.notice(&other.metadata().name.place, words);
-        }
+    fn remarks(&mut self) {
         if let Some(place) = self.entrance.and_then(|entrance| entrance.of_routes().cloned()) {
             self.notice(&place, "settings for single routes are left out");
         }
@@ -418,6 +400,26 @@ impl Import<'_> {
             ..Facts::default()
         })
     }
+}
+
+/// `[target_group.health_check]`, or that of another target group's table.
+fn health_check(entrance: &Entrance<'_>, table: &str, values: &mut Values) -> Result<(), Error> {
+    let key = |name: &str| format!("{table}.health_check.{name}");
+    let check = entrance.health_check()?;
+    values.seconds(&key("interval"), check.interval.as_ref());
+    values.seconds(&key("timeout"), check.timeout.as_ref());
+    for (name, at) in [("healthy_threshold", check.healthy), ("unhealthy_threshold", check.unhealthy)] {
+        match (at, entrance.door) {
+            (Some(at), _) => values.written(&key(name), Some(&at), u32::to_string),
+            (None, Door::Route(route, _)) => {
+                let why = "3, the controller's default for the Gateway API";
+                let place = route.metadata.name.place.clone();
+                values.push(&key(name), "3".to_owned(), Origin::Concluded(place, why.to_owned()));
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(())
 }
 
 fn ignored(annotation: &At<String>) -> Result<Vec<Ignored>, Error> {

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::Error;
-pub use draft::{Draft, Notice, Origin, Value};
+pub use draft::{Draft, Notice, Origin, OtherTargetGroup, Value};
 pub use facts::{CommandHook, Facts, Ignored, Names};
 pub use import::Given;
 use objects::Objects;

@@ -4,7 +4,8 @@ use crate::aws::target::target_of;
 use crate::aws::{alb_node, target_group};
 use crate::cluster::pod::{PodChange, PodObject};
 use crate::cluster::{api_server, app, deployment, kube_proxy, kubelet};
-use crate::id::{NodeId, PodId, TargetId};
+use crate::event::OtherFact;
+use crate::id::{NodeId, PodId, TargetGroupId, TargetId};
 use crate::observe::timeline::{
     BeliefChange, ConditionChange, IpReuse, NodePortChange, PodRecord, ScaleChange, Socket, TargetRecord, Timeline,
 };
@@ -12,9 +13,11 @@ use crate::time::Time;
 use crate::wiring::Fact;
 
 impl Timeline {
-    /// A blank timeline of a load balancer with so many nodes, on which the rollout starts at `rollout_at`.
-    pub fn restart(&mut self, alb_nodes: u8, rollout_at: Time) {
+    /// A blank timeline of a load balancer with so many nodes, and so many further target groups, on which
+    /// the rollout starts at `rollout_at`.
+    pub fn restart(&mut self, alb_nodes: u8, other_groups: usize, rollout_at: Time) {
         self.clear();
+        self.other_targets.resize(other_groups, Vec::new());
         self.beliefs.resize(usize::from(alb_nodes), Vec::new());
         self.rollout_at = rollout_at;
         self.fingerprint = 0;
@@ -32,7 +35,9 @@ impl Timeline {
     pub fn seed_pod_targets(&mut self) {
         for row in 0..self.pods.len() {
             let (target, pod) = (TargetId(row as u16), self.pods[row].pod);
-            self.seed_target(target, TargetRecord { pod: Some(pod), ..TargetRecord::default() }, true);
+            let record = TargetRecord { pod: Some(pod), ..TargetRecord::default() };
+            self.other_targets.iter_mut().for_each(|targets| targets.push(record.clone()));
+            self.seed_target(target, record, true);
         }
     }
 
@@ -49,7 +54,7 @@ impl Timeline {
     }
 
     fn seed_target(&mut self, target: TargetId, record: TargetRecord, healthy: bool) {
-        *self.target(target) = record;
+        *self.target(TargetGroupId::FIRST, target) = record;
         let belief = if healthy { alb_node::Belief::Healthy } else { alb_node::Belief::Unhealthy };
         let known = BeliefChange { at: Time::ZERO, target, belief };
         self.beliefs.iter_mut().for_each(|changes| changes.push(known));
@@ -96,7 +101,8 @@ impl Timeline {
             Fact::KubeProxy(host, kube_proxy::Fact::Forgets(pod)) => {
                 self.node_ports[host.index()].push(NodePortChange { at: now, pod, forwards: false });
             }
-            Fact::TargetGroup(fact) => self.note_target(now, fact),
+            Fact::TargetGroup(fact) => self.note_target(now, TargetGroupId::FIRST, fact),
+            Fact::Other(group, OtherFact::TargetGroup(fact)) => self.note_other(now, group, fact),
             Fact::AlbNode(node, alb_node::Fact::Believes { target, belief }) => {
                 self.beliefs[node.index()].push(BeliefChange { at: now, target, belief });
             }
@@ -138,20 +144,31 @@ impl Timeline {
         record.sockets.push((now, socket));
     }
 
-    fn note_target(&mut self, now: Time, fact: target_group::Fact) {
+    #[cold]
+    fn note_other(&mut self, now: Time, group: TargetGroupId, fact: target_group::Fact) {
+        self.note_target(now, group, fact);
+    }
+
+    // Inlined where the group is known to be the first.
+    #[inline(always)]
+    fn note_target(&mut self, now: Time, group: TargetGroupId, fact: target_group::Fact) {
         use crate::aws::target::TargetState;
         match fact {
             target_group::Fact::Registered { target, .. } => {
                 let first = self.pods.get(target.index()).map(|pod| pod.pod);
-                let record = self.target(target);
+                let record = self.target(group, target);
                 record.pod = first;
                 record.registered.get_or_insert(now);
             }
             target_group::Fact::StateChanged { target, state: TargetState::Healthy } => {
-                self.target(target).healthy.get_or_insert(now);
+                self.target(group, target).healthy.get_or_insert(now);
             }
-            target_group::Fact::Deregistered { target, .. } => self.target(target).deregister_called = Some(now),
-            target_group::Fact::DrainingOver { target, .. } => self.target(target).draining_over = Some(now),
+            target_group::Fact::Deregistered { target, .. } => {
+                self.target(group, target).deregister_called = Some(now);
+            }
+            target_group::Fact::DrainingOver { target, .. } => {
+                self.target(group, target).draining_over = Some(now);
+            }
             _ => {}
         }
     }
@@ -164,10 +181,14 @@ impl Timeline {
         &mut self.pods[pod.index()]
     }
 
-    fn target(&mut self, target: TargetId) -> &mut TargetRecord {
-        if self.targets.len() <= target.index() {
-            self.targets.resize(target.index() + 1, TargetRecord::default());
+    fn target(&mut self, group: TargetGroupId, target: TargetId) -> &mut TargetRecord {
+        let targets = match group.index() {
+            0 => &mut self.targets,
+            further => &mut self.other_targets[further - 1],
+        };
+        if targets.len() <= target.index() {
+            targets.resize(target.index() + 1, TargetRecord::default());
         }
-        &mut self.targets[target.index()]
+        &mut targets[target.index()]
     }
 }

@@ -19,6 +19,8 @@ pub struct Timeline {
     /// Targets: the row is [`TargetId::index`]. With target type `ip`, a target has the row of the pod
     /// that had its IP first, with `instance` that of the host.
     pub targets: Vec<TargetRecord>,
+    /// The same of each further target group: the pods' own rows. Requests do not come through these.
+    pub other_targets: Vec<Vec<TargetRecord>>,
     /// Per ALB node, in order of time: what it came to believe of a target. What it believed when
     /// the load started has [`Time::ZERO`].
     pub beliefs: Vec<Vec<BeliefChange>>,
@@ -152,6 +154,7 @@ impl Timeline {
     pub fn clear(&mut self) {
         self.pods.clear();
         self.targets.clear();
+        self.other_targets.iter_mut().for_each(Vec::clear);
         self.beliefs.iter_mut().for_each(Vec::clear);
         self.node_ports.clear();
         self.reuses.clear();

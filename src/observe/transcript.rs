@@ -9,8 +9,8 @@ use crate::cluster::app::{self, Answer, Question, Socket};
 use crate::cluster::pod::{Endpoint, PodChange, PodObject, ProbeKind};
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject};
 use crate::cluster::{api_server, deployment, endpoint_slice, kube_proxy, kubelet, operator, replica_set, scheduler};
-use crate::event::Fact;
-use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
+use crate::event::{Fact, OtherFact};
+use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetGroupId, TargetId};
 use crate::scenario::Scenario;
 use crate::time::Time;
 
@@ -26,6 +26,8 @@ pub struct Transcript {
     all: bool,
     /// Targets are hosts.
     by_host: bool,
+    /// Of each target group, its name and its first node.
+    groups: Vec<(String, u8)>,
     lines: Vec<Line>,
     /// By target: the pod behind it, once it was registered here.
     behind: Vec<Option<PodId>>,
@@ -55,6 +57,10 @@ impl Transcript {
             rollout_at: Time::ZERO + scenario.load.rollout_at,
             all,
             by_host: scenario.is_by_host(),
+            groups: scenario
+                .target_groups()
+                .map(|group| (scenario.name_of(group), scenario.alb_nodes(group).start))
+                .collect(),
             lines: Vec::new(),
             behind: Vec::new(),
             answers: Vec::new(),
@@ -83,9 +89,13 @@ impl Transcript {
                 self.aside(now, "endpointslice", format_args!("asks to write of {pod}: {what}"));
             }
             Fact::KubeProxy(host, fact) => self.kube_proxy(now, *host, fact),
-            Fact::Lbc(fact) => self.lbc(now, fact),
-            Fact::TargetGroup(fact) => self.target_group(now, fact),
-            Fact::AlbNode(node, fact) => self.alb_node(now, *node, fact),
+            Fact::Lbc(fact) => self.lbc(now, TargetGroupId::FIRST, fact),
+            Fact::TargetGroup(fact) => self.target_group(now, TargetGroupId::FIRST, fact),
+            Fact::Other(group, OtherFact::Lbc(fact)) => self.lbc(now, *group, fact),
+            Fact::Other(group, OtherFact::TargetGroup(fact)) => self.target_group(now, *group, fact),
+            Fact::AlbNode(node, fact) | Fact::Other(_, OtherFact::AlbNode(node, fact)) => {
+                self.alb_node(now, *node, fact);
+            }
         }
     }
 
@@ -118,6 +128,23 @@ impl Transcript {
         }
         let first = PodId::new(row, RevisionId::OLD, row + 1);
         self.behind.get(target.index()).copied().flatten().unwrap_or(first).to_string()
+    }
+
+    /// The first target group goes without saying; a further one is named.
+    fn named(&self, before: &str, group: TargetGroupId) -> String {
+        match self.groups.get(group.index()) {
+            Some((name, _)) if group != TargetGroupId::FIRST => format!("{before} {name}"),
+            _ => String::new(),
+        }
+    }
+
+    /// A node of the load balancer, or of the one in front of a further target group.
+    fn node(&self, node: AlbNodeId) -> String {
+        let group = self.groups.iter().rposition(|(_, first)| *first <= node.0).unwrap_or_default();
+        match &self.groups[group] {
+            (name, first) if group > 0 => format!("{name} {}", AlbNodeId(node.0 - first)),
+            _ => node.to_string(),
+        }
     }
 
     fn put_behind(&mut self, target: TargetId, pod: PodId) {
@@ -188,7 +215,11 @@ impl Transcript {
             PodChange::ContainersReady => "its containers are ready, its readiness gate is not",
             PodChange::Ready => "is Ready",
             PodChange::Unready => "is no longer Ready",
-            PodChange::Gate if object.gate => "its readiness gate is True",
+            PodChange::Gate if self.groups.len() > 1 => {
+                let [all, open] = [object.gates.all(), object.gates.open()].map(u8::count_ones);
+                return self.tell(now, object.pod, format_args!("has {open} of its {all} readiness gates True"));
+            }
+            PodChange::Gate if object.gates.are_open() => "its readiness gate is True",
             PodChange::Gate => "its readiness gate is False",
             PodChange::Deleting => "is being deleted",
             PodChange::Finished => "has ended",
@@ -287,7 +318,10 @@ impl Transcript {
             };
             match asker {
                 Asker::Probe(kind) => self.tell(now, pod, format_args!("{how} its {}", probe(kind))),
-                Asker::AlbNode(node) => self.tell(now, pod, format_args!("{how} the health check of {node}")),
+                Asker::AlbNode(node) => {
+                    let node = self.node(node);
+                    self.tell(now, pod, format_args!("{how} the health check of {node}"));
+                }
             }
         }
     }
@@ -307,23 +341,29 @@ impl Transcript {
         }
     }
 
-    fn lbc(&mut self, now: Time, fact: &lbc::Fact) {
+    fn lbc(&mut self, now: Time, group: TargetGroupId, fact: &lbc::Fact) {
         match *fact {
-            lbc::Fact::DescribeTargetHealth { .. } => self.aside(now, "lbc", format_args!("asks for target health")),
-            lbc::Fact::DeregisterTargets { target, .. } => {
-                let pod = self.behind(target);
-                self.tell(now, "lbc", format_args!("deregisters {pod}"));
+            lbc::Fact::DescribeTargetHealth { .. } => {
+                let of = self.named(" of", group);
+                self.aside(now, "lbc", format_args!("asks for target health{of}"));
             }
-            lbc::Fact::RegisterTargets { pod, .. } => self.tell(now, "lbc", format_args!("registers {pod}")),
+            lbc::Fact::DeregisterTargets { target, .. } => {
+                let (pod, from) = (self.behind(target), self.named(" from", group));
+                self.tell(now, "lbc", format_args!("deregisters {pod}{from}"));
+            }
+            lbc::Fact::RegisterTargets { pod, .. } => {
+                let with = self.named(" with", group);
+                self.tell(now, "lbc", format_args!("registers {pod}{with}"));
+            }
             lbc::Fact::GatePatched { pod, status } => {
-                let status = if status { "True" } else { "False" };
-                self.tell(now, "lbc", format_args!("sets the readiness gate of {pod} to {status}"));
+                let (status, of) = (if status { "True" } else { "False" }, self.named(" for", group));
+                self.tell(now, "lbc", format_args!("sets the readiness gate of {pod}{of} to {status}"));
             }
         }
     }
 
-    fn target_group(&mut self, now: Time, fact: &target_group::Fact) {
-        let who = "target group";
+    fn target_group(&mut self, now: Time, group: TargetGroupId, fact: &target_group::Fact) {
+        let who = format!("target group{}", self.named("", group));
         match *fact {
             target_group::Fact::Registered { target, pod, .. } => {
                 self.put_behind(target, pod);
@@ -351,6 +391,7 @@ impl Transcript {
     }
 
     fn alb_node(&mut self, now: Time, node: AlbNodeId, fact: &alb_node::Fact) {
+        let node = self.node(node);
         match *fact {
             alb_node::Fact::Believes { target, belief } => {
                 let pod = self.behind(target);

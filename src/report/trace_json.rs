@@ -9,7 +9,7 @@ use super::figures::json_exact;
 use crate::aws::alb_node::Belief;
 use crate::id::TargetId;
 use crate::monte_carlo::Sample;
-use crate::observe::timeline::{BeliefChange, PodRecord, Timeline};
+use crate::observe::timeline::{BeliefChange, PodRecord, TargetRecord, Timeline};
 use crate::time::Time;
 use crate::traffic::outcome::{Failure, Outcome};
 
@@ -22,6 +22,8 @@ pub struct Trace<'a> {
     pub digest: &'a str,
     /// The version of rollcast that made it.
     pub version: &'a str,
+    /// What its further target groups are called.
+    pub other_target_groups: &'a [String],
     /// The seed.
     pub seed: u64,
     /// Which replication.
@@ -49,7 +51,10 @@ pub fn render(trace: &Trace<'_>) -> String {
             json!({ "t": t(change.at), "condition": change.condition, "status": status, "reason": change.reason })
         })
         .collect();
-    let value = json!({
+    let all = |targets: &[TargetRecord]| -> Vec<Value> {
+        (0..).zip(targets).map(|(row, record)| target(timeline, TargetId(row), record, &t)).collect()
+    };
+    let mut value = json!({
         "scenario": trace.scenario,
         "seed": trace.seed,
         "replication": trace.replication,
@@ -59,11 +64,16 @@ pub fn render(trace: &Trace<'_>) -> String {
         "fingerprint": format!("{:016x}", trace.sample.fingerprint()),
         "pods": timeline.pods.iter().map(|record| pod(timeline, record, &t)).collect::<Vec<_>>(),
         "rs_scale": rs_scale,
-        "targets": (0..timeline.targets.len() as u16).map(|row| target(timeline, TargetId(row), &t)).collect::<Vec<_>>(),
+        "targets": all(&timeline.targets),
         "routing": routing(timeline, &t),
         "deployment": deployment,
         "requests_failed": trace.outcome.failures.iter().map(|failure| request(failure, &t)).collect::<Vec<_>>(),
     });
+    if !timeline.other_targets.is_empty() {
+        let groups = trace.other_target_groups.iter().zip(&timeline.other_targets);
+        value["other_target_groups"] =
+            groups.map(|(name, targets)| json!({ "name": name, "targets": all(targets) })).collect();
+    }
     format!("{value:#}\n")
 }
 
@@ -111,8 +121,7 @@ fn name_of(timeline: &Timeline, target: TargetId) -> (String, Value) {
     (kind.to_owned(), timeline.name_of(target).into())
 }
 
-fn target(timeline: &Timeline, target: TargetId, t: &dyn Fn(Time) -> Value) -> Value {
-    let record = &timeline.targets[target.index()];
+fn target(timeline: &Timeline, target: TargetId, record: &TargetRecord, t: &dyn Fn(Time) -> Value) -> Value {
     let instants = [
         ("registered", record.registered),
         ("healthy", record.healthy),
@@ -200,8 +209,12 @@ mod tests {
         };
         timeline.targets = vec![
             TargetRecord { deregister_called: Some(ms(31_500)), ..target.clone() },
-            TargetRecord { pod: Some(new), registered: Some(ms(30_400)), ..target },
+            TargetRecord { pod: Some(new), registered: Some(ms(30_400)), ..target.clone() },
         ];
+        timeline.other_targets = vec![vec![
+            TargetRecord { deregister_called: Some(ms(31_600)), draining_over: Some(ms(61_600)), ..target.clone() },
+            TargetRecord { pod: Some(new), registered: Some(ms(30_450)), healthy: Some(ms(33_100)), ..target },
+        ]];
         timeline.beliefs = vec![
             vec![
                 belief(Time::ZERO, 0, Belief::Healthy),
@@ -234,6 +247,7 @@ mod tests {
             scenario: "one-for-one",
             digest: "0123456789abcdef",
             version: "0.0.0",
+            other_target_groups: &["internal".to_owned()],
             seed: 1,
             replication: 0,
             timeline: &timeline(),

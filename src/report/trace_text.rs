@@ -18,6 +18,9 @@ pub fn render(trace: &Trace<'_>) -> String {
     text.push_str(&deployment(timeline, clock));
     text.push_str(&coming(timeline, clock));
     text.push_str(&going(timeline, clock));
+    for (name, targets) in trace.other_target_groups.iter().zip(&timeline.other_targets) {
+        text.push_str(&further(timeline, name, targets, clock));
+    }
     text.push_str(&beliefs(timeline, clock));
     text.push_str(&failures(trace, clock));
     let _ = writeln!(
@@ -66,13 +69,13 @@ fn deployment(timeline: &Timeline, clock: Clock) -> String {
 }
 
 fn pods(timeline: &Timeline) -> impl Iterator<Item = (&PodRecord, TargetRecord)> {
-    timeline.pods.iter().map(move |record| (record, target_of(timeline, record.pod)))
+    timeline.pods.iter().map(move |record| (record, target_of(timeline, &timeline.targets, record.pod)))
 }
 
-/// What became of a pod's target while the pod had its IP.
-fn target_of(timeline: &Timeline, pod: PodId) -> TargetRecord {
+/// What became of a pod's target in one of its target groups while the pod had its IP.
+fn target_of(timeline: &Timeline, targets: &[TargetRecord], pod: PodId) -> TargetRecord {
     let target = timeline.target_of(pod);
-    let Some(record) = timeline.targets.get(target.index()).filter(|record| record.pod.is_some()) else {
+    let Some(record) = targets.get(target.index()).filter(|record| record.pod.is_some()) else {
         return TargetRecord::default();
     };
     let reuses = timeline.reuses.iter().filter(|reuse| reuse.target == target);
@@ -129,6 +132,18 @@ fn going(timeline: &Timeline, clock: Clock) -> String {
         went.then(|| [pod.pod.to_string()].into_iter().chain(instants.map(|at| clock.maybe(at))).collect())
     });
     table("Pods that went", &head, rows.collect())
+}
+
+/// When the pods were targets of a further target group, which no request comes through.
+fn further(timeline: &Timeline, name: &str, targets: &[TargetRecord], clock: Clock) -> String {
+    let head = ["pod", "registered", "healthy", "deregistered", "drained"];
+    let rows = timeline.pods.iter().map(|pod| {
+        let TargetRecord { registered, healthy, deregister_called, draining_over, .. } =
+            target_of(timeline, targets, pod.pod);
+        let instants = [registered, healthy, deregister_called, draining_over];
+        [pod.pod.to_string()].into_iter().chain(instants.map(|at| clock.maybe(at))).collect()
+    });
+    table(&format!("Targets of {name}, a further target group"), &head, rows.collect())
 }
 
 /// While which ALB node believed which target healthy.

@@ -3,14 +3,15 @@
 
 mod load;
 mod node_port;
+mod target_groups;
 
 use std::path::Path;
 
+use super::document::Layers;
 use super::layer::{Layer, Leaf};
 use super::rollout::Step;
 use super::{Revision, Scenario};
 use crate::aws::alb_node::HostUnreachableShare;
-use crate::aws::target_group::Algorithm;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::{PreStop, ProbeSpec};
@@ -25,11 +26,11 @@ pub(super) type Templates<'a> = Vec<Layer<'a>>;
 pub(super) fn check(
     scenario: &Scenario,
     path: &Path,
-    file: &Layer<'_>,
+    layers: &Layers<'_>,
     templates: &Templates<'_>,
     steps: &[(Step, Option<Leaf<'_>>)],
 ) -> Result<(), Error> {
-    let at = Places { path, layer: file };
+    let at = Places { path, layer: &layers.file };
     deployment(scenario, at)?;
     for (revision, layer) in scenario.revisions.iter().zip(templates) {
         template(revision, Places { path, layer })?;
@@ -37,8 +38,7 @@ pub(super) fn check(
     cluster(scenario, at)?;
     budget(scenario, at)?;
     lbc(scenario, at)?;
-    target_group(scenario, at)?;
-    health_check(scenario, at)?;
+    target_groups::check(scenario, layers, at)?;
     node_port::check(scenario, at)?;
     load_balancer(scenario, at)?;
     load::load(scenario, at)?;
@@ -221,72 +221,6 @@ fn budget(scenario: &Scenario, at: Places) -> Result<(), Error> {
 
 fn lbc(scenario: &Scenario, at: Places) -> Result<(), Error> {
     at.above_zero("lbc.requeue", scenario.lbc.requeue)
-}
-
-fn target_group(scenario: &Scenario, at: Places) -> Result<(), Error> {
-    let spec = &scenario.target_group;
-    slow_start(scenario, at)?;
-    stickiness(scenario, at)?;
-    let delay = "target_group.deregistration_delay";
-    at.whole_seconds(delay, spec.deregistration_delay, "AWS")?;
-    at.within(delay, spec.deregistration_delay, 0, 3600, "AWS")
-}
-
-fn slow_start(scenario: &Scenario, at: Places) -> Result<(), Error> {
-    let (spec, key) = (&scenario.target_group, "target_group.slow_start");
-    if spec.anomaly_mitigation && spec.algorithm != Algorithm::WeightedRandom {
-        return Err(at
-            .refuse(&["target_group.anomaly_mitigation"], "anomaly mitigation needs `weighted_random`")
-            .hint("AWS refuses this: set target_group.algorithm = \"weighted_random\""));
-    }
-    if spec.slow_start == Span::ZERO {
-        return Ok(());
-    }
-    at.whole_seconds(key, spec.slow_start, "AWS")?;
-    at.within(key, spec.slow_start, 30, 900, "AWS (0s is off)")?;
-    if spec.algorithm != Algorithm::RoundRobin {
-        return Err(at
-            .refuse(&[key], "slow start needs `round_robin`")
-            .hint("AWS refuses this: there is no slow start with least_outstanding_requests or weighted_random"));
-    }
-    Ok(())
-}
-
-fn stickiness(scenario: &Scenario, at: Places) -> Result<(), Error> {
-    let (spec, key) = (&scenario.target_group, "target_group.stickiness");
-    if spec.stickiness == Span::ZERO {
-        return Ok(());
-    }
-    at.within(key, spec.stickiness, 1, 604_800, "AWS (0s is off)")?;
-    if scenario.load.workers.is_none() {
-        return Err(at
-            .refuse(&[key], "an open loop has no sessions that could stick to a target")
-            .hint("give `load.workers`: each is a client with a cookie"));
-    }
-    Ok(())
-}
-
-fn health_check(scenario: &Scenario, at: Places) -> Result<(), Error> {
-    let spec = &scenario.target_group.health_check;
-    let [interval, timeout] = ["target_group.health_check.interval", "target_group.health_check.timeout"];
-    at.whole_seconds(interval, spec.interval, "AWS")?;
-    at.whole_seconds(timeout, spec.timeout, "AWS")?;
-    at.within(interval, spec.interval, 5, 300, "AWS")?;
-    at.within(timeout, spec.timeout, 2, 120, "AWS")?;
-    if spec.timeout >= spec.interval {
-        let message = format!("a check's timeout ({}) reaches its interval ({})", spec.timeout, spec.interval);
-        return Err(at
-            .refuse(&[timeout, interval], message)
-            .hint("AWS refuses this: the timeout must be below the interval"));
-    }
-    let thresholds = [("healthy_threshold", spec.healthy_threshold), ("unhealthy_threshold", spec.unhealthy_threshold)];
-    for (name, threshold) in thresholds {
-        let key = format!("target_group.health_check.{name}");
-        if !(2..=10).contains(&threshold) {
-            return Err(at.refuse(&[&key], format!("`{key}` is {threshold}")).hint("AWS takes 2 to 10"));
-        }
-    }
-    Ok(())
 }
 
 fn load_balancer(scenario: &Scenario, at: Places) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::disturbances::{self, Written};
 use super::keys::{self, Kind};
 use super::layer::{Layer, Leaf, Source};
+use super::target_groups;
 use crate::error::Error;
 
 /// A scenario file is text that people write; anything longer is something else.
@@ -37,6 +38,7 @@ pub(super) struct Layers<'a> {
     pub(super) file: Layer<'a>,
     pub(super) steps: Vec<Layer<'a>>,
     pub(super) disturbances: Vec<Written<'a>>,
+    pub(super) other_target_groups: Vec<target_groups::Written<'a>>,
     pub(super) sweep: Layer<'a>,
 }
 
@@ -63,8 +65,7 @@ impl Document {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         let document = Document { path: path.to_owned(), text, edits: Vec::new() };
         let layers = document.layers()?;
-        let Layers { file, steps, disturbances, sweep } = &layers;
-        if file.is_empty() && steps.is_empty() && disturbances.is_empty() && sweep.is_empty() {
+        if layers.are_empty() {
             return Err(Error::input("the scenario is empty")
                 .in_file(path)
                 .hint("every key has a default, but one must be given: name = \"…\""));
@@ -92,7 +93,9 @@ impl Document {
     /// There is no such key, or the value has several lines.
     pub fn value_in_toml(key: &str, value: &str) -> Result<String, Error> {
         if keys::kind(key).is_none()
-            || ["step", "disturbance", "sweep"].iter().any(|array| key.split('.').next() == Some(array))
+            || [target_groups::TABLE, "step", "disturbance", "sweep"]
+                .iter()
+                .any(|array| key.split('.').next() == Some(array))
         {
             let error = Error::input(format!("unknown key `{key}`"));
             return Err(error.hint(keys::dotted_suggestion(key)));
@@ -125,10 +128,11 @@ impl Document {
     /// # Errors
     /// It has steps, disturbances or a sweep, which are no settings of any other scenario.
     pub fn settings(&self) -> Result<Vec<(String, String)>, Error> {
-        let Layers { file, steps, disturbances, sweep } = self.layers()?;
-        if !(steps.is_empty() && disturbances.is_empty() && sweep.is_empty()) {
-            let error = Error::input("steps, disturbances and sweeps belong to one scenario, not to all");
-            return Err(error.in_file(&self.path));
+        let mut layers = self.layers()?;
+        let file = std::mem::take(&mut layers.file);
+        if !layers.are_empty() {
+            let words = "steps, disturbances, further target groups and sweeps belong to one scenario, not to all";
+            return Err(Error::input(words).in_file(&self.path));
         }
         let value = |leaf: &Leaf<'_>| match leaf.value.get_ref() {
             DeValue::String(text) => text.to_string(),
@@ -168,6 +172,8 @@ impl Document {
         let steps = table.remove("step").map(|value| steps(source, value)).transpose()?.unwrap_or_default();
         let disturbances = table.remove("disturbance").map(|value| disturbances::written(source, value));
         let disturbances = disturbances.transpose()?.unwrap_or_default();
+        let others = table.remove(target_groups::TABLE).map(|value| target_groups::written(source, value));
+        let other_target_groups = others.transpose()?.unwrap_or_default();
         let sweep = table.remove("sweep").map(|value| sweep(source, value)).transpose()?.unwrap_or_default();
         let mut file = Layer::new();
         source.flatten("", table, &mut file)?;
@@ -177,17 +183,27 @@ impl Document {
             let source = Source { path: Path::new("--set"), text: &edit.line };
             source.flatten("", source.parse()?, &mut file)?;
         }
-        Ok(Layers { file, steps, disturbances, sweep })
+        Ok(Layers { file, steps, disturbances, other_target_groups, sweep })
     }
 }
 
 impl Layers<'_> {
+    fn are_empty(&self) -> bool {
+        let Layers { file, steps, disturbances, other_target_groups, sweep } = self;
+        file.is_empty()
+            && steps.is_empty()
+            && disturbances.is_empty()
+            && other_target_groups.is_empty()
+            && sweep.is_empty()
+    }
+
     /// The dotted keys that somebody gave.
     pub(super) fn given(&self) -> BTreeSet<String> {
         let steps = self.steps.iter().flat_map(|step| step.keys());
         let sweep = self.sweep.keys().map(|key| format!("sweep.{key}"));
         let disturbances = self.disturbances.iter().flat_map(|written| written.layer.keys());
-        self.file.keys().chain(steps).chain(disturbances).cloned().chain(sweep).collect()
+        let groups = self.other_target_groups.iter().flat_map(|written| written.layer.keys());
+        self.file.keys().chain(steps).chain(disturbances).chain(groups).cloned().chain(sweep).collect()
     }
 }
 
@@ -256,7 +272,7 @@ fn sweep<'a>(source: Source<'a>, value: toml::Spanned<DeValue<'a>>) -> Result<La
     for (name, value) in table {
         let key = name.get_ref().to_string();
         let swept = !["sweep", "name", "description"].contains(&key.as_str())
-            && !["step.", "disturbance."].iter().any(|list| key.starts_with(list));
+            && !["step.", "disturbance.", "other_target_group."].iter().any(|list| key.starts_with(list));
         if keys::kind(&key) != Some(Kind::Key) || !swept {
             let hint = if keys::kind(&key) == Some(Kind::Group) {
                 format!("write the whole key in quotes: \"{key}.…\" = […]")

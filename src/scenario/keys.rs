@@ -10,7 +10,7 @@ use super::rollout::{NewRevisionSpec, STEP_SETTINGS};
 use crate::aws::alb_node::LoadBalancerSpec;
 use crate::aws::health_check::HealthCheckSpec;
 use crate::aws::lbc::LbcSpec;
-use crate::aws::target_group::TargetGroupSpec;
+use crate::aws::target_group::{OtherTargetGroupSpec, TargetGroupSpec};
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
@@ -58,8 +58,8 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         DeploymentSpec::SETTINGS,
         PodSpec::SETTINGS,
         ProbeSpec::SETTINGS,
-        &probe("pod.startup_probe"),
-        &probe("pod.liveness_probe"),
+        &again(ProbeSpec::SETTINGS, "pod.startup_probe"),
+        &again(ProbeSpec::SETTINGS, "pod.liveness_probe"),
         SidecarSpec::SETTINGS,
         AppSpec::SETTINGS,
         NewRevisionSpec::SETTINGS,
@@ -72,6 +72,8 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         LbcSpec::SETTINGS,
         TargetGroupSpec::SETTINGS,
         HealthCheckSpec::SETTINGS,
+        OtherTargetGroupSpec::SETTINGS,
+        &again(HealthCheckSpec::SETTINGS, "other_target_group.health_check"),
         LoadBalancerSpec::SETTINGS,
         LoadSpec::SETTINGS,
         MonteCarloSpec::SETTINGS,
@@ -82,10 +84,10 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     .concat()
 });
 
-/// The three probes share one declaration; its rows are made again for the other two.
-fn probe(section: &str) -> Vec<Setting> {
-    let rows = ProbeSpec::SETTINGS.iter();
-    rows.map(|row| Setting { key: format!("{section}.{}", last(row.key)).leak(), ..*row }).collect()
+/// The three probes share one declaration, and so do the health checks of all target groups: its rows are
+/// made again for each after the first.
+fn again(rows: &[Setting], section: &str) -> Vec<Setting> {
+    rows.iter().map(|row| Setting { key: format!("{section}.{}", last(row.key)).leak(), ..*row }).collect()
 }
 
 static GROUPS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {

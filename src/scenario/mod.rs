@@ -15,13 +15,15 @@ pub mod prior;
 pub mod profile;
 mod resolve;
 pub mod rollout;
+mod target_groups;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 
 use crate::aws::alb_node::LoadBalancerSpec;
 use crate::aws::lbc::LbcSpec;
-use crate::aws::target_group::{TargetGroupSpec, TargetType};
+use crate::aws::target_group::{OtherTargetGroupSpec, TargetGroupSpec, TargetType};
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
@@ -33,7 +35,7 @@ use crate::cluster::workload::DeploymentObject;
 use crate::dist::Dist;
 use crate::disturbance::Disturbance;
 use crate::error::Error;
-use crate::id::RevisionId;
+use crate::id::{RevisionId, TargetGroupId};
 use crate::scenario::rollout::Change;
 use crate::setting::settings;
 use crate::time::Span;
@@ -72,6 +74,8 @@ pub struct Scenario {
     pub lbc: LbcSpec,
     /// Target group.
     pub target_group: TargetGroupSpec,
+    /// Further target groups of the same pods.
+    pub other_target_groups: Vec<OtherTargetGroupSpec>,
     /// Load balancer.
     pub load_balancer: LoadBalancerSpec,
     /// Load.
@@ -129,6 +133,25 @@ impl Scenario {
         self.target_group.target_type == TargetType::Instance
     }
 
+    /// The target groups of the pods, the first one first.
+    pub fn target_groups(&self) -> impl Iterator<Item = TargetGroupId> + use<> {
+        (0..=self.other_target_groups.len() as u8).map(TargetGroupId)
+    }
+
+    /// The numbers of the nodes in front of a target group; those of all load balancers are numbered through.
+    pub fn alb_nodes(&self, group: TargetGroupId) -> Range<u8> {
+        let others = self.other_target_groups.iter().map(|other| other.nodes);
+        let mut counts = std::iter::once(self.load_balancer.nodes).chain(others);
+        let start = counts.by_ref().take(group.index()).sum();
+        start..start + counts.next().unwrap_or(0)
+    }
+
+    /// What a target group is called.
+    pub fn name_of(&self, group: TargetGroupId) -> String {
+        let other = group.index().checked_sub(1).and_then(|row| self.other_target_groups.get(row));
+        other.and_then(|other| other.name.clone()).unwrap_or_else(|| format!("target-group-{}", group.0 + 1))
+    }
+
     /// Pods that run before the rollout: none if it begins with the Deployment's creation.
     pub fn pods_at_first(&self) -> u32 {
         if self.begins_with_creation() { 0 } else { self.deployment.replicas }
@@ -171,6 +194,7 @@ impl Default for Scenario {
             kube_proxy: KubeProxySpec::default(),
             lbc: LbcSpec::default(),
             target_group: TargetGroupSpec::default(),
+            other_target_groups: Vec::new(),
             load_balancer: LoadBalancerSpec::default(),
             load: LoadSpec::default(),
             monte_carlo: MonteCarloSpec::default(),

@@ -53,17 +53,24 @@ impl Scenario {
         canonical.monte_carlo.seed = 0;
         canonical.load.client = None;
         canonical.revisions.iter_mut().for_each(|revision| revision.app.profile = None);
+        canonical.other_target_groups.iter_mut().for_each(|group| group.name = None);
         let table = canonical.table().expect("a seed of 0 is a TOML integer, and so is every other number");
         format!("{:016x}", fnv1a(Value::Table(table).to_string().as_bytes()))
     }
 
     /// The value of a dotted key as a scenario would write it, without the quotes of a text; nothing
-    /// if it is absent, or no key. A disturbance that is not there has its defaults.
+    /// if it is absent, or no key. A disturbance or a further target group that is not there has its
+    /// defaults; of several groups it is the first one's.
     pub fn value_of(&self, key: &str) -> Option<String> {
         let mut table = self.table().ok()?;
         table.insert("name".to_owned(), Value::String(self.name.clone()));
         table.insert("kube_proxy".to_owned(), tree(&self.kube_proxy).ok()?);
-        at(&table, key).map(show).or_else(|| of_disturbance(key))
+        at(&table, key).map(show).or_else(|| of_disturbance(key)).or_else(|| self.of_other_target_group(key))
+    }
+
+    fn of_other_target_group(&self, key: &str) -> Option<String> {
+        let group = self.other_target_groups.first().cloned().unwrap_or_default();
+        at(tree(&group).ok()?.as_table()?, key.strip_prefix("other_target_group.")?).map(show)
     }
 
     /// What the forecast relies on that nobody gave and nobody published, in the order of docs/MODEL.md.
@@ -160,6 +167,10 @@ impl Scenario {
         }
         if self.is_by_host() || self.kube_proxy != KubeProxySpec::default() {
             put("kube_proxy", tree(&self.kube_proxy)?);
+        }
+        if !self.other_target_groups.is_empty() {
+            let groups = self.other_target_groups.iter().map(tree);
+            put("other_target_group", Value::Array(groups.collect::<Result<_, _>>()?));
         }
         if !self.disturbances.is_empty() {
             put("disturbance", Value::Array(self.disturbances.iter().map(tree).collect::<Result<_, _>>()?));

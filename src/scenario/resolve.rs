@@ -13,6 +13,7 @@ use super::keys;
 use super::layer::{Layer, Leaf, read};
 use super::profile;
 use super::rollout::{Change, NewRevisionSpec, Ready, Step};
+use super::target_groups;
 use super::{Revision, Scenario};
 use crate::error::Error;
 use crate::id::RevisionId;
@@ -46,6 +47,7 @@ impl Document {
             kube_proxy: read(&layers.file, "kube_proxy")?,
             lbc: read(&layers.file, "lbc")?,
             target_group: read(&layers.file, "target_group")?,
+            other_target_groups: target_groups::meaning(&layers.other_target_groups)?,
             load_balancer: read(&layers.file, "load_balancer")?,
             load,
             monte_carlo: read(&layers.file, "monte_carlo")?,
@@ -57,7 +59,7 @@ impl Document {
                 .collect::<Result<_, Error>>()?,
             given: layers.given(),
         };
-        check::check(&scenario, &self.path, &layers.file, &templates, &steps)?;
+        check::check(&scenario, &self.path, &layers, &templates, &steps)?;
         Ok(scenario)
     }
 }

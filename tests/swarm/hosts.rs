@@ -1,4 +1,4 @@
-//! Random scenarios whose targets are hosts, or pods whose IPs are reused.
+//! Random scenarios whose targets are hosts, or pods whose IPs are reused, or in several target groups.
 
 use super::scenarios::{ANY, Dice, Rows, SHORT, section};
 
@@ -36,4 +36,30 @@ pub fn by_host(dice: &mut Dice, text: &mut String) {
     dice.row(&mut rows, 0.3, "wait", SHORT);
     dice.row(&mut rows, 0.3, "programming", ANY);
     section(text, "kube_proxy", &rows);
+}
+
+/// One scenario in four has pods in one or two further target groups.
+pub fn other_target_groups(dice: &mut Dice, text: &mut String) {
+    if text.contains("\"instance\"") || dice.chance(0.75) {
+        return;
+    }
+    for _ in 0..dice.between(1, 2) {
+        text.push_str("[[other_target_group]]\n");
+        text.push_str(&format!("nodes = {}\n", dice.between(1, 4)));
+        if dice.chance(0.7) {
+            let delay = dice.pick(&["0s", "1s", "20s", "3600s"]);
+            text.push_str(&format!("deregistration_delay = \"{delay}\"\n"));
+        }
+        let check = health_check(dice);
+        section(text, "other_target_group.health_check", &check);
+    }
+}
+
+pub fn health_check(dice: &mut Dice) -> Rows {
+    let interval = dice.pick(&["5", "10", "15", "30", "300"]);
+    let timeouts: &[&str] = if interval == "5" { &["\"2s\"", "\"4s\""] } else { &["\"2s\"", "\"5s\"", "\"9s\""] };
+    let mut check = vec![("interval", format!("\"{interval}s\"")), ("timeout", dice.pick(timeouts).to_owned())];
+    dice.row(&mut check, 0.5, "healthy_threshold", &["2", "3", "10"]);
+    dice.row(&mut check, 0.5, "unhealthy_threshold", &["2", "3", "10"]);
+    check
 }

@@ -92,7 +92,7 @@ fn since_rollout(timeline: &mut Timeline) {
         pod.sockets.iter_mut().for_each(|(at, _)| shift(at));
         pod.resets.iter_mut().for_each(shift);
     }
-    for target in &mut timeline.targets {
+    for target in timeline.targets.iter_mut().chain(timeline.other_targets.iter_mut().flatten()) {
         let times =
             [&mut target.registered, &mut target.healthy, &mut target.deregister_called, &mut target.draining_over];
         times.into_iter().flatten().for_each(shift);

@@ -54,6 +54,7 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
     } else if may_have_steps && dice.chance(0.3) {
         super::hosts::with_reused_ips(&mut dice, &mut text);
     }
+    super::hosts::other_target_groups(&mut dice, &mut text);
     text
 }
 
@@ -427,11 +428,7 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     }
     dice.row(&mut group, 0.3, "reregistration", &["\"at_once\"", "\"ignored\""]);
     section(text, "target_group", &group);
-    let interval = dice.pick(&["5", "10", "15", "30", "300"]);
-    let timeouts: &[&str] = if interval == "5" { &["\"2s\"", "\"4s\""] } else { &["\"2s\"", "\"5s\"", "\"9s\""] };
-    let mut check = vec![("interval", format!("\"{interval}s\"")), ("timeout", dice.pick(timeouts).to_owned())];
-    dice.row(&mut check, 0.5, "healthy_threshold", &["2", "3", "10"]);
-    dice.row(&mut check, 0.5, "unhealthy_threshold", &["2", "3", "10"]);
+    let check = super::hosts::health_check(dice);
     section(text, "target_group.health_check", &check);
     let mut balancer = vec![("nodes", dice.between(1, 4).to_string())];
     let presets = ["\"published\"", "\"fast\"", "\"typical\"", "\"slow\""];

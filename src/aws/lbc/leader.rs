@@ -1,9 +1,15 @@
-//! Leader failover: "15-second to 2 minute stoppage of CRUD operations" (docs/deploy/scaling.md).
+//! What is the process's rather than one TargetGroupBinding's: the throttle, and leader failover: "15-second to 2 minute stoppage of CRUD operations" (docs/deploy/scaling.md).
 
 use super::{Cached, Fact, Input, Lbc, Plan, Stage, Throttle, Workqueue};
 use crate::actor::Outbox;
 
 impl Lbc {
+    /// Swaps the throttles of two TargetGroupBindings: the process has one, which is lent to whichever
+    /// of them it works on.
+    pub const fn swap_throttle(&mut self, other: &mut Lbc) {
+        std::mem::swap(&mut self.throttle, &mut other.throttle);
+    }
+
     /// Nothing is reconciled any more. A call under way may still reach AWS; nobody hears its answer.
     pub(super) fn stop(&mut self) {
         (self.leads, self.stage) = (false, Stage::Idle);

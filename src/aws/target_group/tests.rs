@@ -20,7 +20,7 @@ const fn verdict(node: u8, call: u32, healthy: bool) -> Input {
 fn check(script: &[(u64, Input)], expected: &str) {
     let spec = TargetGroupSpec { deregistration_delay: Span::from_secs(30), ..TargetGroupSpec::default() };
     let script: Vec<_> = script.iter().map(|&(at, input)| (Time::ZERO + Span::from_secs(at), input)).collect();
-    let mut group = TargetGroup::new(&spec, 2);
+    let mut group = TargetGroup::new(&spec, 0..2);
     let said = transcript(&mut group, &Streams::new(1, 0), &script, Time::NEVER);
     let lines: Vec<_> = said.iter().map(|(at, fact)| format!("{}: {fact}", at.as_micros() / 1_000_000)).collect();
     let expected: Vec<_> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();

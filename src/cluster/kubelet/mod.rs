@@ -256,7 +256,7 @@ impl Kubelet {
                 }
                 self.pods.push(worker);
             }
-            PodChange::Gate => self.work(now, object.pod, out, |worker, _, _| worker.see_gate(object.gate)),
+            PodChange::Gate => self.work(now, object.pod, out, |worker, _, _| worker.see_gates(object.gates)),
             PodChange::Deleting => {
                 self.work(now, object.pod, out, |worker, host, out| worker.terminate(now, host, out));
             }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::actor::transcript;
-use crate::cluster::pod::{PreStop, ProbeSpec};
+use crate::cluster::pod::{Gates, PreStop, ProbeSpec};
 use crate::id::{NodeId, RevisionId};
 use crate::random::Streams;
 
@@ -12,7 +12,7 @@ const POD: PodId = PodId::new(0, RevisionId::OLD, 1);
 #[track_caller]
 fn check(spec: PodSpec, script: &[(f64, Input)], expected: &[(f64, Fact)]) {
     let at = |secs: f64| Time::ZERO + Span::from_secs_f64(secs);
-    let object = PodObject { node: Some(NodeId(0)), ..PodObject::new(POD, Time::ZERO, false) };
+    let object = PodObject { node: Some(NodeId(0)), ..PodObject::new(POD, Time::ZERO, Gates::NONE) };
     let bound = [(Time::ZERO, Input::Pod(object, PodChange::Bound))];
     let script: Vec<_> = bound.into_iter().chain(script.iter().map(|&(secs, input)| (at(secs), input))).collect();
     let cluster = ClusterSpec { pod_start: Dist::constant(Span::from_secs(1)), ..ClusterSpec::default() };

@@ -5,7 +5,7 @@ mod shutdown;
 use crate::actor::Outbox;
 use crate::cluster::kubelet::probe::ProbeWorker;
 use crate::cluster::kubelet::{Fact, Input, Template};
-use crate::cluster::pod::{Phase, PodObject, PodStatus, PreStop, ProbeKind};
+use crate::cluster::pod::{Gates, Phase, PodObject, PodStatus, PreStop, ProbeKind};
 use crate::cluster::spec::ClusterSpec;
 use crate::dist::Dist;
 use crate::id::PodId;
@@ -72,7 +72,7 @@ pub struct PodWorker {
     pub(super) observed: bool,
     /// The container ended while its preStop hook ran.
     pub(super) exited: bool,
-    /// No readiness gate, or its condition is True.
+    /// No readiness gate, or all of them are True.
     pub(super) gate_open: bool,
     pub(super) restarts: u32,
     /// Failures since the back-off last started over.
@@ -126,7 +126,7 @@ impl PodWorker {
             started: None,
             observed: false,
             exited: false,
-            gate_open: !object.gated || object.gate,
+            gate_open: object.gates.are_open(),
             restarts: object.restarts,
             failures: 0,
             startup: worker(&spec.startup_probe),
@@ -333,9 +333,9 @@ impl PodWorker {
         matches!(self.status.phase, Phase::Succeeded | Phase::Failed) && !self.queued && self.removable
     }
 
-    /// The readiness gate's condition changed.
-    pub const fn see_gate(&mut self, gate: bool) {
-        self.gate_open = gate;
+    /// A readiness gate's condition changed.
+    pub const fn see_gates(&mut self, gates: Gates) {
+        self.gate_open = gates.are_open();
     }
 
     /// What the API should be told now; whether that is news.

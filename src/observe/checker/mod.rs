@@ -15,11 +15,12 @@ mod tests;
 
 use std::fmt;
 
+use crate::aws::target_group::OtherTargetGroupSpec;
 use crate::aws::{alb_node, lbc};
 use crate::cluster::pod::{PodChange, PodObject};
 use crate::cluster::{api_server, app, kube_proxy, kubelet, replica_set, scheduler};
-use crate::event::Fact;
-use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetId};
+use crate::event::{Fact, OtherFact};
+use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetGroupId, TargetId};
 use crate::observe::timeline::Timeline;
 use crate::scenario::Scenario;
 use crate::time::Time;
@@ -72,6 +73,8 @@ pub struct Checker {
     bounds: Bounds,
     addresses: Addresses,
     targets: Targets,
+    /// Those of the further target groups.
+    others: Vec<Targets>,
     /// Only if targets are hosts.
     node_ports: Option<NodePorts>,
     violation: Option<Violation>,
@@ -80,20 +83,28 @@ pub struct Checker {
 impl Checker {
     /// A checker of this scenario's rollouts.
     pub fn new(scenario: &Scenario) -> Checker {
+        let others = &scenario.other_target_groups;
+        let mut first_node = scenario.load_balancer.nodes;
+        let other = |group: &OtherTargetGroupSpec| {
+            let targets = Targets::new(first_node, group.nodes, group.deregistration_delay);
+            first_node += group.nodes;
+            targets
+        };
         Checker {
             replicas: scenario.pods_at_first(),
             alb_nodes: scenario.load_balancer.nodes,
             templates: scenario
                 .revisions
                 .iter()
-                .map(|revision| Template::of(revision, &scenario.disturbances))
+                .map(|revision| Template::of(revision, others.len() as u32 + 1, &scenario.disturbances))
                 .collect(),
             publish_not_ready: scenario.service.publish_not_ready_addresses,
             now: Time::ZERO,
             pods: Vec::new(),
             bounds: Bounds::new(&scenario.deployment),
             addresses: Addresses::new(scenario.cluster.ip_cooldown),
-            targets: Targets::new(scenario.load_balancer.nodes, scenario.target_group.deregistration_delay),
+            targets: Targets::new(0, scenario.load_balancer.nodes, scenario.target_group.deregistration_delay),
+            others: others.iter().map(other).collect(),
             node_ports: scenario.is_by_host().then(|| NodePorts::new(scenario)),
             violation: None,
         }
@@ -112,7 +123,10 @@ impl Checker {
             self.addresses.add(pod);
         }
         match &mut self.node_ports {
-            None => self.targets.restart((0..self.replicas).map(|_| true)),
+            None => {
+                let all = std::iter::once(&mut self.targets).chain(&mut self.others);
+                all.for_each(|targets| targets.restart((0..self.replicas).map(|_| true)));
+            }
             Some(ports) => {
                 ports.restart(self.pods.iter().map(Pod::id));
                 self.targets.restart(ports.healthy());
@@ -160,9 +174,28 @@ impl Checker {
             Fact::App(fact) => self.app(now, fact),
             Fact::EndpointSlice(wrote) => self.pod(wrote.pod, |_, _| Ok(())),
             Fact::KubeProxy(host, fact) => self.kube_proxy(now, *host, fact),
-            Fact::Lbc(fact) => self.lbc(fact),
+            Fact::Lbc(fact) => self.lbc(TargetGroupId::FIRST, fact),
             Fact::TargetGroup(fact) => self.targets.group(now, fact),
-            Fact::AlbNode(node, fact) => self.alb_node(now, *node, fact),
+            Fact::AlbNode(node, fact) => alb_node(&mut self.targets, now, *node, fact),
+            Fact::Other(group, fact) => self.other(now, *group, fact),
+        }
+    }
+
+    #[cold]
+    fn other(&mut self, now: Time, group: TargetGroupId, fact: &OtherFact) -> Result<(), (Subject, Rule)> {
+        match fact {
+            OtherFact::Lbc(fact) => self.lbc(group, fact),
+            OtherFact::TargetGroup(fact) => self.targets_of(group).group(now, fact),
+            OtherFact::AlbNode(node, fact) => alb_node(self.targets_of(group), now, *node, fact),
+        }
+    }
+
+    /// The targets of a target group.
+    #[inline]
+    fn targets_of(&mut self, group: TargetGroupId) -> &mut Targets {
+        match group.index() {
+            0 => &mut self.targets,
+            further => &mut self.others[further - 1],
         }
     }
 
@@ -201,11 +234,13 @@ impl Checker {
         let id = object.pod;
         demand(id.index() == self.pods.len(), "created twice, or out of turn")
             .and_then(|()| self.bounds.created(id.revision()))
+            .and_then(|()| Pod::has_gates(object, &self.templates[usize::from(id.revision().0)]))
             .map_err(|rule| (Subject::Pod(id), rule))?;
         self.pods.push(Pod::created(id, now));
         self.addresses.add(id);
         if self.node_ports.is_none() {
-            self.targets.make_room(self.pods.len());
+            let all = std::iter::once(&mut self.targets).chain(&mut self.others);
+            all.for_each(|targets| targets.make_room(self.pods.len()));
         }
         Ok(())
     }
@@ -270,7 +305,11 @@ impl Checker {
             app::Fact::Answered(pod, question, answer) => {
                 self.pod(pod, |pod, _| pod.answered(now, question, answer))?;
                 if let (app::Question::HealthCheck(node, target, _), app::Answer::Ok) = (question, answer) {
-                    self.targets.passed(node, target, now);
+                    if self.targets.are_behind(node) {
+                        self.targets.passed(node, target, now);
+                    } else if let Some(other) = self.others.iter_mut().find(|other| other.are_behind(node)) {
+                        other.passed(node, target, now);
+                    }
                 }
                 Ok(())
             }
@@ -285,9 +324,13 @@ impl Checker {
         ports.hear(now, host, fact).map_err(|rule| (Subject::Host(host), rule))
     }
 
-    fn lbc(&mut self, fact: &lbc::Fact) -> Result<(), (Subject, Rule)> {
+    // This one and those of targets are inlined where the group is known to be the first.
+    #[inline(always)]
+    fn lbc(&mut self, group: TargetGroupId, fact: &lbc::Fact) -> Result<(), (Subject, Rule)> {
         match *fact {
-            lbc::Fact::DescribeTargetHealth { call } => self.targets.calls(call).map_err(|rule| (Subject::Run, rule)),
+            lbc::Fact::DescribeTargetHealth { call } => {
+                self.targets_of(group).calls(call).map_err(|rule| (Subject::Run, rule))
+            }
             lbc::Fact::RegisterTargets { target, .. } | lbc::Fact::DeregisterTargets { target, .. }
                 if self.node_ports.is_some() =>
             {
@@ -297,7 +340,7 @@ impl Checker {
                 self.pod(pod, |pod, _| pod.may_register())?;
                 demand(target == self.addresses.target(pod), "registered for a pod of another IP")
                     .map_err(|rule| (Subject::Target(target), rule))?;
-                self.targets.register(call, target).map_err(|rule| (Subject::Target(target), rule))
+                self.targets_of(group).register(call, target).map_err(|rule| (Subject::Target(target), rule))
             }
             lbc::Fact::DeregisterTargets { call, target } => {
                 if target.index() < self.pods.len() {
@@ -306,21 +349,23 @@ impl Checker {
                     let decided_before = self.pods.get(before.index()).is_some_and(|pod| pod.may_deregister().is_ok());
                     self.pod(holder, |pod, _| if decided_before { Ok(()) } else { pod.may_deregister() })?;
                 }
-                self.targets.deregister(call, target).map_err(|rule| (Subject::Target(target), rule))
+                self.targets_of(group).deregister(call, target).map_err(|rule| (Subject::Target(target), rule))
             }
             lbc::Fact::GatePatched { pod, status } => {
-                let shown_healthy = self.targets.is_told_healthy(self.addresses.target(pod));
-                self.pod(pod, |pod, _| pod.gate_patched(status, shown_healthy))
+                let target = self.addresses.target(pod);
+                let shown_healthy = self.targets_of(group).is_told_healthy(target);
+                self.pod(pod, |pod, _| pod.gate_patched(group, status, shown_healthy))
             }
         }
     }
+}
 
-    fn alb_node(&mut self, now: Time, node: AlbNodeId, fact: &alb_node::Fact) -> Result<(), (Subject, Rule)> {
-        let (alb_node::Fact::Believes { target, .. }
-        | alb_node::Fact::CheckSent { target, .. }
-        | alb_node::Fact::HealthFound { target, .. }) = *fact;
-        self.targets.node(now, node, target, fact).map_err(|rule| (Subject::Belief(node, target), rule))
-    }
+#[inline(always)]
+fn alb_node(targets: &mut Targets, now: Time, node: AlbNodeId, fact: &alb_node::Fact) -> Result<(), (Subject, Rule)> {
+    let (alb_node::Fact::Believes { target, .. }
+    | alb_node::Fact::CheckSent { target, .. }
+    | alb_node::Fact::HealthFound { target, .. }) = *fact;
+    targets.node(now, node, target, fact).map_err(|rule| (Subject::Belief(node, target), rule))
 }
 
 impl fmt::Display for Violation {

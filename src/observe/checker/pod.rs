@@ -3,7 +3,7 @@
 use crate::cluster::app::{Answer, Question, Socket};
 use crate::cluster::pod::{Endpoint, NodeReady, Phase, PodChange, PodObject, PodStatus, PreStop, ProbeKind};
 use crate::disturbance::Disturbance;
-use crate::id::PodId;
+use crate::id::{PodId, TargetGroupId};
 use crate::observe::checker::{Held, demand};
 use crate::scenario::Revision;
 use crate::time::{Span, Time};
@@ -19,13 +19,15 @@ pub struct Template {
     pre_stop: Span,
     has_readiness_probe: bool,
     never_ready: bool,
+    /// Its readiness gates, one bit a target group.
+    gates: u8,
     /// Hosts shut down, and kill their pods without a word to the API.
     hosts_shut_down: bool,
 }
 
 impl Template {
-    /// That of a revision, in this weather.
-    pub fn of(revision: &Revision, weather: &[Disturbance]) -> Template {
+    /// That of a revision whose pods are in so many target groups, in this weather.
+    pub fn of(revision: &Revision, groups: u32, weather: &[Disturbance]) -> Template {
         let shutdowns = weather.iter().filter_map(|disturbance| match disturbance {
             Disturbance::GracefulNodeShutdown(spec) => Some(spec.grace_period),
             _ => None,
@@ -39,6 +41,7 @@ impl Template {
             pre_stop: revision.pod.pre_stop.map_or(Span::ZERO, PreStop::duration).min(grace),
             has_readiness_probe: revision.pod.readiness_probe.is_some(),
             never_ready: revision.never_ready,
+            gates: if revision.pod.readiness_gate { (2_u32.pow(groups) - 1) as u8 } else { 0 },
             hosts_shut_down: shortest.is_some(),
         }
     }
@@ -73,8 +76,8 @@ struct Object {
     restarts: u32,
     /// Has been ContainersReady, has been Ready.
     ever: (bool, bool),
-    /// The gate was asked to be True, was True.
-    gate: (bool, bool),
+    /// The gates that were asked to be True, and those that were True, one bit a target group.
+    gates: (u8, u8),
 }
 
 /// Its container, its process and its network.
@@ -120,7 +123,7 @@ impl Pod {
             removed: false,
             restarts: 0,
             ever: (false, false),
-            gate: (false, false),
+            gates: (0, 0),
         };
         let container = Container {
             runs: 0,
@@ -144,7 +147,7 @@ impl Pod {
         pod.object.phase = Phase::Running;
         pod.object.ready = true;
         pod.object.ever = (true, true);
-        pod.object.gate = (true, true);
+        pod.object.gates = (u8::MAX, u8::MAX);
         pod.container.runs = 1;
         pod.container.alive = true;
         pod.container.socket = Socket::Serving;
@@ -224,8 +227,10 @@ impl Pod {
                 let ends = before.deleting.is_some() && self.container.network_gone;
                 demand(ends || template.hosts_shut_down, "finished while it should run")?;
             }
-            PodChange::Gate => demand(!object.gate || before.gate.0, "its gate is True and nobody set it")?,
-            PodChange::Ready => self.may_be_ready(object, template)?,
+            PodChange::Gate => {
+                demand(object.gates.open() & !before.gates.0 == 0, "its gate is True and nobody set it")?;
+            }
+            PodChange::Ready => self.may_be_ready(template)?,
             _ => {}
         }
         demand(
@@ -245,15 +250,15 @@ impl Pod {
         self.object.restarts = object.restarts;
         self.object.isolated = object.isolated;
         self.object.ever = (before.ever.0 || object.containers_ready, before.ever.1 || object.ready);
-        self.object.gate.1 |= object.gate;
+        self.object.gates.1 |= object.gates.open();
         self.slice.lapsed |= before.ever.0 && !object.containers_ready || object.host != NodeReady::True;
         Ok(())
     }
 
-    fn may_be_ready(&self, object: &PodObject, template: &Template) -> Held {
+    fn may_be_ready(&self, template: &Template) -> Held {
         demand(!template.never_ready, "Ready, and its revision never is")?;
         demand(!template.has_readiness_probe || self.container.passed, "Ready without a probe that succeeded")?;
-        demand(!object.gated || self.object.gate.1, "Ready before its gate was True")
+        demand(template.gates & !self.object.gates.1 == 0, "Ready before each of its gates was True")
     }
 
     /// Its kubelet reports its status.
@@ -305,9 +310,15 @@ impl Pod {
         demand(!ready || lapsed || self.object.removed, "deregistered, and it was ready all along")
     }
 
-    /// The load balancer's controller sets its gate.
-    pub fn gate_patched(&mut self, status: bool, shown_healthy: bool) -> Held {
-        self.object.gate.0 |= status;
+    /// Created as its template and its namespace ask for.
+    pub fn has_gates(object: &PodObject, template: &Template) -> Held {
+        let expected = (template.gates, 0);
+        demand((object.gates.all(), object.gates.open()) == expected, "created with other gates than it should have")
+    }
+
+    /// The load balancer's controller sets its gate for a target group.
+    pub fn gate_patched(&mut self, group: TargetGroupId, status: bool, shown_healthy: bool) -> Held {
+        self.object.gates.0 |= u8::from(status) << group.0;
         demand(!status || shown_healthy, "its gate is set to True, and the API does not show it healthy")
     }
 

@@ -10,6 +10,8 @@ use crate::time::{Span, Time};
 /// All targets, and what every node believes of them.
 #[derive(Debug)]
 pub struct Targets {
+    /// The number of the first node, and how many there are.
+    first_node: usize,
     nodes: usize,
     delay: Span,
     /// The controller's last call.
@@ -74,9 +76,15 @@ impl View {
 }
 
 impl Targets {
-    /// Targets behind so many nodes, which drain for `delay`.
-    pub fn new(nodes: u8, delay: Span) -> Targets {
-        Targets { nodes: usize::from(nodes), delay, call: Call::INITIAL, targets: Vec::new(), views: Vec::new() }
+    /// Targets behind so many nodes, numbered from `first_node` on, which drain for `delay`.
+    pub const fn new(first_node: u8, nodes: u8, delay: Span) -> Targets {
+        let (first_node, nodes) = (first_node as usize, nodes as usize);
+        Targets { first_node, nodes, delay, call: Call::INITIAL, targets: Vec::new(), views: Vec::new() }
+    }
+
+    /// Whether a node is one of those behind which they are.
+    pub const fn are_behind(&self, node: AlbNodeId) -> bool {
+        self.first_node <= node.index() && node.index() < self.first_node + self.nodes
     }
 
     /// Targets that have long been healthy, or not.
@@ -139,12 +147,13 @@ impl Targets {
     /// A health check was answered well.
     #[inline]
     pub fn passed(&mut self, node: AlbNodeId, target: TargetId, now: Time) {
-        if let Some(view) = self.views.get_mut(target.index() * self.nodes + node.index()) {
+        if let Some(view) = self.views.get_mut(target.index() * self.nodes + node.index() - self.first_node) {
             view.passed = Some(now);
         }
     }
 
     /// The target group says something.
+    #[inline(always)]
     pub fn group(&mut self, now: Time, fact: &target_group::Fact) -> Result<(), (Subject, Rule)> {
         let (target, held) = match *fact {
             target_group::Fact::Registered { call, target, .. } => (target, self.registered(call, target)),
@@ -213,9 +222,10 @@ impl Targets {
     }
 
     /// A node says something.
+    #[inline(always)]
     pub fn node(&mut self, now: Time, node: AlbNodeId, target: TargetId, fact: &alb_node::Fact) -> Held {
         let known = *self.target(target)?;
-        let view = &mut self.views[target.index() * self.nodes + node.index()];
+        let view = &mut self.views[target.index() * self.nodes + node.index() - self.first_node];
         match *fact {
             alb_node::Fact::CheckSent { .. } => demand(view.is_checked(), "checked, and it is no target"),
             alb_node::Fact::HealthFound { call, healthy, .. } => {

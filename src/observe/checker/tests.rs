@@ -7,7 +7,8 @@ use crate::aws::alb_node::Belief;
 use crate::aws::target::TargetState;
 use crate::aws::target_group;
 use crate::cluster::app::{Answer, Socket};
-use crate::cluster::{deployment, pod::ProbeKind};
+use crate::cluster::deployment;
+use crate::cluster::pod::{Gates, ProbeKind};
 use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Document;
@@ -184,6 +185,65 @@ fn endpoints_targets_and_gates() {
     check(without(GATE_SET), "its gate is True and nobody set it");
     check(a_second_early(DRAINED), "before or after its deregistration delay");
     check(early(SHOWN_HEALTHY, |fact| believes(fact, Belief::Healthy)), "shown in a state that it cannot have come to");
+}
+
+/// Each of two target groups is held to the same rules, and a pod needs the gates of both.
+#[test]
+fn a_further_target_group() {
+    #[track_caller]
+    fn check(bend: impl FnOnce(&mut History), expected: &str) {
+        let two = scenario(&format!("{SCENARIO}[[other_target_group]]\nderegistration_delay = \"9s\"\n"));
+        let verdict = verdict_by(&two, &two, |history, _| bend(history));
+        assert!(verdict.contains(expected), "{verdict}, not {expected}");
+    }
+    let gate_set =
+        |fact: &Fact| matches!(fact, Fact::Other(_, OtherFact::Lbc(lbc::Fact::GatePatched { status: true, .. })));
+    let shown_healthy = |fact: &Fact| match fact {
+        Fact::Other(_, OtherFact::TargetGroup(target_group::Fact::StateChanged { state, .. })) => {
+            *state == TargetState::Healthy
+        }
+        _ => false,
+    };
+    check(|_| (), "holds");
+    check(without(gate_set), "its gate is True and nobody set it");
+    check(early(gate_set, shown_healthy), "the API does not show it healthy");
+    let registers = |fact: &Fact| matches!(fact, Fact::Other(_, OtherFact::Lbc(lbc::Fact::RegisterTargets { .. })));
+    check(without(registers), "registered, and nobody asked");
+    let drained =
+        |fact: &Fact| matches!(fact, Fact::Other(_, OtherFact::TargetGroup(target_group::Fact::DrainingOver { .. })));
+    check(a_second_early(drained), "before or after its deregistration delay");
+    let believed = |fact: &Fact| {
+        matches!(fact, Fact::Other(_, OtherFact::AlbNode(_, alb_node::Fact::Believes { belief: Belief::Healthy, .. })))
+    };
+    check(early(shown_healthy, believed), "shown in a state that it cannot have come to");
+    // The gate of one group alone, in either order.
+    for bit in [0b01, 0b10] {
+        let other_gate = |fact: &Fact| {
+            let opens = |object: &PodObject| object.gates.open() & bit != 0 && object.pod.revision() == RevisionId::NEW;
+            matches!(fact, Fact::Api(api_server::Fact::Pod(object, _)) if opens(object))
+        };
+        let closed = |history: &mut History| {
+            let pod = history.iter().find_map(|(_, fact)| match fact {
+                Fact::Api(api_server::Fact::Pod(object, _)) if other_gate(fact) => Some(object.pod),
+                _ => None,
+            });
+            for (_, fact) in history {
+                if let Fact::Api(api_server::Fact::Pod(object, _)) = fact
+                    && Some(object.pod) == pod
+                {
+                    object.gates.patch(TargetGroupId(bit.ilog2() as u8), false);
+                }
+            }
+        };
+        check(closed, "Ready before each of its gates was True");
+    }
+    let gateless = |history: &mut History| {
+        let at = first(history, |fact| pod_changed(fact, PodChange::Created));
+        if let Fact::Api(api_server::Fact::Pod(object, _)) = &mut history[at].1 {
+            object.gates = Gates::of(1);
+        }
+    };
+    check(gateless, "created with other gates than it should have");
 }
 
 #[test]

@@ -139,6 +139,9 @@ impl Fare<'_> {
     fn tell_apart(&mut self, turn: &Turn) {
         let rows = self.counts.seconds();
         self.parts.clear();
+        if rows == 1 {
+            return self.parts.push(turn.count);
+        }
         let (mut before, mut left, mut left_of) = (0, turn.count, self.counts.by_second(rows - 1, turn.node).1);
         for row in 0..rows {
             let by_then = self.counts.by_second(row, turn.node).1;
