@@ -62,9 +62,9 @@ pub fn print() {
         of("live-w2") / 240_000.0
     );
     rare::print();
-    let before = process_nanos();
+    let before = nanos_of_all();
     fold ^= forecast(20_000, 1);
-    let whole = (process_nanos() - before) as f64 / 20_200.0;
+    let whole = (nanos_of_all() - before) as f64 / 20_200.0;
     println!(
         "| `forecast`, 20,000 runs and their twins, one thread: replications/s | {:.0} | ≥ 10000 | 25000 |",
         1e9 / whole
@@ -88,7 +88,7 @@ fn forecast(runs: u64, threads: usize) -> u64 {
 }
 
 /// CPU time of this process and of its threads that have ended, in hundredths of a second (proc_pid_stat(5)).
-fn process_nanos() -> u64 {
+fn nanos_of_all() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
     let fields = stat.rsplit(')').next().into_iter().flat_map(|text| text.split_whitespace());
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10_000_000
