@@ -1,8 +1,9 @@
 //! AWS Load Balancer Controller: reconciles EndpointSlices into target registrations.
 //!
-//! One TargetGroupBinding (each of several has one of these), after pkg/targetgroupbinding/resource_manager.go: an event, or the poll
-//! of target health, queues it; a reconcile resolves the endpoints, lists the targets, deregisters
-//! what is too much, then registers what is missing, then sets the readiness gates. Each call
+//! One TargetGroupBinding (each of several has one of these), after
+//! pkg/targetgroupbinding/resource_manager.go: an event, or the poll of target health, queues it; a
+//! reconcile resolves the endpoints, lists the targets, deregisters what is too much, then registers
+//! what is missing, then sets the readiness gates. Each call
 //! blocks until it returns; what happens meanwhile is seen by the next reconcile.
 //!
 //! Nothing here waits for a drain, and a terminating pod is dropped while it still serves: these

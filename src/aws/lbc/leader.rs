@@ -1,4 +1,5 @@
-//! What is the process's rather than one TargetGroupBinding's: the throttle, and leader failover: "15-second to 2 minute stoppage of CRUD operations" (docs/deploy/scaling.md).
+//! What is the process's rather than one TargetGroupBinding's: the throttle, and the loss of the lead,
+//! a "15-second to 2 minute stoppage of CRUD operations" (docs/deploy/scaling.md).
 
 use super::{Cached, Fact, Input, Lbc, Plan, Stage, Throttle, Workqueue};
 use crate::actor::Outbox;

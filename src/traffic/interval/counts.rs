@@ -49,7 +49,7 @@ pub(super) struct Counts {
 const FEW_INSTANTS: u64 = 8;
 
 /// Microseconds in a second.
-const SECOND: u64 = 1_000_000;
+pub(super) const SECOND: u64 = 1_000_000;
 
 /// Microseconds in a million seconds.
 const MILLION_SECONDS: u128 = 1_000_000_000_000;

@@ -6,6 +6,7 @@ use crate::aws::alb_node::Belief;
 use crate::observe::timeline::{BeliefChange, PodRecord, Socket, Timeline};
 use crate::time::{Span, Time};
 use crate::traffic::connection::{Port, SYN_RETRIES};
+use crate::traffic::interval::counts::{SECOND, second_of};
 use crate::traffic::interval::law::Law;
 use crate::traffic::interval::row_of;
 
@@ -37,7 +38,7 @@ impl Cuts {
     pub(super) fn cut(&mut self, timeline: &Timeline, margins: &Margins, laws: &[Law]) {
         self.times.clear();
         self.seconds.clear();
-        self.seconds.resize(margins.end.as_micros().div_ceil(1_000_000) as usize + 1, false);
+        self.seconds.resize(margins.end.as_micros().div_ceil(SECOND) as usize + 1, false);
         self.foresee_choices(timeline);
         for changes in &timeline.beliefs {
             self.cut_for_node(changes, margins, timeline, laws);
@@ -151,7 +152,7 @@ impl Cuts {
         if first < when.end {
             self.mark_seconds(first, when.end, margins);
             // Where service takes seconds, steps alone are too far apart.
-            let mut second = Time::from_micros(first.as_micros().next_multiple_of(1_000_000));
+            let mut second = Time::from_micros(first.as_micros().next_multiple_of(SECOND));
             while second < when.end {
                 self.times.push(second);
                 second += Span::from_secs(1);
@@ -166,8 +167,7 @@ impl Cuts {
     }
 
     fn mark_seconds(&mut self, from: Time, until: Time, margins: &Margins) {
-        let first = (from.as_micros() / 1_000_000) as usize;
-        let last = (until.min(margins.end).as_micros() / 1_000_000) as usize;
+        let (first, last) = (second_of(from), second_of(until.min(margins.end)));
         if first <= last {
             self.seconds[first..=last].fill(true);
         }
