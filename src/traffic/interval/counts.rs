@@ -1,6 +1,7 @@
 //! How many requests an interval brings each ALB node, and when exactly the few of interest came.
 
 use crate::dist::count::{binomial, heads, poisson};
+use crate::dist::unit_exponential;
 use crate::random::{Purpose, Stream, Streams};
 use crate::scenario::load::{LoadSpec, Pacing};
 use crate::time::{Span, Time};
@@ -31,7 +32,7 @@ impl Cell {
 /// The open loop, counted. Poisson counts of disjoint intervals are independent; evenly paced
 /// requests are counted by arithmetic, and each chooses its node by chance.
 #[derive(Debug)]
-pub(super) struct Counts {
+pub(super) struct Counts<'b> {
     pacing: Pacing,
     nodes: usize,
     /// Requests in a million seconds.
@@ -43,10 +44,10 @@ pub(super) struct Counts {
     /// node has got by the end of each.
     seconds: Vec<usize>,
     by_then: Vec<u64>,
+    /// Whether the present cell's requests are sent one by one, and if so, when each node gets its own.
+    singly: bool,
+    arrivals: &'b mut [Vec<Time>],
 }
-
-/// More evenly paced requests in a cell are as good as spread over it.
-const FEW_INSTANTS: u64 = 8;
 
 /// Microseconds in a second.
 pub(super) const SECOND: u64 = 1_000_000;
@@ -54,26 +55,31 @@ pub(super) const SECOND: u64 = 1_000_000;
 /// Microseconds in a million seconds.
 const MILLION_SECONDS: u128 = 1_000_000_000_000;
 
-impl Counts {
-    pub(super) fn new(load: &LoadSpec, nodes: usize, streams: &Streams) -> Counts {
+impl<'b> Counts<'b> {
+    /// The load on as many nodes as there are buffers.
+    pub(super) fn new(load: &LoadSpec, arrivals: &'b mut [Vec<Time>], streams: &Streams) -> Counts<'b> {
         let per_million_seconds = (load.rate * 1e6).round() as u64;
         let stream = streams.at(Purpose::IntervalCount, 0);
         Counts {
             pacing: load.pacing,
-            nodes,
+            nodes: arrivals.len(),
             per_million_seconds,
             stream,
             sent: 0,
             from: Time::ZERO,
             seconds: Vec::new(),
             by_then: Vec::new(),
+            singly: false,
+            arrivals,
         }
     }
 
     /// The next stretch, and how many requests each node gets in it; in seconds that are told apart,
     /// second by second.
-    pub(super) fn next(&mut self, until: Time, told_apart: &[bool], counts: &mut [u64]) -> Cell {
+    pub(super) fn next(&mut self, until: Time, singly: bool, told_apart: &[bool], counts: &mut [u64]) -> Cell {
         let (from, before) = (self.from, self.sent);
+        self.singly = singly;
+        self.arrivals.iter_mut().for_each(Vec::clear);
         counts.fill(0);
         self.seconds.clear();
         self.by_then.clear();
@@ -81,7 +87,7 @@ impl Counts {
             let second = second_of(self.from);
             let end = Time::from_micros((second as u64 + 1) * SECOND);
             let end = if told_apart.get(second) == Some(&true) { until.min(end) } else { until };
-            self.draw(end, counts);
+            if singly { self.send(end, counts) } else { self.draw(end, counts) }
             self.seconds.push(second);
             self.by_then.extend_from_slice(counts);
         }
@@ -109,6 +115,42 @@ impl Counts {
         }
     }
 
+    /// Sends the requests until then one by one.
+    fn send(&mut self, until: Time, counts: &mut [u64]) {
+        let from = std::mem::replace(&mut self.from, until);
+        if self.pacing == Pacing::Poisson {
+            let mean_gap = 1e12 * self.nodes as f64 / self.per_million_seconds as f64;
+            let (from, until) = (from.as_micros() as f64, until.as_micros() as f64);
+            for arrivals in &mut *self.arrivals {
+                let mut at = from + mean_gap * unit_exponential(&mut self.stream);
+                while at < until {
+                    arrivals.push(Time::from_micros(at as u64));
+                    at += mean_gap * unit_exponential(&mut self.stream);
+                }
+            }
+        } else {
+            let first = self.sent;
+            self.sent = self.sent_before(until);
+            for request in first..self.sent {
+                let node = if self.nodes > 1 { self.stream.below(self.nodes) } else { 0 };
+                self.arrivals[node].push(self.sent_at(request));
+            }
+        }
+        for (count, arrivals) in counts.iter_mut().zip(&*self.arrivals) {
+            *count = arrivals.len() as u64;
+        }
+    }
+
+    /// Whether the present cell's requests are sent one by one.
+    pub(super) const fn is_singly(&self) -> bool {
+        self.singly
+    }
+
+    /// When the present cell's requests came to a node, if they are sent one by one.
+    pub(super) fn arrivals(&self, node: usize) -> &[Time] {
+        &self.arrivals[node]
+    }
+
     /// The seconds of the present cell that are told apart.
     pub(super) const fn seconds(&self) -> usize {
         self.seconds.len()
@@ -130,14 +172,11 @@ impl Counts {
     }
 
     fn sent_at(&self, request: u64) -> Time {
-        Time::from_micros((u128::from(request) * MILLION_SECONDS / u128::from(self.per_million_seconds)) as u64)
-    }
-
-    /// When the cell's requests were sent, if they are evenly paced and so few that each matters.
-    pub(super) fn instants(&self, cell: &Cell) -> Option<impl ExactSizeIterator<Item = Time> + use<'_>> {
-        let few = self.pacing == Pacing::Constant && (1..=FEW_INSTANTS).contains(&cell.total);
-        let before = cell.before;
-        few.then(|| (0..cell.total as u32).map(move |slot| self.sent_at(before + u64::from(slot))))
+        let rate = self.per_million_seconds;
+        Time::from_micros(match request.checked_mul(MILLION_SECONDS as u64) {
+            Some(product) => product / rate,
+            None => (u128::from(request) * MILLION_SECONDS / u128::from(rate)) as u64,
+        })
     }
 
     /// When the request at this fraction of the cell was sent.
@@ -202,11 +241,12 @@ mod tests {
     #[test]
     fn even_pacing_is_counted_exactly() {
         for (rate, nodes) in [(100.0, 1), (333.3, 2), (0.5, 3), (2_500_000.0, 2)] {
-            let mut counts = Counts::new(&load(Pacing::Constant, rate), nodes, &Streams::new(1, 0));
+            let mut arrivals = vec![Vec::new(); nodes];
+            let mut counts = Counts::new(&load(Pacing::Constant, rate), &mut arrivals, &Streams::new(1, 0));
             let mut of_nodes = vec![0; nodes];
             let mut all = 0;
             for until in [1, 2, 9_999, 10_001, 20_000, 333_333, 2_000_000, 60_000_000] {
-                counts.next(Time::from_micros(until), &[true, false], &mut of_nodes);
+                counts.next(Time::from_micros(until), until == 10_001, &[true, false], &mut of_nodes);
                 all += of_nodes.iter().sum::<u64>();
                 let stretch = Stretch { from: Time::ZERO, to: Time::from_micros(until), rate };
                 let sent = crate::traffic::arrivals::Evenly::new(&stretch).count() as u64;
@@ -219,8 +259,9 @@ mod tests {
     #[test]
     fn order_statistics() {
         for pacing in [Pacing::Poisson, Pacing::Constant] {
-            let mut counts = Counts::new(&load(pacing, 50.0), 2, &Streams::new(1, 0));
-            let cell = counts.next(Time::from_micros(1_000_000), &[], &mut [0, 0]);
+            let mut arrivals = [Vec::new(), Vec::new()];
+            let mut counts = Counts::new(&load(pacing, 50.0), &mut arrivals, &Streams::new(1, 0));
+            let cell = counts.next(Time::from_micros(1_000_000), false, &[], &mut [0, 0]);
             let mut stream = Streams::new(2, 0).at(Purpose::IntervalFate, 0);
             for nth in [0, 3, 8, 9] {
                 let mut sum = 0.0;

@@ -52,8 +52,6 @@ pub(super) struct Kept {
 const INSTANTS: u64 = 4;
 /// So many answers stand for more.
 const STRATA: u64 = 2;
-/// Trials of an instant before the last one is taken as it is.
-const TRIES: u32 = 32;
 /// Where more than this share of the requests outlasts the target, the answered ones are noticeably quick.
 const NOTICEABLE: f64 = 1e-4;
 /// So many requests on new connections are drawn one by one; then they come in blocks twice as large each.
@@ -83,7 +81,7 @@ pub(super) struct Fare<'a> {
     pub(super) limits: Limits,
     pub(super) starts: [Span; 2],
     pub(super) silence: Silence,
-    pub(super) counts: Counts,
+    pub(super) counts: Counts<'a>,
     pub(super) tally: Tally<'a>,
     /// Fates, in order of the cells.
     pub(super) stream: Stream,
@@ -296,26 +294,24 @@ impl Fare<'_> {
             return self.all_end(batch, count, Verdict::Target(503), start + self.limits.round_trip);
         }
         let (limit, left) = (self.limit(start), quiet.saturating_since(begin));
+        if left < limit && count == batch.turn.count && self.counts.is_singly() {
+            return self.serve_singly(batch, port, start);
+        }
         let law = &self.laws[batch.revision];
         let failing = match () {
             () if quiet < begin || port.socket == Socket::Refusing => 1.0,
             () if left < limit => {
                 let latest = quiet.saturating_since(batch.cell.until + start);
-                match self.counts.instants(&batch.cell) {
-                    Some(instants) => {
-                        let number = instants.len() as f64;
-                        instants.map(|at| law.dist.survival(quiet.saturating_since(at + start))).sum::<f64>() / number
-                    }
-                    None => law.mean_tail(latest, latest + batch.cell.span()),
-                }
+                law.mean_tail(latest, latest + batch.cell.span())
             }
             () => law.exact_tail(limit),
         };
         let failed = binomial(count, failing, &mut self.stream);
         if failed > 0 {
             let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, port, batch.cut);
-            let weight = |sent| law.rough_tail(quiet.saturating_since(sent + start).min(limit));
-            self.scatter(&batch.cell, failed, end, if left < limit { Some(&weight) } else { None });
+            let outlasting = failing < 1.0 && left < limit;
+            let latest = quiet.saturating_sub(start);
+            self.scatter(&batch.cell, failed, end, outlasting.then_some((batch.revision, latest)));
         }
         let answered = count - failed;
         if answered > 0 && left < limit && failing > NOTICEABLE {
@@ -325,19 +321,57 @@ impl Fare<'_> {
         }
     }
 
-    /// So many requests of the cell fail, each anywhere in it; with a rising `weight` rather late than early.
+    /// The same, one by one: those that take longer than their target has left fail.
+    fn serve_singly(&mut self, batch: &Batch<'_>, port: &Port, start: Span) {
+        let (law, limit) = (&self.laws[batch.revision], self.limit(start));
+        let quiet = port.reset.min(port.silence).min(batch.cut);
+        for nth in 0..batch.turn.count {
+            let sent = self.sent(&batch.turn, nth);
+            let left = quiet.saturating_since(sent + start).min(limit);
+            let service = law.quantile(self.stream.uniform());
+            if service <= left && port.socket == Socket::Serving {
+                self.tally.count(Verdict::Ok, 1, 0);
+                self.tally.took(start + service, 1);
+                continue;
+            }
+            let (verdict, latency) = self.unanswered(sent, sent + start, port, batch.cut);
+            self.tally.count(verdict, 1, second_of(sent));
+            self.tally.took(latency, 1);
+            if verdict.is_5xx() {
+                self.tally.failed_at(sent);
+            }
+        }
+    }
+
+    /// When the `nth` of those whose turn it is was sent, one by one; where chance routes, any of the node's
+    /// may be the one.
+    fn sent(&mut self, turn: &Turn, nth: u64) -> Time {
+        let arrivals = self.counts.arrivals(turn.node);
+        match turn.places {
+            Some(places) => arrivals[(turn.first + nth * places) as usize],
+            None => arrivals[self.stream.below(arrivals.len())],
+        }
+    }
+
+    /// So many requests of the cell fail, each anywhere in it, or, when all those fail that a law's tail has
+    /// beyond an instant, rather late than early.
     fn scatter(
         &mut self,
         cell: &Cell,
         count: u64,
         end: impl Fn(&Self, Time) -> (Verdict, Span),
-        weight: Option<&dyn Fn(Time) -> f64>,
+        outlasting: Option<(usize, Time)>,
     ) {
         let instants = count.min(INSTANTS * self.counts.seconds() as u64);
         let mut user_saw = 0;
         for row in 0..instants {
             let share = count / instants + u64::from(row < count % instants);
-            let sent = self.somewhere(cell, weight);
+            let mut place = self.stream.uniform();
+            if let Some((law, over)) = outlasting {
+                let latest = over.saturating_since(cell.until);
+                place = 1.0 - self.laws[law].within_tail(latest, latest + cell.span(), place);
+            }
+            let sent = self.counts.within(cell, place);
             let (verdict, latency) = end(self, sent);
             self.tally.count(verdict, share, second_of(sent));
             self.tally.took(latency, share);
@@ -351,21 +385,6 @@ impl Fare<'_> {
         if count > instants {
             self.tally.failed_within(cell, user_saw, &self.counts);
         }
-    }
-
-    /// By rejection: an instant is kept with the share of its weight in the greatest.
-    fn somewhere(&mut self, cell: &Cell, weight: Option<&dyn Fn(Time) -> f64>) -> Time {
-        let mut sent = self.counts.within(cell, self.stream.uniform());
-        if let Some(weight) = weight {
-            let most = weight(cell.until);
-            for _ in 0..TRIES {
-                if weight(sent) >= most * self.stream.uniform() {
-                    break;
-                }
-                sent = self.counts.within(cell, self.stream.uniform());
-            }
-        }
-        sent
     }
 
     /// Answers that came just in time: draws from the quicker part of the law.

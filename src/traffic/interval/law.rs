@@ -8,11 +8,11 @@ use crate::time::Span;
 /// so few requests are left in flight.
 const EVEN_STEPS: usize = 64;
 const FEW: f64 = 1e-9;
-/// Time is cut at every eighth of the even knots, and at so many after them, each with a quarter of what the last
-/// had. Which requests of a cell outlast their target is drawn as if all had the cell's mean chance: that
-/// keeps the mean, and takes (1/8)²/12 of the variance, a thousandth.
+/// Time is cut at every eighth of the even knots. Which requests of a cell outlast their target is drawn as if
+/// all had the cell's mean chance: that keeps the mean, and takes (1/8)²/12 of the variance, a thousandth.
 const EVEN_CUTS: usize = 8;
-const LATE_CUTS: usize = 4;
+/// If fewer requests than this are sent while the even knots last, they are quicker sent one by one than counted.
+const SPARSE: f64 = 200.0;
 /// Quantiles in the table, evenly spaced.
 const TABLE: usize = 1_024;
 /// Above so many of the last ones, where the greatest of many draws lies, no line is straight enough.
@@ -36,6 +36,8 @@ pub(super) struct Law {
     /// Ascending, the first at zero, the last where nothing is left.
     knots: Vec<Knot>,
     steps: Vec<Span>,
+    /// Nearly all requests in flight when a target ends were sent so long before, if those are few.
+    sparse: Option<Span>,
     reach: Span,
     /// The patience that most requests meet, and the share that is longer.
     usual: (Span, f64),
@@ -57,6 +59,7 @@ impl Law {
             variance,
             knots: Vec::new(),
             steps: Vec::new(),
+            sparse: None,
             reach: Span::ZERO,
             usual: (patience, dist.survival(patience)),
             quantiles,
@@ -67,12 +70,11 @@ impl Law {
             let survival = if is_last { 0.0 } else { dist.survival(at) };
             law.knots.push(Knot { at: at.as_secs_f64(), excess: if is_last { 0.0 } else { excess }, survival });
             let row = law.knots.len() - 1;
-            let is_cut = match row.checked_sub(EVEN_STEPS - 1) {
-                None => row.is_multiple_of(EVEN_CUTS),
-                Some(late) => late.is_multiple_of(2) && late < 2 * LATE_CUTS,
-            };
-            if is_cut || is_last {
+            if row < EVEN_STEPS && row.is_multiple_of(EVEN_CUTS) || row + 1 == EVEN_STEPS || is_last {
                 law.steps.push(at);
+            }
+            if row + 1 == EVEN_STEPS && at.as_secs_f64() * rate < SPARSE {
+                (law.sparse, law.steps) = (Some(at), vec![Span::ZERO, at]);
             }
             if is_last {
                 law.reach = at;
@@ -100,6 +102,11 @@ impl Law {
     /// Spans between which the tail changes by a step, in ascending order, and the one that nothing exceeds.
     pub(super) fn steps(&self) -> &[Span] {
         &self.steps
+    }
+
+    /// For so long before its end what is sent to a target is better sent one by one, if it is.
+    pub(super) const fn sparse(&self) -> Option<Span> {
+        self.sparse
     }
 
     /// Nothing takes longer, to speak of.
@@ -134,13 +141,21 @@ impl Law {
         }
     }
 
-    /// P(S > x) on a line between two knots: good enough to tell where in a cell more requests fail.
-    pub(super) fn rough_tail(&self, x: Span) -> f64 {
-        let x = x.as_secs_f64();
-        let upper = self.knots.partition_point(|knot| knot.at <= x);
-        let Some(high) = self.knots.get(upper) else { return 0.0 };
-        let low = &self.knots[upper - 1];
-        low.survival + (high.survival - low.survival) * (x - low.at) / (high.at - low.at)
+    /// The x from `low` to `high` below which `share` of ∫P(S > x)dx between them lies, the tail being taken for a
+    /// line between two knots: where in a cell requests fail, as a share of its span.
+    pub(super) fn within_tail(&self, low: Span, high: Span, share: f64) -> f64 {
+        let (from, to) = (low.as_secs_f64(), high.as_secs_f64());
+        let (most, least) = (self.excess(from), self.excess(to));
+        let wanted = most + (least - most) * share;
+        let upper = self.knots.partition_point(|knot| knot.excess > wanted);
+        let (Some(next), true) = (self.knots.get(upper), upper > 0) else { return share };
+        let last = &self.knots[upper - 1];
+        let width = next.at - last.at;
+        // The excess falls by the integral of the tail: a quadratic.
+        let (fall, bend) = ((last.excess - wanted) / width, (next.survival - last.survival) / 2.0);
+        let root = (last.survival * last.survival + 4.0 * bend * fall).max(0.0).sqrt();
+        let x = last.at + width * 2.0 * fall / (last.survival + root);
+        ((x - from) / (to - from)).clamp(0.0, 1.0)
     }
 
     /// One draw, in microseconds.

@@ -12,7 +12,8 @@
 //!   service time and the timeline: marks of a Poisson process, M_t/G/∞ (Eick, Massey, Whitt,
 //!   *The physics of the M_t/G/∞ queue*, Operations Research 41(4), 1993).
 //! - Requests in flight when their target ends are those that outlast what was left of it: towards
-//!   the end of a target, cells are cut where the tail of the service time takes a step.
+//!   the end of a target, cells are cut where the tail of the service time takes a step. Where they are few, they
+//!   are sent one by one after all, which is quicker than to count them, and exact.
 //!
 //! Where a queue, a retry or a choice by load couples requests, none of this holds: the engine refuses.
 
@@ -55,6 +56,7 @@ pub struct IntervalEngine<'a> {
     cuts: Cuts,
     house: House,
     counts: Vec<u64>,
+    arrivals: Vec<Vec<Time>>,
 }
 
 /// What bounds a request's life.
@@ -103,12 +105,13 @@ impl<'a> IntervalEngine<'a> {
             cuts: Cuts::default(),
             house: House::new(scenario, keep, alike),
             counts: vec![0; scenario.load.nodes_known(balancer.nodes)],
+            arrivals: vec![Vec::new(); scenario.load.nodes_known(balancer.nodes)],
         })
     }
 
     /// Sends the whole load against one timeline; `outcome` is overwritten. Single failures are not kept.
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
-        let IntervalEngine { scenario, limits, laws, starts, cuts, house, counts } = self;
+        let IntervalEngine { scenario, limits, laws, starts, cuts, house, counts, arrivals } = self;
         house.begin(timeline, streams);
         let margins = Margins {
             one_way: limits.one_way,
@@ -123,15 +126,15 @@ impl<'a> IntervalEngine<'a> {
             limits: *limits,
             starts: *starts,
             silence: Silence::new(scenario.load_balancer.host_unreachable_share, streams),
-            counts: Counts::new(&scenario.load, counts.len(), streams),
+            counts: Counts::new(&scenario.load, arrivals, streams),
             tally: Tally::new(outcome, streams),
             stream: streams.at(Purpose::IntervalFate, 0),
             all_failed: false,
             parts: Vec::new(),
             others: Vec::new(),
         };
-        for until in cuts.times() {
-            let cell = fare.counts.next(*until, cuts.told_apart(), counts);
+        for (until, singly) in cuts.cells() {
+            let cell = fare.counts.next(until, singly, cuts.told_apart(), counts);
             house.look_at_targets(cell.from, &fare);
             for (node, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
                 house.settle(node, *count, &cell, &mut fare);

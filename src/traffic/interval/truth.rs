@@ -14,6 +14,8 @@ use crate::traffic::interval::row_of;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cuts {
     times: Vec<Time>,
+    /// In these stretches requests are sent one by one.
+    singly: Vec<(Time, Time)>,
     /// Seconds whose failures are told apart.
     seconds: Vec<bool>,
     /// Per target: until when some node may choose it.
@@ -37,6 +39,7 @@ impl Cuts {
     /// Cuts the load's time. The first two laws are the service times by revision.
     pub(super) fn cut(&mut self, timeline: &Timeline, margins: &Margins, laws: &[Law]) {
         self.times.clear();
+        self.singly.clear();
         self.seconds.clear();
         self.seconds.resize(margins.end.as_micros().div_ceil(SECOND) as usize + 1, false);
         self.foresee_choices(timeline);
@@ -51,11 +54,20 @@ impl Cuts {
         self.times.retain(|at| *at > Time::ZERO && *at <= margins.end);
         self.times.sort_unstable();
         self.times.dedup();
+        self.singly.sort_unstable();
     }
 
-    /// The cuts, in order of time; the last one is the load's end.
-    pub(super) fn times(&self) -> &[Time] {
-        &self.times
+    /// The ends of the cells, in order of time, the last one being the load's, and whether a cell's requests are
+    /// better sent one by one.
+    pub(super) fn cells(&self) -> impl Iterator<Item = (Time, bool)> + '_ {
+        let (mut from, mut singly_until) = (Time::ZERO, Time::ZERO);
+        let mut stretches = self.singly.iter().peekable();
+        self.times.iter().map(move |&until| {
+            while let Some((_, end)) = stretches.next_if(|(start, _)| *start <= from) {
+                singly_until = singly_until.max(*end);
+            }
+            (until, std::mem::replace(&mut from, until) < singly_until)
+        })
     }
 
     /// By second: whether its failures are to be told from those of the next.
@@ -147,6 +159,13 @@ impl Cuts {
         self.push(latest.saturating_sub(margins.round_trip), when.start, when.end);
         for step in laws[revision].steps() {
             self.push(latest.saturating_sub(*step), when.start, when.end);
+        }
+        if let Some(before) = laws[revision].sparse() {
+            let stretch = (latest.saturating_sub(before).max(when.start), over.min(when.end));
+            if stretch.0 < stretch.1 {
+                self.singly.push(stretch);
+                self.times.push(stretch.1);
+            }
         }
         let first = latest.saturating_sub(laws[revision].reach()).max(when.start);
         if first < when.end {
