@@ -29,7 +29,7 @@ pub fn poisson(mean: f64, stream: &mut Stream) -> u64 {
         let z: f64 = StandardNormal.sample(stream.generator());
         let (deviation, square) = ((mean - 1.0 / 12.0).sqrt(), z * z);
         let count = mean + deviation * z + (square - 1.0) / 6.0 + (z - square * z) / (72.0 * deviation);
-        return (count + 0.5).max(0.0) as u64;
+        return (count + 0.5).max(0.0) as i64 as u64;
     }
     Poisson::new(mean).map_or(0, |poisson| poisson.sample(stream.generator()) as u64)
 }
@@ -67,7 +67,7 @@ pub fn heads(n: u64, stream: &mut Stream) -> u64 {
     }
     let z: f64 = StandardNormal.sample(stream.generator());
     let (mean, deviation) = (n as f64 / 2.0, (n as f64).sqrt() / 2.0);
-    (mean + deviation * z + 0.5).clamp(0.0, n as f64) as u64
+    (mean + deviation * z + 0.5).clamp(0.0, n as f64) as i64 as u64
 }
 
 /// The sum of so many independent draws, by the central limit theorem; never negative.

@@ -31,10 +31,9 @@ impl Cell {
 
 /// The open loop, counted. Poisson counts of disjoint intervals are independent; evenly paced
 /// requests are counted by arithmetic, and each chooses its node by chance.
-#[derive(Debug)]
-pub(super) struct Counts<'b> {
+#[derive(Debug, Clone)]
+pub(super) struct Counts {
     pacing: Pacing,
-    nodes: usize,
     /// Requests in a million seconds.
     per_million_seconds: u64,
     stream: Stream,
@@ -46,7 +45,7 @@ pub(super) struct Counts<'b> {
     by_then: Vec<u64>,
     /// Whether the present cell's requests are sent one by one, and if so, when each node gets its own.
     singly: bool,
-    arrivals: &'b mut [Vec<Time>],
+    arrivals: Vec<Vec<Time>>,
 }
 
 /// Microseconds in a second.
@@ -55,90 +54,113 @@ pub(super) const SECOND: u64 = 1_000_000;
 /// Microseconds in a million seconds.
 const MILLION_SECONDS: u128 = 1_000_000_000_000;
 
-impl<'b> Counts<'b> {
-    /// The load on as many nodes as there are buffers.
-    pub(super) fn new(load: &LoadSpec, arrivals: &'b mut [Vec<Time>], streams: &Streams) -> Counts<'b> {
-        let per_million_seconds = (load.rate * 1e6).round() as u64;
-        let stream = streams.at(Purpose::IntervalCount, 0);
+impl Counts {
+    /// The load on so many nodes.
+    pub(super) fn new(load: &LoadSpec, nodes: usize, streams: &Streams) -> Counts {
         Counts {
             pacing: load.pacing,
-            nodes: arrivals.len(),
-            per_million_seconds,
-            stream,
+            per_million_seconds: (load.rate * 1e6).round() as u64,
+            stream: streams.at(Purpose::IntervalCount, 0),
             sent: 0,
             from: Time::ZERO,
             seconds: Vec::new(),
             by_then: Vec::new(),
             singly: false,
-            arrivals,
+            arrivals: vec![Vec::new(); nodes],
         }
     }
 
-    /// The next stretch, and how many requests each node gets in it; in seconds that are told apart,
-    /// second by second.
-    pub(super) fn next(&mut self, until: Time, singly: bool, told_apart: &[bool], counts: &mut [u64]) -> Cell {
+    /// Starts over.
+    pub(super) fn begin(&mut self, streams: &Streams) {
+        self.stream = streams.at(Purpose::IntervalCount, 0);
+        (self.sent, self.from) = (0, Time::ZERO);
+    }
+
+    /// The next stretch; in seconds that are told apart, second by second.
+    pub(super) fn next(&mut self, until: Time, singly: bool, told_apart: &[bool]) -> Cell {
         let (from, before) = (self.from, self.sent);
         self.singly = singly;
         self.arrivals.iter_mut().for_each(Vec::clear);
-        counts.fill(0);
         self.seconds.clear();
         self.by_then.clear();
         while self.from < until {
             let second = second_of(self.from);
             let end = Time::from_micros((second as u64 + 1) * SECOND);
             let end = if told_apart.get(second) == Some(&true) { until.min(end) } else { until };
-            if singly { self.send(end, counts) } else { self.draw(end, counts) }
+            if singly { self.send(end) } else { self.draw(end) }
             self.seconds.push(second);
-            self.by_then.extend_from_slice(counts);
         }
         Cell { from, until, total: self.sent - before, before }
     }
 
-    /// Adds the requests until then.
-    fn draw(&mut self, until: Time, counts: &mut [u64]) {
+    /// Counts the requests until then.
+    fn draw(&mut self, until: Time) {
         let span = until - std::mem::replace(&mut self.from, until);
+        let nodes = self.arrivals.len();
         if self.pacing == Pacing::Poisson {
-            let mean = self.per_million_seconds as f64 * 1e-12 * span.as_micros() as f64 / self.nodes as f64;
-            counts.iter_mut().for_each(|count| *count += poisson(mean, &mut self.stream));
+            let mean = self.per_million_seconds as f64 * 1e-12 * span.as_micros() as f64 / nodes as f64;
+            for _ in 0..nodes {
+                let drawn = poisson(mean, &mut self.stream);
+                self.note(drawn);
+            }
             return;
         }
         let mut left = self.sent_before(until) - self.sent;
         self.sent += left;
-        for (node, count) in counts.iter_mut().enumerate() {
-            let drawn = match self.nodes - node {
+        for node in 0..nodes {
+            let drawn = match nodes - node {
                 1 => left,
                 2 => heads(left, &mut self.stream),
                 others => binomial(left, 1.0 / others as f64, &mut self.stream),
             };
-            *count += drawn;
+            self.note(drawn);
             left -= drawn;
         }
     }
 
+    /// The next node got so many more.
+    fn note(&mut self, drawn: u64) {
+        let before = self.by_then.len().checked_sub(self.arrivals.len()).map_or(0, |row| self.by_then[row]);
+        self.by_then.push(before + drawn);
+    }
+
     /// Sends the requests until then one by one.
-    fn send(&mut self, until: Time, counts: &mut [u64]) {
+    fn send(&mut self, until: Time) {
         let from = std::mem::replace(&mut self.from, until);
+        let nodes = self.arrivals.len();
         if self.pacing == Pacing::Poisson {
-            let mean_gap = 1e12 * self.nodes as f64 / self.per_million_seconds as f64;
+            let mean_gap = 1e12 * nodes as f64 / self.per_million_seconds as f64;
             let (from, until) = (from.as_micros() as f64, until.as_micros() as f64);
-            for arrivals in &mut *self.arrivals {
-                let mut at = from + mean_gap * unit_exponential(&mut self.stream);
+            // A copy, so that its state stays in registers.
+            let mut stream = self.stream.clone();
+            for arrivals in &mut self.arrivals {
+                let mut at = from + mean_gap * unit_exponential(&mut stream);
                 while at < until {
-                    arrivals.push(Time::from_micros(at as u64));
-                    at += mean_gap * unit_exponential(&mut self.stream);
+                    arrivals.push(Time::from_micros(at as i64 as u64));
+                    at += mean_gap * unit_exponential(&mut stream);
                 }
             }
+            self.stream = stream;
         } else {
             let first = self.sent;
             self.sent = self.sent_before(until);
             for request in first..self.sent {
-                let node = if self.nodes > 1 { self.stream.below(self.nodes) } else { 0 };
-                self.arrivals[node].push(self.sent_at(request));
+                let node = if nodes > 1 { self.stream.below(nodes) } else { 0 };
+                let sent = self.sent_at(request);
+                self.arrivals[node].push(sent);
             }
         }
-        for (count, arrivals) in counts.iter_mut().zip(&*self.arrivals) {
-            *count = arrivals.len() as u64;
-        }
+        self.by_then.extend(self.arrivals.iter().map(|arrivals| arrivals.len() as u64));
+    }
+
+    /// How many of the present cell's requests a node gets.
+    pub(super) fn of_node(&self, node: usize) -> u64 {
+        self.by_then[self.by_then.len() - self.arrivals.len() + node]
+    }
+
+    /// The nodes that get requests.
+    pub(super) const fn nodes(&self) -> usize {
+        self.arrivals.len()
     }
 
     /// Whether the present cell's requests are sent one by one.
@@ -158,7 +180,7 @@ impl<'b> Counts<'b> {
 
     /// One of them, and how many of the cell's requests the node has got by its end.
     pub(super) fn by_second(&self, row: usize, node: usize) -> (usize, u64) {
-        (self.seconds[row], self.by_then[row * self.nodes + node])
+        (self.seconds[row], self.by_then[row * self.arrivals.len() + node])
     }
 
     /// Evenly paced requests sent before an instant: request n is sent at ⌊n/rate⌋ µs.
@@ -241,13 +263,11 @@ mod tests {
     #[test]
     fn even_pacing_is_counted_exactly() {
         for (rate, nodes) in [(100.0, 1), (333.3, 2), (0.5, 3), (2_500_000.0, 2)] {
-            let mut arrivals = vec![Vec::new(); nodes];
-            let mut counts = Counts::new(&load(Pacing::Constant, rate), &mut arrivals, &Streams::new(1, 0));
-            let mut of_nodes = vec![0; nodes];
+            let mut counts = Counts::new(&load(Pacing::Constant, rate), nodes, &Streams::new(1, 0));
             let mut all = 0;
             for until in [1, 2, 9_999, 10_001, 20_000, 333_333, 2_000_000, 60_000_000] {
-                counts.next(Time::from_micros(until), until == 10_001, &[true, false], &mut of_nodes);
-                all += of_nodes.iter().sum::<u64>();
+                counts.next(Time::from_micros(until), until == 10_001, &[true, false]);
+                all += (0..nodes).map(|node| counts.of_node(node)).sum::<u64>();
                 let stretch = Stretch { from: Time::ZERO, to: Time::from_micros(until), rate };
                 let sent = crate::traffic::arrivals::Evenly::new(&stretch).count() as u64;
                 assert_eq!(all, sent, "{rate} until {until}");
@@ -259,9 +279,8 @@ mod tests {
     #[test]
     fn order_statistics() {
         for pacing in [Pacing::Poisson, Pacing::Constant] {
-            let mut arrivals = [Vec::new(), Vec::new()];
-            let mut counts = Counts::new(&load(pacing, 50.0), &mut arrivals, &Streams::new(1, 0));
-            let cell = counts.next(Time::from_micros(1_000_000), false, &[], &mut [0, 0]);
+            let mut counts = Counts::new(&load(pacing, 50.0), 2, &Streams::new(1, 0));
+            let cell = counts.next(Time::from_micros(1_000_000), false, &[]);
             let mut stream = Streams::new(2, 0).at(Purpose::IntervalFate, 0);
             for nth in [0, 3, 8, 9] {
                 let mut sum = 0.0;

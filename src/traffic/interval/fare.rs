@@ -6,7 +6,7 @@ use crate::random::Stream;
 use crate::time::{Span, Time};
 use crate::traffic::connection::{KeepAlive, Port, SYN_RETRIES, Silence, Way};
 use crate::traffic::interval::counts::{Cell, Counts, second_of};
-use crate::traffic::interval::law::Law;
+use crate::traffic::interval::law::{Beyond, Law};
 use crate::traffic::interval::tally::Tally;
 use crate::traffic::interval::{CONNECT, Limits, UNREACHABLE};
 use crate::verdict::{Cause, Verdict};
@@ -81,21 +81,26 @@ pub(super) struct Fare<'a> {
     pub(super) limits: Limits,
     pub(super) starts: [Span; 2],
     pub(super) silence: Silence,
-    pub(super) counts: Counts<'a>,
+    pub(super) counts: &'a mut Counts,
     pub(super) tally: Tally<'a>,
     /// Fates, in order of the cells.
     pub(super) stream: Stream,
     /// Whether all of the batch just settled ended with a 5xx.
     pub(super) all_failed: bool,
-    /// By second that is told apart: how many of the requests at hand were sent in it, and how many of those put by.
-    pub(super) parts: Vec<u64>,
-    pub(super) others: Vec<u64>,
+    pub(super) parts: &'a mut Parts,
+}
+
+/// By second that is told apart: how many of the requests at hand were sent in it, and how many of those put by.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parts {
+    here: Vec<u64>,
+    others: Vec<u64>,
 }
 
 impl Fare<'_> {
     /// Closes the books.
     pub(super) fn finish(self) {
-        self.tally.finish(self.laws, &self.counts);
+        self.tally.finish(self.laws, self.counts);
     }
 
     /// Settles a batch.
@@ -136,9 +141,9 @@ impl Fare<'_> {
     /// By second, those whose turn it is.
     fn tell_apart(&mut self, turn: &Turn) {
         let rows = self.counts.seconds();
-        self.parts.clear();
+        self.parts.here.clear();
         if rows == 1 {
-            return self.parts.push(turn.count);
+            return self.parts.here.push(turn.count);
         }
         let (mut before, mut left, mut left_of) = (0, turn.count, self.counts.by_second(rows - 1, turn.node).1);
         for row in 0..rows {
@@ -149,7 +154,7 @@ impl Fare<'_> {
             } else {
                 binomial(left, here as f64 / left_of as f64, &mut self.stream)
             };
-            self.parts.push(drawn);
+            self.parts.here.push(drawn);
             (before, left, left_of) = (by_then, left - drawn, left_of - here);
         }
     }
@@ -157,7 +162,7 @@ impl Fare<'_> {
     /// So many end alike, the first ones of those told apart.
     fn count_first(&mut self, verdict: Verdict, count: u64, node: usize) {
         let mut left = count;
-        for (row, part) in self.parts.iter_mut().enumerate() {
+        for (row, part) in self.parts.here.iter_mut().enumerate() {
             let here = left.min(*part);
             *part -= here;
             left -= here;
@@ -168,14 +173,15 @@ impl Fare<'_> {
     /// Each of those told apart is chosen with this probability; how many are, which then are told apart
     /// from the `others`.
     fn choose(&mut self, probability: f64) -> u64 {
-        self.others.clear();
-        self.others.append(&mut self.parts);
-        for other in &mut self.others {
+        let Parts { here, others } = &mut *self.parts;
+        others.clear();
+        others.append(here);
+        for other in others {
             let chosen = binomial(*other, probability, &mut self.stream);
             *other -= chosen;
-            self.parts.push(chosen);
+            here.push(chosen);
         }
-        self.parts.iter().sum()
+        self.parts.here.iter().sum()
     }
 
     /// Requests that nothing but their own length can fail: some outlast a patience.
@@ -238,7 +244,7 @@ impl Fare<'_> {
             self.knock(batch, unreachable, sent, Silence::UNREACHABLE_AFTER.min(self.limits.connect), UNREACHABLE);
         }
         if share > 0.0 {
-            std::mem::swap(&mut self.parts, &mut self.others);
+            std::mem::swap(&mut self.parts.here, &mut self.parts.others);
         }
         self.knock(batch, count - unreachable, sent, self.limits.connect, CONNECT);
     }
@@ -268,7 +274,7 @@ impl Fare<'_> {
         if impatient > 0 {
             self.count_first(Verdict::Alb(Cause::ClientGaveUp), impatient, batch.turn.node);
             self.tally.took(self.limits.client, impatient);
-            self.tally.failed_within(&batch.cell, count - impatient, &self.counts);
+            self.tally.failed_within(&batch.cell, count - impatient, self.counts);
         } else {
             self.all_failed = true;
         }
@@ -298,20 +304,19 @@ impl Fare<'_> {
             return self.serve_singly(batch, port, start);
         }
         let law = &self.laws[batch.revision];
-        let failing = match () {
-            () if quiet < begin || port.socket == Socket::Refusing => 1.0,
-            () if left < limit => {
-                let latest = quiet.saturating_since(batch.cell.until + start);
-                law.mean_tail(latest, latest + batch.cell.span())
+        let latest = quiet.saturating_since(batch.cell.until + start);
+        let beyond = (left < limit).then(|| law.beyond(latest, latest + batch.cell.span()));
+        let (failing, failed) = match &beyond {
+            _ if quiet < begin || port.socket == Socket::Refusing => (1.0, count),
+            Some(beyond) => (beyond.mean(), beyond.count(count, batch.turn.places, &mut self.stream)),
+            None => {
+                let failing = law.exact_tail(limit);
+                (failing, binomial(count, failing, &mut self.stream))
             }
-            () => law.exact_tail(limit),
         };
-        let failed = binomial(count, failing, &mut self.stream);
         if failed > 0 {
             let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, port, batch.cut);
-            let outlasting = failing < 1.0 && left < limit;
-            let latest = quiet.saturating_sub(start);
-            self.scatter(&batch.cell, failed, end, outlasting.then_some((batch.revision, latest)));
+            self.scatter(&batch.cell, failed, end, beyond.filter(|_| failing < 1.0));
         }
         let answered = count - failed;
         if answered > 0 && left < limit && failing > NOTICEABLE {
@@ -353,37 +358,33 @@ impl Fare<'_> {
         }
     }
 
-    /// So many requests of the cell fail, each anywhere in it, or, when all those fail that a law's tail has
-    /// beyond an instant, rather late than early.
+    /// So many requests of the cell fail, each anywhere in it; of those that their target ended, rather late ones.
     fn scatter(
         &mut self,
         cell: &Cell,
         count: u64,
         end: impl Fn(&Self, Time) -> (Verdict, Span),
-        outlasting: Option<(usize, Time)>,
+        beyond: Option<Beyond<'_>>,
     ) {
         let instants = count.min(INSTANTS * self.counts.seconds() as u64);
         let mut user_saw = 0;
         for row in 0..instants {
-            let share = count / instants + u64::from(row < count % instants);
-            let mut place = self.stream.uniform();
-            if let Some((law, over)) = outlasting {
-                let latest = over.saturating_since(cell.until);
-                place = 1.0 - self.laws[law].within_tail(latest, latest + cell.span(), place);
-            }
+            let alike = count / instants + u64::from(row < count % instants);
+            let share = self.stream.uniform();
+            let place = beyond.map_or(share, |beyond| 1.0 - beyond.place(share));
             let sent = self.counts.within(cell, place);
             let (verdict, latency) = end(self, sent);
-            self.tally.count(verdict, share, second_of(sent));
-            self.tally.took(latency, share);
+            self.tally.count(verdict, alike, second_of(sent));
+            self.tally.took(latency, alike);
             if verdict.is_5xx() {
-                user_saw += share;
+                user_saw += alike;
                 if count == instants {
                     self.tally.failed_at(sent);
                 }
             }
         }
         if count > instants {
-            self.tally.failed_within(cell, user_saw, &self.counts);
+            self.tally.failed_within(cell, user_saw, self.counts);
         }
     }
 

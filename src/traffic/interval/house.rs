@@ -132,7 +132,7 @@ impl House {
         }
         if node.choices.is_empty() {
             fare.no_target(number, count);
-            return fare.tally.failed_by_rank(cell, number, (0, count - 1), count, &fare.counts);
+            return fare.tally.failed_by_rank(cell, number, (0, count - 1), count, fare.counts);
         }
         let shares = Shares { count, choices: node.choices.len() as u64, turn: node.table.take_turns(count) as u64 };
         let (mut special, mut failed) = (0, None::<(u64, u64)>);
@@ -169,7 +169,7 @@ impl House {
             }
             if fare.all_failed {
                 if *at_random {
-                    fare.tally.failed_within(cell, turn.count, &fare.counts);
+                    fare.tally.failed_within(cell, turn.count, fare.counts);
                 } else {
                     let last = first + (turn.count - 1) * shares.choices;
                     failed = Some(failed.map_or((first, last), |(least, most)| (least.min(first), most.max(last))));
@@ -177,7 +177,7 @@ impl House {
             }
         }
         if let Some(ranks) = failed {
-            fare.tally.failed_by_rank(cell, number, ranks, count, &fare.counts);
+            fare.tally.failed_by_rank(cell, number, ranks, count, fare.counts);
         }
         let plain = count - special;
         let of_new = match () {

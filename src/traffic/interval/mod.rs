@@ -34,11 +34,11 @@ use crate::time::{Span, Time};
 use crate::traffic::connection::{KeepAlive, Silence};
 use crate::traffic::outcome::Outcome;
 use counts::Counts;
-use fare::Fare;
+use fare::{Fare, Parts};
 use house::House;
 use law::Law;
 pub use refusal::Refusal;
-use tally::Tally;
+use tally::{Books, Tally};
 use truth::{Cuts, Margins};
 
 /// Rows of the laws after the service times before and after the rollout: what the network does.
@@ -55,8 +55,9 @@ pub struct IntervalEngine<'a> {
     starts: [Span; 2],
     cuts: Cuts,
     house: House,
-    counts: Vec<u64>,
-    arrivals: Vec<Vec<Time>>,
+    counts: Counts,
+    parts: Parts,
+    books: Books,
 }
 
 /// What bounds a request's life.
@@ -104,14 +105,15 @@ impl<'a> IntervalEngine<'a> {
             starts,
             cuts: Cuts::default(),
             house: House::new(scenario, keep, alike),
-            counts: vec![0; scenario.load.nodes_known(balancer.nodes)],
-            arrivals: vec![Vec::new(); scenario.load.nodes_known(balancer.nodes)],
+            counts: Counts::new(&scenario.load, scenario.load.nodes_known(balancer.nodes), &Streams::new(0, 0)),
+            parts: Parts::default(),
+            books: Books::default(),
         })
     }
 
     /// Sends the whole load against one timeline; `outcome` is overwritten. Single failures are not kept.
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
-        let IntervalEngine { scenario, limits, laws, starts, cuts, house, counts, arrivals } = self;
+        let IntervalEngine { scenario, limits, laws, starts, cuts, house, counts, parts, books } = self;
         house.begin(timeline, streams);
         let margins = Margins {
             one_way: limits.one_way,
@@ -120,24 +122,27 @@ impl<'a> IntervalEngine<'a> {
             end: Time::ZERO + scenario.load.duration,
         };
         cuts.cut(timeline, &margins, laws);
+        counts.begin(streams);
         let mut fare = Fare {
             timeline,
             laws,
             limits: *limits,
             starts: *starts,
             silence: Silence::new(scenario.load_balancer.host_unreachable_share, streams),
-            counts: Counts::new(&scenario.load, arrivals, streams),
-            tally: Tally::new(outcome, streams),
+            counts,
+            tally: Tally::new(outcome, books, streams),
             stream: streams.at(Purpose::IntervalFate, 0),
             all_failed: false,
-            parts: Vec::new(),
-            others: Vec::new(),
+            parts,
         };
         for (until, singly) in cuts.cells() {
-            let cell = fare.counts.next(until, singly, cuts.told_apart(), counts);
+            let cell = fare.counts.next(until, singly, cuts.told_apart());
             house.look_at_targets(cell.from, &fare);
-            for (node, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-                house.settle(node, *count, &cell, &mut fare);
+            for node in 0..fare.counts.nodes() {
+                let count = fare.counts.of_node(node);
+                if count > 0 {
+                    house.settle(node, count, &cell, &mut fare);
+                }
             }
         }
         fare.finish();

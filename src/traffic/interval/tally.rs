@@ -28,9 +28,18 @@ const TAIL_HALVINGS: i32 = 6;
 #[derive(Debug)]
 pub(super) struct Tally<'a> {
     outcome: &'a mut Outcome,
-    pools: Vec<Pool>,
+    books: &'a mut Books,
     window: Window,
     stream: Stream,
+}
+
+/// What is only looked at in the end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Books {
+    pools: Vec<Pool>,
+    /// Of the latest cell in which 5xx are known by rank, the last ones: node, rank, and how many requests the
+    /// node had.
+    latest: Vec<(Cell, usize, u64, u64)>,
 }
 
 /// When the first and the last request failed. The last is looked for at the end only.
@@ -39,14 +48,14 @@ struct Window {
     points: Option<(Time, Time)>,
     /// The first, if it is one of a node's requests by rank: its cell, node and rank, and its place in the cell.
     origin: Option<(Cell, usize, u64, f64)>,
-    /// Ranks of the last ones in the latest cell: node, rank, and how many requests the node had.
-    latest: Vec<(Cell, usize, u64, u64)>,
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(outcome: &'a mut Outcome, streams: &Streams) -> Tally<'a> {
+    pub(super) fn new(outcome: &'a mut Outcome, books: &'a mut Books, streams: &Streams) -> Tally<'a> {
         outcome.clear();
-        Tally { outcome, pools: Vec::new(), window: Window::default(), stream: streams.at(Purpose::IntervalLatency, 0) }
+        books.pools.clear();
+        books.latest.clear();
+        Tally { outcome, books, window: Window::default(), stream: streams.at(Purpose::IntervalLatency, 0) }
     }
 
     /// So many requests, sent in this second, ended so.
@@ -86,9 +95,9 @@ impl<'a> Tally<'a> {
     /// So many requests took `start` and a draw of a law that is no longer than `limit`.
     pub(super) fn took_draws(&mut self, law: usize, start: Span, limit: Span, count: u64) {
         let same = |pool: &&mut Pool| (pool.law, pool.start, pool.limit) == (law, start, limit);
-        match self.pools.iter_mut().find(same) {
+        match self.books.pools.iter_mut().find(same) {
             Some(pool) => pool.count += count,
-            None => self.pools.push(Pool { law, start, limit, count }),
+            None => self.books.pools.push(Pool { law, start, limit, count }),
         }
     }
 
@@ -124,15 +133,18 @@ impl<'a> Tally<'a> {
             let (first, last) = window.points.unwrap_or((sent, sent));
             window.points = Some((first.min(sent), last.max(sent)));
         }
-        window.latest.retain(|(latest, ..)| latest == cell);
-        window.latest.push((*cell, node, ranks.1, count));
+        self.books.latest.retain(|(latest, ..)| latest == cell);
+        self.books.latest.push((*cell, node, ranks.1, count));
     }
 
     /// Draws the latencies and closes the window.
     pub(super) fn finish(mut self, laws: &[Law], counts: &Counts) {
-        let pools = std::mem::take(&mut self.pools);
-        pools.iter().for_each(|pool| self.draw(pool, &laws[pool.law]));
-        for (cell, node, rank, count) in std::mem::take(&mut self.window.latest) {
+        for row in 0..self.books.pools.len() {
+            let pool = self.books.pools[row];
+            self.draw(&pool, &laws[pool.law]);
+        }
+        for row in 0..self.books.latest.len() {
+            let (cell, node, rank, count) = self.books.latest[row];
             let place = match self.window.origin {
                 Some((first_cell, first_node, first, place)) if (first_cell, first_node) == (cell, node) => {
                     if rank == first {

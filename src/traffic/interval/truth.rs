@@ -52,7 +52,7 @@ impl Cuts {
         }
         self.times.push(margins.end);
         self.times.retain(|at| *at > Time::ZERO && *at <= margins.end);
-        self.times.sort_unstable();
+        self.times.sort();
         self.times.dedup();
         self.singly.sort_unstable();
     }
@@ -170,12 +170,6 @@ impl Cuts {
         let first = latest.saturating_sub(laws[revision].reach()).max(when.start);
         if first < when.end {
             self.mark_seconds(first, when.end, margins);
-            // Where service takes seconds, steps alone are too far apart.
-            let mut second = Time::from_micros(first.as_micros().next_multiple_of(SECOND));
-            while second < when.end {
-                self.times.push(second);
-                second += Span::from_secs(1);
-            }
         }
     }
 
