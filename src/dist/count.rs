@@ -2,6 +2,7 @@
 
 use rand_distr::{Binomial, Distribution, Poisson, StandardNormal};
 
+use crate::dist::unit_exponential;
 use crate::random::Stream;
 
 /// Below this mean a count is found by summing probabilities, which is faster than any rejection.
@@ -16,22 +17,45 @@ const COINS: u64 = 256;
 /// Above this mean a Poisson count is a rounded polynomial of a normal variable.
 const LARGE: f64 = 40.0;
 
-/// A Poisson count.
+/// The law of a Poisson count, prepared.
 ///
 /// Above a mean of 40 it is the Cornish–Fisher expansion to the fourth cumulant (Abramowitz and Stegun,
 /// 26.2.49; Sheppard's correction for rounding), whose distribution function is within 4e-5 of the true
 /// one there.
-pub fn poisson(mean: f64, stream: &mut Stream) -> u64 {
-    if mean < SMALL {
-        return invert(stream.uniform(), (-mean).exp(), |k| mean * reciprocal(k));
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PoissonCount {
+    mean: f64,
+    deviation: f64,
+    /// Its factor in the expansion's last term.
+    last: f64,
+}
+
+impl PoissonCount {
+    /// The law with this mean.
+    pub fn new(mean: f64) -> PoissonCount {
+        let deviation = (mean - 1.0 / 12.0).max(0.0).sqrt();
+        PoissonCount { mean, deviation, last: 1.0 / (72.0 * deviation) }
     }
-    if mean > LARGE {
+
+    /// A count.
+    #[inline]
+    pub fn draw(&self, stream: &mut Stream) -> u64 {
+        if self.mean <= LARGE {
+            return self.draw_small(stream);
+        }
         let z: f64 = StandardNormal.sample(stream.generator());
-        let (deviation, square) = ((mean - 1.0 / 12.0).sqrt(), z * z);
-        let count = mean + deviation * z + (square - 1.0) / 6.0 + (z - square * z) / (72.0 * deviation);
-        return (count + 0.5).max(0.0) as i64 as u64;
+        let square = z * z;
+        let count = self.mean + self.deviation * z + (square - 1.0) / 6.0 + (z - square * z) * self.last;
+        (count + 0.5).max(0.0) as i64 as u64
     }
-    Poisson::new(mean).map_or(0, |poisson| poisson.sample(stream.generator()) as u64)
+
+    fn draw_small(&self, stream: &mut Stream) -> u64 {
+        let mean = self.mean;
+        if mean < SMALL {
+            return invert(stream.uniform(), (-mean).exp(), |k| mean * reciprocal(k));
+        }
+        Poisson::new(mean).map_or(0, |poisson| poisson.sample(stream.generator()) as u64)
+    }
 }
 
 /// How many of `n` succeed, each with probability `p`.
@@ -68,6 +92,11 @@ pub fn heads(n: u64, stream: &mut Stream) -> u64 {
     let z: f64 = StandardNormal.sample(stream.generator());
     let (mean, deviation) = (n as f64 / 2.0, (n as f64).sqrt() / 2.0);
     (mean + deviation * z + 0.5).clamp(0.0, n as f64) as i64 as u64
+}
+
+/// The greatest of so many uniform draws: U^(1/n), by way of −ln U, which is exponential.
+pub fn greatest(n: u64, stream: &mut Stream) -> f64 {
+    (-unit_exponential(stream) / n as f64).exp()
 }
 
 /// The sum of so many independent draws, by the central limit theorem; never negative.
@@ -107,6 +136,16 @@ mod tests {
     use super::*;
     use crate::random::{Purpose, Streams};
 
+    #[test]
+    fn the_greatest_of_many() {
+        let mut stream = Streams::new(5, 0).at(Purpose::Arrival, 0);
+        for n in [1, 2, 30, 100_000] {
+            let sum: f64 = (0..40_000).map(|_| n as f64 * (1.0 - greatest(n, &mut stream))).sum();
+            let (mean, expected) = (sum / 40_000.0, n as f64 / (n + 1) as f64);
+            assert!((mean - expected).abs() < 0.02, "{n}: {mean}, not {expected}");
+        }
+    }
+
     /// Counts have the mean and the variance of their law.
     #[track_caller]
     fn check(mean: f64, variance: f64, mut count: impl FnMut(&mut Stream) -> u64) {
@@ -125,7 +164,7 @@ mod tests {
     #[test]
     fn poisson_counts() {
         for mean in [0.0, 1e-3, 0.7, 5.0, 11.9, 12.1, 39.0, 41.0, 300.0, 1e6] {
-            check(mean, mean, |stream| poisson(mean, stream));
+            check(mean, mean, |stream| PoissonCount::new(mean).draw(stream));
         }
     }
 

@@ -1,6 +1,6 @@
 //! How many requests an interval brings each ALB node, and when exactly the few of interest came.
 
-use crate::dist::count::{binomial, heads, poisson};
+use crate::dist::count::{PoissonCount, binomial, greatest, heads};
 use crate::dist::unit_exponential;
 use crate::random::{Purpose, Stream, Streams};
 use crate::scenario::load::{LoadSpec, Pacing};
@@ -37,6 +37,8 @@ pub(super) struct Counts {
     /// Requests in a million seconds.
     per_million_seconds: u64,
     stream: Stream,
+    /// How many requests a node gets in so long; mostly that is a second.
+    law: (Span, PoissonCount),
     sent: u64,
     from: Time,
     /// The seconds of the present cell that are told apart, and how many of the cell's requests each
@@ -61,6 +63,7 @@ impl Counts {
             pacing: load.pacing,
             per_million_seconds: (load.rate * 1e6).round() as u64,
             stream: streams.at(Purpose::IntervalCount, 0),
+            law: (Span::ZERO, PoissonCount::new(0.0)),
             sent: 0,
             from: Time::ZERO,
             seconds: Vec::new(),
@@ -98,9 +101,12 @@ impl Counts {
         let span = until - std::mem::replace(&mut self.from, until);
         let nodes = self.arrivals.len();
         if self.pacing == Pacing::Poisson {
-            let mean = self.per_million_seconds as f64 * 1e-12 * span.as_micros() as f64 / nodes as f64;
+            if span != self.law.0 {
+                let mean = self.per_million_seconds as f64 * 1e-12 * span.as_micros() as f64 / nodes as f64;
+                self.law = (span, PoissonCount::new(mean));
+            }
             for _ in 0..nodes {
-                let drawn = poisson(mean, &mut self.stream);
+                let drawn = self.law.1.draw(&mut self.stream);
                 self.note(drawn);
             }
             return;
@@ -233,7 +239,7 @@ pub(super) const fn second_of(at: Time) -> usize {
 
 /// The `nth` order statistic of `count` uniform points in [0, room): what a Poisson process is, given its count.
 fn climb(room: f64, nth: u64, count: u64, stream: &mut Stream) -> f64 {
-    (0..=nth).fold(0.0, |at, passed| at + (room - at) * (1.0 - stream.uniform().powf(1.0 / (count - passed) as f64)))
+    (0..=nth).fold(0.0, |at, passed| at + (room - at) * (1.0 - greatest(count - passed, stream)))
 }
 
 /// The `nth` of `count` slots chosen from so many, each with the chance that is left of it.

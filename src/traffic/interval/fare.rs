@@ -1,6 +1,6 @@
 //! How the requests of one cell that a node gives to one target fare.
 
-use crate::dist::count::binomial;
+use crate::dist::count::{binomial, greatest};
 use crate::observe::timeline::{PodRecord, Socket, Timeline};
 use crate::random::Stream;
 use crate::time::{Span, Time};
@@ -50,10 +50,8 @@ pub(super) struct Kept {
 
 /// Of so many failures each gets an instant of its own; more share as many instants.
 const INSTANTS: u64 = 4;
-/// So many answers stand for more.
-const STRATA: u64 = 2;
-/// Where more than this share of the requests outlasts the target, the answered ones are noticeably quick.
-const NOTICEABLE: f64 = 1e-4;
+/// Where no more than this share outlasts the target, the answered ones are a little quicker, but no others.
+const RARELY: f64 = 0.02;
 /// So many requests on new connections are drawn one by one; then they come in blocks twice as large each.
 const SINGLE_CONNECTS: u64 = 16;
 
@@ -145,28 +143,28 @@ impl Fare<'_> {
         if rows == 1 {
             return self.parts.here.push(turn.count);
         }
-        let (mut before, mut left, mut left_of) = (0, turn.count, self.counts.by_second(rows - 1, turn.node).1);
+        let (mut before, mut left) = (0, turn.count);
+        let all = self.counts.by_second(rows - 1, turn.node).1;
         for row in 0..rows {
-            let by_then = self.counts.by_second(row, turn.node).1;
-            let here = turn.until(by_then) - turn.until(before);
-            let drawn = if turn.places.is_some() {
-                here
-            } else {
-                binomial(left, here as f64 / left_of as f64, &mut self.stream)
-            };
-            self.parts.here.push(drawn);
-            (before, left, left_of) = (by_then, left - drawn, left_of - here);
+            let by_then = turn.until(self.counts.by_second(row, turn.node).1);
+            let mut here = by_then - before;
+            if turn.places.is_none() {
+                here = binomial(left, here as f64 / (all - before) as f64, &mut self.stream);
+            }
+            self.parts.here.push(here);
+            (before, left) = (by_then, left - here);
         }
     }
 
     /// So many end alike, the first ones of those told apart.
     fn count_first(&mut self, verdict: Verdict, count: u64, node: usize) {
+        let Some(column) = self.tally.ended(verdict, count) else { return };
         let mut left = count;
         for (row, part) in self.parts.here.iter_mut().enumerate() {
             let here = left.min(*part);
             *part -= here;
             left -= here;
-            self.tally.count(verdict, here, self.counts.by_second(row, node).0);
+            self.tally.in_second(self.counts.by_second(row, node).0, column, here);
         }
     }
 
@@ -187,23 +185,20 @@ impl Fare<'_> {
     /// Requests that nothing but their own length can fail: some outlast a patience.
     pub(super) fn plain(&mut self, cell: &Cell, revision: usize, count: u64) {
         let (law, start) = (revision, self.starts[revision]);
-        let limit = self.limit(start);
+        let limit = self.limits.patience(start);
         let failed = binomial(count, self.laws[law].exact_tail(limit), &mut self.stream);
         if failed > 0 {
             let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, &Port::UNSEEN, Time::NEVER);
             self.scatter(cell, failed, end, None);
         }
-        self.answer(law, start, limit, count - failed);
+        self.answer(law, start, limit, count - failed, 0.0);
     }
 
-    fn answer(&mut self, law: usize, start: Span, limit: Span, count: u64) {
+    /// So many are answered, on average so many seconds sooner than any.
+    fn answer(&mut self, law: usize, start: Span, limit: Span, count: u64, gain: f64) {
         self.tally.count(Verdict::Ok, count, 0);
         self.tally.took_draws(law, start, limit, count);
-    }
-
-    /// The longest service that both the load balancer and the client wait for.
-    fn limit(&self, start: Span) -> Span {
-        self.limits.idle.min(self.limits.client.saturating_sub(start))
+        self.tally.gained(gain * count as f64);
     }
 
     /// Until the first answer is back every request opens a connection of its own. They are taken to be
@@ -218,7 +213,7 @@ impl Fare<'_> {
                 break;
             }
             let size = block.min(count - done);
-            let share = self.stream.uniform().powf(1.0 / size as f64);
+            let share = greatest(size, &mut self.stream);
             let quickest = sent + start + self.laws[batch.revision].quantile(1.0 - share);
             self.serve(batch, size, batch.port, start, sent);
             kept.first_answer = kept.first_answer.min(quickest);
@@ -299,7 +294,7 @@ impl Fare<'_> {
         if port.socket == Socket::Refusing && begin + self.limits.round_trip <= quiet {
             return self.all_end(batch, count, Verdict::Target(503), start + self.limits.round_trip);
         }
-        let (limit, left) = (self.limit(start), quiet.saturating_since(begin));
+        let (limit, left) = (self.limits.patience(start), quiet.saturating_since(begin));
         if left < limit && count == batch.turn.count && self.counts.is_singly() {
             return self.serve_singly(batch, port, start);
         }
@@ -318,17 +313,15 @@ impl Fare<'_> {
             let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, port, batch.cut);
             self.scatter(&batch.cell, failed, end, beyond.filter(|_| failing < 1.0));
         }
-        let answered = count - failed;
-        if answered > 0 && left < limit && failing > NOTICEABLE {
-            self.answer_quickly(batch.revision, start, (left, 1.0 - failing), answered);
-        } else if answered > 0 {
-            self.answer(batch.revision, start, limit, answered);
+        match beyond {
+            Some(beyond) if failing > RARELY => self.answer_in_time(&beyond, start, count - failed),
+            beyond => self.answer(batch.revision, start, limit, count - failed, beyond.map_or(0.0, |beyond| beyond.gain())),
         }
     }
 
     /// The same, one by one: those that take longer than their target has left fail.
     fn serve_singly(&mut self, batch: &Batch<'_>, port: &Port, start: Span) {
-        let (law, limit) = (&self.laws[batch.revision], self.limit(start));
+        let (law, limit) = (&self.laws[batch.revision], self.limits.patience(start));
         let quiet = port.reset.min(port.silence).min(batch.cut);
         for nth in 0..batch.turn.count {
             let sent = self.sent(&batch.turn, nth);
@@ -388,19 +381,16 @@ impl Fare<'_> {
         }
     }
 
-    /// Answers that came just in time: draws from the quicker part of the law.
-    fn answer_quickly(&mut self, law: usize, start: Span, (left, share): (Span, f64), count: u64) {
+    /// Answers that came before something would have kept them from coming.
+    fn answer_in_time(&mut self, beyond: &Beyond<'_>, start: Span, count: u64) {
         self.tally.count(Verdict::Ok, count, 0);
-        let instants = if count > INSTANTS { STRATA } else { count };
-        for row in 0..instants {
-            // So many that they stand for others are spread over the law.
-            let spread = if count > instants {
-                (row as f64 + self.stream.uniform()) / instants as f64
-            } else {
-                self.stream.uniform()
-            };
-            let latency = start + self.laws[law].quantile(share * spread).min(left);
-            self.tally.took(latency, count / instants + u64::from(row < count % instants));
+        // The sum of as many strata as the cube root of their number has about the variance of independent draws.
+        let strata = if count > INSTANTS { INSTANTS.max((count as f64).cbrt() as u64) } else { count };
+        for row in 0..strata {
+            let share = (row as f64 + self.stream.uniform()) / strata as f64;
+            let share = if count > strata { share } else { self.stream.uniform() };
+            let latency = start + beyond.draw_in_time(share, &mut self.stream);
+            self.tally.took(latency, count / strata + u64::from(row < count % strata));
         }
     }
 

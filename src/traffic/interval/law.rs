@@ -11,8 +11,11 @@ const EVEN_STEPS: usize = 64;
 const FEW: f64 = 1e-9;
 /// Time is cut at so many even knots.
 const CUTS: usize = 4;
-/// If 7 of 8 requests in flight are among fewer than this, those are quicker sent one by one than counted.
-const SPARSE: f64 = 100.0;
+/// If 7 of 8 requests in flight are among fewer than this for each cell that they would be counted in, those are
+/// quicker sent one by one.
+const SPARSE: f64 = 25.0;
+/// Draws before the next best is taken.
+const TRIES: u32 = 64;
 /// Quantiles in the table, evenly spaced.
 const TABLE: usize = 1_024;
 /// Below the first and above the 31st of 32 no line is straight enough: where the least and the greatest of many
@@ -23,13 +26,23 @@ const FARTHEST: f64 = 1.0 / 1_073_741_824.0;
 /// Bits of a float below those that number its sixteenth.
 const WITHIN: u32 = 52 - 4;
 
-/// What is known of the tail at one span, in seconds: ∫P(S > u)du from there on, ∫P(S > u)²du, and P(S > x).
+/// What is known of the tail at one span, in seconds.
 #[derive(Debug, Clone, Copy)]
 struct Knot {
     at: f64,
-    excess: f64,
-    squares: f64,
     survival: f64,
+    integrals: Integrals,
+}
+
+/// From one span on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Integrals {
+    /// ∫P(S > u)du, which is E(S − x)⁺.
+    excess: f64,
+    /// ∫P(S > u)²du.
+    squares: f64,
+    /// ∫E(S − u)⁺du.
+    excesses: f64,
 }
 
 /// A distribution, prepared.
@@ -104,12 +117,8 @@ impl Law {
             let is_last = excess * rate <= FEW;
             let survival = if is_last { 0.0 } else { dist.survival(at) };
             let row = law.knots.len();
-            law.knots.push(Knot {
-                at: at.as_secs_f64(),
-                excess: if is_last { 0.0 } else { excess },
-                squares: 0.0,
-                survival,
-            });
+            let integrals = Integrals { excess: if is_last { 0.0 } else { excess }, ..Integrals::default() };
+            law.knots.push(Knot { at: at.as_secs_f64(), survival, integrals });
             if row < EVEN_STEPS && row.is_multiple_of(EVEN_STEPS / CUTS) || row + 1 == EVEN_STEPS || is_last {
                 law.steps.push(at);
             }
@@ -122,12 +131,12 @@ impl Law {
             excess = dist.mean_excess(at);
         }
         for row in (1..law.knots.len()).rev() {
-            let (one, other) = (law.knots[row - 1], law.knots[row]);
-            let (a, b) = (one.survival, other.survival);
-            law.knots[row - 1].squares = other.squares + (other.at - one.at) * (a * a + a * b + b * b) / 3.0;
+            let next = law.knots[row];
+            law.knots[row - 1].integrate(&next);
         }
         let most = Span::from_secs_f64(law.knots[(law.knots.len() - 1).min(EVEN_STEPS - EVEN_STEPS / 8)].at);
-        if most.as_secs_f64() * rate < SPARSE {
+        // Where service takes seconds, each second is a cell.
+        if most.as_secs_f64() * rate < SPARSE * (CUTS as f64 + most.as_secs_f64()) {
             (law.sparse, law.steps) = (Some(most), vec![Span::ZERO, most, law.reach]);
         }
         law
@@ -165,13 +174,13 @@ impl Law {
     pub(super) fn beyond(&self, low: Span, high: Span) -> Beyond<'_> {
         let (from, to) = (low.as_secs_f64(), high.as_secs_f64());
         let row = self.knots.partition_point(|knot| knot.at <= from);
-        let integrals = |row: usize, x| match self.knots.get(row) {
-            Some(next) => integrals(&self.knots[row - 1], next, x),
-            None => (0.0, 0.0),
-        };
         let until = row + self.knots[row..].partition_point(|knot| knot.at <= to);
-        let ((most, most_squares), (least, least_squares)) = (integrals(row, from), integrals(until, to));
-        Beyond { law: self, row, from, to, most, least, squares: most_squares - least_squares }
+        let look = |row: usize, x| match self.knots.get(row) {
+            Some(next) => self.knots[row - 1].look(next, x),
+            None => (0.0, Integrals::default()),
+        };
+        let ((_, most), (last, least)) = (look(row, from), look(until, to));
+        Beyond { law: self, row, from, to, last, most, least }
     }
 
     /// P(S > x), exactly, if it matters at all.
@@ -212,11 +221,11 @@ pub(super) struct Beyond<'l> {
     row: usize,
     from: f64,
     to: f64,
-    /// ∫P(S > x)dx from `from` on, and from `to` on.
-    most: f64,
-    least: f64,
-    /// ∫P(S > x)²dx between them.
-    squares: f64,
+    /// P(S > `to`).
+    last: f64,
+    /// From `from` on, and from `to` on.
+    most: Integrals,
+    least: Integrals,
 }
 
 impl Beyond<'_> {
@@ -228,7 +237,7 @@ impl Beyond<'_> {
     /// too: that leaves 1/k of the difference.
     pub(super) fn count(&self, count: u64, places: Option<u64>, stream: &mut Stream) -> u64 {
         let mean = self.mean();
-        let spread = self.squares / (self.to - self.from) - mean * mean;
+        let spread = (self.most.squares - self.least.squares) / (self.to - self.from) - mean * mean;
         let taken = spread * places.map_or(0.0, |places| 1.0 - 1.0 / places as f64);
         let likelier = mean + taken / mean;
         // Half a trial is one as often as not: an error of its own.
@@ -240,51 +249,86 @@ impl Beyond<'_> {
         binomial(whole + u64::from(stream.chance(trials - whole as f64)), likelier, stream)
     }
 
+    /// By how many seconds the mean of those that do not take longer than x is below that of all.
+    ///
+    /// ∫E(S; S > x)dx = ∫(x·P(S > x) + E(S − x)⁺)dx, and x·P(S > x) = E(S − x)⁺ − d(x·E(S − x)⁺)/dx.
+    pub(super) fn gain(&self) -> f64 {
+        let (mean, Beyond { from, to, most, least, .. }) = (self.mean(), self);
+        let long = from * most.excess - to * least.excess + 2.0 * (most.excesses - least.excesses);
+        (long / (to - from) - mean * self.law.mean) / (1.0 - mean)
+    }
+
+    /// What one of those takes that do not take longer than x, drawn from this share of the law on.
+    pub(super) fn draw_in_time(&self, mut share: f64, stream: &mut Stream) -> Span {
+        for _ in 0..TRIES {
+            let drawn = self.law.quantile(share * (1.0 - self.last));
+            let secs = drawn.as_secs_f64();
+            if secs <= self.from || self.to - secs > stream.uniform() * (self.to - self.from) {
+                return drawn;
+            }
+            share = stream.uniform();
+        }
+        Span::from_secs_f64(self.from)
+    }
+
     /// The mean of P(S > x).
     pub(super) fn mean(&self) -> f64 {
         let knots = &self.law.knots;
         if self.to <= self.from || self.row == knots.len() {
             return self.law.exact_tail(Span::from_secs_f64(self.from));
         }
-        ((self.most - self.least) / (self.to - self.from)).clamp(0.0, knots[self.row - 1].survival)
+        ((self.most.excess - self.least.excess) / (self.to - self.from)).clamp(0.0, knots[self.row - 1].survival)
     }
 
     /// Where x lies, as a share of the way, if it is drawn by its P(S > x) and so much of that is before it.
     pub(super) fn place(&self, share: f64) -> f64 {
-        let wanted = self.most + (self.least - self.most) * share;
+        let wanted = self.most.excess + (self.least.excess - self.most.excess) * share;
         let rest = &self.law.knots[self.row..];
-        let row = self.row + rest.iter().position(|knot| knot.excess < wanted).unwrap_or(rest.len());
+        let row = self.row + rest.iter().position(|knot| knot.integrals.excess < wanted).unwrap_or(rest.len());
         let Some(next) = self.law.knots.get(row) else { return share };
         let last = &self.law.knots[row - 1];
         let width = next.at - last.at;
         // Between two knots the tail is a line, to speak of; what has fallen by x is the area under it.
-        let (fall, bend) = ((last.excess - wanted) / width, (next.survival - last.survival) / 2.0);
+        let (fall, bend) = ((last.integrals.excess - wanted) / width, (next.survival - last.survival) / 2.0);
         let root = (last.survival * last.survival + 4.0 * bend * fall).max(0.0).sqrt();
         let x = last.at + width * 2.0 * fall / (last.survival + root);
         ((x - self.from) / (self.to - self.from)).clamp(0.0, 1.0)
     }
 }
 
-/// Excess and squares between two knots: the cubics that have the values and, as the tail and its square are
-/// their slopes, the slopes of both (Hermite).
-fn integrals(low: &Knot, high: &Knot, x: f64) -> (f64, f64) {
-    let width = high.at - low.at;
-    let t = (x - low.at) / width;
-    let rest = 1.0 - t;
-    let between = |(low, fall): (f64, f64), (high, flat): (f64, f64)| {
-        rest * rest * ((1.0 + 2.0 * t) * low - t * width * fall)
-            + t * t * ((3.0 - 2.0 * t) * high + rest * width * flat)
-    };
-    let square = |knot: &Knot| knot.survival * knot.survival;
-    (
-        between((low.excess, low.survival), (high.excess, high.survival)),
-        between((low.squares, square(low)), (high.squares, square(high))),
-    )
+impl Knot {
+    /// Integrals from here on, of those from the next knot on: the tail between them is a line, to speak of.
+    fn integrate(&mut self, next: &Knot) {
+        let (width, a, b) = (next.at - self.at, self.survival, next.survival);
+        let excesses = (self.integrals.excess + next.integrals.excess) / 2.0 + width * (b - a) / 12.0;
+        self.integrals.squares = next.integrals.squares + width * (a * a + a * b + b * b) / 3.0;
+        self.integrals.excesses = next.integrals.excesses + width * excesses;
+    }
+
+    /// P(S > x) and the integrals from x on, between this knot and the next: a line, and the cubics that have the
+    /// values of both and the slopes, which are known (Hermite).
+    fn look(&self, next: &Knot, x: f64) -> (f64, Integrals) {
+        let width = next.at - self.at;
+        let t = (x - self.at) / width;
+        let rest = 1.0 - t;
+        let between = |(low, falls): (f64, f64), (high, fell): (f64, f64)| {
+            rest * rest * ((1.0 + 2.0 * t) * low - t * width * falls)
+                + t * t * ((3.0 - 2.0 * t) * high + rest * width * fell)
+        };
+        let (low, high, falls, fell) = (self.integrals, next.integrals, self.survival, next.survival);
+        let integrals = Integrals {
+            excess: between((low.excess, falls), (high.excess, fell)),
+            squares: between((low.squares, falls * falls), (high.squares, fell * fell)),
+            excesses: between((low.excesses, low.excess), (high.excesses, high.excess)),
+        };
+        (rest * falls + t * fell, integrals)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::{Purpose, Streams};
 
     #[test]
     fn the_tail_is_the_formulas() {
@@ -305,6 +349,67 @@ mod tests {
                 let got = law.beyond(low, high).mean();
                 assert!((got - exact).abs() < 0.001 * exact + 1e-9, "{dist} from {low} to {high}: {got}, not {exact}");
             }
+        }
+    }
+
+    /// Of requests sent evenly over a cell, one by one: how many outlast what is left, when those were sent, and
+    /// what the others take.
+    #[test]
+    fn a_cell_is_as_its_requests_are() {
+        const DRAWS: usize = 200_000;
+        let dist = Dist::p50_p99_millis(14, 122);
+        let law = Law::new(&dist, 1e4, Span::from_secs(60));
+        let mut stream = Streams::new(7, 0).at(Purpose::Arrival, 0);
+        for (low, high) in [(0, 3), (2, 15), (15, 40), (40, 200), (60, 1_000)] {
+            let (low, high) = (Span::from_millis(low), Span::from_millis(high));
+            let beyond = law.beyond(low, high);
+            let (mut failed, mut place, mut squares, mut in_time) = (0.0, 0.0, 0.0, 0.0);
+            for _ in 0..DRAWS {
+                let x = stream.uniform();
+                let left = low + high.saturating_sub(low).scaled(x);
+                let drawn = dist.sample(&mut stream);
+                squares += dist.survival(left).powi(2);
+                if drawn > left {
+                    (failed, place) = (failed + 1.0, place + x);
+                } else {
+                    in_time += drawn.as_secs_f64();
+                }
+            }
+            let draws = DRAWS as f64;
+            let answered = draws - failed;
+            let near = |got: f64, wanted: f64, tolerance: f64| {
+                assert!((got - wanted).abs() < tolerance, "from {low} to {high}: {got}, not {wanted} ± {tolerance}");
+            };
+            near(beyond.mean(), failed / draws, 4.0 * (failed.sqrt() + 1.0) / draws);
+            let spread = (beyond.most.squares - beyond.least.squares) / high.saturating_sub(low).as_secs_f64();
+            near(spread, squares / draws, 0.03 * spread);
+            let mean_place = (0..DRAWS).map(|_| beyond.place(stream.uniform())).sum::<f64>() / draws;
+            near(mean_place, place / failed, 1.5 / failed.sqrt());
+            let deviation = 4.0 * law.variance.sqrt() / answered.sqrt();
+            near(law.mean - beyond.gain(), in_time / answered, deviation);
+            let draw = |_| {
+                let share = stream.uniform();
+                beyond.draw_in_time(share, &mut stream).as_secs_f64()
+            };
+            near((0..DRAWS).map(draw).sum::<f64>() / draws, in_time / answered, deviation + 4e-6);
+        }
+    }
+
+    /// Counts have the mean of their chances and, every fourth request having its place, the variance of those.
+    #[test]
+    fn fewer_and_likelier_trials() {
+        let law = Law::new(&Dist::p50_p99_millis(14, 122), 1e4, Span::from_secs(60));
+        let beyond = law.beyond(Span::ZERO, Span::from_millis(40));
+        let mean = beyond.mean();
+        let spread = (beyond.most.squares - beyond.least.squares) / 0.04 - mean * mean;
+        let mut stream = Streams::new(7, 0).at(Purpose::Arrival, 0);
+        for (places, taken) in [(None, 0.0), (Some(1), 0.0), (Some(4), 0.75 * spread)] {
+            let counts: Vec<f64> = (0..40_000).map(|_| beyond.count(300, places, &mut stream) as f64).collect();
+            let got = counts.iter().sum::<f64>() / 40_000.0;
+            let variance = counts.iter().map(|count| (count - got).powi(2)).sum::<f64>() / 40_000.0;
+            let expected = 300.0 * (mean * (1.0 - mean) - taken);
+            assert!((got - 300.0 * mean).abs() < 4.0 * (expected / 40_000.0).sqrt(), "{places:?}: {got}");
+            assert!((variance / expected - 1.0).abs() < 0.03, "{places:?}: {variance}, not {expected}");
         }
     }
 

@@ -70,6 +70,14 @@ struct Limits {
     client: Span,
 }
 
+impl Limits {
+    /// The longest service that both the load balancer and the client wait for, if it begins `start` after the
+    /// sending.
+    fn patience(&self, start: Span) -> Span {
+        self.idle.min(self.client.saturating_sub(start))
+    }
+}
+
 impl<'a> IntervalEngine<'a> {
     /// An engine for this scenario.
     ///
@@ -119,6 +127,7 @@ impl<'a> IntervalEngine<'a> {
             one_way: limits.one_way,
             round_trip: limits.round_trip,
             starts: *starts,
+            patience: starts.map(|start| limits.patience(start)),
             end: Time::ZERO + scenario.load.duration,
         };
         cuts.cut(timeline, &margins, laws);

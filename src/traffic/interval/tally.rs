@@ -1,6 +1,6 @@
 //! Counts, latencies and the error window of one replication, gathered in bulk.
 
-use crate::dist::count::{heads, normal_sum};
+use crate::dist::count::{greatest, heads, normal_sum};
 use crate::random::{Purpose, Stream, Streams};
 use crate::time::{Span, Time};
 use crate::traffic::interval::counts::{Cell, Counts};
@@ -30,6 +30,8 @@ pub(super) struct Tally<'a> {
     outcome: &'a mut Outcome,
     books: &'a mut Books,
     window: Window,
+    /// By how many seconds all latencies together are less than draws of their laws.
+    gain: f64,
     stream: Stream,
 }
 
@@ -55,26 +57,38 @@ impl<'a> Tally<'a> {
         outcome.clear();
         books.pools.clear();
         books.latest.clear();
-        Tally { outcome, books, window: Window::default(), stream: streams.at(Purpose::IntervalLatency, 0) }
+        let stream = streams.at(Purpose::IntervalLatency, 0);
+        Tally { outcome, books, window: Window::default(), gain: 0.0, stream }
     }
 
     /// So many requests, sent in this second, ended so.
     pub(super) fn count(&mut self, verdict: Verdict, count: u64, second: usize) {
+        if let Some(column) = self.ended(verdict, count) {
+            self.in_second(second, column, count);
+        }
+    }
+
+    /// So many requests ended so; if they failed, their column in the table by second.
+    pub(super) fn ended(&mut self, verdict: Verdict, count: u64) -> Option<usize> {
         self.outcome.requests += count;
-        let column = match verdict {
+        match verdict {
             Verdict::Ok => {
                 self.outcome.ok += count;
-                return;
+                None
             }
             Verdict::Target(_) => {
                 self.outcome.target += count;
-                Cause::ALL.len()
+                Some(Cause::ALL.len())
             }
             Verdict::Alb(cause) => {
                 self.outcome.causes[cause.index()] += count;
-                cause.index()
+                Some(cause.index())
             }
-        };
+        }
+    }
+
+    /// So many requests failed that were sent in this second.
+    pub(super) fn in_second(&mut self, second: usize, column: usize, count: u64) {
         if count > 0 {
             self.outcome.per_second[second][column] += count as u32;
         }
@@ -101,6 +115,11 @@ impl<'a> Tally<'a> {
         }
     }
 
+    /// Draws of a law are so many seconds too long, all together.
+    pub(super) fn gained(&mut self, gain: f64) {
+        self.gain += gain;
+    }
+
     /// A 5xx was sent then.
     pub(super) fn failed_at(&mut self, sent: Time) {
         let (first, last) = self.window.points.unwrap_or((sent, sent));
@@ -112,10 +131,10 @@ impl<'a> Tally<'a> {
         if count == 0 {
             return;
         }
-        let first = 1.0 - self.stream.uniform().powf(1.0 / count as f64);
+        let first = 1.0 - greatest(count, &mut self.stream);
         self.failed_at(counts.within(cell, first));
         if count > 1 {
-            let rest = self.stream.uniform().powf(1.0 / (count - 1) as f64);
+            let rest = greatest(count - 1, &mut self.stream);
             self.failed_at(counts.within(cell, first + (1.0 - first) * rest));
         }
     }
@@ -143,6 +162,8 @@ impl<'a> Tally<'a> {
             let pool = self.books.pools[row];
             self.draw(&pool, &laws[pool.law]);
         }
+        let gain = (self.gain * 1e6).max(0.0) as u128;
+        self.outcome.latency_sum = self.outcome.latency_sum.saturating_sub(gain);
         for row in 0..self.books.latest.len() {
             let (cell, node, rank, count) = self.books.latest[row];
             let place = match self.window.origin {
@@ -168,15 +189,14 @@ impl<'a> Tally<'a> {
             return;
         }
         let share = 1.0 - law.exact_tail(pool.limit);
-        let exponent = 1.0 / pool.count as f64;
-        let greatest = pool.start + law.quantile(share * self.stream.uniform().powf(exponent));
-        let least = pool.start + law.quantile(share * (1.0 - self.stream.uniform().powf(exponent)));
+        let most = pool.start + law.quantile(share * greatest(pool.count, &mut self.stream));
+        let least = pool.start + law.quantile(share * (1.0 - greatest(pool.count, &mut self.stream)));
         self.outcome.min_latency = self.outcome.min_latency.min(least);
-        self.outcome.max_latency = self.outcome.max_latency.max(greatest);
+        self.outcome.max_latency = self.outcome.max_latency.max(most);
         let n = pool.count as f64;
         let sum = normal_sum(n * law.mean * 1e6, n * law.variance * 1e12, &mut self.stream);
         self.outcome.latency_sum += sum as u128 + u128::from(pool.start.as_micros()) * u128::from(pool.count);
-        self.fill_histogram(pool, law, share, (least, greatest));
+        self.fill_histogram(pool, law, share, (least, most));
     }
 
     /// A multinomial count over ranges of latency, each at one point of its range drawn at random: the

@@ -32,6 +32,8 @@ pub(super) struct Margins {
     pub(super) round_trip: Span,
     /// From the sending until the answer can begin, by revision: a connect, or nothing.
     pub(super) starts: [Span; 2],
+    /// How long an answer is waited for, by revision.
+    pub(super) patience: [Span; 2],
     pub(super) end: Time,
 }
 
@@ -167,9 +169,20 @@ impl Cuts {
                 self.times.push(stretch.1);
             }
         }
-        let first = latest.saturating_sub(laws[revision].reach()).max(when.start);
-        if first < when.end {
-            self.mark_seconds(first, when.end, margins);
+        let reach = laws[revision].reach();
+        if reach > margins.patience[revision] {
+            self.push(latest.saturating_sub(margins.patience[revision]), when.start, when.end);
+        }
+        let first = latest.saturating_sub(reach).max(when.start);
+        if first >= when.end {
+            return;
+        }
+        self.mark_seconds(first, when.end, margins);
+        // Those that fail in a cell are drawn a few at a time, which is to leave no mark on the seconds.
+        let mut second = Time::from_micros(first.as_micros().next_multiple_of(SECOND));
+        while second < when.end && laws[revision].sparse().is_none() {
+            self.times.push(second);
+            second += Span::from_secs(1);
         }
     }
 
