@@ -50,8 +50,10 @@ pub(super) struct Kept {
 
 /// Of so many failures each gets an instant of its own; more share as many instants.
 const INSTANTS: u64 = 4;
-/// Where no more than this share outlasts the target, the answered ones are a little quicker, but no others.
-const RARELY: f64 = 0.02;
+/// Where no more than this share outlasts the target, the answered ones are as good as any, but for their mean;
+/// or this share, where the tail is so brief that few are concerned.
+const RARELY: f64 = 1e-4;
+const RARELY_IF_BRIEF: f64 = 0.02;
 /// So many requests on new connections are drawn one by one; then they come in blocks twice as large each.
 const SINGLE_CONNECTS: u64 = 16;
 
@@ -313,8 +315,9 @@ impl Fare<'_> {
             let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, port, batch.cut);
             self.scatter(&batch.cell, failed, end, beyond.filter(|_| failing < 1.0));
         }
+        let rarely = if law.is_brief() { RARELY_IF_BRIEF } else { RARELY };
         match beyond {
-            Some(beyond) if failing > RARELY => self.answer_in_time(&beyond, start, count - failed),
+            Some(beyond) if failing > rarely => self.answer_in_time(&beyond, start, count - failed),
             beyond => self.answer(batch.revision, start, limit, count - failed, beyond.map_or(0.0, |beyond| beyond.gain())),
         }
     }

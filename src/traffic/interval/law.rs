@@ -4,6 +4,7 @@ use crate::dist::Dist;
 use crate::dist::count::binomial;
 use crate::random::Stream;
 use crate::time::Span;
+use crate::traffic::interval::counts::SECOND;
 
 /// Equal shares of the requests in flight between two knots; after them each has half of what is left, until
 /// so few requests are left in flight.
@@ -153,6 +154,11 @@ impl Law {
             if self.dist.mean_excess(Span::from_micros(middle)) > excess { low = middle + 1 } else { high = middle }
         }
         Span::from_micros(low)
+    }
+
+    /// Whether the whole tail lasts less than a second.
+    pub(super) const fn is_brief(&self) -> bool {
+        self.reach.as_micros() < SECOND
     }
 
     /// Spans between which the tail changes by a step, in ascending order, and the one that nothing exceeds.

@@ -180,7 +180,7 @@ impl Cuts {
         self.mark_seconds(first, when.end, margins);
         // Those that fail in a cell are drawn a few at a time, which is to leave no mark on the seconds.
         let mut second = Time::from_micros(first.as_micros().next_multiple_of(SECOND));
-        while second < when.end && laws[revision].sparse().is_none() {
+        while second < when.end && !laws[revision].is_brief() {
             self.times.push(second);
             second += Span::from_secs(1);
         }
