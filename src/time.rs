@@ -109,9 +109,10 @@ impl Span {
     #[inline]
     pub fn from_secs_f64(secs: f64) -> Span {
         const CENTURY: f64 = 3.2e9;
+        let secs = if secs > 0.0 { secs } else { 0.0 };
+        let secs = if secs < CENTURY { secs } else { CENTURY };
         // Half a microsecond up, then down: `f64::round` is a call without SSE4.1, in the hot path of every draw.
-        // A signed number, for the same reason.
-        Span((secs.clamp(0.0, CENTURY) * 1e6 + 0.5) as i64 as u64)
+        Span(floor(secs * 1e6 + 0.5))
     }
 
     /// Microseconds.
@@ -158,6 +159,15 @@ impl Span {
             .map(Span)
             .ok_or_else(|| format!("`{text}` is longer than a century"))
     }
+}
+
+/// The whole part of a number from 0 to 2⁵². Added to 2⁵² it is rounded and stands in the last bits; other than
+/// `as u64`, which has to look for what is out of bounds, that can be done to two numbers at a time.
+fn floor(number: f64) -> u64 {
+    const WHOLES: f64 = 4_503_599_627_370_496.0;
+    let sum = number + WHOLES;
+    let is_above = sum - WHOLES > number;
+    sum.to_bits() - WHOLES.to_bits() - u64::from(is_above)
 }
 
 impl Add<Span> for Time {

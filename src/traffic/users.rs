@@ -5,7 +5,7 @@ use crate::dist::Dist;
 use crate::id::RevisionId;
 use crate::random::{Purpose, Stream, Streams};
 use crate::scenario::Scenario;
-use crate::time::Span;
+use crate::time::{Span, Time};
 use crate::traffic::fate::REVISIONS;
 
 /// The users of an open loop together, or one worker of a closed loop. Its streams are read once a
@@ -40,13 +40,9 @@ struct ServiceTimes<'a> {
     /// Only if it differs. It reads a copy of the same stream, so that a slower revision is slower
     /// request by request.
     new: Option<(&'a Dist, Stream)>,
-    /// Those drawn in advance, and how many of them are spent.
-    ready: Vec<[Span; REVISIONS]>,
-    spent: usize,
 }
 
-/// An open loop's service times are drawn by so many: a loop that does nothing else does it faster. A worker
-/// may send one request only, and draws them one by one.
+/// An open loop's requests are made by so many: a loop that does nothing but draw does it faster.
 const AHEAD: usize = 32;
 
 impl<'a> User<'a> {
@@ -64,12 +60,34 @@ impl<'a> User<'a> {
         }
     }
 
+    /// Hands over each request of an open loop that sends at these times.
     #[inline(always)]
+    pub(super) fn ask(mut self, mut arrivals: impl Iterator<Item = Time>, mut each: impl FnMut(Time, Wish)) {
+        let (mut times, mut work) = ([Time::ZERO; AHEAD], [[Span::ZERO; AHEAD]; REVISIONS]);
+        loop {
+            let count = times.iter_mut().zip(&mut arrivals).map(|(time, at)| *time = at).count();
+            self.service.fill(count, &mut work);
+            for ((sent, old), new) in times[..count].iter().zip(&work[0]).zip(&work[1]) {
+                each(*sent, self.wish_for([*old, *new]));
+            }
+            if count < AHEAD {
+                return;
+            }
+        }
+    }
+
+    /// The next request of a worker, who may send this one only.
     pub(super) fn wish(&mut self) -> Wish {
+        let work = self.service.draw();
+        self.wish_for(work)
+    }
+
+    #[inline(always)]
+    fn wish_for(&mut self, work: [Span; REVISIONS]) -> Wish {
         let mut wish = Wish {
             // Where there is one node only, there is nothing to draw.
             node: if self.nodes > 1 { self.entry.below(self.nodes) } else { 0 },
-            work: self.service.draw(),
+            work,
             luck: self.routing.as_mut().map_or(0.0, Stream::uniform),
             is_stream: false,
         };
@@ -95,31 +113,23 @@ impl<'a> ServiceTimes<'a> {
             &scenario.revision(RevisionId::NEW).app.service_time,
         );
         let stream = || streams.at(Purpose::Service, user);
-        let ready = vec![[Span::ZERO; REVISIONS]; if user == 0 { AHEAD } else { 1 }];
-        ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())), spent: ready.len(), ready }
+        ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())) }
     }
 
-    #[inline]
     fn draw(&mut self) -> [Span; REVISIONS] {
-        if let Some(&work) = self.ready.get(self.spent) {
-            self.spent += 1;
-            return work;
-        }
-        self.draw_ahead();
-        self.spent = 1;
-        self.ready[0]
+        let (dist, stream) = &mut self.old;
+        let old = dist.sample(stream);
+        [old, self.new.as_mut().map_or(old, |(dist, stream)| dist.sample(stream))]
     }
 
+    /// The next ones, by revision.
     #[inline(never)]
-    fn draw_ahead(&mut self) {
-        let (dist, stream) = &mut self.old;
-        for work in &mut self.ready {
-            *work = [dist.sample(stream); REVISIONS];
-        }
-        if let Some((dist, stream)) = &mut self.new {
-            for work in &mut self.ready {
-                work[1] = dist.sample(stream);
-            }
+    fn fill(&mut self, count: usize, work: &mut [[Span; AHEAD]; REVISIONS]) {
+        let [old, new] = work.each_mut().map(|work| &mut work[..count]);
+        self.old.0.fill(&mut self.old.1, old);
+        match &mut self.new {
+            Some((dist, stream)) => dist.fill(stream, new),
+            None => new.copy_from_slice(old),
         }
     }
 }

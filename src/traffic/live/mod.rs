@@ -23,7 +23,7 @@ use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
 use crate::traffic::routing::{Choice, RoutingTable};
 use crate::traffic::schedule::Schedule;
-use crate::traffic::users::Wish;
+use crate::traffic::users::{User, Wish};
 use crate::verdict::{Cause, Verdict};
 use anomaly::Anomalies;
 use flight::{Event, Flight, Flights};
@@ -67,8 +67,6 @@ struct Run<'e, 'a, 'r, W> {
     engine: &'e mut LiveEngine<'a>,
     around: Surroundings<'r>,
     witness: &'e mut W,
-    /// Requests of an open loop so far.
-    sent: u64,
 }
 
 impl<'a> LiveEngine<'a> {
@@ -129,12 +127,15 @@ impl<'a> LiveEngine<'a> {
             self.schedule.push(Time::ZERO, Event::Sends(worker).code());
         }
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
-        let mut run = Run { engine: self, around, witness, sent: 0 };
-        for sent in arrivals {
+        let open_loop = User::new(self.scenario, streams, 0);
+        let mut run = Run { engine: self, around, witness };
+        let mut number = 0;
+        open_loop.ask(arrivals, |sent, wish| {
             run.catch_up(sent);
-            run.send(run.sent, 0, sent);
-            run.sent += 1;
-        }
+            let wish = run.engine.users.connect(0, wish, sent);
+            run.send(number, 0, &wish, sent);
+            number += 1;
+        });
         run.catch_up(Time::NEVER);
     }
 }
@@ -157,7 +158,8 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 Event::Again(slot) => self.again(slot, now),
                 Event::Sends(worker) => {
                     let number = self.engine.users.next_number(worker);
-                    self.send(number, worker, now);
+                    let wish = self.engine.users.wish(worker, now);
+                    self.send(number, worker, &wish, now);
                 }
             }
         }
@@ -165,8 +167,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// A user sends a request.
     #[inline(always)]
-    fn send(&mut self, number: u64, user: u32, now: Time) {
-        let wish = self.engine.users.wish(user, now);
+    fn send(&mut self, number: u64, user: u32, wish: &Wish, now: Time) {
         let request = Request { number, sent: now, work: wish.work, cut: Time::NEVER, is_stream: wish.is_stream };
         let slot = self.engine.flights.insert(Flight {
             request,
@@ -184,7 +185,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             is_in_time: false,
             is_watched: false,
         });
-        self.dispatch(slot, &wish, now);
+        self.dispatch(slot, wish, now);
     }
 
     /// A node takes the request and gives it to a target.
@@ -213,7 +214,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let flight = &mut engine.flights[slot];
         flight.server = Some(server);
         let found = &engine.targets[usize::from(server)];
-        if engine.limits.concurrency[found.revision].is_some() && !flight.request.is_stream {
+        if found.habits.concurrency.is_some() && !flight.request.is_stream {
             return self.approach(slot, server, way, now);
         }
         let end = match self.around.answered_at_once(found, way, &flight.request) {
@@ -232,7 +233,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         self.refresh(target.0, now);
         let engine = &mut *self.engine;
         let found = &engine.targets[target.index()];
-        let keep = engine.limits.keep[found.revision];
+        let keep = found.habits.keep;
         Some((target.0, engine.pools[lane].take(&found.port, now, keep, engine.limits.one_way)))
     }
 
@@ -308,7 +309,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                     pod = self.around.timeline.behind(target, flight.request.sent).0;
                 }
                 if is_answer && !flight.request.is_stream && now < found.goodbye {
-                    let keep = engine.limits.keep[found.revision];
+                    let keep = found.habits.keep;
                     match &mut engine.node_ports {
                         None => engine.pools[lane].give_back(now, keep),
                         Some(ports) => ports.give_back(lane, server, now, keep),

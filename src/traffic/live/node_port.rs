@@ -104,7 +104,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             self.refresh(pod, now);
             let engine = &*self.engine;
             let found = &engine.targets[usize::from(pod)];
-            let keep = engine.limits.keep[found.revision];
+            let keep = found.habits.keep;
             let way = found.port.way(now, kept_until, keep, engine.limits.one_way);
             if way != Way::New {
                 return Some((pod, way));

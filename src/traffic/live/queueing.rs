@@ -60,10 +60,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// Whether a new connection would find the backlog full.
     #[inline]
     fn is_full(&self, server: u16) -> bool {
-        let (limits, server) = (&self.engine.limits, usize::from(server));
-        let revision = self.engine.targets[server].revision;
-        limits.concurrency[revision]
-            .is_some_and(|concurrency| self.engine.servers[server].is_full(concurrency, limits.backlog[revision]))
+        let habits = self.engine.targets[usize::from(server)].habits;
+        habits
+            .concurrency
+            .is_some_and(|concurrency| self.engine.servers[usize::from(server)].is_full(concurrency, habits.backlog))
     }
 
     /// Nobody accepts the SYN.
@@ -134,8 +134,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             let end = if answered <= flight.end.1 { (Verdict::Target(503), answered) } else { flight.end };
             return self.end(slot, end);
         }
-        let revision = engine.targets[usize::from(server)].revision;
-        let concurrency = engine.limits.concurrency[revision].unwrap_or(u32::MAX);
+        let concurrency = engine.targets[usize::from(server)].habits.concurrency.unwrap_or(u32::MAX);
         let process = &mut engine.servers[usize::from(server)];
         flight.is_held = true;
         flight.life = process.life;

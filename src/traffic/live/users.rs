@@ -67,10 +67,15 @@ impl<'a> Users<'a> {
         pair(u64::from(worker) + 1, u64::from(*sent))
     }
 
-    /// A user's next request, on a connection that is there or on a new one.
+    /// A worker's next request.
+    pub(super) fn wish(&mut self, worker: u32, now: Time) -> Wish {
+        let wish = self.users[worker as usize].user.wish();
+        self.connect(worker, wish, now)
+    }
+
+    /// A request on a connection that is there, or on a new one.
     #[inline(always)]
-    pub(super) fn wish(&mut self, user: u32, now: Time) -> Wish {
-        let wish = self.users[user as usize].user.wish();
+    pub(super) fn connect(&mut self, user: u32, wish: Wish, now: Time) -> Wish {
         if self.reuses { self.on_connection(user, wish, now) } else { wish }
     }
 
@@ -79,7 +84,7 @@ impl<'a> Users<'a> {
         let request = &flight.request;
         let wish = Wish { node: 0, work: request.work, luck: 0.0, is_stream: request.is_stream };
         let wish = self.users[flight.user as usize].user.again(wish, chance);
-        if self.reuses { self.on_connection(flight.user, wish, now) } else { wish }
+        self.connect(flight.user, wish, now)
     }
 
     fn on_connection(&mut self, user: u32, wish: Wish, now: Time) -> Wish {
