@@ -91,7 +91,7 @@ impl LogNormal {
         let mut powers = [0.0; AHEAD];
         for spans in spans.chunks_mut(AHEAD) {
             let powers = &mut powers[..spans.len()];
-            fill(StandardNormal, stream, powers);
+            fill_standard_normal(stream, powers);
             powers.iter_mut().for_each(|z| *z *= self.sigma);
             exp::exp_all(powers);
             for (span, power) in spans.iter_mut().zip(&*powers) {
@@ -128,17 +128,22 @@ pub fn unit_exponential(stream: &mut Stream) -> f64 {
     Exp1.sample(stream.generator())
 }
 
-/// The next draws of [`unit_exponential`].
-pub fn fill_unit_exponential(stream: &mut Stream, draws: &mut [f64]) {
-    fill(Exp1, stream, draws);
-}
-
-/// Draws and does nothing else, so that the generator stays in registers.
+/// The next draws of [`unit_exponential`]. A loop that draws and does nothing else has the generator in registers.
 #[inline(never)]
-fn fill(law: impl Distribution<f64>, stream: &mut Stream, draws: &mut [f64]) {
+pub fn fill_unit_exponential(stream: &mut Stream, draws: &mut [f64]) {
     let mut generator = stream.generator().clone();
     for draw in draws {
-        *draw = law.sample(&mut generator);
+        *draw = Exp1.sample(&mut generator);
+    }
+    *stream.generator() = generator;
+}
+
+/// The next draws of the standard normal distribution, in such a loop.
+#[inline(never)]
+fn fill_standard_normal(stream: &mut Stream, draws: &mut [f64]) {
+    let mut generator = stream.generator().clone();
+    for draw in draws {
+        *draw = StandardNormal.sample(&mut generator);
     }
     *stream.generator() = generator;
 }

@@ -64,6 +64,12 @@ pub(super) struct Request {
     pub(super) is_stream: bool,
 }
 
+impl Request {
+    /// Nobody's.
+    pub(super) const NONE: Request =
+        Request { number: 0, sent: Time::ZERO, work: [Span::ZERO; REVISIONS], cut: Time::NEVER, is_stream: false };
+}
+
 /// How and when a request ends.
 pub(super) type End = (Verdict, Time);
 

@@ -14,7 +14,7 @@ use crate::time::Time;
 /// An event is a number of [`EVENT`] bits.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule<const LINES: usize> {
-    /// Keys: the time, the sequence number, the event. The next is the last.
+    /// Keys: the time, the sequence number, the event. The next is the last; there is one if there are any `far`.
     near: Vec<u128>,
     /// Keys that are greater than those, and the least of them.
     far: Heap,
@@ -24,7 +24,7 @@ pub(super) struct Schedule<const LINES: usize> {
     /// When the first of each line is due, and when the first of all.
     heads: [Time; LINES],
     soonest: Time,
-    /// Nothing is due before.
+    /// When the next event is due.
     due: Time,
 }
 
@@ -91,37 +91,35 @@ impl<const LINES: usize> Schedule<LINES> {
         self.lines[line].push_back((at, event));
     }
 
+    /// Whether there is anything to be done by `limit`.
+    #[inline]
+    pub(super) fn is_due(&self, limit: Time) -> bool {
+        self.due <= limit
+    }
+
     /// The next event, if it is due by `limit`.
     #[inline]
     pub(super) fn pop_until(&mut self, limit: Time) -> Option<(Time, u32)> {
-        if self.due > limit { None } else { self.pop(limit) }
-    }
-
-    fn pop(&mut self, limit: Time) -> Option<(Time, u32)> {
-        if self.near.is_empty() && self.far_from < u128::MAX {
-            self.fetch();
-        }
-        let at = self.near.last().map_or(Time::NEVER, |next| time_of(*next));
-        self.due = at.min(self.soonest);
         if self.due > limit {
             return None;
         }
-        if self.soonest < at {
-            return self.pop_line();
+        let due = self.due;
+        let Some(next) = self.near.pop_if(|next| time_of(*next) <= due) else { return self.pop_line() };
+        if self.near.is_empty() {
+            self.fetch();
         }
-        let next = self.near.pop()?;
-        let after = self.near.last().copied().unwrap_or(self.far_from);
-        self.due = time_of(after).min(self.soonest);
-        Some((at, next as u32 & ((1 << EVENT) - 1)))
+        self.due = self.near.last().map_or(Time::NEVER, |after| time_of(*after)).min(self.soonest);
+        Some((due, next as u32 & ((1 << EVENT) - 1)))
     }
 
     #[cold]
     fn pop_line(&mut self) -> Option<(Time, u32)> {
         let line = self.heads.iter().position(|head| *head == self.soonest)?;
-        let due = self.lines[line].pop_front();
-        self.heads[line] = self.lines[line].front().map_or(Time::NEVER, |&(next, _)| next);
+        let next = self.lines[line].pop_front();
+        self.heads[line] = self.lines[line].front().map_or(Time::NEVER, |&(after, _)| after);
         self.soonest = self.heads.iter().copied().min().unwrap_or(Time::NEVER);
-        due
+        self.due = self.near.last().map_or(Time::NEVER, |after| time_of(*after)).min(self.soonest);
+        next
     }
 
     #[cold]

@@ -15,9 +15,9 @@ use crate::id::{AlbNodeId, TargetId};
 use crate::observe::timeline::Timeline;
 use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::traffic::connection::Way;
-use crate::traffic::fate::{End, Limits, Request, Surroundings, Target};
+use crate::traffic::fate::{End, Limits, Request, Surroundings};
 use crate::traffic::outcome::Witness;
 use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
@@ -41,7 +41,6 @@ pub(super) struct LiveEngine<'a> {
     /// Targets that a node of the load balancer chooses from.
     choices: usize,
     /// What requests get to: the targets themselves, or the pods behind hosts.
-    targets: Vec<Target>,
     servers: Vec<Server>,
     /// Only if targets are hosts; they have pools of their own.
     node_ports: Option<NodePorts>,
@@ -77,7 +76,6 @@ impl<'a> LiveEngine<'a> {
             registration: Registration::default(),
             tables: tables(scenario),
             choices: 0,
-            targets: Vec::new(),
             servers: Vec::new(),
             node_ports: NodePorts::new(scenario),
             pools: Vec::new(),
@@ -95,15 +93,20 @@ impl<'a> LiveEngine<'a> {
 
     fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
         begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
-        self.targets.clear();
-        self.targets.extend(self.limits.targets(timeline));
+        let mut count = 0;
+        for target in self.limits.targets(timeline) {
+            match self.servers.get_mut(count) {
+                Some(server) => server.begin(target),
+                None => self.servers.push(Server::new(target)),
+            }
+            count += 1;
+        }
+        self.servers.truncate(count);
         self.choices = timeline.targets.len();
         let lanes = self.tables.len() * self.choices;
         if let Some(ports) = &mut self.node_ports {
             ports.begin(self.choices, lanes);
         }
-        self.servers.iter_mut().for_each(Server::clear);
-        self.servers.resize_with(self.targets.len(), Server::default);
         self.pools.iter_mut().for_each(Pool::clear);
         self.pools.resize_with(lanes, Pool::default);
         self.outstanding.clear();
@@ -131,7 +134,9 @@ impl<'a> LiveEngine<'a> {
         let mut run = Run { engine: self, around, witness };
         let mut number = 0;
         open_loop.ask(arrivals, |sent, wish| {
-            run.catch_up(sent);
+            if run.engine.schedule.is_due(sent) {
+                run.catch_up(sent);
+            }
             let wish = run.engine.users.connect(0, wish, sent);
             run.send(number, 0, &wish, sent);
             number += 1;
@@ -169,22 +174,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[inline(always)]
     fn send(&mut self, number: u64, user: u32, wish: &Wish, now: Time) {
         let request = Request { number, sent: now, work: wish.work, cut: Time::NEVER, is_stream: wish.is_stream };
-        let slot = self.engine.flights.insert(Flight {
-            request,
-            first: now,
-            end: (Verdict::Ok, now),
-            user,
-            node: wish.node as u16,
-            target: None,
-            server: None,
-            life: 0,
-            attempt: 0,
-            refused: false,
-            is_over: false,
-            is_held: false,
-            is_in_time: false,
-            is_watched: false,
-        });
+        let slot = self.engine.flights.insert(Flight::new(request, user, wish.node as u16));
         self.dispatch(slot, wish, now);
     }
 
@@ -209,19 +199,34 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         flight.target = Some(target);
         flight.request.cut = table.cut(target);
         engine.outstanding[lane] += 1;
-        let Some((server, way)) = self.find_way(slot, lane, target, now) else { return };
-        let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
-        flight.server = Some(server);
-        let found = &engine.targets[usize::from(server)];
-        if found.habits.concurrency.is_some() && !flight.request.is_stream {
-            return self.approach(slot, server, way, now);
+        if let Some((server, way)) = self.find_way(slot, lane, target, now) {
+            self.set_out(slot, server, way, now);
         }
-        let end = match self.around.answered_at_once(found, way, &flight.request) {
-            Some(end) => (Verdict::Ok, end),
-            None => self.around.trouble(found, way, &flight.request),
-        };
-        self.end(slot, end);
+    }
+
+    /// The request is on its way. Nearly always the answer comes in time, and a worker is free to give it.
+    #[inline(always)]
+    fn set_out(&mut self, slot: u32, row: u16, way: Way, now: Time) {
+        let LiveEngine { limits, flights, servers, schedule, .. } = &mut *self.engine;
+        let (flight, server) = (&mut flights[slot], &mut servers[usize::from(row)]);
+        flight.server = Some(row);
+        let at_once = self.around.answered_at_once(&server.target, way, &flight.request);
+        if !server.is_limited() || flight.request.is_stream {
+            let end = match at_once {
+                Some(end) => (Verdict::Ok, end),
+                None => self.around.trouble(&server.target, way, &flight.request),
+            };
+            return self.end(slot, end);
+        }
+        let is_there = way == Way::Kept || limits.round_trip == Span::ZERO;
+        match at_once {
+            Some(end) if is_there && server.is_free() => {
+                server.occupy();
+                (flight.life, flight.is_held, flight.is_in_time) = (server.life, true, true);
+                schedule.push(end, Event::Served(slot).code());
+            }
+            _ => self.approach(slot, row, way, now),
+        }
     }
 
     /// What the request gets to at its target, and how. The connection that it takes leaves its pool.
@@ -232,15 +237,15 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         }
         self.refresh(target.0, now);
         let engine = &mut *self.engine;
-        let found = &engine.targets[target.index()];
-        let keep = found.habits.keep;
-        Some((target.0, engine.pools[lane].take(&found.port, now, keep, engine.limits.one_way)))
+        let found = &engine.servers[target.index()].target;
+        let way = engine.pools[lane].take(&found.port, now, found.habits.keep, engine.limits.one_way);
+        Some((target.0, way))
     }
 
     /// Sees to it that the port is as it is now.
     #[inline]
     fn refresh(&mut self, server: u16, now: Time) {
-        if now >= self.engine.targets[usize::from(server)].port.until {
+        if now >= self.engine.servers[usize::from(server)].target.port.until {
             self.look(server, now);
         }
     }
@@ -248,7 +253,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[cold]
     fn look(&mut self, server: u16, now: Time) {
         let engine = &mut *self.engine;
-        let known = &mut engine.targets[usize::from(server)];
+        let known = &mut engine.servers[usize::from(server)].target;
         let before = (known.port.reset, known.pod);
         *known = self.around.look(known, now);
         let has_died = before.0 <= now || before.1 != known.pod;
@@ -287,15 +292,15 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// An attempt ends as its flight says.
     fn finish(&mut self, slot: u32, now: Time) {
-        self.conclude(slot, now);
+        self.conclude(slot, self.engine.flights[slot].end.0, now);
     }
 
     /// Whoever took part in an attempt learns of its end.
     #[inline(always)]
-    fn conclude(&mut self, slot: u32, now: Time) {
+    fn conclude(&mut self, slot: u32, verdict: Verdict, now: Time) {
         let engine = &mut *self.engine;
-        let flight = &engine.flights[slot];
-        let (verdict, is_held) = (flight.end.0, flight.is_held);
+        // A copy: only so can the compiler know that nothing below changes it.
+        let flight = engine.flights[slot];
         let is_answer = matches!(verdict, Verdict::Ok | Verdict::Target(_));
         let mut pod = None;
         if let Some(target) = flight.target {
@@ -303,7 +308,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             engine.outstanding[lane] -= 1;
             engine.anomalies.note(lane, verdict, now);
             if let Some(server) = flight.server {
-                let found = &engine.targets[usize::from(server)];
+                let found = &engine.servers[usize::from(server)].target;
                 pod = found.pod;
                 if !self.around.timeline.reuses.is_empty() {
                     pod = self.around.timeline.behind(target, flight.request.sent).0;
@@ -317,17 +322,16 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 }
             }
         }
-        engine.users.hear(flight, is_answer, now);
+        engine.users.hear(&flight, verdict, now);
         if verdict != Verdict::Ok && verdict.is_5xx() && self.repeat(slot, now) {
             return;
         }
         let engine = &mut *self.engine;
-        let flight = &engine.flights[slot];
         self.witness.record(flight.first, AlbNodeId(flight.node as u8), pod, verdict, now - flight.first);
-        if let Some(next) = engine.users.next_request(flight, now) {
+        if let Some(next) = engine.users.next_request(flight.user, flight.first, now) {
             engine.schedule.push(next, Event::Sends(flight.user).code());
         }
-        if is_held {
+        if flight.is_held {
             engine.flights[slot].is_over = true;
         } else {
             engine.flights.remove(slot);
@@ -389,7 +393,6 @@ const NUMBER: u64 = (1 << ATTEMPT) - 1;
 mod tests {
     use super::*;
     use crate::random::Streams;
-    use crate::time::Span;
 
     /// Ten times the requests need no more memory.
     #[test]

@@ -113,8 +113,8 @@ impl<'a> Users<'a> {
     /// A user hears how an attempt ended. Its connection stays, unless it gave up or the connection
     /// was a stream's.
     #[inline(always)]
-    pub(super) fn hear(&mut self, flight: &Flight, is_answer: bool, now: Time) {
-        if self.reuses && flight.end.0 != Verdict::Alb(Cause::ClientGaveUp) && !flight.request.is_stream {
+    pub(super) fn hear(&mut self, flight: &Flight, verdict: Verdict, now: Time) {
+        if self.reuses && verdict != Verdict::Alb(Cause::ClientGaveUp) && !flight.request.is_stream {
             let kept = Connection { node: flight.node, until: now + self.scenario.load_balancer.idle_timeout };
             if self.is_closed {
                 self.users[flight.user as usize].connection = Some(kept);
@@ -122,23 +122,23 @@ impl<'a> Users<'a> {
                 self.idle.push(kept);
             }
         }
-        if is_answer && self.has_cookies {
+        if self.has_cookies && matches!(verdict, Verdict::Ok | Verdict::Target(_)) {
             let stickiness = self.scenario.target_group.stickiness;
             self.users[flight.user as usize].cookie = flight.target.map(|target| (target, now + stickiness));
         }
     }
 
-    /// When the user of a request that has just ended sends another, if it is for the user to say.
+    /// When a user whose request, first sent so long ago, has just ended sends another, if it is for the user to say.
     #[inline(always)]
-    pub(super) fn next_request(&mut self, flight: &Flight, now: Time) -> Option<Time> {
-        if self.is_closed { self.think(flight, now) } else { None }
+    pub(super) fn next_request(&mut self, user: u32, first: Time, now: Time) -> Option<Time> {
+        if self.is_closed { self.think(user, first, now) } else { None }
     }
 
-    fn think(&mut self, flight: &Flight, now: Time) -> Option<Time> {
+    fn think(&mut self, user: u32, first: Time, now: Time) -> Option<Time> {
         let load = &self.scenario.load;
-        let thought = load.think_time.sample(&mut self.users[flight.user as usize].think);
+        let thought = load.think_time.sample(&mut self.users[user as usize].think);
         // Time goes on, even if a request fails and is followed by the next in no time at all.
-        let at = (now + thought).max(flight.first + Span::from_micros(1));
+        let at = (now + thought).max(first + Span::from_micros(1));
         (at < Time::ZERO + load.duration).then_some(at)
     }
 }
