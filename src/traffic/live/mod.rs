@@ -50,6 +50,8 @@ pub(super) struct LiveEngine<'a> {
     outstanding: Vec<u32>,
     anomalies: Anomalies,
     users: Users<'a>,
+    /// Whether a choice may depend on what became of other requests to that target, or of that user.
+    has_memory: bool,
     flights: Flights,
     schedule: Schedule<LINES>,
 }
@@ -70,6 +72,7 @@ struct Run<'e, 'a, 'r, W> {
 
 impl<'a> LiveEngine<'a> {
     pub(super) fn new(scenario: &'a Scenario) -> LiveEngine<'a> {
+        let (anomalies, users) = (Anomalies::new(scenario), Users::new(scenario));
         LiveEngine {
             scenario,
             limits: Limits::new(scenario),
@@ -80,8 +83,9 @@ impl<'a> LiveEngine<'a> {
             node_ports: NodePorts::new(scenario),
             pools: Vec::new(),
             outstanding: Vec::new(),
-            anomalies: Anomalies::new(scenario),
-            users: Users::new(scenario),
+            has_memory: anomalies.is_on() || users.has_cookies(),
+            anomalies,
+            users,
             flights: Flights::default(),
             schedule: Schedule::new(),
         }
@@ -189,10 +193,16 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             table.update(now, beliefs(self.around.timeline, node), &engine.registration);
         }
         let lanes = row..row + engine.choices;
-        let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
-        let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
-        let kept = engine.users.cookie(flight.user, now).filter(|target| table.believes_healthy(*target));
-        let Some(target) = kept.or_else(|| table.choose(now, choice)) else {
+        let chosen = if engine.has_memory {
+            let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
+            let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
+            let kept = engine.users.cookie(flight.user, now).filter(|target| table.believes_healthy(*target));
+            kept.or_else(|| table.choose(now, choice))
+        } else {
+            let choice = Choice { outstanding: &engine.outstanding[lanes], ..Choice::by(wish.luck) };
+            table.choose(now, choice)
+        };
+        let Some(target) = chosen else {
             return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
         };
         let lane = row + target.index();
@@ -292,15 +302,15 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// An attempt ends as its flight says.
     fn finish(&mut self, slot: u32, now: Time) {
-        self.conclude(slot, self.engine.flights[slot].end.0, now);
+        let flight = self.engine.flights[slot];
+        self.conclude(slot, flight, flight.end.0, now);
     }
 
-    /// Whoever took part in an attempt learns of its end.
+    /// Whoever took part in an attempt learns of its end. The flight is a copy: of that the compiler knows that
+    /// nothing below changes it.
     #[inline(always)]
-    fn conclude(&mut self, slot: u32, verdict: Verdict, now: Time) {
+    fn conclude(&mut self, slot: u32, flight: Flight, verdict: Verdict, now: Time) {
         let engine = &mut *self.engine;
-        // A copy: only so can the compiler know that nothing below changes it.
-        let flight = engine.flights[slot];
         let is_answer = matches!(verdict, Verdict::Ok | Verdict::Target(_));
         let mut pod = None;
         if let Some(target) = flight.target {

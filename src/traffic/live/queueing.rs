@@ -1,6 +1,6 @@
 //! Targets that serve only so many requests at once.
 
-use super::{ANSWERS, CLIENTS, Event, ROUND_TRIPS, Run};
+use super::{ANSWERS, CLIENTS, Event, LiveEngine, ROUND_TRIPS, Run};
 use crate::observe::timeline::Socket;
 use crate::time::Time;
 use crate::traffic::connection::{SYN_RETRIES, Way};
@@ -174,20 +174,29 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// A worker has done its work, unless its process has died.
     #[inline(always)]
     pub(super) fn served(&mut self, slot: u32, now: Time) {
-        let Some(server) = self.engine.flights[slot].server else { return };
-        self.refresh(server, now);
-        let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
+        let LiveEngine { flights, servers, .. } = &mut *self.engine;
+        let flight = &mut flights[slot];
+        let Some(row) = flight.server else { return };
+        let server = &mut servers[usize::from(row)];
+        if now >= server.target.port.until {
+            return self.served_at_a_change(slot, row, now);
+        }
         flight.is_held = false;
-        let process = &mut engine.servers[usize::from(server)];
-        let next = if flight.life == process.life { process.next() } else { None };
+        let next = if flight.life == server.life { server.next() } else { None };
+        let flight = *flight;
         if flight.is_over {
-            engine.flights.remove(slot);
+            flights.remove(slot);
         } else if flight.is_in_time {
-            self.conclude(slot, Verdict::Ok, now);
+            self.conclude(slot, flight, Verdict::Ok, now);
         }
         if let Some(next) = next {
-            self.start(next, server, now);
+            self.start(next, row, now);
         }
+    }
+
+    #[cold]
+    fn served_at_a_change(&mut self, slot: u32, server: u16, now: Time) {
+        self.look(server, now);
+        self.served(slot, now);
     }
 }

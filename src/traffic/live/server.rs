@@ -98,7 +98,7 @@ impl Pool {
     /// How a request gets to the target; the connection that it takes leaves the pool.
     #[inline]
     pub(super) fn take(&mut self, port: &Port, at: Time, keep: KeepAlive, one_way: Span) -> Way {
-        let kept_until = self.0.last().copied().unwrap_or(Time::ZERO);
+        let Some(&kept_until) = self.0.last() else { return Way::New };
         let way = port.way(at, kept_until, keep, one_way);
         if way == Way::New {
             // If the one used last is dead, all are.

@@ -100,8 +100,12 @@ impl<'a> Users<'a> {
         }
     }
 
+    /// Whether a user may come back to the same target.
+    pub(super) const fn has_cookies(&self) -> bool {
+        self.has_cookies
+    }
+
     /// The target that a user's cookie names.
-    #[inline]
     pub(super) fn cookie(&self, user: u32, now: Time) -> Option<TargetId> {
         if !self.has_cookies {
             return None;
