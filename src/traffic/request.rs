@@ -179,7 +179,7 @@ impl<'a> AtArrival<'a> {
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
         let mut number = 0;
         User::new(self.scenario, streams, 0).ask(arrivals, |sent, wish| {
-            self.send(number, sent, &wish, &around, witness);
+            self.send(number, sent, wish, &around, witness);
             number += 1;
         });
     }

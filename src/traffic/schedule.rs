@@ -162,7 +162,7 @@ impl<const LINES: usize> Schedule<LINES> {
 
     #[cold]
     fn fetch(&mut self) {
-        for place in self.near[..NEAR / 2].iter_mut() {
+        for place in &mut self.near[..NEAR / 2] {
             let Some(key) = self.far.pop() else { break };
             *place = key;
             self.waiting += 1;

@@ -45,6 +45,11 @@ struct ServiceTimes<'a> {
 /// An open loop's requests are made by so many: a loop that does nothing but draw does it faster.
 const AHEAD: usize = 32;
 
+impl Wish {
+    /// Nothing of it has been drawn.
+    const NONE: Wish = Wish { node: 0, work: [Span::ZERO; REVISIONS], luck: 0.0, is_stream: false };
+}
+
 impl<'a> User<'a> {
     /// The user with this number: 0 is the open loop, workers count from 1.
     pub(super) fn new(scenario: &'a Scenario, streams: &Streams, number: u64) -> User<'a> {
@@ -62,13 +67,13 @@ impl<'a> User<'a> {
 
     /// Hands over each request of an open loop that sends at these times.
     #[inline(always)]
-    pub(super) fn ask(mut self, mut arrivals: impl Iterator<Item = Time>, mut each: impl FnMut(Time, Wish)) {
-        let (mut times, mut work) = ([Time::ZERO; AHEAD], [[Span::ZERO; AHEAD]; REVISIONS]);
+    pub(super) fn ask(mut self, mut arrivals: impl Iterator<Item = Time>, mut each: impl FnMut(Time, &Wish)) {
+        let (mut times, mut wishes) = ([Time::ZERO; AHEAD], [Wish::NONE; AHEAD]);
         loop {
             let count = times.iter_mut().zip(&mut arrivals).map(|(time, at)| *time = at).count();
-            self.service.fill(count, &mut work);
-            for ((sent, old), new) in times[..count].iter().zip(&work[0]).zip(&work[1]) {
-                each(*sent, self.wish_for([*old, *new]));
+            self.draw(&mut wishes[..count]);
+            for (sent, wish) in times.iter().zip(&wishes[..count]) {
+                each(*sent, wish);
             }
             if count < AHEAD {
                 return;
@@ -78,26 +83,30 @@ impl<'a> User<'a> {
 
     /// The next request of a worker, who may send this one only.
     pub(super) fn wish(&mut self) -> Wish {
-        let work = self.service.draw();
-        self.wish_for(work)
+        let mut wish = Wish::NONE;
+        self.draw(std::slice::from_mut(&mut wish));
+        wish
     }
 
-    #[inline(always)]
-    fn wish_for(&mut self, work: [Span; REVISIONS]) -> Wish {
-        let mut wish = Wish {
-            // Where there is one node only, there is nothing to draw.
-            node: if self.nodes > 1 { self.entry.below(self.nodes) } else { 0 },
-            work,
-            luck: self.routing.as_mut().map_or(0.0, Stream::uniform),
-            is_stream: false,
-        };
+    #[inline(never)]
+    fn draw(&mut self, wishes: &mut [Wish]) {
+        self.service.draw(wishes);
+        // Where there is one node only, there is nothing to draw.
+        if self.nodes > 1 {
+            wishes.iter_mut().for_each(|wish| wish.node = self.entry.below(self.nodes));
+        }
+        if let Some(stream) = &mut self.routing {
+            wishes.iter_mut().for_each(|wish| wish.luck = stream.uniform());
+        }
         if let Some((share, length, stream)) = &mut self.streaming {
-            let (is_stream, length) = (stream.chance(*share), length.sample(stream));
-            if is_stream {
-                (wish.is_stream, wish.work) = (true, [length; REVISIONS]);
+            for wish in wishes {
+                let (is_stream, length) = (stream.chance(*share), length.sample(stream));
+                wish.is_stream = is_stream;
+                if is_stream {
+                    wish.work = [length; REVISIONS];
+                }
             }
         }
-        wish
     }
 
     /// The same request asked again: another connection, another turn.
@@ -116,20 +125,19 @@ impl<'a> ServiceTimes<'a> {
         ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())) }
     }
 
-    fn draw(&mut self) -> [Span; REVISIONS] {
+    fn draw(&mut self, wishes: &mut [Wish]) {
+        let mut spans = [Span::ZERO; AHEAD];
+        let spans = &mut spans[..wishes.len()];
         let (dist, stream) = &mut self.old;
-        let old = dist.sample(stream);
-        [old, self.new.as_mut().map_or(old, |(dist, stream)| dist.sample(stream))]
-    }
-
-    /// The next ones, by revision.
-    #[inline(never)]
-    fn fill(&mut self, count: usize, work: &mut [[Span; AHEAD]; REVISIONS]) {
-        let [old, new] = work.each_mut().map(|work| &mut work[..count]);
-        self.old.0.fill(&mut self.old.1, old);
-        match &mut self.new {
-            Some((dist, stream)) => dist.fill(stream, new),
-            None => new.copy_from_slice(old),
+        dist.fill(stream, spans);
+        for (wish, span) in wishes.iter_mut().zip(&*spans) {
+            wish.work = [*span; REVISIONS];
+        }
+        if let Some((dist, stream)) = &mut self.new {
+            dist.fill(stream, spans);
+            for (wish, span) in wishes.iter_mut().zip(&*spans) {
+                wish.work[1] = *span;
+            }
         }
     }
 }

@@ -141,7 +141,7 @@ impl<'a> LiveEngine<'a> {
             if run.engine.schedule.is_due(sent) {
                 run.catch_up(sent);
             }
-            let wish = run.engine.users.connect(0, wish, sent);
+            let wish = run.engine.users.connect(0, *wish, sent);
             run.send(number, 0, &wish, sent);
             number += 1;
         });
