@@ -58,6 +58,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn many_are_as_one() {
+        for wide in [1.0, 1e3] {
+            let xs = [-0.9, -0.0, 0.3, 0.7, 1e-9].map(|x| x * wide);
+            let mut all = xs;
+            exp_all(&mut all);
+            assert_eq!(all.map(f64::to_bits), xs.map(|x| exp(x).to_bits()));
+        }
+    }
+
+    #[test]
     fn as_the_library_has_it() {
         let drawn = (0..400_000).map(|i| (f64::from(i) - 200_000.0) * 3.4567e-3);
         for x in drawn.chain([0.0, -0.0, 1e-300, 1e-9, 0.5, 1.0, -1.0]) {

@@ -39,6 +39,7 @@ pub(super) struct Poisson<'a> {
     rest: &'a [Stretch],
 }
 
+/// So many gaps are drawn at once.
 const AHEAD: usize = 32;
 
 /// A rate that changes: request n is sent when the rate, integrated, has come to n, or with Poisson

@@ -194,6 +194,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         }
     }
 
+    /// The server is looked at first: it is not what it was.
     #[cold]
     fn served_at_a_change(&mut self, slot: u32, server: u16, now: Time) {
         self.look(server, now);

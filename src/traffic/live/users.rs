@@ -132,7 +132,7 @@ impl<'a> Users<'a> {
         }
     }
 
-    /// When a user whose request, first sent so long ago, has just ended sends another, if it is for the user to say.
+    /// When a user sends another request, if it is for the user to say; the last, sent at `first`, has just ended.
     #[inline(always)]
     pub(super) fn next_request(&mut self, user: u32, first: Time, now: Time) -> Option<Time> {
         if self.is_closed { self.think(user, first, now) } else { None }
