@@ -109,9 +109,10 @@ impl Span {
     #[inline]
     pub fn from_secs_f64(secs: f64) -> Span {
         const CENTURY: f64 = 3.2e9;
+        let secs = if secs > 0.0 { secs } else { 0.0 };
+        let secs = if secs < CENTURY { secs } else { CENTURY };
         // Half a microsecond up, then down: `f64::round` is a call without SSE4.1, in the hot path of every draw.
-        // A signed number, for the same reason.
-        Span((secs.clamp(0.0, CENTURY) * 1e6 + 0.5) as i64 as u64)
+        Span(floor(secs * 1e6 + 0.5))
     }
 
     /// Microseconds.
@@ -158,6 +159,15 @@ impl Span {
             .map(Span)
             .ok_or_else(|| format!("`{text}` is longer than a century"))
     }
+}
+
+/// The whole part of a number from 0 to 2⁵². Added to 2⁵² it is rounded and stands in the last bits. Unlike
+/// `as u64`, which has to look for what is out of bounds, that can be done to two numbers at a time.
+fn floor(number: f64) -> u64 {
+    const WHOLES: f64 = 4_503_599_627_370_496.0;
+    let sum = number + WHOLES;
+    let is_above = sum - WHOLES > number;
+    sum.to_bits() - WHOLES.to_bits() - u64::from(is_above)
 }
 
 impl Add<Span> for Time {
@@ -287,6 +297,16 @@ mod tests {
         assert!(Time::parse_rfc3339("yesterday").unwrap_err().contains("not a time"));
         assert!(Time::parse_rfc3339("1969-12-31T23:59:59Z").unwrap_err().contains("before 1970"));
         assert!(Time::NEVER.to_rfc3339().starts_with("9999-"));
+    }
+
+    #[test]
+    fn spans_are_rounded_as_a_cast_rounds_them() {
+        let ties = (0..2_000).map(|n| f64::from(n) * 0.5e-6);
+        let wide = (0..60).flat_map(|power| [0.3e-6, 0.7e-6].map(|x| x * f64::from(power).exp2()));
+        let odd = [-1.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 3.2e9, 3.3e9];
+        for secs in ties.chain(wide).chain(odd) {
+            assert_eq!(Span::from_secs_f64(secs), Span((secs.clamp(0.0, 3.2e9) * 1e6 + 0.5) as u64), "{secs}");
+        }
     }
 
     #[test]

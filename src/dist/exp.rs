@@ -22,9 +22,27 @@ const ROUNDER: f64 = 6_755_399_441_055_744.0;
 /// Taylor series (Tang, *Table-driven implementation of the exponential function*, ACM TOMS 15(2), 1989).
 #[inline]
 pub(super) fn exp(x: f64) -> f64 {
-    if x.abs() >= 700.0 || x.is_nan() {
-        return x.exp();
+    if is_near(x) { exp_near(x) } else { x.exp() }
+}
+
+/// Each number's power in its place. Without a branch in it, the loop does two at a time.
+#[inline]
+pub(super) fn exp_all(xs: &mut [f64]) {
+    if xs.iter().fold(true, |near, x| near & is_near(*x)) {
+        xs.iter_mut().for_each(|x| *x = exp_near(*x));
+    } else {
+        xs.iter_mut().for_each(|x| *x = exp(*x));
     }
+}
+
+/// Whether the power is a normal number by far. NaN is not near.
+#[inline]
+fn is_near(x: f64) -> bool {
+    x.abs() < 700.0
+}
+
+#[inline]
+fn exp_near(x: f64) -> f64 {
     let shifted = x * STEPS_IN_ONE + ROUNDER;
     let (n, whole) = (shifted.to_bits(), shifted - ROUNDER);
     let r = x - whole * STEP.0 - whole * STEP.1;
@@ -38,6 +56,16 @@ pub(super) fn exp(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_are_as_one() {
+        for wide in [1.0, 1e3] {
+            let xs = [-0.9, -0.0, 0.3, 0.7, 1e-9].map(|x| x * wide);
+            let mut all = xs;
+            exp_all(&mut all);
+            assert_eq!(all.map(f64::to_bits), xs.map(|x| exp(x).to_bits()));
+        }
+    }
 
     #[test]
     fn as_the_library_has_it() {

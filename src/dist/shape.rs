@@ -173,6 +173,17 @@ mod tests {
     }
 
     #[test]
+    fn many_draws_are_as_one_by_one() {
+        for dist in forms() {
+            let [mut many, mut single] = [(); 2].map(|()| Streams::new(3, 0).at(Purpose::Service, 0));
+            let mut drawn = [Span::ZERO; 77];
+            dist.fill(&mut many, &mut drawn);
+            assert_eq!(drawn, std::array::from_fn(|_| dist.sample(&mut single)));
+            assert_eq!(many.bits(), single.bits());
+        }
+    }
+
+    #[test]
     fn quantile_and_tail_are_inverse() {
         for dist in forms() {
             for p in [0.001, 0.1, 0.3, 0.5, 0.9, 0.99, 0.9999] {

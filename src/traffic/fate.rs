@@ -20,17 +20,17 @@ pub(super) struct Limits {
     pub(super) connect: Span,
     pub(super) idle: Span,
     pub(super) client: Span,
-    pub(super) keep: [KeepAlive; REVISIONS],
-    /// Requests that a process serves at once; none: any number.
-    pub(super) concurrency: [Option<u32>; REVISIONS],
-    /// Requests that may wait before new connections are dropped.
-    pub(super) backlog: [u32; REVISIONS],
     habits: [Habits; REVISIONS],
 }
 
 /// What a revision's processes do to their requests.
 #[derive(Debug, Clone, Copy)]
-struct Habits {
+pub(super) struct Habits {
+    pub(super) keep: KeepAlive,
+    /// Requests that a process serves at once; none: any number.
+    pub(super) concurrency: Option<u32>,
+    /// Requests that may wait before new connections are dropped.
+    pub(super) backlog: u32,
     /// A process that has just come up: how many times as slow, and until when it has caught up.
     cold: (f64, Span),
     /// Whether it says goodbye at SIGTERM.
@@ -44,8 +44,9 @@ pub(super) struct Target {
     /// The target itself, if it stands for a pod's IP, which another pod may get.
     address: Option<TargetId>,
     pub(super) pod: Option<PodId>,
-    /// Its row in tables by revision.
+    /// Its row in tables by revision, and what it would find there: looked up once, not for every request.
     pub(super) revision: usize,
+    pub(super) habits: Habits,
     /// From when on every answer closes its connection and every stream is ended in order.
     pub(super) goodbye: Time,
 }
@@ -61,6 +62,12 @@ pub(super) struct Request {
     pub(super) cut: Time,
     /// A WebSocket or a stream: bytes flow all the time, so nobody's patience ends.
     pub(super) is_stream: bool,
+}
+
+impl Request {
+    /// Nobody's.
+    pub(super) const NONE: Request =
+        Request { number: 0, sent: Time::ZERO, work: [Span::ZERO; REVISIONS], cut: Time::NEVER, is_stream: false };
 }
 
 /// How and when a request ends.
@@ -92,10 +99,7 @@ impl Limits {
             connect: balancer.connect_timeout,
             idle: balancer.idle_timeout,
             client: scenario.load.client_timeout,
-            keep: apps.map(|app| KeepAlive::new(app, balancer.idle_timeout)),
-            concurrency: apps.map(|app| app.concurrency),
-            backlog: apps.map(|app| app.backlog),
-            habits: apps.map(Habits::new),
+            habits: apps.map(|app| Habits::new(app, balancer.idle_timeout)),
         }
     }
 
@@ -113,15 +117,21 @@ impl Limits {
     fn unseen(&self, timeline: &Timeline, address: Option<TargetId>, pod: Option<PodId>) -> Target {
         let revision = usize::from(pod.is_some_and(|pod| pod.revision() != RevisionId::OLD));
         let record = pod.and_then(|pod| timeline.pods.get(pod.index()));
-        let sigterm = record.and_then(|pod| pod.sigterm).filter(|_| self.habits[revision].closes_connections);
-        Target { port: Port::UNSEEN, address, pod, revision, goodbye: sigterm.unwrap_or(Time::NEVER) }
+        let habits = self.habits[revision];
+        let sigterm = record.and_then(|pod| pod.sigterm).filter(|_| habits.closes_connections);
+        Target { port: Port::UNSEEN, address, pod, revision, habits, goodbye: sigterm.unwrap_or(Time::NEVER) }
     }
 }
 
 impl Habits {
-    fn new(app: &AppSpec) -> Habits {
-        let cold = app.cold_start.map_or((1.0, Span::ZERO), |cold| (cold.factor, cold.over));
-        Habits { cold, closes_connections: app.close_connections_on_shutdown }
+    fn new(app: &AppSpec, idle_timeout: Span) -> Habits {
+        Habits {
+            keep: KeepAlive::new(app, idle_timeout),
+            concurrency: app.concurrency,
+            backlog: app.backlog,
+            cold: app.cold_start.map_or((1.0, Span::ZERO), |cold| (cold.factor, cold.over)),
+            closes_connections: app.close_connections_on_shutdown,
+        }
     }
 }
 
@@ -147,8 +157,9 @@ impl<'r> Surroundings<'r> {
     /// How long the target takes for a request that it starts on at `start`.
     #[inline]
     pub(super) fn work(&self, target: &Target, port: &Port, start: Time, request: &Request) -> Span {
-        let work = request.work[target.revision];
-        let (factor, over) = self.limits.habits[target.revision].cold;
+        let [old, new] = request.work;
+        let work = if target.revision == 0 { old } else { new };
+        let (factor, over) = target.habits.cold;
         if over == Span::ZERO { work } else { slowed(work, factor, over, port, start) }
     }
 

@@ -1,4 +1,4 @@
-//! Requests that were answered, counted by latency.
+//! Requests counted by latency.
 //!
 //! The buckets are those of an HDR histogram of three digits: a number of eleven bits at most is its own
 //! bucket, a longer one loses its last bits. With the digits known to the compiler a count is a shift and an
@@ -6,7 +6,7 @@
 
 use crate::id::{AlbNodeId, PodId};
 use crate::time::{Span, Time};
-use crate::traffic::outcome::{LONGEST, Outcome, Witness};
+use crate::traffic::outcome::{Failure, LONGEST, Outcome, Witness};
 use crate::verdict::Verdict;
 
 /// 2 × 10³ numbers have to be told apart: eleven bits.
@@ -20,9 +20,11 @@ pub(super) struct Latencies {
     least: u64,
     greatest: u64,
     sum: u64,
+    /// How many of them failed.
+    failed: u64,
 }
 
-/// Counts answers here, and tells the outcome of everything else.
+/// Counts latencies here, and tells the outcome of failures.
 pub(super) struct Counting<'o> {
     pub(super) latencies: &'o mut Latencies,
     pub(super) outcome: &'o mut Outcome,
@@ -31,10 +33,10 @@ pub(super) struct Counting<'o> {
 impl Witness for Counting<'_> {
     #[inline]
     fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
-        if verdict == Verdict::Ok {
-            self.latencies.count(latency.as_micros());
-        } else {
-            self.outcome.record(sent, node, pod, verdict, latency);
+        self.latencies.count(latency.as_micros());
+        if verdict != Verdict::Ok {
+            self.latencies.failed += 1;
+            self.outcome.record_failure(Failure { sent, node, pod, verdict, latency });
         }
     }
 
@@ -46,7 +48,7 @@ impl Witness for Counting<'_> {
 impl Latencies {
     pub(super) fn new() -> Latencies {
         let halves = bucket(LONGEST.as_micros()) / HALF + 1;
-        Latencies { counts: vec![0; halves * HALF], least: u64::MAX, greatest: 0, sum: 0 }
+        Latencies { counts: vec![0; halves * HALF], least: u64::MAX, greatest: 0, sum: 0, failed: 0 }
     }
 
     #[inline]
@@ -55,9 +57,20 @@ impl Latencies {
             Some(count) => *count += 1,
             None => self.counts[bucket(LONGEST.as_micros())] += 1,
         }
-        self.least = self.least.min(micros);
-        self.greatest = self.greatest.max(micros);
         self.sum += micros;
+        // Two branches that are never taken; joined by `||`, both comparisons would be turned into a number.
+        if micros < self.least {
+            self.find_extreme(micros);
+        }
+        if micros > self.greatest {
+            self.find_extreme(micros);
+        }
+    }
+
+    /// Nearly never, which a comparison finds out faster than an extreme is written.
+    #[cold]
+    fn find_extreme(&mut self, micros: u64) {
+        (self.least, self.greatest) = (self.least.min(micros), self.greatest.max(micros));
     }
 
     /// Adds everything to an outcome, and starts over.
@@ -66,14 +79,16 @@ impl Latencies {
         if least > greatest {
             return;
         }
+        let mut requests = 0;
         let last = bucket(greatest).min(self.counts.len() - 1);
         for place in bucket(least).min(last)..=last {
             let count = std::mem::take(&mut self.counts[place]);
             if count > 0 {
                 outcome.latency.saturating_record_n(first_of(place).max(least), count);
-                (outcome.requests, outcome.ok) = (outcome.requests + count, outcome.ok + count);
+                requests += count;
             }
         }
+        (outcome.requests, outcome.ok) = (outcome.requests + requests, outcome.ok + requests - self.failed);
         for extreme in [least, greatest] {
             // The histogram knows its extremes exactly.
             outcome.latency.saturating_record_n(extreme, 0);
@@ -81,7 +96,7 @@ impl Latencies {
         outcome.min_latency = outcome.min_latency.min(Span::from_micros(least));
         outcome.max_latency = outcome.max_latency.max(Span::from_micros(greatest));
         outcome.latency_sum += u128::from(self.sum);
-        (self.least, self.greatest, self.sum) = (u64::MAX, 0, 0);
+        (self.least, self.greatest, self.sum, self.failed) = (u64::MAX, 0, 0, 0);
     }
 }
 

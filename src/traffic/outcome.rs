@@ -137,7 +137,8 @@ impl Outcome {
         }
     }
 
-    fn record_failure(&mut self, failure: Failure) {
+    /// Counts one that failed, but for its latency.
+    pub(super) fn record_failure(&mut self, failure: Failure) {
         let column = match failure.verdict {
             Verdict::Alb(cause) => {
                 self.causes[cause.index()] += 1;

@@ -49,8 +49,6 @@ struct AtArrival<'a> {
     targets: Vec<Target>,
     /// Per ALB node and target: until when the connection used last is kept.
     kept_until: Vec<Time>,
-    /// Requests so far.
-    sent: u64,
 }
 
 /// How one request changes what becomes of another, in words; nothing if none does, and each can be
@@ -159,7 +157,6 @@ impl<'a> AtArrival<'a> {
             tables: tables(scenario),
             targets: Vec::new(),
             kept_until: Vec::new(),
-            sent: 0,
         }
     }
 
@@ -167,7 +164,6 @@ impl<'a> AtArrival<'a> {
         begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
         self.targets.clear();
         self.targets.extend(self.limits.targets(timeline));
-        self.sent = 0;
         self.kept_until.clear();
         self.kept_until.resize(self.tables.len() * self.targets.len(), Time::ZERO);
     }
@@ -181,24 +177,28 @@ impl<'a> AtArrival<'a> {
     ) {
         self.begin(timeline, streams);
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
-        let mut user = User::new(self.scenario, streams, 0);
-        for sent in arrivals {
-            let wish = user.wish();
-            let table = &mut self.tables[wish.node];
-            if sent >= table.until() {
-                table.update(sent, beliefs(timeline, wish.node), &self.registration);
-            }
-            if let Some(target) = table.choose(sent, Choice::by(wish.luck)) {
-                let cut = table.cut(target);
-                let Wish { node, work, is_stream, .. } = wish;
-                let request = Request { number: self.sent, sent, work, cut, is_stream };
-                self.dispatch(node, target, request, &around, witness);
-            } else {
-                let verdict = Verdict::Alb(Cause::NoTarget);
-                witness.record(sent, AlbNodeId(wish.node as u8), None, verdict, self.limits.round_trip);
-            }
-            self.sent += 1;
+        let mut number = 0;
+        User::new(self.scenario, streams, 0).ask(arrivals, |sent, wish| {
+            self.send(number, sent, wish, &around, witness);
+            number += 1;
+        });
+    }
+
+    #[inline(always)]
+    fn send<W: Witness>(&mut self, number: u64, sent: Time, wish: &Wish, around: &Surroundings, witness: &mut W) {
+        let Wish { node, work, is_stream, .. } = *wish;
+        let table = &mut self.tables[node];
+        if sent >= table.until() {
+            table.update(sent, beliefs(around.timeline, node), &self.registration);
         }
+        let Some(target) = table.choose(sent, Choice::by(wish.luck)) else {
+            let verdict = Verdict::Alb(Cause::NoTarget);
+            return witness.record(sent, AlbNodeId(node as u8), None, verdict, self.limits.round_trip);
+        };
+        let cut = table.cut(target);
+        // Made where it is asked for: that of a request that is answered in time never gets into memory.
+        let request = || Request { number, sent, work, cut, is_stream };
+        self.dispatch(node, target, request, around, witness);
     }
 
     /// The node has chosen. Nearly always the answer comes in time; that path stays free of
@@ -208,27 +208,31 @@ impl<'a> AtArrival<'a> {
         &mut self,
         node: usize,
         target: TargetId,
-        request: Request,
+        request: impl Fn() -> Request,
         around: &Surroundings,
         witness: &mut W,
     ) {
+        let sent = request().sent;
         let kept_until = &mut self.kept_until[node * self.targets.len() + target.index()];
         let target = &mut self.targets[target.index()];
-        if request.sent >= target.port.until {
-            *target = around.look(target, request.sent);
+        if sent >= target.port.until {
+            *target = around.look(target, sent);
         }
-        let keep = self.limits.keep[target.revision];
-        let way = target.port.way(request.sent, *kept_until, keep, self.limits.one_way);
-        let (verdict, end) = match around.answered_at_once(target, way, &request) {
-            Some(end) => (Verdict::Ok, end),
-            None => around.trouble(target, way, &request),
-        };
+        let keep = target.habits.keep;
+        let way = target.port.way(sent, *kept_until, keep, self.limits.one_way);
+        let node = AlbNodeId(node as u8);
+        if let Some(end) = around.answered_at_once(target, way, &request()) {
+            *kept_until = keep.until(end).max(*kept_until);
+            return witness.record(sent, node, target.pod, Verdict::Ok, end - sent);
+        }
+        let request = request();
+        let (verdict, end) = around.trouble(target, way, &request);
         if matches!(verdict, Verdict::Ok | Verdict::Target(_)) && !request.is_stream {
             *kept_until = keep.until(end).max(*kept_until);
         } else if way == Way::Lost {
             *kept_until = Time::ZERO;
         }
-        witness.record(request.sent, AlbNodeId(node as u8), target.pod, verdict, end - request.sent);
+        witness.record(sent, node, target.pod, verdict, end - sent);
     }
 }
 

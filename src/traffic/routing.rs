@@ -43,6 +43,8 @@ pub(super) struct RoutingTable {
     choices: Vec<TargetId>,
     /// How many of the choices are healthy: all or none.
     healthy: usize,
+    /// Whether all take their turns, and nobody is in slow start.
+    is_plain: bool,
     /// Whose turn it is among the choices.
     turn: usize,
     /// Per target: when the deregistration delay next runs out under requests in flight.
@@ -66,6 +68,7 @@ impl RoutingTable {
             beliefs: Vec::new(),
             choices: Vec::new(),
             healthy: 0,
+            is_plain: false,
             turn: 0,
             cuts: Vec::new(),
             cuts_after: Vec::new(),
@@ -99,8 +102,14 @@ impl RoutingTable {
     /// nothing to choose from.
     #[inline(always)]
     pub(super) fn choose(&mut self, at: Time, choice: Choice<'_>) -> Option<TargetId> {
+        if self.is_plain {
+            return self.in_turn();
+        }
+        self.choose_otherwise(at, choice)
+    }
+
+    fn choose_otherwise(&mut self, at: Time, choice: Choice<'_>) -> Option<TargetId> {
         match self.algorithm {
-            Algorithm::RoundRobin if self.ramps.is_empty() => self.in_turn(),
             Algorithm::RoundRobin => self.in_turn_and_ramped(at),
             Algorithm::LeastOutstandingRequests => self.least_busy(choice.outstanding),
             Algorithm::WeightedRandom => self.at_random(choice.luck, choice.weights),
@@ -241,6 +250,7 @@ impl RoutingTable {
         if self.healthy == 0 {
             self.fall_back(registration);
         }
+        self.is_plain = self.algorithm == Algorithm::RoundRobin && self.ramps.is_empty();
         self.until = changes.get(self.next_change).map_or(Time::NEVER, |change| change.at);
     }
 

@@ -6,6 +6,7 @@
 //! Only what comes after them costs a place in the heap.
 
 use std::collections::VecDeque;
+use std::hint::select_unpredictable;
 
 use crate::agenda::Heap;
 use crate::time::Time;
@@ -14,8 +15,10 @@ use crate::time::Time;
 /// An event is a number of [`EVENT`] bits.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule<const LINES: usize> {
-    /// Keys: the time, the sequence number, the event. The next is the last.
-    near: Vec<u128>,
+    /// Keys: the time, the sequence number, the event. The next is the last of those that are `waiting`, and there
+    /// is one if there are any `far`; what lies behind it is zero.
+    near: [u128; NEAR],
+    waiting: usize,
     /// Keys that are greater than those, and the least of them.
     far: Heap,
     far_from: u128,
@@ -24,20 +27,21 @@ pub(super) struct Schedule<const LINES: usize> {
     /// When the first of each line is due, and when the first of all.
     heads: [Time; LINES],
     soonest: Time,
-    /// Nothing is due before.
+    /// When the next event is due.
     due: Time,
 }
 
 /// Bits of an event.
 pub(super) const EVENT: u32 = 28;
 
-/// So many stand sorted at most; if there are more, half of them go to the heap.
+/// If so many stand sorted, half of them go to the heap.
 const NEAR: usize = 64;
 
 impl<const LINES: usize> Schedule<LINES> {
     pub(super) fn new() -> Schedule<LINES> {
         Schedule {
-            near: Vec::with_capacity(NEAR + 1),
+            near: [0; NEAR],
+            waiting: 0,
             far: Heap::new(),
             far_from: u128::MAX,
             sequence: 0,
@@ -50,7 +54,7 @@ impl<const LINES: usize> Schedule<LINES> {
 
     /// Forgets everything, keeps the memory.
     pub(super) fn clear(&mut self) {
-        self.near.clear();
+        (self.near, self.waiting) = ([0; NEAR], 0);
         self.far.clear();
         self.far_from = u128::MAX;
         self.sequence = 0;
@@ -68,12 +72,24 @@ impl<const LINES: usize> Schedule<LINES> {
         if key > self.far_from {
             return self.far.push(key);
         }
-        // The newest comes after all that are due at the same time.
-        let place = self.near.partition_point(|waiting| time_of(*waiting) > at);
-        self.near.insert(place, key);
-        if self.near.len() > NEAR {
+        let place = self.place(at);
+        self.near.copy_within(place..self.waiting, place + 1);
+        self.near[place] = key;
+        self.waiting += 1;
+        if self.waiting == NEAR {
             self.make_room();
         }
+    }
+
+    /// How many are due after `at`, in six steps, as there are fewer than 2⁶ of them. The newest comes after all that are due at the same time.
+    #[inline]
+    fn place(&self, at: Time) -> usize {
+        let mut place = 0;
+        for half in [32, 16, 8, 4, 2, 1] {
+            let is_behind = time_of(self.near[place + half - 1]) > at;
+            place = select_unpredictable(is_behind, place + half, place);
+        }
+        place
     }
 
     /// Puts an event at the end of a line; one that would overtake the last there does not stand in it.
@@ -91,51 +107,67 @@ impl<const LINES: usize> Schedule<LINES> {
         self.lines[line].push_back((at, event));
     }
 
+    /// Whether there is anything to be done by `limit`.
+    #[inline]
+    pub(super) fn is_due(&self, limit: Time) -> bool {
+        self.due <= limit
+    }
+
     /// The next event, if it is due by `limit`.
     #[inline]
     pub(super) fn pop_until(&mut self, limit: Time) -> Option<(Time, u32)> {
-        if self.due > limit { None } else { self.pop(limit) }
-    }
-
-    fn pop(&mut self, limit: Time) -> Option<(Time, u32)> {
-        if self.near.is_empty() && self.far_from < u128::MAX {
-            self.fetch();
-        }
-        let at = self.near.last().map_or(Time::NEVER, |next| time_of(*next));
-        self.due = at.min(self.soonest);
-        if self.due > limit {
+        let due = self.due;
+        if due > limit {
             return None;
         }
-        if self.soonest < at {
-            return self.pop_line();
+        let last = self.waiting.wrapping_sub(1);
+        let Some(next) = self.near.get_mut(last).filter(|next| time_of(**next) <= due) else {
+            return Some((due, self.pop_line()?));
+        };
+        let event = *next as u32 & ((1 << EVENT) - 1);
+        (*next, self.waiting) = (0, last);
+        self.due = self.next_near().min(self.soonest);
+        Some((due, event))
+    }
+
+    /// When the next of those that stand in no line is due.
+    #[inline]
+    fn next_near(&mut self) -> Time {
+        if self.waiting == 0 {
+            self.fetch();
         }
-        let next = self.near.pop()?;
-        let after = self.near.last().copied().unwrap_or(self.far_from);
-        self.due = time_of(after).min(self.soonest);
-        Some((at, next as u32 & ((1 << EVENT) - 1)))
+        self.near.get(self.waiting.wrapping_sub(1)).map_or(Time::NEVER, |next| time_of(*next))
     }
 
     #[cold]
-    fn pop_line(&mut self) -> Option<(Time, u32)> {
+    fn pop_line(&mut self) -> Option<u32> {
         let line = self.heads.iter().position(|head| *head == self.soonest)?;
-        let due = self.lines[line].pop_front();
-        self.heads[line] = self.lines[line].front().map_or(Time::NEVER, |&(next, _)| next);
+        let (_, next) = self.lines[line].pop_front()?;
+        self.heads[line] = self.lines[line].front().map_or(Time::NEVER, |&(after, _)| after);
         self.soonest = self.heads.iter().copied().min().unwrap_or(Time::NEVER);
-        due
+        self.due = self.next_near().min(self.soonest);
+        Some(next)
     }
 
     #[cold]
     fn make_room(&mut self) {
-        for key in self.near.drain(..NEAR / 2) {
-            self.far.push(key);
+        for key in &self.near[..NEAR / 2] {
+            self.far.push(*key);
         }
+        self.near.copy_within(NEAR / 2.., 0);
+        self.near[NEAR / 2..].fill(0);
+        self.waiting = NEAR / 2;
         self.far_from = self.far.least().unwrap_or(u128::MAX);
     }
 
     #[cold]
     fn fetch(&mut self) {
-        self.near.extend(std::iter::from_fn(|| self.far.pop()).take(NEAR / 2));
-        self.near.reverse();
+        for place in &mut self.near[..NEAR / 2] {
+            let Some(key) = self.far.pop() else { break };
+            *place = key;
+            self.waiting += 1;
+        }
+        self.near[..self.waiting].reverse();
         self.far_from = self.far.least().unwrap_or(u128::MAX);
     }
 }

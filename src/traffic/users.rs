@@ -5,7 +5,7 @@ use crate::dist::Dist;
 use crate::id::RevisionId;
 use crate::random::{Purpose, Stream, Streams};
 use crate::scenario::Scenario;
-use crate::time::Span;
+use crate::time::{Span, Time};
 use crate::traffic::fate::REVISIONS;
 
 /// The users of an open loop together, or one worker of a closed loop. Its streams are read once a
@@ -40,14 +40,15 @@ struct ServiceTimes<'a> {
     /// Only if it differs. It reads a copy of the same stream, so that a slower revision is slower
     /// request by request.
     new: Option<(&'a Dist, Stream)>,
-    /// Those drawn in advance, and how many of them are spent.
-    ready: Vec<[Span; REVISIONS]>,
-    spent: usize,
 }
 
-/// An open loop's service times are drawn by so many: a loop that does nothing else does it faster. A worker
-/// may send one request only, and draws them one by one.
+/// An open loop's requests are made by so many: a loop that does nothing but draw does it faster.
 const AHEAD: usize = 32;
+
+impl Wish {
+    /// Nothing of it has been drawn.
+    const NONE: Wish = Wish { node: 0, work: [Span::ZERO; REVISIONS], luck: 0.0, is_stream: false };
+}
 
 impl<'a> User<'a> {
     /// The user with this number: 0 is the open loop, workers count from 1.
@@ -64,22 +65,48 @@ impl<'a> User<'a> {
         }
     }
 
+    /// Hands over each request of an open loop that sends at these times.
     #[inline(always)]
-    pub(super) fn wish(&mut self) -> Wish {
-        let mut wish = Wish {
-            // Where there is one node only, there is nothing to draw.
-            node: if self.nodes > 1 { self.entry.below(self.nodes) } else { 0 },
-            work: self.service.draw(),
-            luck: self.routing.as_mut().map_or(0.0, Stream::uniform),
-            is_stream: false,
-        };
-        if let Some((share, length, stream)) = &mut self.streaming {
-            let (is_stream, length) = (stream.chance(*share), length.sample(stream));
-            if is_stream {
-                (wish.is_stream, wish.work) = (true, [length; REVISIONS]);
+    pub(super) fn ask(mut self, mut arrivals: impl Iterator<Item = Time>, mut each: impl FnMut(Time, &Wish)) {
+        let (mut times, mut wishes) = ([Time::ZERO; AHEAD], [Wish::NONE; AHEAD]);
+        loop {
+            let count = times.iter_mut().zip(&mut arrivals).map(|(time, at)| *time = at).count();
+            self.draw(&mut wishes[..count]);
+            for (sent, wish) in times.iter().zip(&wishes[..count]) {
+                each(*sent, wish);
+            }
+            if count < AHEAD {
+                return;
             }
         }
+    }
+
+    /// The next request of a worker, who may send this one only.
+    pub(super) fn wish(&mut self) -> Wish {
+        let mut wish = Wish::NONE;
+        self.draw(std::slice::from_mut(&mut wish));
         wish
+    }
+
+    #[inline(never)]
+    fn draw(&mut self, wishes: &mut [Wish]) {
+        self.service.draw(wishes);
+        // Where there is one node only, there is nothing to draw.
+        if self.nodes > 1 {
+            wishes.iter_mut().for_each(|wish| wish.node = self.entry.below(self.nodes));
+        }
+        if let Some(stream) = &mut self.routing {
+            wishes.iter_mut().for_each(|wish| wish.luck = stream.uniform());
+        }
+        if let Some((share, length, stream)) = &mut self.streaming {
+            for wish in wishes {
+                let (is_stream, length) = (stream.chance(*share), length.sample(stream));
+                wish.is_stream = is_stream;
+                if is_stream {
+                    wish.work = [length; REVISIONS];
+                }
+            }
+        }
     }
 
     /// The same request asked again: another connection, another turn.
@@ -95,30 +122,21 @@ impl<'a> ServiceTimes<'a> {
             &scenario.revision(RevisionId::NEW).app.service_time,
         );
         let stream = || streams.at(Purpose::Service, user);
-        let ready = vec![[Span::ZERO; REVISIONS]; if user == 0 { AHEAD } else { 1 }];
-        ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())), spent: ready.len(), ready }
+        ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())) }
     }
 
-    #[inline]
-    fn draw(&mut self) -> [Span; REVISIONS] {
-        if let Some(&work) = self.ready.get(self.spent) {
-            self.spent += 1;
-            return work;
-        }
-        self.draw_ahead();
-        self.spent = 1;
-        self.ready[0]
-    }
-
-    #[inline(never)]
-    fn draw_ahead(&mut self) {
+    fn draw(&mut self, wishes: &mut [Wish]) {
+        let mut spans = [Span::ZERO; AHEAD];
+        let spans = &mut spans[..wishes.len()];
         let (dist, stream) = &mut self.old;
-        for work in &mut self.ready {
-            *work = [dist.sample(stream); REVISIONS];
+        dist.fill(stream, spans);
+        for (wish, span) in wishes.iter_mut().zip(&*spans) {
+            wish.work = [*span; REVISIONS];
         }
         if let Some((dist, stream)) = &mut self.new {
-            for work in &mut self.ready {
-                work[1] = dist.sample(stream);
+            dist.fill(stream, spans);
+            for (wish, span) in wishes.iter_mut().zip(&*spans) {
+                wish.work[1] = *span;
             }
         }
     }

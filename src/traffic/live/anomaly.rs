@@ -58,7 +58,12 @@ impl Anomalies {
         Anomalies { is_on, records: Vec::new(), weights: Vec::new() }
     }
 
-    /// Nothing is remembered.
+    /// Whether anything is remembered.
+    pub(super) const fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Nothing is remembered yet.
     pub(super) fn begin(&mut self, lanes: usize) {
         if self.is_on {
             self.records.clear();
@@ -80,7 +85,6 @@ impl Anomalies {
     }
 
     /// The weights of one node's targets; empty: all alike.
-    #[inline]
     pub(super) fn weights(&mut self, lanes: Range<usize>, healthy: usize, now: Time) -> &[f64] {
         if !self.is_on || healthy < LEAST_TARGETS {
             return &[];

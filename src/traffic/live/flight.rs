@@ -4,6 +4,7 @@ use crate::id::TargetId;
 use crate::time::Time;
 use crate::traffic::fate::{End, Request};
 use crate::traffic::schedule::EVENT;
+use crate::verdict::Verdict;
 
 /// A request that has not come to its end, or whose server still works on it.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,32 @@ pub(super) struct Flight {
     pub(super) is_in_time: bool,
     /// Whether its end has been scheduled, should the server be no faster.
     pub(super) is_watched: bool,
+}
+
+impl Flight {
+    /// Nobody's.
+    const NONE: Flight = Flight::new(Request::NONE, 0, 0);
+
+    /// A user sends a request to a node.
+    #[inline(always)]
+    pub(super) const fn new(request: Request, user: u32, node: u16) -> Flight {
+        Flight {
+            request,
+            first: request.sent,
+            end: (Verdict::Ok, request.sent),
+            user,
+            node,
+            target: None,
+            server: None,
+            life: 0,
+            attempt: 0,
+            refused: false,
+            is_over: false,
+            is_held: false,
+            is_in_time: false,
+            is_watched: false,
+        }
+    }
 }
 
 /// What happens next to a request or a user, by slot or number.
@@ -106,20 +133,17 @@ impl Flights {
         self.free.clear();
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, flight: Flight) -> u32 {
-        match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = flight;
-                slot
-            }
-            None => self.grow(flight),
-        }
+        let slot = self.free.pop().unwrap_or_else(|| self.grow());
+        self.slots[slot as usize] = flight;
+        slot
     }
 
+    /// Another slot. What is in it is about to be replaced: to pass it on, it would have to be made elsewhere.
     #[cold]
-    fn grow(&mut self, flight: Flight) -> u32 {
-        self.slots.push(flight);
+    fn grow(&mut self) -> u32 {
+        self.slots.push(Flight::NONE);
         assert!(self.slots.len() <= 1 << SLOT, "more requests are in flight than events can name");
         (self.slots.len() - 1) as u32
     }

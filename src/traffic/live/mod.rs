@@ -15,15 +15,15 @@ use crate::id::{AlbNodeId, TargetId};
 use crate::observe::timeline::Timeline;
 use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::traffic::connection::Way;
-use crate::traffic::fate::{End, Limits, Request, Surroundings, Target};
+use crate::traffic::fate::{End, Limits, Request, Surroundings};
 use crate::traffic::outcome::Witness;
 use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
 use crate::traffic::routing::{Choice, RoutingTable};
 use crate::traffic::schedule::Schedule;
-use crate::traffic::users::Wish;
+use crate::traffic::users::{User, Wish};
 use crate::verdict::{Cause, Verdict};
 use anomaly::Anomalies;
 use flight::{Event, Flight, Flights};
@@ -41,7 +41,6 @@ pub(super) struct LiveEngine<'a> {
     /// Targets that a node of the load balancer chooses from.
     choices: usize,
     /// What requests get to: the targets themselves, or the pods behind hosts.
-    targets: Vec<Target>,
     servers: Vec<Server>,
     /// Only if targets are hosts; they have pools of their own.
     node_ports: Option<NodePorts>,
@@ -51,6 +50,8 @@ pub(super) struct LiveEngine<'a> {
     outstanding: Vec<u32>,
     anomalies: Anomalies,
     users: Users<'a>,
+    /// Whether a choice may depend on what became of other requests to that target, or of that user.
+    has_memory: bool,
     flights: Flights,
     schedule: Schedule<LINES>,
 }
@@ -67,25 +68,24 @@ struct Run<'e, 'a, 'r, W> {
     engine: &'e mut LiveEngine<'a>,
     around: Surroundings<'r>,
     witness: &'e mut W,
-    /// Requests of an open loop so far.
-    sent: u64,
 }
 
 impl<'a> LiveEngine<'a> {
     pub(super) fn new(scenario: &'a Scenario) -> LiveEngine<'a> {
+        let (anomalies, users) = (Anomalies::new(scenario), Users::new(scenario));
         LiveEngine {
             scenario,
             limits: Limits::new(scenario),
             registration: Registration::default(),
             tables: tables(scenario),
             choices: 0,
-            targets: Vec::new(),
             servers: Vec::new(),
             node_ports: NodePorts::new(scenario),
             pools: Vec::new(),
             outstanding: Vec::new(),
-            anomalies: Anomalies::new(scenario),
-            users: Users::new(scenario),
+            has_memory: anomalies.is_on() || users.has_cookies(),
+            anomalies,
+            users,
             flights: Flights::default(),
             schedule: Schedule::new(),
         }
@@ -97,15 +97,20 @@ impl<'a> LiveEngine<'a> {
 
     fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
         begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
-        self.targets.clear();
-        self.targets.extend(self.limits.targets(timeline));
+        let mut count = 0;
+        for target in self.limits.targets(timeline) {
+            match self.servers.get_mut(count) {
+                Some(server) => server.begin(target),
+                None => self.servers.push(Server::new(target)),
+            }
+            count += 1;
+        }
+        self.servers.truncate(count);
         self.choices = timeline.targets.len();
         let lanes = self.tables.len() * self.choices;
         if let Some(ports) = &mut self.node_ports {
             ports.begin(self.choices, lanes);
         }
-        self.servers.iter_mut().for_each(Server::clear);
-        self.servers.resize_with(self.targets.len(), Server::default);
         self.pools.iter_mut().for_each(Pool::clear);
         self.pools.resize_with(lanes, Pool::default);
         self.outstanding.clear();
@@ -129,12 +134,17 @@ impl<'a> LiveEngine<'a> {
             self.schedule.push(Time::ZERO, Event::Sends(worker).code());
         }
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
-        let mut run = Run { engine: self, around, witness, sent: 0 };
-        for sent in arrivals {
-            run.catch_up(sent);
-            run.send(run.sent, 0, sent);
-            run.sent += 1;
-        }
+        let open_loop = User::new(self.scenario, streams, 0);
+        let mut run = Run { engine: self, around, witness };
+        let mut number = 0;
+        open_loop.ask(arrivals, |sent, wish| {
+            if run.engine.schedule.is_due(sent) {
+                run.catch_up(sent);
+            }
+            let wish = run.engine.users.connect(0, *wish, sent);
+            run.send(number, 0, &wish, sent);
+            number += 1;
+        });
         run.catch_up(Time::NEVER);
     }
 }
@@ -157,7 +167,8 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 Event::Again(slot) => self.again(slot, now),
                 Event::Sends(worker) => {
                     let number = self.engine.users.next_number(worker);
-                    self.send(number, worker, now);
+                    let wish = self.engine.users.wish(worker, now);
+                    self.send(number, worker, &wish, now);
                 }
             }
         }
@@ -165,26 +176,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// A user sends a request.
     #[inline(always)]
-    fn send(&mut self, number: u64, user: u32, now: Time) {
-        let wish = self.engine.users.wish(user, now);
+    fn send(&mut self, number: u64, user: u32, wish: &Wish, now: Time) {
         let request = Request { number, sent: now, work: wish.work, cut: Time::NEVER, is_stream: wish.is_stream };
-        let slot = self.engine.flights.insert(Flight {
-            request,
-            first: now,
-            end: (Verdict::Ok, now),
-            user,
-            node: wish.node as u16,
-            target: None,
-            server: None,
-            life: 0,
-            attempt: 0,
-            refused: false,
-            is_over: false,
-            is_held: false,
-            is_in_time: false,
-            is_watched: false,
-        });
-        self.dispatch(slot, &wish, now);
+        let slot = self.engine.flights.insert(Flight::new(request, user, wish.node as u16));
+        self.dispatch(slot, wish, now);
     }
 
     /// A node takes the request and gives it to a target.
@@ -198,29 +193,50 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             table.update(now, beliefs(self.around.timeline, node), &engine.registration);
         }
         let lanes = row..row + engine.choices;
-        let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
-        let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
-        let kept = engine.users.cookie(flight.user, now).filter(|target| table.believes_healthy(*target));
-        let Some(target) = kept.or_else(|| table.choose(now, choice)) else {
+        let chosen = if engine.has_memory {
+            let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
+            let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
+            let kept = engine.users.cookie(flight.user, now).filter(|target| table.believes_healthy(*target));
+            kept.or_else(|| table.choose(now, choice))
+        } else {
+            let choice = Choice { outstanding: &engine.outstanding[lanes], ..Choice::by(wish.luck) };
+            table.choose(now, choice)
+        };
+        let Some(target) = chosen else {
             return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
         };
         let lane = row + target.index();
         flight.target = Some(target);
         flight.request.cut = table.cut(target);
         engine.outstanding[lane] += 1;
-        let Some((server, way)) = self.find_way(slot, lane, target, now) else { return };
-        let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
-        flight.server = Some(server);
-        let found = &engine.targets[usize::from(server)];
-        if engine.limits.concurrency[found.revision].is_some() && !flight.request.is_stream {
-            return self.approach(slot, server, way, now);
+        if let Some((server, way)) = self.find_way(slot, lane, target, now) {
+            self.set_out(slot, server, way, now);
         }
-        let end = match self.around.answered_at_once(found, way, &flight.request) {
-            Some(end) => (Verdict::Ok, end),
-            None => self.around.trouble(found, way, &flight.request),
-        };
-        self.end(slot, end);
+    }
+
+    /// The request is on its way. Nearly always the answer comes in time, and a worker is free to give it.
+    #[inline(always)]
+    fn set_out(&mut self, slot: u32, row: u16, way: Way, now: Time) {
+        let LiveEngine { limits, flights, servers, schedule, .. } = &mut *self.engine;
+        let (flight, server) = (&mut flights[slot], &mut servers[usize::from(row)]);
+        flight.server = Some(row);
+        let at_once = self.around.answered_at_once(&server.target, way, &flight.request);
+        if !server.is_limited() || flight.request.is_stream {
+            let end = match at_once {
+                Some(end) => (Verdict::Ok, end),
+                None => self.around.trouble(&server.target, way, &flight.request),
+            };
+            return self.end(slot, end);
+        }
+        let is_there = way == Way::Kept || limits.round_trip == Span::ZERO;
+        match at_once {
+            Some(end) if is_there && server.is_free() => {
+                server.occupy();
+                (flight.life, flight.is_held, flight.is_in_time) = (server.life, true, true);
+                schedule.push(end, Event::Served(slot).code());
+            }
+            _ => self.approach(slot, row, way, now),
+        }
     }
 
     /// What the request gets to at its target, and how. The connection that it takes leaves its pool.
@@ -231,15 +247,15 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         }
         self.refresh(target.0, now);
         let engine = &mut *self.engine;
-        let found = &engine.targets[target.index()];
-        let keep = engine.limits.keep[found.revision];
-        Some((target.0, engine.pools[lane].take(&found.port, now, keep, engine.limits.one_way)))
+        let found = &engine.servers[target.index()].target;
+        let way = engine.pools[lane].take(&found.port, now, found.habits.keep, engine.limits.one_way);
+        Some((target.0, way))
     }
 
     /// Sees to it that the port is as it is now.
     #[inline]
     fn refresh(&mut self, server: u16, now: Time) {
-        if now >= self.engine.targets[usize::from(server)].port.until {
+        if now >= self.engine.servers[usize::from(server)].target.port.until {
             self.look(server, now);
         }
     }
@@ -247,7 +263,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[cold]
     fn look(&mut self, server: u16, now: Time) {
         let engine = &mut *self.engine;
-        let known = &mut engine.targets[usize::from(server)];
+        let known = &mut engine.servers[usize::from(server)].target;
         let before = (known.port.reset, known.pod);
         *known = self.around.look(known, now);
         let has_died = before.0 <= now || before.1 != known.pod;
@@ -286,15 +302,15 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// An attempt ends as its flight says.
     fn finish(&mut self, slot: u32, now: Time) {
-        self.conclude(slot, now);
+        let flight = self.engine.flights[slot];
+        self.conclude(slot, flight, flight.end.0, now);
     }
 
-    /// Whoever took part in an attempt learns of its end.
+    /// Whoever took part in an attempt learns of its end. The flight is a copy: of that the compiler knows that
+    /// nothing below changes it.
     #[inline(always)]
-    fn conclude(&mut self, slot: u32, now: Time) {
+    fn conclude(&mut self, slot: u32, flight: Flight, verdict: Verdict, now: Time) {
         let engine = &mut *self.engine;
-        let flight = &engine.flights[slot];
-        let (verdict, is_held) = (flight.end.0, flight.is_held);
         let is_answer = matches!(verdict, Verdict::Ok | Verdict::Target(_));
         let mut pod = None;
         if let Some(target) = flight.target {
@@ -302,13 +318,13 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             engine.outstanding[lane] -= 1;
             engine.anomalies.note(lane, verdict, now);
             if let Some(server) = flight.server {
-                let found = &engine.targets[usize::from(server)];
+                let found = &engine.servers[usize::from(server)].target;
                 pod = found.pod;
                 if !self.around.timeline.reuses.is_empty() {
                     pod = self.around.timeline.behind(target, flight.request.sent).0;
                 }
                 if is_answer && !flight.request.is_stream && now < found.goodbye {
-                    let keep = engine.limits.keep[found.revision];
+                    let keep = found.habits.keep;
                     match &mut engine.node_ports {
                         None => engine.pools[lane].give_back(now, keep),
                         Some(ports) => ports.give_back(lane, server, now, keep),
@@ -316,17 +332,16 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 }
             }
         }
-        engine.users.hear(flight, is_answer, now);
+        engine.users.hear(&flight, verdict, now);
         if verdict != Verdict::Ok && verdict.is_5xx() && self.repeat(slot, now) {
             return;
         }
         let engine = &mut *self.engine;
-        let flight = &engine.flights[slot];
         self.witness.record(flight.first, AlbNodeId(flight.node as u8), pod, verdict, now - flight.first);
-        if let Some(next) = engine.users.next_request(flight, now) {
+        if let Some(next) = engine.users.next_request(flight.user, flight.first, now) {
             engine.schedule.push(next, Event::Sends(flight.user).code());
         }
-        if is_held {
+        if flight.is_held {
             engine.flights[slot].is_over = true;
         } else {
             engine.flights.remove(slot);
@@ -388,7 +403,6 @@ const NUMBER: u64 = (1 << ATTEMPT) - 1;
 mod tests {
     use super::*;
     use crate::random::Streams;
-    use crate::time::Span;
 
     /// Ten times the requests need no more memory.
     #[test]

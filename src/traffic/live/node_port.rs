@@ -103,8 +103,8 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         while let Some((kept_until, pod)) = self.ports()?.pools[lane].pop() {
             self.refresh(pod, now);
             let engine = &*self.engine;
-            let found = &engine.targets[usize::from(pod)];
-            let keep = engine.limits.keep[found.revision];
+            let found = &engine.servers[usize::from(pod)].target;
+            let keep = found.habits.keep;
             let way = found.port.way(now, kept_until, keep, engine.limits.one_way);
             if way != Way::New {
                 return Some((pod, way));

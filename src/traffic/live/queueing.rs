@@ -1,6 +1,6 @@
 //! Targets that serve only so many requests at once.
 
-use super::{ANSWERS, CLIENTS, Event, ROUND_TRIPS, Run};
+use super::{ANSWERS, CLIENTS, Event, LiveEngine, ROUND_TRIPS, Run};
 use crate::observe::timeline::Socket;
 use crate::time::Time;
 use crate::traffic::connection::{SYN_RETRIES, Way};
@@ -9,8 +9,8 @@ use crate::traffic::outcome::Witness;
 use crate::verdict::{Cause, Verdict};
 
 impl<W: Witness> Run<'_, '_, '_, W> {
-    /// The request is on its way to its target.
-    #[inline(always)]
+    /// The request is on its way to its server, and something will keep it waiting.
+    #[inline(never)]
     pub(super) fn approach(&mut self, slot: u32, server: u16, way: Way, now: Time) {
         match way {
             Way::Kept => {
@@ -20,7 +20,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             }
             Way::New => self.connect_to(slot, server, now),
             Way::Crossing | Way::Lost => {
-                let found = &self.engine.targets[usize::from(server)];
+                let found = &self.engine.servers[usize::from(server)].target;
                 let end = self.around.trouble(found, way, &self.engine.flights[slot].request);
                 self.end(slot, end);
             }
@@ -38,9 +38,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[inline(always)]
     fn connect_to(&mut self, slot: u32, server: u16, now: Time) {
         let engine = &*self.engine;
-        let found = &engine.targets[usize::from(server)];
-        let is_met = match found.port.socket {
-            Socket::Serving => !self.is_full(server),
+        let found = &engine.servers[usize::from(server)];
+        let is_met = match found.target.port.socket {
+            Socket::Serving => !found.is_full(),
             Socket::Refusing => true,
             Socket::Closed | Socket::Silent => false,
         };
@@ -57,20 +57,11 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         }
     }
 
-    /// Whether a new connection would find the backlog full.
-    #[inline]
-    fn is_full(&self, server: u16) -> bool {
-        let (limits, server) = (&self.engine.limits, usize::from(server));
-        let revision = self.engine.targets[server].revision;
-        limits.concurrency[revision]
-            .is_some_and(|concurrency| self.engine.servers[server].is_full(concurrency, limits.backlog[revision]))
-    }
-
     /// Nobody accepts the SYN.
     #[cold]
     fn connect_in_vain(&mut self, slot: u32, server: u16, now: Time) {
         let engine = &*self.engine;
-        let (request, found) = (engine.flights[slot].request, &engine.targets[usize::from(server)]);
+        let (request, found) = (engine.flights[slot].request, &engine.servers[usize::from(server)].target);
         let after = now - request.sent;
         let end = match found.port.socket {
             Socket::Silent => match self.around.knock(found, &request, after) {
@@ -106,7 +97,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     fn accept(&mut self, slot: u32, server: u16, now: Time, start: Time) -> bool {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
-        let port = &engine.targets[usize::from(server)].port;
+        let port = &engine.servers[usize::from(server)].target.port;
         let end = self.around.unanswered(port, start, &flight.request);
         let (verdict, at) = self.around.unless_the_client_gives_up(end, &flight.request);
         flight.end = (verdict, at.max(now));
@@ -134,12 +125,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             let end = if answered <= flight.end.1 { (Verdict::Target(503), answered) } else { flight.end };
             return self.end(slot, end);
         }
-        let revision = engine.targets[usize::from(server)].revision;
-        let concurrency = engine.limits.concurrency[revision].unwrap_or(u32::MAX);
         let process = &mut engine.servers[usize::from(server)];
         flight.is_held = true;
         flight.life = process.life;
-        let is_in_time = process.admit(slot, concurrency) && self.start(slot, server, now);
+        let is_in_time = process.admit(slot) && self.start(slot, server, now);
         if !is_in_time {
             self.watch(slot);
         }
@@ -150,7 +139,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     fn start(&mut self, slot: u32, server: u16, now: Time) -> bool {
         let engine = &mut *self.engine;
         let flight = &mut engine.flights[slot];
-        let found = &engine.targets[usize::from(server)];
+        let found = &engine.servers[usize::from(server)].target;
         let served = now + self.around.work(found, &found.port, now, &flight.request);
         flight.is_in_time = !flight.is_over && served <= flight.end.1;
         engine.schedule.push(served, Event::Served(slot).code());
@@ -185,21 +174,30 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// A worker has done its work, unless its process has died.
     #[inline(always)]
     pub(super) fn served(&mut self, slot: u32, now: Time) {
-        let Some(server) = self.engine.flights[slot].server else { return };
-        self.refresh(server, now);
-        let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
+        let LiveEngine { flights, servers, .. } = &mut *self.engine;
+        let flight = &mut flights[slot];
+        let Some(row) = flight.server else { return };
+        let server = &mut servers[usize::from(row)];
+        if now >= server.target.port.until {
+            return self.served_at_a_change(slot, row, now);
+        }
         flight.is_held = false;
-        let process = &mut engine.servers[usize::from(server)];
-        let next = if flight.life == process.life { process.next() } else { None };
+        let next = if flight.life == server.life { server.next() } else { None };
+        let flight = *flight;
         if flight.is_over {
-            engine.flights.remove(slot);
+            flights.remove(slot);
         } else if flight.is_in_time {
-            flight.end = (Verdict::Ok, now);
-            self.conclude(slot, now);
+            self.conclude(slot, flight, Verdict::Ok, now);
         }
         if let Some(next) = next {
-            self.start(next, server, now);
+            self.start(next, row, now);
         }
+    }
+
+    /// The server is looked at first: it is not what it was.
+    #[cold]
+    fn served_at_a_change(&mut self, slot: u32, server: u16, now: Time) {
+        self.look(server, now);
+        self.served(slot, now);
     }
 }

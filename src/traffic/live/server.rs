@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 
 use crate::time::{Span, Time};
 use crate::traffic::connection::{KeepAlive, Port, Way};
+use crate::traffic::fate::Target;
 
-/// A process that serves so many requests at once. The others wait, first come first served; it
-/// serves them even if nobody waits for the answer any more, which it has no way to know.
-#[derive(Debug, Clone, Default)]
+/// What requests get to, and its process, which may serve only so many at once. The others wait, first come
+/// first served; it serves them even if nobody waits for the answer any more, which it has no way to know.
+#[derive(Debug, Clone)]
 pub(super) struct Server {
+    pub(super) target: Target,
     busy: u32,
     waiting: VecDeque<u32>,
     /// Counts the processes that have died: their work ends nowhere.
@@ -23,29 +25,50 @@ pub(super) struct Server {
 pub(super) struct Pool(Vec<Time>);
 
 impl Server {
+    pub(super) fn new(target: Target) -> Server {
+        Server { target, busy: 0, waiting: VecDeque::new(), life: 0 }
+    }
+
     /// As new, with its memory.
-    pub(super) fn clear(&mut self) {
-        self.busy = 0;
-        self.waiting.clear();
-        self.life = 0;
+    pub(super) fn begin(&mut self, target: Target) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.clear();
+        *self = Server { waiting, ..Server::new(target) };
+    }
+
+    /// Whether it serves only so many requests at once.
+    #[inline]
+    pub(super) fn is_limited(&self) -> bool {
+        self.target.habits.concurrency.is_some()
+    }
+
+    /// Whether a worker has nothing to do.
+    #[inline]
+    pub(super) fn is_free(&self) -> bool {
+        self.busy < self.target.habits.concurrency.unwrap_or(u32::MAX)
     }
 
     /// Whether a new connection would find the backlog full.
     #[inline]
-    pub(super) fn is_full(&self, concurrency: u32, backlog: u32) -> bool {
-        self.busy >= concurrency && self.waiting.len() as u64 >= u64::from(backlog)
+    pub(super) fn is_full(&self) -> bool {
+        !self.is_free() && self.waiting.len() as u64 >= u64::from(self.target.habits.backlog)
+    }
+
+    /// A request arrives for which a worker is free.
+    #[inline]
+    pub(super) fn occupy(&mut self) {
+        self.busy += 1;
     }
 
     /// A request arrives: whether a worker is there for it; if not, it waits.
-    #[inline]
-    pub(super) fn admit(&mut self, slot: u32, concurrency: u32) -> bool {
-        let free = self.busy < concurrency;
-        if free {
-            self.busy += 1;
+    pub(super) fn admit(&mut self, slot: u32) -> bool {
+        let is_free = self.is_free();
+        if is_free {
+            self.occupy();
         } else {
             self.waiting.push_back(slot);
         }
-        free
+        is_free
     }
 
     /// A worker has finished; it goes on with the request that has waited longest.
@@ -75,7 +98,7 @@ impl Pool {
     /// How a request gets to the target; the connection that it takes leaves the pool.
     #[inline]
     pub(super) fn take(&mut self, port: &Port, at: Time, keep: KeepAlive, one_way: Span) -> Way {
-        let kept_until = self.0.last().copied().unwrap_or(Time::ZERO);
+        let Some(&kept_until) = self.0.last() else { return Way::New };
         let way = port.way(at, kept_until, keep, one_way);
         if way == Way::New {
             // If the one used last is dead, all are.

@@ -67,10 +67,15 @@ impl<'a> Users<'a> {
         pair(u64::from(worker) + 1, u64::from(*sent))
     }
 
-    /// A user's next request, on a connection that is there or on a new one.
+    /// A worker's next request.
+    pub(super) fn wish(&mut self, worker: u32, now: Time) -> Wish {
+        let wish = self.users[worker as usize].user.wish();
+        self.connect(worker, wish, now)
+    }
+
+    /// A request on a connection that is there, or on a new one.
     #[inline(always)]
-    pub(super) fn wish(&mut self, user: u32, now: Time) -> Wish {
-        let wish = self.users[user as usize].user.wish();
+    pub(super) fn connect(&mut self, user: u32, wish: Wish, now: Time) -> Wish {
         if self.reuses { self.on_connection(user, wish, now) } else { wish }
     }
 
@@ -79,7 +84,7 @@ impl<'a> Users<'a> {
         let request = &flight.request;
         let wish = Wish { node: 0, work: request.work, luck: 0.0, is_stream: request.is_stream };
         let wish = self.users[flight.user as usize].user.again(wish, chance);
-        if self.reuses { self.on_connection(flight.user, wish, now) } else { wish }
+        self.connect(flight.user, wish, now)
     }
 
     fn on_connection(&mut self, user: u32, wish: Wish, now: Time) -> Wish {
@@ -95,8 +100,12 @@ impl<'a> Users<'a> {
         }
     }
 
+    /// Whether a user may come back to the same target.
+    pub(super) const fn has_cookies(&self) -> bool {
+        self.has_cookies
+    }
+
     /// The target that a user's cookie names.
-    #[inline]
     pub(super) fn cookie(&self, user: u32, now: Time) -> Option<TargetId> {
         if !self.has_cookies {
             return None;
@@ -108,8 +117,8 @@ impl<'a> Users<'a> {
     /// A user hears how an attempt ended. Its connection stays, unless it gave up or the connection
     /// was a stream's.
     #[inline(always)]
-    pub(super) fn hear(&mut self, flight: &Flight, is_answer: bool, now: Time) {
-        if self.reuses && flight.end.0 != Verdict::Alb(Cause::ClientGaveUp) && !flight.request.is_stream {
+    pub(super) fn hear(&mut self, flight: &Flight, verdict: Verdict, now: Time) {
+        if self.reuses && verdict != Verdict::Alb(Cause::ClientGaveUp) && !flight.request.is_stream {
             let kept = Connection { node: flight.node, until: now + self.scenario.load_balancer.idle_timeout };
             if self.is_closed {
                 self.users[flight.user as usize].connection = Some(kept);
@@ -117,23 +126,23 @@ impl<'a> Users<'a> {
                 self.idle.push(kept);
             }
         }
-        if is_answer && self.has_cookies {
+        if self.has_cookies && matches!(verdict, Verdict::Ok | Verdict::Target(_)) {
             let stickiness = self.scenario.target_group.stickiness;
             self.users[flight.user as usize].cookie = flight.target.map(|target| (target, now + stickiness));
         }
     }
 
-    /// When the user of a request that has just ended sends another, if it is for the user to say.
+    /// When a user sends another request, if it is for the user to say; the last, sent at `first`, has just ended.
     #[inline(always)]
-    pub(super) fn next_request(&mut self, flight: &Flight, now: Time) -> Option<Time> {
-        if self.is_closed { self.think(flight, now) } else { None }
+    pub(super) fn next_request(&mut self, user: u32, first: Time, now: Time) -> Option<Time> {
+        if self.is_closed { self.think(user, first, now) } else { None }
     }
 
-    fn think(&mut self, flight: &Flight, now: Time) -> Option<Time> {
+    fn think(&mut self, user: u32, first: Time, now: Time) -> Option<Time> {
         let load = &self.scenario.load;
-        let thought = load.think_time.sample(&mut self.users[flight.user as usize].think);
+        let thought = load.think_time.sample(&mut self.users[user as usize].think);
         // Time goes on, even if a request fails and is followed by the next in no time at all.
-        let at = (now + thought).max(flight.first + Span::from_micros(1));
+        let at = (now + thought).max(first + Span::from_micros(1));
         (at < Time::ZERO + load.duration).then_some(at)
     }
 }
