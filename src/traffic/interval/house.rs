@@ -110,16 +110,22 @@ impl House {
             return;
         }
         let House { targets, nodes, .. } = self;
-        for (row, target) in targets.iter_mut().enumerate().filter(|(_, target)| target.until <= at) {
-            let pod = fare.timeline.targets[row].pod;
-            let before = target.port;
-            target.port = Port::look(pod.and_then(|pod| fare.timeline.pods.get(pod.index())), at);
-            if target.port.reopened_since(&before) {
-                nodes.iter_mut().for_each(|node| node.kept[row].forget());
+        let mut until = Time::NEVER;
+        for (row, target) in targets.iter_mut().enumerate() {
+            if target.port.until <= at {
+                let pod = fare.timeline.targets[row].pod;
+                let before = target.port;
+                target.port = Port::look(pod.and_then(|pod| fare.timeline.pods.get(pod.index())), at);
+                if target.port.reopened_since(&before) {
+                    nodes.iter_mut().for_each(|node| node.kept[row].forget());
+                }
             }
-            target.foresee(at, fare);
+            if target.until <= at {
+                target.foresee(at, fare);
+            }
+            until = until.min(target.until);
         }
-        self.until = targets.iter().map(|target| target.until).min().unwrap_or(Time::NEVER);
+        self.until = until;
         nodes.iter_mut().for_each(|node| node.until = Time::ZERO);
     }
 

@@ -314,6 +314,9 @@ impl Knot {
     /// P(S > x) and the integrals from x on, between this knot and the next: a line, and the cubics that have the
     /// values of both and the slopes, which are known (Hermite).
     fn look(&self, next: &Knot, x: f64) -> (f64, Integrals) {
+        if x == self.at {
+            return (self.survival, self.integrals);
+        }
         let width = next.at - self.at;
         let t = (x - self.at) / width;
         let rest = 1.0 - t;
