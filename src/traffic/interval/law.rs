@@ -6,9 +6,10 @@ use crate::random::Stream;
 use crate::time::Span;
 use crate::traffic::interval::counts::SECOND;
 
-/// Equal shares of the requests in flight between two knots; after them each has half of what is left, until
+/// Equal shares of the requests in flight between two knots; after them each has so much of the last one's, until
 /// so few requests are left in flight.
 const EVEN_STEPS: usize = 64;
+const LATE_SHARE: f64 = 0.7;
 const FEW: f64 = 1e-9;
 /// Time is cut at so many even knots.
 const CUTS: usize = 4;
@@ -127,7 +128,7 @@ impl Law {
                 law.reach = at;
                 break;
             }
-            share = if row + 1 < EVEN_STEPS { 1.0 - (row + 1) as f64 / EVEN_STEPS as f64 } else { share / 2.0 };
+            share = if row + 1 < EVEN_STEPS { 1.0 - (row + 1) as f64 / EVEN_STEPS as f64 } else { share * LATE_SHARE };
             at = law.excess_falls_to(share * mean, at);
             excess = dist.mean_excess(at);
         }
@@ -185,8 +186,8 @@ impl Law {
             Some(next) => self.knots[row - 1].look(next, x),
             None => (0.0, Integrals::default()),
         };
-        let ((_, most), (last, least)) = (look(row, from), look(until, to));
-        Beyond { law: self, row, from, to, last, most, least }
+        let ((first, most), (last, least)) = (look(row, from), look(until, to));
+        Beyond { law: self, row, from, to, first, last, most, least }
     }
 
     /// P(S > x), exactly, if it matters at all.
@@ -227,7 +228,8 @@ pub(super) struct Beyond<'l> {
     row: usize,
     from: f64,
     to: f64,
-    /// P(S > `to`).
+    /// P(S > `from`) and P(S > `to`).
+    first: f64,
     last: f64,
     /// From `from` on, and from `to` on.
     most: Integrals,
@@ -289,15 +291,17 @@ impl Beyond<'_> {
     /// Where x lies, as a share of the way, if it is drawn by its P(S > x) and so much of that is before it.
     pub(super) fn place(&self, share: f64) -> f64 {
         let wanted = self.most.excess + (self.least.excess - self.most.excess) * share;
-        let rest = &self.law.knots[self.row..];
+        let knots = &self.law.knots;
+        let rest = &knots[self.row..];
         let row = self.row + rest.iter().position(|knot| knot.integrals.excess < wanted).unwrap_or(rest.len());
-        let Some(next) = self.law.knots.get(row) else { return share };
-        let last = &self.law.knots[row - 1];
-        let width = next.at - last.at;
-        // Between two knots the tail is a line, to speak of; what has fallen by x is the area under it.
-        let (fall, bend) = ((last.integrals.excess - wanted) / width, (next.survival - last.survival) / 2.0);
-        let root = (last.survival * last.survival + 4.0 * bend * fall).max(0.0).sqrt();
-        let x = last.at + width * 2.0 * fall / (last.survival + root);
+        let known = |knot: &Knot| (knot.at, knot.survival, knot.integrals.excess);
+        let low = if row > self.row { known(&knots[row - 1]) } else { (self.from, self.first, self.most.excess) };
+        let high = knots.get(row).filter(|knot| knot.at < self.to).map(known);
+        let high = high.unwrap_or((self.to, self.last, self.least.excess));
+        // Between the two the tail is a line, to speak of, and what lies under it a quadratic.
+        let part = (low.2 - wanted) / (low.2 - high.2) * (low.1 + high.1);
+        let t = part / (low.1 + (low.1 * low.1 + (high.1 - low.1) * part).max(0.0).sqrt());
+        let x = low.0 + (high.0 - low.0) * t;
         ((x - self.from) / (self.to - self.from)).clamp(0.0, 1.0)
     }
 }
@@ -361,46 +365,38 @@ mod tests {
         }
     }
 
-    /// Of requests sent evenly over a cell, one by one: how many outlast what is left, when those were sent, and
-    /// what the others take.
+    /// Of requests sent evenly over a cell: how many outlast what is left, when those were sent, and what the
+    /// others take, against sums over the formula.
     #[test]
     fn a_cell_is_as_its_requests_are() {
-        const DRAWS: usize = 200_000;
+        const STEPS: u64 = 4_000;
         let dist = Dist::p50_p99_millis(14, 122);
         let law = Law::new(&dist, 1e4, Span::from_secs(60));
         let mut stream = Streams::new(7, 0).at(Purpose::Arrival, 0);
-        for (low, high) in [(0, 3), (2, 15), (15, 40), (40, 200), (60, 1_000)] {
+        for (low, high) in [(0, 3), (2, 15), (15, 40), (40, 200), (60, 1_000), (150, 170), (300, 310), (700, 720)] {
             let (low, high) = (Span::from_millis(low), Span::from_millis(high));
+            let width = high.saturating_sub(low);
             let beyond = law.beyond(low, high);
-            let (mut failed, mut place, mut squares, mut in_time) = (0.0, 0.0, 0.0, 0.0);
-            for _ in 0..DRAWS {
-                let x = stream.uniform();
-                let left = low + high.saturating_sub(low).scaled(x);
-                let drawn = dist.sample(&mut stream);
-                squares += dist.survival(left).powi(2);
-                if drawn > left {
-                    (failed, place) = (failed + 1.0, place + x);
-                } else {
-                    in_time += drawn.as_secs_f64();
-                }
+            let (mut mean, mut squares, mut place, mut long) = (0.0, 0.0, 0.0, 0.0);
+            for step in 0..STEPS {
+                let share = (step as f64 + 0.5) / STEPS as f64;
+                let x = low + width.scaled(share);
+                let tail = dist.survival(x) / STEPS as f64;
+                (mean, squares) = (mean + tail, squares + tail * tail * STEPS as f64);
+                (place, long) = (place + tail * share, long + tail * x.as_secs_f64() + dist.mean_excess(x) / STEPS as f64);
             }
-            let draws = DRAWS as f64;
-            let answered = draws - failed;
             let near = |got: f64, wanted: f64, tolerance: f64| {
-                assert!((got - wanted).abs() < tolerance, "from {low} to {high}: {got}, not {wanted} ± {tolerance}");
+                assert!((got / wanted - 1.0).abs() < tolerance, "from {low} to {high}: {got}, not {wanted}");
             };
-            near(beyond.mean(), failed / draws, 4.0 * (failed.sqrt() + 1.0) / draws);
-            let spread = (beyond.most.squares - beyond.least.squares) / high.saturating_sub(low).as_secs_f64();
-            near(spread, squares / draws, 0.03 * spread);
-            let mean_place = (0..DRAWS).map(|_| beyond.place(stream.uniform())).sum::<f64>() / draws;
-            near(mean_place, place / failed, 1.5 / failed.sqrt());
-            let deviation = 4.0 * law.variance.sqrt() / answered.sqrt();
-            near(law.mean - beyond.gain(), in_time / answered, deviation);
-            let draw = |_| {
-                let share = stream.uniform();
-                beyond.draw_in_time(share, &mut stream).as_secs_f64()
-            };
-            near((0..DRAWS).map(draw).sum::<f64>() / draws, in_time / answered, deviation + 4e-6);
+            near(beyond.mean(), mean, 0.002);
+            let (of_squares, all) = (beyond.most.squares - beyond.least.squares, width.as_secs_f64());
+            near(mean + of_squares / all, mean + squares, 0.002);
+            let places = (0..STEPS).map(|step| beyond.place((step as f64 + 0.5) / STEPS as f64));
+            near(places.sum::<f64>() / STEPS as f64, place / mean, 0.01);
+            let in_time = (law.mean - long) / (1.0 - mean);
+            near(law.mean - beyond.gain(), in_time, 0.001);
+            let drawn = (0..STEPS * 10).map(|row| beyond.draw_in_time(row as f64 / STEPS as f64 / 10.0, &mut stream));
+            near(drawn.map(Span::as_secs_f64).sum::<f64>() / STEPS as f64 / 10.0, in_time, 0.01);
         }
     }
 
