@@ -90,7 +90,11 @@ impl Counts {
             let second = second_of(self.from);
             let end = Time::from_micros((second as u64 + 1) * SECOND);
             let end = if told_apart.get(second) == Some(&true) { until.min(end) } else { until };
-            if singly { self.send(end) } else { self.draw(end) }
+            if singly {
+                self.send(end)
+            } else {
+                self.draw(end)
+            }
             self.seconds.push(second);
         }
         Cell { from, until, total: self.sent - before, before }

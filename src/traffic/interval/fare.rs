@@ -318,7 +318,10 @@ impl Fare<'_> {
         let rarely = if law.is_brief() { RARELY_IF_BRIEF } else { RARELY };
         match beyond {
             Some(beyond) if failing > rarely => self.answer_in_time(&beyond, start, count - failed),
-            beyond => self.answer(batch.revision, start, limit, count - failed, beyond.map_or(0.0, |beyond| beyond.gain())),
+            beyond => {
+                let gain = beyond.map_or(0.0, |beyond| law.mean_within(limit) - beyond.mean_in_time());
+                self.answer(batch.revision, start, limit, count - failed, gain);
+            }
         }
     }
 

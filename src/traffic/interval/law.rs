@@ -60,8 +60,8 @@ pub(super) struct Law {
     /// Of 8 requests in flight when a target ends 7 were sent so long before or later, if those are few.
     sparse: Option<Span>,
     reach: Span,
-    /// The patience that most requests meet, and the share that is longer.
-    usual: (Span, f64),
+    /// The patience that most requests meet, the share that is longer, and the mean of those that are not.
+    usual: (Span, f64, f64),
     quantiles: Vec<f64>,
     lower: Tail,
     upper: Tail,
@@ -109,7 +109,7 @@ impl Law {
             steps: Vec::new(),
             sparse: None,
             reach: Span::ZERO,
-            usual: (patience, dist.survival(patience)),
+            usual: (patience, dist.survival(patience), mean_within(dist, patience)),
             quantiles,
             lower: Tail::new(LOWER, |share| dist.quantile(share)),
             upper: Tail::new(UPPER, |share| dist.quantile(1.0 - share)),
@@ -199,6 +199,11 @@ impl Law {
         }
     }
 
+    /// The mean of those that are no longer, in seconds.
+    pub(super) fn mean_within(&self, patience: Span) -> f64 {
+        if patience == self.usual.0 { self.usual.2 } else { mean_within(&self.dist, patience) }
+    }
+
     /// One draw, in microseconds.
     pub(super) fn draw(&self, stream: &mut Stream) -> Span {
         self.dist.sample(stream)
@@ -218,6 +223,15 @@ impl Law {
         let (low, high) = (self.quantiles[row], self.quantiles[row + 1]);
         Span::from_micros((low + (high - low) * (place - row as f64) + 0.5) as i64 as u64)
     }
+}
+
+/// E(S | S ≤ x), in seconds, where E(S; S > x) = x·P(S > x) + E(S − x)⁺.
+fn mean_within(dist: &Dist, x: Span) -> f64 {
+    let longer = dist.survival(x);
+    if longer >= 1.0 {
+        return 0.0;
+    }
+    (dist.mean() - x.as_secs_f64() * longer - dist.mean_excess(x)) / (1.0 - longer)
 }
 
 /// A law's tail over the x from one span to another.
@@ -257,13 +271,13 @@ impl Beyond<'_> {
         binomial(whole + u64::from(stream.chance(trials - whole as f64)), likelier, stream)
     }
 
-    /// By how many seconds the mean of those that do not take longer than x is below that of all.
+    /// The mean of those that do not take longer than x, in seconds.
     ///
     /// ∫E(S; S > x)dx = ∫(x·P(S > x) + E(S − x)⁺)dx, and x·P(S > x) = E(S − x)⁺ − d(x·E(S − x)⁺)/dx.
-    pub(super) fn gain(&self) -> f64 {
+    pub(super) fn mean_in_time(&self) -> f64 {
         let (mean, Beyond { from, to, most, least, .. }) = (self.mean(), self);
         let long = from * most.excess - to * least.excess + 2.0 * (most.excesses - least.excesses);
-        (long / (to - from) - mean * self.law.mean) / (1.0 - mean)
+        (self.law.mean - long / (to - from)) / (1.0 - mean)
     }
 
     /// What one of those takes that do not take longer than x, drawn from this share of the law on.
@@ -352,7 +366,9 @@ mod tests {
             Dist::Uniform(Span::from_millis(1), Span::from_millis(9)),
         ] {
             let law = Law::new(&dist, 1e4, Span::from_secs(60));
-            assert!((law.beyond(Span::ZERO, law.reach()).mean() * law.reach().as_secs_f64() / law.mean - 1.0).abs() < 1e-6);
+            assert!(
+                (law.beyond(Span::ZERO, law.reach()).mean() * law.reach().as_secs_f64() / law.mean - 1.0).abs() < 1e-6
+            );
             assert_eq!(law.beyond(law.reach(), law.reach() + Span::from_secs(1)).mean(), 0.0);
             let steps: Vec<Span> = law.knots.iter().map(|knot| Span::from_secs_f64(knot.at)).collect();
             for pair in steps.windows(2).filter(|pair| pair[1] > pair[0] + Span::from_micros(6)) {
@@ -383,7 +399,8 @@ mod tests {
                 let x = low + width.scaled(share);
                 let tail = dist.survival(x) / STEPS as f64;
                 (mean, squares) = (mean + tail, squares + tail * tail * STEPS as f64);
-                (place, long) = (place + tail * share, long + tail * x.as_secs_f64() + dist.mean_excess(x) / STEPS as f64);
+                (place, long) =
+                    (place + tail * share, long + tail * x.as_secs_f64() + dist.mean_excess(x) / STEPS as f64);
             }
             let near = |got: f64, wanted: f64, tolerance: f64| {
                 assert!((got / wanted - 1.0).abs() < tolerance, "from {low} to {high}: {got}, not {wanted}");
@@ -394,7 +411,7 @@ mod tests {
             let places = (0..STEPS).map(|step| beyond.place((step as f64 + 0.5) / STEPS as f64));
             near(places.sum::<f64>() / STEPS as f64, place / mean, 0.01);
             let in_time = (law.mean - long) / (1.0 - mean);
-            near(law.mean - beyond.gain(), in_time, 0.001);
+            near(beyond.mean_in_time(), in_time, 0.001);
             let drawn = (0..STEPS * 10).map(|row| beyond.draw_in_time(row as f64 / STEPS as f64 / 10.0, &mut stream));
             near(drawn.map(Span::as_secs_f64).sum::<f64>() / STEPS as f64 / 10.0, in_time, 0.01);
         }

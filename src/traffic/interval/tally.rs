@@ -162,8 +162,8 @@ impl<'a> Tally<'a> {
             let pool = self.books.pools[row];
             self.draw(&pool, &laws[pool.law]);
         }
-        let gain = (self.gain * 1e6).max(0.0) as u128;
-        self.outcome.latency_sum = self.outcome.latency_sum.saturating_sub(gain);
+        let gain = (self.gain * 1e6) as i128;
+        self.outcome.latency_sum = self.outcome.latency_sum.saturating_sub_signed(gain);
         for row in 0..self.books.latest.len() {
             let (cell, node, rank, count) = self.books.latest[row];
             let place = match self.window.origin {
@@ -194,7 +194,7 @@ impl<'a> Tally<'a> {
         self.outcome.min_latency = self.outcome.min_latency.min(least);
         self.outcome.max_latency = self.outcome.max_latency.max(most);
         let n = pool.count as f64;
-        let sum = normal_sum(n * law.mean * 1e6, n * law.variance * 1e12, &mut self.stream);
+        let sum = normal_sum(n * law.mean_within(pool.limit) * 1e6, n * law.variance * 1e12, &mut self.stream);
         self.outcome.latency_sum += sum as u128 + u128::from(pool.start.as_micros()) * u128::from(pool.count);
         self.fill_histogram(pool, law, share, (least, most));
     }
