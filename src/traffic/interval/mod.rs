@@ -17,6 +17,7 @@
 //!
 //! Where a queue, a retry or a choice by load couples requests, none of this holds: the engine refuses.
 
+mod beyond;
 mod counts;
 mod fare;
 mod house;
