@@ -81,7 +81,8 @@ impl<const LINES: usize> Schedule<LINES> {
         }
     }
 
-    /// How many are due after `at`, in six steps, as there are fewer than 2⁶ of them. The newest comes after all that are due at the same time.
+    /// How many are due after `at`, in six steps, as there are fewer than 2⁶ of them. The newest comes after all
+    /// that are due at the same time.
     #[inline]
     fn place(&self, at: Time) -> usize {
         let mut place = 0;

@@ -52,6 +52,9 @@ impl Beyond<'_> {
     /// too: that leaves 1/k of the difference.
     pub(super) fn count(&self, count: u64, places: Option<u64>, stream: &mut Stream) -> u64 {
         let mean = self.mean();
+        if mean <= 0.0 {
+            return 0;
+        }
         let spread = (self.most.squares - self.least.squares) / (self.to - self.from) - mean * mean;
         let taken = spread * places.map_or(0.0, |places| 1.0 - 1.0 / places as f64);
         let likelier = mean + taken / mean;
@@ -73,7 +76,7 @@ impl Beyond<'_> {
         (self.law.mean - long / (to - from)) / (1.0 - mean)
     }
 
-    /// What one of those takes that do not take longer than x, drawn from this share of the law on.
+    /// What one of those takes that do not take longer than x; tried first at this share of them.
     pub(super) fn draw_in_time(&self, mut share: f64, stream: &mut Stream) -> Span {
         for _ in 0..TRIES {
             let drawn = self.law.quantile(share * (1.0 - self.last));
