@@ -53,7 +53,7 @@ pub(super) struct Kept {
 const INSTANTS: u64 = 4;
 /// Where no more than this share outlasts the target, the answered ones are as good as any, but for their mean;
 /// or this share, where the tail is so brief that few are concerned.
-const RARELY: f64 = 1e-4;
+const RARELY: f64 = 1e-5;
 const RARELY_IF_BRIEF: f64 = 0.02;
 /// So many requests on new connections are drawn one by one; then they come in blocks twice as large each.
 const SINGLE_CONNECTS: u64 = 16;
@@ -393,11 +393,13 @@ impl Fare<'_> {
         self.tally.count(Verdict::Ok, count, 0);
         // The sum of as many strata as the cube root of their number has about the variance of independent draws.
         let strata = if count > INSTANTS { INSTANTS.max((count as f64).cbrt() as u64) } else { count };
+        // Those that are left over go to any of the strata, not to the quickest.
+        let shift = if count.is_multiple_of(strata.max(1)) { 0 } else { self.stream.below(strata as usize) as u64 };
         for row in 0..strata {
             let share = (row as f64 + self.stream.uniform()) / strata as f64;
             let share = if count > strata { share } else { self.stream.uniform() };
             let latency = start + beyond.draw_in_time(share, &mut self.stream);
-            self.tally.took(latency, count / strata + u64::from(row < count % strata));
+            self.tally.took(latency, count / strata + u64::from((row + shift) % strata < count % strata));
         }
     }
 
