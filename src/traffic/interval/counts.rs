@@ -91,9 +91,9 @@ impl Counts {
             let end = Time::from_micros((second as u64 + 1) * SECOND);
             let end = if told_apart.get(second) == Some(&true) { until.min(end) } else { until };
             if singly {
-                self.send(end)
+                self.send(end);
             } else {
-                self.draw(end)
+                self.draw(end);
             }
             self.seconds.push(second);
         }
