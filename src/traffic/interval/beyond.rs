@@ -44,8 +44,8 @@ pub(super) struct Beyond<'l> {
 }
 
 impl Beyond<'_> {
-    /// How many of so many requests, sent evenly over the x, take longer than x; of them every `places`-th goes to
-    /// the target, or, without places, each by chance.
+    /// How many of so many requests, sent evenly over the x, take longer than x. They are every `places`-th of their
+    /// node's, or, without places, any of them.
     ///
     /// Chances that differ take from the variance of a binomial count, and are as good as fewer and likelier
     /// trials, which have the same mean and the same variance. When exactly every k-th request comes is by chance,

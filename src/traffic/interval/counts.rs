@@ -57,12 +57,12 @@ pub(super) const SECOND: u64 = 1_000_000;
 const MILLION_SECONDS: u128 = 1_000_000_000_000;
 
 impl Counts {
-    /// The load on so many nodes.
-    pub(super) fn new(load: &LoadSpec, nodes: usize, streams: &Streams) -> Counts {
+    /// The load on so many nodes. Each replication begins with its own chance.
+    pub(super) fn new(load: &LoadSpec, nodes: usize) -> Counts {
         Counts {
             pacing: load.pacing,
             per_million_seconds: (load.rate * 1e6).round() as u64,
-            stream: streams.at(Purpose::IntervalCount, 0),
+            stream: Streams::new(0, 0).at(Purpose::IntervalCount, 0),
             law: (Span::ZERO, PoissonCount::new(0.0)),
             sent: 0,
             from: Time::ZERO,
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn even_pacing_is_counted_exactly() {
         for (rate, nodes) in [(100.0, 1), (333.3, 2), (0.5, 3), (2_500_000.0, 2)] {
-            let mut counts = Counts::new(&load(Pacing::Constant, rate), nodes, &Streams::new(1, 0));
+            let mut counts = Counts::new(&load(Pacing::Constant, rate), nodes);
             let mut all = 0;
             for until in [1, 2, 9_999, 10_001, 20_000, 333_333, 2_000_000, 60_000_000] {
                 counts.next(Time::from_micros(until), until == 10_001, &[true, false]);
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn order_statistics() {
         for pacing in [Pacing::Poisson, Pacing::Constant] {
-            let mut counts = Counts::new(&load(pacing, 50.0), 2, &Streams::new(1, 0));
+            let mut counts = Counts::new(&load(pacing, 50.0), 2);
             let cell = counts.next(Time::from_micros(1_000_000), false, &[]);
             let mut stream = Streams::new(2, 0).at(Purpose::IntervalFate, 0);
             for nth in [0, 3, 8, 9] {

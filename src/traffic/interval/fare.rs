@@ -298,11 +298,11 @@ impl Fare<'_> {
             return self.all_end(batch, count, Verdict::Target(503), start + self.limits.round_trip);
         }
         let (limit, left) = (self.limits.patience(start), quiet.saturating_since(begin));
+        // Those that open connections come in blocks.
         if left < limit && count == batch.turn.count && self.counts.is_singly() {
             return self.serve_singly(batch, port, start);
         }
-        let law = &self.laws[batch.revision];
-        let latest = quiet.saturating_since(batch.cell.until + start);
+        let (law, latest) = (&self.laws[batch.revision], quiet.saturating_since(batch.cell.until + start));
         let beyond = (left < limit).then(|| law.beyond(latest, latest + batch.cell.span()));
         let (failing, failed) = match &beyond {
             _ if quiet < begin || port.socket == Socket::Refusing => (1.0, count),
@@ -394,10 +394,10 @@ impl Fare<'_> {
         // The sum of as many strata as the cube root of their number has about the variance of independent draws.
         let strata = if count > INSTANTS { INSTANTS.max((count as f64).cbrt() as u64) } else { count };
         // Those that are left over go to any of the strata, not to the quickest.
-        let shift = if count.is_multiple_of(strata.max(1)) { 0 } else { self.stream.below(strata as usize) as u64 };
+        let shift = (self.stream.uniform() * strata as f64) as u64;
         for row in 0..strata {
-            let share = (row as f64 + self.stream.uniform()) / strata as f64;
-            let share = if count > strata { share } else { self.stream.uniform() };
+            let drawn = self.stream.uniform();
+            let share = if count > strata { (row as f64 + drawn) / strata as f64 } else { drawn };
             let latency = start + beyond.draw_in_time(share, &mut self.stream);
             self.tally.took(latency, count / strata + u64::from((row + shift) % strata < count % strata));
         }

@@ -114,7 +114,7 @@ impl<'a> IntervalEngine<'a> {
             starts,
             cuts: Cuts::default(),
             house: House::new(scenario, keep, alike),
-            counts: Counts::new(&scenario.load, scenario.load.nodes_known(balancer.nodes), &Streams::new(0, 0)),
+            counts: Counts::new(&scenario.load, scenario.load.nodes_known(balancer.nodes)),
             parts: Parts::default(),
             books: Books::default(),
         })
