@@ -298,9 +298,11 @@ impl Fare<'_> {
             return self.all_end(batch, count, Verdict::Target(503), start + self.limits.round_trip);
         }
         let (limit, left) = (self.limits.patience(start), quiet.saturating_since(begin));
-        // Those that open connections come in blocks.
-        if left < limit && count == batch.turn.count && self.counts.is_singly() {
-            return self.serve_singly(batch, port, start);
+        // Those that open connections come in blocks; where chance routes, a target's requests come at any time.
+        if let Some(places) = batch.turn.places
+            && (left < limit && count == batch.turn.count && self.counts.is_singly())
+        {
+            return self.serve_singly(batch, places, port, start);
         }
         let (law, latest) = (&self.laws[batch.revision], quiet.saturating_since(batch.cell.until + start));
         let beyond = (left < limit).then(|| law.beyond(latest, latest + batch.cell.span()));
@@ -327,11 +329,11 @@ impl Fare<'_> {
     }
 
     /// The same, one by one: those that take longer than their target has left fail.
-    fn serve_singly(&mut self, batch: &Batch<'_>, port: &Port, start: Span) {
+    fn serve_singly(&mut self, batch: &Batch<'_>, places: u64, port: &Port, start: Span) {
         let (law, limit) = (&self.laws[batch.revision], self.limits.patience(start));
         let quiet = port.reset.min(port.silence).min(batch.cut);
         for nth in 0..batch.turn.count {
-            let sent = self.sent(&batch.turn, nth);
+            let sent = self.counts.arrivals(batch.turn.node)[(batch.turn.first + nth * places) as usize];
             let left = quiet.saturating_since(sent + start).min(limit);
             let service = law.quantile(self.stream.uniform());
             if service <= left && port.socket == Socket::Serving {
@@ -345,16 +347,6 @@ impl Fare<'_> {
             if verdict.is_5xx() {
                 self.tally.failed_at(sent);
             }
-        }
-    }
-
-    /// When the `nth` of those whose turn it is was sent, one by one; where chance routes, any of the node's
-    /// may be the one.
-    fn sent(&mut self, turn: &Turn, nth: u64) -> Time {
-        let arrivals = self.counts.arrivals(turn.node);
-        match turn.places {
-            Some(places) => arrivals[(turn.first + nth * places) as usize],
-            None => arrivals[self.stream.below(arrivals.len())],
         }
     }
 
