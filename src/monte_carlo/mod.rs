@@ -187,7 +187,7 @@ mod tests {
         outcome.causes[Cause::ConnectTimeout.index()] = environment + chance;
         outcome.ok = 1_000 - environment - chance;
         outcome.per_second[0][Cause::ConnectTimeout.index()] = (environment + chance) as u32;
-        outcome.latency.saturating_record(1_000 + chance);
+        outcome.latency.count(Span::from_micros(1_000 + chance), 1);
         outcome.latency_sum = u128::from(1_000 + chance);
         outcome.max_latency = Span::from_micros(1_000 + chance);
         outcome.error_window = Some((Time::ZERO, Time::ZERO));

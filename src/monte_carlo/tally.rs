@@ -3,13 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
-
 use super::sample::Sample;
 use crate::observe::measure::Measures;
 use crate::stats;
 use crate::time::Span;
-use crate::traffic::outcome::Outcome;
+use crate::traffic::outcome::{Latencies, Outcome};
 use crate::verdict::Cause;
 
 /// Columns of a second: every cause, then the application's own answers.
@@ -45,7 +43,7 @@ struct Second {
 /// The latencies of all requests.
 #[derive(Debug, Clone)]
 struct LatencyPool {
-    histogram: Histogram<u64>,
+    latencies: Latencies,
     min: Span,
     max: Span,
     sum: u128,
@@ -108,8 +106,8 @@ impl Tally {
     }
 
     /// Adds the latencies of all requests of the replications counted.
-    pub(super) fn pool(&mut self, latencies: &Histogram<u64>) {
-        self.latency.histogram += latencies;
+    pub(super) fn pool(&mut self, latencies: &Latencies) {
+        self.latency.latencies.merge(latencies);
     }
 
     /// Counts the twin of a replication, which tells chance from environment and nothing else.
@@ -122,15 +120,15 @@ impl Tally {
         self.samples.extend(other.samples);
         self.twins.extend(other.twins);
         self.first = self.first.take().or(other.first);
-        self.latency.histogram += &other.latency.histogram;
+        self.latency.latencies.merge(&other.latency.latencies);
         self.latency.extend(other.latency.min, other.latency.max, other.latency.sum);
         self.seconds.iter_mut().zip(other.seconds).for_each(|(second, other)| second.merge(other));
     }
 
     /// All requests of all replications; `None` without a request.
     pub(super) fn latency(&self) -> Option<Latency> {
-        let LatencyPool { histogram, min, max, sum } = &self.latency;
-        Latency::of(histogram, *min, *max, *sum)
+        let LatencyPool { latencies, min, max, sum } = &self.latency;
+        Latency::of(latencies, *min, *max, *sum)
     }
 
     /// Mean and band of the failures per second.
@@ -173,9 +171,9 @@ impl Second {
 
 impl LatencyPool {
     fn new() -> LatencyPool {
-        let Outcome { latency: histogram, min_latency: min, max_latency: max, latency_sum: sum, .. } =
+        let Outcome { latency: latencies, min_latency: min, max_latency: max, latency_sum: sum, .. } =
             Outcome::new(Span::ZERO);
-        LatencyPool { histogram, min, max, sum }
+        LatencyPool { latencies, min, max, sum }
     }
 
     fn extend(&mut self, min: Span, max: Span, sum: u128) {
@@ -191,7 +189,8 @@ impl Latency {
         Latency::of(&outcome.latency, outcome.min_latency, outcome.max_latency, outcome.latency_sum)
     }
 
-    fn of(histogram: &Histogram<u64>, min: Span, max: Span, sum: u128) -> Option<Latency> {
+    fn of(latencies: &Latencies, min: Span, max: Span, sum: u128) -> Option<Latency> {
+        let histogram = latencies.histogram();
         let requests = u128::from(histogram.len());
         let mean = Span::from_micros(u64::try_from((sum + requests / 2).checked_div(requests)?).ok()?);
         // A quantile lies somewhere in its bucket; the middle is nearest, the exact extremes bound it.
@@ -214,7 +213,7 @@ mod tests {
         outcome.per_second[1][Cause::Refused.index()] = (replication % 3) as u32;
         for micros in [1_000, 2_000, 3_000 + replication] {
             outcome.requests += 1;
-            outcome.latency.saturating_record(micros);
+            outcome.latency.count(Span::from_micros(micros), 1);
             outcome.latency_sum += u128::from(micros);
             outcome.min_latency = outcome.min_latency.min(Span::from_micros(micros));
             outcome.max_latency = outcome.max_latency.max(Span::from_micros(micros));

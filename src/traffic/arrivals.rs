@@ -28,9 +28,6 @@ pub(super) struct Evenly {
 #[derive(Debug, Clone)]
 pub(super) struct Poisson<'a> {
     stream: Stream,
-    /// Gaps drawn in advance, which is faster than one by one, and how many of them are spent.
-    gaps: [f64; AHEAD],
-    spent: usize,
     /// In microseconds, unrounded: at a million requests a second a rounded gap would be 4 % short.
     clock: f64,
     /// The present stretch, and those after it.
@@ -39,8 +36,21 @@ pub(super) struct Poisson<'a> {
     rest: &'a [Stretch],
 }
 
-/// So many gaps are drawn at once.
-const AHEAD: usize = 32;
+/// No more are sent at once: a loop that does nothing but draw does it faster.
+pub(super) const AHEAD: usize = 32;
+
+/// When the requests of an open loop are sent.
+pub(super) trait Arrivals {
+    /// The next, in order: as many as there is room for, which is no more than [`AHEAD`], or all that are left.
+    fn fill(&mut self, times: &mut [Time]) -> usize;
+}
+
+impl<I: Iterator<Item = Time>> Arrivals for I {
+    #[inline]
+    fn fill(&mut self, times: &mut [Time]) -> usize {
+        times.iter_mut().zip(self).map(|(time, at)| *time = at).count()
+    }
+}
 
 /// A rate that changes: request n is sent when the rate, integrated, has come to n, or with Poisson
 /// pacing to the sum of n unit-exponential gaps (the time change of a non-homogeneous Poisson
@@ -102,9 +112,7 @@ impl Iterator for Evenly {
 impl<'a> Poisson<'a> {
     /// So many requests a second on average, stretch by stretch.
     pub(super) fn new(stretches: &'a [Stretch], stream: Stream) -> Poisson<'a> {
-        let (gaps, spent) = ([0.0; AHEAD], AHEAD);
-        let mut poisson =
-            Poisson { stream, gaps, spent, clock: 0.0, mean_gap: f64::INFINITY, end: 0.0, rest: stretches };
+        let mut poisson = Poisson { stream, clock: 0.0, mean_gap: f64::INFINITY, end: 0.0, rest: stretches };
         poisson.turn_to_next();
         poisson
     }
@@ -116,9 +124,29 @@ impl<'a> Poisson<'a> {
         true
     }
 
-    /// A gap that is longer than what is left of its stretch.
+    /// Spends gaps as long as they end within the present stretch; how many that were.
+    fn hurry(&mut self, gaps: &[f64], times: &mut [Time]) -> usize {
+        let mut clock = self.clock;
+        let mut spent = 0;
+        for (gap, time) in gaps.iter().zip(times) {
+            let at = clock + self.mean_gap * gap;
+            // Written so that the infinite gap of a stretch without requests ends it, too.
+            let is_within = at < self.end;
+            if !is_within {
+                break;
+            }
+            clock = at;
+            // By way of a signed number, which the processor converts in one instruction.
+            *time = Time::from_micros(at as i64 as u64);
+            spent += 1;
+        }
+        self.clock = clock;
+        spent
+    }
+
+    /// When a gap ends that is longer than what is left of its stretch.
     #[cold]
-    fn carry_over(&mut self, mut gap: f64) -> Option<Time> {
+    fn carry_over(&mut self, mut gap: f64) -> Option<f64> {
         loop {
             gap -= (self.end - self.clock) / self.mean_gap;
             self.clock = self.end;
@@ -127,8 +155,7 @@ impl<'a> Poisson<'a> {
             }
             let at = self.clock + self.mean_gap * gap;
             if at < self.end {
-                self.clock = at;
-                return Some(Time::from_micros(at as u64));
+                return Some(at);
             }
         }
     }
@@ -219,25 +246,21 @@ impl Course {
     }
 }
 
-impl Iterator for Poisson<'_> {
-    type Item = Time;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<Time> {
-        if self.spent == AHEAD {
-            fill_unit_exponential(&mut self.stream, &mut self.gaps);
-            self.spent = 0;
+impl Arrivals for Poisson<'_> {
+    #[inline(never)]
+    fn fill(&mut self, times: &mut [Time]) -> usize {
+        let mut gaps = [0.0; AHEAD];
+        let gaps = &mut gaps[..times.len()];
+        fill_unit_exponential(&mut self.stream, gaps);
+        let mut spent = 0;
+        loop {
+            spent += self.hurry(&gaps[spent..], &mut times[spent..]);
+            let Some(gap) = gaps.get(spent) else { return spent };
+            let Some(later) = self.carry_over(*gap) else { return spent };
+            self.clock = later;
+            times[spent] = Time::from_micros(later as u64);
+            spent += 1;
         }
-        let gap = self.gaps[self.spent];
-        self.spent += 1;
-        let at = self.clock + self.mean_gap * gap;
-        // Written so that the infinite gap of a stretch without requests ends it, too.
-        if at < self.end {
-            self.clock = at;
-            // By way of a signed number, which the processor converts in one instruction.
-            return Some(Time::from_micros(at as i64 as u64));
-        }
-        self.carry_over(gap)
     }
 }
 
@@ -250,6 +273,17 @@ mod tests {
     fn stretch(from: u64, to: u64, rate: f64) -> Stretch {
         let second = |secs| Time::from_micros(secs * 1_000_000);
         Stretch { from: second(from), to: second(to), rate }
+    }
+
+    fn all(mut arrivals: impl Arrivals) -> Vec<u64> {
+        let (mut sent, mut times) = (Vec::new(), [Time::ZERO; AHEAD]);
+        loop {
+            let count = arrivals.fill(&mut times);
+            sent.extend(times[..count].iter().map(|time| time.as_micros()));
+            if count < AHEAD {
+                return sent;
+            }
+        }
     }
 
     #[track_caller]
@@ -319,7 +353,7 @@ mod tests {
             let counts: Vec<f64> = (0..runs)
                 .map(|run| {
                     let stream = Streams::new(1, run).at(Purpose::Arrival, 0);
-                    Poisson::new(&[stretch(0, secs, rate)], stream).count() as f64
+                    all(Poisson::new(&[stretch(0, secs, rate)], stream)).len() as f64
                 })
                 .collect();
             let mean = counts.iter().sum::<f64>() / runs as f64;
@@ -339,7 +373,7 @@ mod tests {
         let (whole, cut) = ([stretch(0, 20, 50.0)], [stretch(0, 7, 50.0), stretch(7, 20, 50.0)]);
         let sent = |stretches: &[Stretch]| -> Vec<u64> {
             let stream = Streams::new(1, 0).at(Purpose::Arrival, 0);
-            Poisson::new(stretches, stream).map(Time::as_micros).collect()
+            all(Poisson::new(stretches, stream))
         };
         let (whole, cut) = (sent(&whole), sent(&cut));
         assert!(whole.len() == cut.len() && whole.iter().zip(&cut).all(|(a, b)| a.abs_diff(*b) <= 1));

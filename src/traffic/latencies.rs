@@ -2,110 +2,82 @@
 //!
 //! The buckets are those of an HDR histogram of three digits: a number of eleven bits at most is its own
 //! bucket, a longer one loses its last bits. With the digits known to the compiler a count is a shift and an
-//! addition; the histogram gets them all at once, at the end.
+//! addition; who asks for quantiles gets the histogram.
 
-use crate::id::{AlbNodeId, PodId};
-use crate::time::{Span, Time};
-use crate::traffic::outcome::{Failure, LONGEST, Outcome, Witness};
-use crate::verdict::Verdict;
+use hdrhistogram::Histogram;
+
+use crate::time::Span;
 
 /// 2 × 10³ numbers have to be told apart: eleven bits.
 const BITS: u32 = 11;
 const HALF: usize = 1 << (BITS - 1);
 
-/// Counts of one replication, kept between replications as memory.
-#[derive(Debug, Clone)]
-pub(super) struct Latencies {
+/// Longer latencies are counted as this one.
+const LONGEST: Span = Span::from_secs(24 * 3_600);
+
+/// How many requests took how long, in microseconds to three digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Latencies {
     counts: Vec<u64>,
-    least: u64,
-    greatest: u64,
-    sum: u64,
-    /// How many of them failed.
-    failed: u64,
 }
 
-/// Counts latencies here, and tells the outcome of failures.
-pub(super) struct Counting<'o> {
-    pub(super) latencies: &'o mut Latencies,
-    pub(super) outcome: &'o mut Outcome,
-}
-
-impl Witness for Counting<'_> {
-    #[inline]
-    fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
-        self.latencies.count(latency.as_micros());
-        if verdict != Verdict::Ok {
-            self.latencies.failed += 1;
-            self.outcome.record_failure(Failure { sent, node, pod, verdict, latency });
-        }
-    }
-
-    fn repeat(&mut self) {
-        self.outcome.repeated += 1;
+impl Default for Latencies {
+    fn default() -> Latencies {
+        Latencies::new()
     }
 }
 
 impl Latencies {
-    pub(super) fn new() -> Latencies {
-        let halves = bucket(LONGEST.as_micros()) / HALF + 1;
-        Latencies { counts: vec![0; halves * HALF], least: u64::MAX, greatest: 0, sum: 0, failed: 0 }
+    /// Of no request.
+    pub fn new() -> Latencies {
+        Latencies { counts: vec![0; bucket(LONGEST.as_micros()) + 1] }
     }
 
+    /// Counts so many requests.
     #[inline]
-    fn count(&mut self, micros: u64) {
-        match self.counts.get_mut(bucket(micros)) {
-            Some(count) => *count += 1,
-            None => self.counts[bucket(LONGEST.as_micros())] += 1,
-        }
-        self.sum += micros;
-        // Two branches that are never taken; joined by `||`, both comparisons would be turned into a number.
-        if micros < self.least {
-            self.find_extreme(micros);
-        }
-        if micros > self.greatest {
-            self.find_extreme(micros);
-        }
+    pub fn count(&mut self, latency: Span, requests: u64) {
+        self.counts[bucket(latency.min(LONGEST).as_micros())] += requests;
     }
 
-    /// Nearly never, which a comparison finds out faster than an extreme is written.
-    #[cold]
-    fn find_extreme(&mut self, micros: u64) {
-        (self.least, self.greatest) = (self.least.min(micros), self.greatest.max(micros));
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.counts.fill(0);
     }
 
-    /// Adds everything to an outcome, and starts over.
-    pub(super) fn pour(&mut self, outcome: &mut Outcome) {
-        let (least, greatest) = (self.least, self.greatest);
-        if least > greatest {
-            return;
+    /// Requests counted.
+    pub fn requests(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Adds what somebody else counted.
+    pub fn merge(&mut self, other: &Latencies) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(mine, theirs)| *mine += theirs);
+    }
+
+    /// The same as a histogram of microseconds.
+    pub fn histogram(&self) -> Histogram<u64> {
+        let mut histogram =
+            Histogram::new_with_max(LONGEST.as_micros(), 3).expect("the longest latency has three digits");
+        for (bucket, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            histogram.saturating_record_n(first_of(bucket), *count);
         }
-        let mut requests = 0;
-        let last = bucket(greatest).min(self.counts.len() - 1);
-        for place in bucket(least).min(last)..=last {
-            let count = std::mem::take(&mut self.counts[place]);
-            if count > 0 {
-                outcome.latency.saturating_record_n(first_of(place).max(least), count);
-                requests += count;
-            }
-        }
-        (outcome.requests, outcome.ok) = (outcome.requests + requests, outcome.ok + requests - self.failed);
-        for extreme in [least, greatest] {
-            // The histogram knows its extremes exactly.
-            outcome.latency.saturating_record_n(extreme, 0);
-        }
-        outcome.min_latency = outcome.min_latency.min(Span::from_micros(least));
-        outcome.max_latency = outcome.max_latency.max(Span::from_micros(greatest));
-        outcome.latency_sum += u128::from(self.sum);
-        (self.least, self.greatest, self.sum, self.failed) = (u64::MAX, 0, 0, 0);
+        histogram
     }
 }
 
-/// Its first eleven bits, and after how many others they stand.
+/// Its first eleven bits, and after how many others they stand: the exponent of the same number as a float, and
+/// the ten bits that follow it there.
 #[inline]
 fn bucket(micros: u64) -> usize {
-    let lost = (micros | (1 << (BITS - 1))).ilog2() - (BITS - 1);
-    lost as usize * HALF + (micros >> lost) as usize
+    if micros < HALF as u64 {
+        return micros as usize;
+    }
+    // By way of a signed number, which the processor converts in one instruction.
+    (((micros as i64 as f64).to_bits() - FIRST_HALF) >> (f64::MANTISSA_DIGITS - BITS)) as usize
 }
+
+/// A float whose bucket is zero: the first with ten bits after the first one is 1,024, whose bucket is the 1,024th.
+const FIRST_HALF: u64 = (HALF as f64 / 2.0).to_bits();
 
 /// The least number in a bucket.
 fn first_of(bucket: usize) -> u64 {
@@ -117,24 +89,28 @@ fn first_of(bucket: usize) -> u64 {
 mod tests {
     use super::*;
 
-    /// Whatever is counted here and poured is as if the outcome had counted it.
+    /// Whatever is counted here has the quantiles that a histogram finds.
     #[test]
-    fn they_are_counted_as_an_outcome_counts_them() {
-        let mut latencies = Latencies::new();
-        let powers = (0..=35).flat_map(|power| [(1_u64 << power) - 1, 1 << power, (1 << power) + (1 << power) / 3]);
+    fn they_are_counted_as_a_histogram_counts_them() {
+        let powers = (0..=36).flat_map(|power| [(1_u64 << power) - 1, 1 << power, (1 << power) + (1 << power) / 3]);
         let day = LONGEST.as_micros();
         let all: Vec<u64> = powers.chain([2_049, 9_999, day - 1, day, 3 * day, 1 << 60]).collect();
-        // The second time around, with what is left from the first.
         for chosen in [&all[..], &all[3..40], &[], &all[20..21]] {
-            let (mut poured, mut direct) = (Outcome::new(Span::from_secs(1)), Outcome::new(Span::from_secs(1)));
-            for (n, &micros) in chosen.iter().enumerate() {
-                let verdict = if n % 7 == 3 { Verdict::Target(503) } else { Verdict::Ok };
-                let mut counting = Counting { latencies: &mut latencies, outcome: &mut poured };
-                counting.record(Time::ZERO, AlbNodeId(0), None, verdict, Span::from_micros(micros));
-                direct.record(Time::ZERO, AlbNodeId(0), None, verdict, Span::from_micros(micros));
+            let mut direct = Histogram::new_with_max(day, 3).unwrap();
+            let [mut counted, mut others] = [(); 2].map(|()| Latencies::new());
+            for (n, &micros) in (1..).zip(chosen) {
+                direct.saturating_record_n(micros, n);
+                let half = if n % 2 == 0 { &mut counted } else { &mut others };
+                half.count(Span::from_micros(micros), n);
             }
-            latencies.pour(&mut poured);
-            assert!(format!("{poured:?}") == format!("{direct:?}"), "{chosen:?}");
+            counted.merge(&others);
+            assert_eq!(counted.requests(), direct.len());
+            let counts = |histogram: &Histogram<u64>| -> Vec<(u64, u64)> {
+                histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
+            };
+            assert_eq!(counts(&counted.histogram()), counts(&direct), "{chosen:?}");
+            counted.clear();
+            assert_eq!(counted, Latencies::new());
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod arrivals;
 mod connection;
+mod counting;
 mod engine;
 mod fate;
 pub mod interval;

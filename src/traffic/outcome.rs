@@ -1,17 +1,13 @@
 //! What became of the requests of one replication.
 
-use hdrhistogram::Histogram;
-
 use crate::error::Error;
 use crate::id::{AlbNodeId, PodId};
 use crate::time::{Span, Time};
+pub use crate::traffic::latencies::Latencies;
 use crate::verdict::{Cause, Verdict};
 
 /// Failures kept in full for a trace: more than an ordinary rollout costs, and half a megabyte.
 pub const FIRST_FAILURES: usize = 10_000;
-
-/// Longer latencies are counted as this one.
-pub(super) const LONGEST: Span = Span::from_secs(24 * 3_600);
 
 /// Counts, latencies and the first failures of one replication. Its size does not grow with the
 /// number of requests.
@@ -28,7 +24,7 @@ pub struct Outcome {
     /// Attempts that failed and were made again: they are part of a request, and no requests themselves.
     pub repeated: u64,
     /// Latency of every request, in microseconds, to three digits.
-    pub latency: Histogram<u64>,
+    pub latency: Latencies,
     /// Least latency, exactly.
     pub min_latency: Span,
     /// Greatest latency, exactly.
@@ -90,7 +86,7 @@ impl Outcome {
             target: 0,
             causes: [0; Cause::ALL.len()],
             repeated: 0,
-            latency: Histogram::new_with_max(LONGEST.as_micros(), 3).expect("constant bounds are legal"),
+            latency: Latencies::new(),
             min_latency: Span::from_micros(u64::MAX),
             max_latency: Span::ZERO,
             latency_sum: 0,
@@ -110,7 +106,7 @@ impl Outcome {
         self.causes = [0; Cause::ALL.len()];
         self.repeated = 0;
         if !self.pool_latencies {
-            self.latency.reset();
+            self.latency.clear();
         }
         self.min_latency = Span::from_micros(u64::MAX);
         self.max_latency = Span::ZERO;
@@ -126,7 +122,7 @@ impl Outcome {
     /// If a failed request was sent after the load's duration.
     pub fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
         self.requests += 1;
-        self.latency.saturating_record(latency.as_micros());
+        self.latency.count(latency, 1);
         self.min_latency = self.min_latency.min(latency);
         self.max_latency = self.max_latency.max(latency);
         self.latency_sum += u128::from(latency.as_micros());
@@ -176,7 +172,7 @@ impl Outcome {
         self.target += other.target;
         self.causes.iter_mut().zip(other.causes).for_each(|(mine, theirs)| *mine += theirs);
         self.repeated += other.repeated;
-        self.latency += &other.latency;
+        self.latency.merge(&other.latency);
         self.min_latency = self.min_latency.min(other.min_latency);
         self.max_latency = self.max_latency.max(other.max_latency);
         self.latency_sum += other.latency_sum;
@@ -257,7 +253,7 @@ mod tests {
     fn counts_add_up() {
         let outcome = outcome(&REQUESTS);
         assert_eq!([200, 460, 502, 503, 504].map(|status| outcome.status(status)), [1, 1, 1, 1, 1].map(|n: u64| n));
-        assert_eq!((outcome.requests, outcome.count_5xx(), outcome.latency.len()), (5, 3, 5));
+        assert_eq!((outcome.requests, outcome.count_5xx(), outcome.latency.requests()), (5, 3, 5));
         assert_eq!(outcome.per_second.iter().map(|row| row.iter().sum()).collect::<Vec<u32>>(), [1, 2, 1]);
         let window = (Time::from_micros(500_000), Time::from_micros(1_999_999));
         assert_eq!(outcome.error_window, Some(window), "a client that gave up saw no 5xx");

@@ -9,16 +9,16 @@
 
 use crate::aws::target_group::Algorithm;
 use crate::disturbance::{Scene, load_step};
-use crate::id::{AlbNodeId, TargetId};
-use crate::observe::timeline::{BeliefChange, Timeline};
+use crate::id::{AlbNodeId, PodId};
+use crate::observe::timeline::{BeliefChange, Socket, Timeline};
 use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
 use crate::scenario::load::{Pacing, Shape};
 use crate::time::{Span, Time};
-use crate::traffic::arrivals::{Evenly, Poisson, Shaped};
+use crate::traffic::arrivals::{Arrivals, Evenly, Poisson, Shaped};
 use crate::traffic::connection::Way;
-use crate::traffic::fate::{Limits, Request, Surroundings, Target};
-use crate::traffic::latencies::{Counting, Latencies};
+use crate::traffic::counting::Counting;
+use crate::traffic::fate::{End, Limits, REVISIONS, Request, Surroundings, Target};
 use crate::traffic::live::LiveEngine;
 use crate::traffic::outcome::{Outcome, Witness};
 use crate::traffic::registration::Registration;
@@ -28,10 +28,7 @@ use crate::verdict::{Cause, Verdict};
 
 /// Simulates the requests of one scenario; keeps its buffers between replications.
 #[derive(Debug, Clone)]
-pub struct RequestEngine<'a> {
-    engine: Engine<'a>,
-    latencies: Latencies,
-}
+pub struct RequestEngine<'a>(Engine<'a>);
 
 #[derive(Debug, Clone)]
 enum Engine<'a> {
@@ -47,8 +44,25 @@ struct AtArrival<'a> {
     registration: Registration,
     tables: Vec<RoutingTable>,
     targets: Vec<Target>,
-    /// Per ALB node and target: until when the connection used last is kept.
-    kept_until: Vec<Time>,
+    /// Per ALB node and target.
+    lanes: Vec<Lane>,
+    /// Whether a lane is ever calm: every request to a target is like the next.
+    is_calm: bool,
+}
+
+/// The way from a node to a target, and what a request needs to know of it as long as nothing changes there.
+#[derive(Debug, Clone, Copy)]
+struct Lane {
+    /// Until when the connection used last is kept.
+    kept_until: Time,
+    /// Sent before this, a request meets a listener, and its answer comes unless it would be later than `quiet`.
+    calm_until: Time,
+    quiet: Time,
+    /// A connection that is kept no longer than this is older than the listener.
+    proven_after: Time,
+    idle: Span,
+    pod: Option<PodId>,
+    revision: usize,
 }
 
 /// How one request changes what becomes of another, in words; nothing if none does, and each can be
@@ -82,29 +96,26 @@ impl<'a> RequestEngine<'a> {
     pub fn new(scenario: &'a Scenario) -> RequestEngine<'a> {
         match feedback(scenario) {
             Some(_) => RequestEngine::live(scenario),
-            None => RequestEngine::of(Engine::AtArrival(Box::new(AtArrival::new(scenario)))),
+            None => RequestEngine(Engine::AtArrival(Box::new(AtArrival::new(scenario)))),
         }
     }
 
     /// The engine that remembers requests, whether the scenario needs it or not.
     pub fn live(scenario: &'a Scenario) -> RequestEngine<'a> {
-        RequestEngine::of(Engine::Live(Box::new(LiveEngine::new(scenario))))
-    }
-
-    fn of(engine: Engine<'a>) -> RequestEngine<'a> {
-        RequestEngine { engine, latencies: Latencies::new() }
+        RequestEngine(Engine::Live(Box::new(LiveEngine::new(scenario))))
     }
 
     /// Sends the whole load against one timeline; `outcome` is overwritten.
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
         outcome.clear();
-        self.engine.tell(timeline, streams, &mut Counting { latencies: &mut self.latencies, outcome });
-        self.latencies.pour(outcome);
+        let mut counting = Counting::new(outcome);
+        self.0.tell(timeline, streams, &mut counting);
+        counting.finish();
     }
 
     /// Sends the whole load against one timeline; `witness` hears how each request ended.
     pub fn tell<W: Witness>(&mut self, timeline: &Timeline, streams: &Streams, witness: &mut W) {
-        self.engine.tell(timeline, streams, witness);
+        self.0.tell(timeline, streams, witness);
     }
 }
 
@@ -134,13 +145,7 @@ impl Engine<'_> {
         }
     }
 
-    fn send<W: Witness>(
-        &mut self,
-        arrivals: impl Iterator<Item = Time>,
-        timeline: &Timeline,
-        streams: &Streams,
-        witness: &mut W,
-    ) {
+    fn send<W: Witness>(&mut self, arrivals: impl Arrivals, timeline: &Timeline, streams: &Streams, witness: &mut W) {
         match self {
             Engine::AtArrival(engine) => engine.simulate(arrivals, timeline, streams, witness),
             Engine::Live(engine) => engine.simulate(arrivals, timeline, streams, witness),
@@ -156,7 +161,9 @@ impl<'a> AtArrival<'a> {
             registration: Registration::default(),
             tables: tables(scenario),
             targets: Vec::new(),
-            kept_until: Vec::new(),
+            lanes: Vec::new(),
+            is_calm: scenario.load.stream_share == 0.0
+                && scenario.revisions.iter().all(|revision| revision.app.cold_start.is_none()),
         }
     }
 
@@ -164,75 +171,109 @@ impl<'a> AtArrival<'a> {
         begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
         self.targets.clear();
         self.targets.extend(self.limits.targets(timeline));
-        self.kept_until.clear();
-        self.kept_until.resize(self.tables.len() * self.targets.len(), Time::ZERO);
+        self.lanes.clear();
+        self.lanes.resize(self.tables.len() * self.targets.len(), Lane::UNSEEN);
     }
 
     fn simulate<W: Witness>(
         &mut self,
-        arrivals: impl Iterator<Item = Time>,
+        arrivals: impl Arrivals,
         timeline: &Timeline,
         streams: &Streams,
         witness: &mut W,
     ) {
         self.begin(timeline, streams);
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
+        let AtArrival { scenario, limits, registration, tables, targets, lanes, is_calm } = self;
+        let (tables, targets, lanes) = (&mut tables[..], &mut targets[..], &mut lanes[..]);
         let mut number = 0;
-        User::new(self.scenario, streams, 0).ask(arrivals, |sent, wish| {
-            self.send(number, sent, wish, &around, witness);
+        User::new(scenario, streams, 0).ask(arrivals, |sent, wish| {
+            let Wish { node, work, is_stream, .. } = *wish;
             number += 1;
+            let by = AlbNodeId(node as u8);
+            let table = &mut tables[node];
+            if sent >= table.until() {
+                table.update(sent, beliefs(timeline, node), registration);
+            }
+            let Some(chosen) = table.choose(sent, Choice::by(wish.luck)) else {
+                return witness.record(sent, by, None, Verdict::Alb(Cause::NoTarget), limits.round_trip);
+            };
+            let lane = &mut lanes[node * targets.len() + chosen.index()];
+            // Nearly always the answer comes in time; that path stays free of anything a failure needs.
+            if let Some(end) = lane.answered(sent, &work, limits) {
+                return witness.record(sent, by, lane.pod, Verdict::Ok, end - sent);
+            }
+            let request = Request { number: number - 1, sent, work, cut: table.cut(chosen), is_stream };
+            let target = &mut targets[chosen.index()];
+            let (verdict, end) = lane.dispatch(target, &request, &around);
+            if *is_calm {
+                lane.look(target, request.cut, table.until(), limits.one_way);
+            }
+            witness.record(sent, by, target.pod, verdict, end - sent);
         });
     }
+}
 
-    #[inline(always)]
-    fn send<W: Witness>(&mut self, number: u64, sent: Time, wish: &Wish, around: &Surroundings, witness: &mut W) {
-        let Wish { node, work, is_stream, .. } = *wish;
-        let table = &mut self.tables[node];
-        if sent >= table.until() {
-            table.update(sent, beliefs(around.timeline, node), &self.registration);
-        }
-        let Some(target) = table.choose(sent, Choice::by(wish.luck)) else {
-            let verdict = Verdict::Alb(Cause::NoTarget);
-            return witness.record(sent, AlbNodeId(node as u8), None, verdict, self.limits.round_trip);
-        };
-        let cut = table.cut(target);
-        // Made where it is asked for: that of a request that is answered in time never gets into memory.
-        let request = || Request { number, sent, work, cut, is_stream };
-        self.dispatch(node, target, request, around, witness);
-    }
+impl Lane {
+    /// Nobody has looked yet: nothing is usual.
+    const UNSEEN: Lane = Lane {
+        kept_until: Time::ZERO,
+        calm_until: Time::ZERO,
+        quiet: Time::ZERO,
+        proven_after: Time::ZERO,
+        idle: Span::ZERO,
+        pod: None,
+        revision: 0,
+    };
 
-    /// The node has chosen. Nearly always the answer comes in time; that path stays free of
-    /// anything a failure needs.
-    #[inline(always)]
-    fn dispatch<W: Witness>(
-        &mut self,
-        node: usize,
-        target: TargetId,
-        request: impl Fn() -> Request,
-        around: &Surroundings,
-        witness: &mut W,
-    ) {
-        let sent = request().sent;
-        let kept_until = &mut self.kept_until[node * self.targets.len() + target.index()];
-        let target = &mut self.targets[target.index()];
-        if sent >= target.port.until {
-            *target = around.look(target, sent);
+    /// The node has chosen, and the usual need not hold.
+    #[inline(never)]
+    fn dispatch(&mut self, target: &mut Target, request: &Request, around: &Surroundings) -> End {
+        if request.sent >= target.port.until {
+            *target = around.look(target, request.sent);
         }
         let keep = target.habits.keep;
-        let way = target.port.way(sent, *kept_until, keep, self.limits.one_way);
-        let node = AlbNodeId(node as u8);
-        if let Some(end) = around.answered_at_once(target, way, &request()) {
-            *kept_until = keep.until(end).max(*kept_until);
-            return witness.record(sent, node, target.pod, Verdict::Ok, end - sent);
-        }
-        let request = request();
-        let (verdict, end) = around.trouble(target, way, &request);
-        if matches!(verdict, Verdict::Ok | Verdict::Target(_)) && !request.is_stream {
-            *kept_until = keep.until(end).max(*kept_until);
+        let way = target.port.way(request.sent, self.kept_until, keep, around.limits.one_way);
+        let end = match around.answered_at_once(target, way, request) {
+            Some(end) => (Verdict::Ok, end),
+            None => around.trouble(target, way, request),
+        };
+        if matches!(end.0, Verdict::Ok | Verdict::Target(_)) && !request.is_stream {
+            self.kept_until = keep.until(end.1).max(self.kept_until);
         } else if way == Way::Lost {
-            *kept_until = Time::ZERO;
+            self.kept_until = Time::ZERO;
         }
-        witness.record(sent, node, target.pod, verdict, end - sent);
+        end
+    }
+
+    /// What holds of the target until it or the node's table changes.
+    fn look(&mut self, target: &Target, cut: Time, until: Time, one_way: Span) {
+        let port = &target.port;
+        self.calm_until = Time::ZERO;
+        if port.socket == Socket::Serving {
+            self.calm_until = port.until.min(until).min(port.fin().saturating_sub(one_way));
+            self.quiet = port.reset.min(port.silence).min(cut);
+            self.idle = target.habits.keep.idle();
+            self.proven_after = port.opened.saturating_add(self.idle);
+            (self.pod, self.revision) = (target.pod, target.revision);
+        }
+    }
+
+    /// When the answer comes, if the usual holds: at a listener, on a kept connection or a new one, before
+    /// anything else ends the request. The connection is kept.
+    #[inline(always)]
+    fn answered(&mut self, sent: Time, work: &[Span; REVISIONS], limits: &Limits) -> Option<Time> {
+        let is_kept = self.kept_until > self.proven_after && sent < self.kept_until;
+        let start = if is_kept { sent } else { sent + limits.round_trip };
+        let work = if self.revision == 0 { work[0] } else { work[1] };
+        let end = start + work;
+        if sent >= self.calm_until || end > self.quiet || work > limits.idle || end > sent + limits.client {
+            return None;
+        }
+        if self.idle > Span::ZERO {
+            self.kept_until = self.kept_until.max(end + self.idle);
+        }
+        Some(end)
     }
 }
 

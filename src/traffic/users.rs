@@ -6,6 +6,7 @@ use crate::id::RevisionId;
 use crate::random::{Purpose, Stream, Streams};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
+use crate::traffic::arrivals::{AHEAD, Arrivals};
 use crate::traffic::fate::REVISIONS;
 
 /// The users of an open loop together, or one worker of a closed loop. Its streams are read once a
@@ -42,9 +43,6 @@ struct ServiceTimes<'a> {
     new: Option<(&'a Dist, Stream)>,
 }
 
-/// An open loop's requests are made by so many: a loop that does nothing but draw does it faster.
-const AHEAD: usize = 32;
-
 impl Wish {
     /// Nothing of it has been drawn.
     const NONE: Wish = Wish { node: 0, work: [Span::ZERO; REVISIONS], luck: 0.0, is_stream: false };
@@ -67,10 +65,10 @@ impl<'a> User<'a> {
 
     /// Hands over each request of an open loop that sends at these times.
     #[inline(always)]
-    pub(super) fn ask(mut self, mut arrivals: impl Iterator<Item = Time>, mut each: impl FnMut(Time, &Wish)) {
+    pub(super) fn ask(mut self, mut arrivals: impl Arrivals, mut each: impl FnMut(Time, &Wish)) {
         let (mut times, mut wishes) = ([Time::ZERO; AHEAD], [Wish::NONE; AHEAD]);
         loop {
-            let count = times.iter_mut().zip(&mut arrivals).map(|(time, at)| *time = at).count();
+            let count = arrivals.fill(&mut times);
             self.draw(&mut wishes[..count]);
             for (sent, wish) in times.iter().zip(&wishes[..count]) {
                 each(*sent, wish);

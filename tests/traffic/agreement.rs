@@ -199,7 +199,7 @@ fn sample(scene: &Scene, scenario: &Scenario, choice: EngineChoice, runs: u64, s
             timeline = (scene.timeline)(&streams);
         }
         engine.simulate(&timeline, &streams, &mut outcome);
-        assert_eq!(outcome.requests, outcome.latency.len(), "a latency for every request");
+        assert_eq!(outcome.requests, outcome.latency.requests(), "a latency for every request");
         assert_eq!(outcome.requests, outcome.ok + outcome.target + outcome.causes.iter().sum::<u64>());
         let by_second: u64 = outcome.per_second.iter().flatten().map(|count| u64::from(*count)).sum();
         assert_eq!(by_second, outcome.requests - outcome.ok);
@@ -226,7 +226,8 @@ fn compare(scene: &Scene, runs: u64, changed: impl Fn(&mut Scenario)) -> Vec<Dif
         .map(|(number, (one, two))| difference(number, one, two))
         .collect();
     for (q, tolerance) in [(0.5, 0.02), (0.9, 0.02), (0.99, 0.03)] {
-        let [one, two] = [&request_all, &interval_all].map(|all| all.latency.value_at_quantile(q) as f64 / 1e6);
+        let [one, two] =
+            [&request_all, &interval_all].map(|all| all.latency.histogram().value_at_quantile(q) as f64 / 1e6);
         // Not a test of significance: a hundredth is more than anybody can tell from a chart.
         let off = if (two / one - 1.0).abs() > tolerance { f64::INFINITY } else { 0.0 };
         let (means, variances) = ([one, two], [0.0, 0.0]);

@@ -37,7 +37,8 @@ pub(super) struct Counts {
     /// Requests in a million seconds.
     per_million_seconds: u64,
     stream: Stream,
-    /// How many requests a node gets in so long; mostly that is a second.
+    /// How many requests a node gets in a second, and in the last other span that was asked for.
+    in_second: PoissonCount,
     law: (Span, PoissonCount),
     sent: u64,
     from: Time,
@@ -45,6 +46,8 @@ pub(super) struct Counts {
     /// node has got by the end of each.
     seconds: Vec<usize>,
     by_then: Vec<u64>,
+    /// How many of them each node has got so far.
+    so_far: Vec<u64>,
     /// Whether the present cell's requests are sent one by one, and if so, when each node gets its own.
     singly: bool,
     arrivals: Vec<Vec<Time>>,
@@ -59,18 +62,28 @@ const MILLION_SECONDS: u128 = 1_000_000_000_000;
 impl Counts {
     /// The load on so many nodes. Each replication begins with its own chance.
     pub(super) fn new(load: &LoadSpec, nodes: usize) -> Counts {
-        Counts {
+        let mut counts = Counts {
             pacing: load.pacing,
             per_million_seconds: (load.rate * 1e6).round() as u64,
+            in_second: PoissonCount::new(0.0),
             stream: Streams::new(0, 0).at(Purpose::IntervalCount, 0),
             law: (Span::ZERO, PoissonCount::new(0.0)),
             sent: 0,
             from: Time::ZERO,
             seconds: Vec::new(),
             by_then: Vec::new(),
+            so_far: vec![0; nodes],
             singly: false,
             arrivals: vec![Vec::new(); nodes],
-        }
+        };
+        counts.in_second = counts.law_of(Span::from_secs(1));
+        counts
+    }
+
+    /// How many requests a node gets in so long.
+    fn law_of(&self, span: Span) -> PoissonCount {
+        let all = self.per_million_seconds as f64 * 1e-12 * span.as_micros() as f64;
+        PoissonCount::new(all / self.arrivals.len() as f64)
     }
 
     /// Starts over.
@@ -86,8 +99,9 @@ impl Counts {
         self.arrivals.iter_mut().for_each(Vec::clear);
         self.seconds.clear();
         self.by_then.clear();
+        self.so_far.fill(0);
+        let mut second = second_of(from);
         while self.from < until {
-            let second = second_of(self.from);
             let end = Time::from_micros((second as u64 + 1) * SECOND);
             let end = if told_apart.get(second) == Some(&true) { until.min(end) } else { until };
             if singly {
@@ -96,6 +110,7 @@ impl Counts {
                 self.draw(end);
             }
             self.seconds.push(second);
+            second += 1;
         }
         Cell { from, until, total: self.sent - before, before }
     }
@@ -103,35 +118,31 @@ impl Counts {
     /// Counts the requests until then.
     fn draw(&mut self, until: Time) {
         let span = until - std::mem::replace(&mut self.from, until);
-        let nodes = self.arrivals.len();
         if self.pacing == Pacing::Poisson {
-            if span != self.law.0 {
-                let mean = self.per_million_seconds as f64 * 1e-12 * span.as_micros() as f64 / nodes as f64;
-                self.law = (span, PoissonCount::new(mean));
+            let is_second = span == Span::from_secs(1);
+            if !is_second && span != self.law.0 {
+                self.law = (span, self.law_of(span));
             }
-            for _ in 0..nodes {
-                let drawn = self.law.1.draw(&mut self.stream);
-                self.note(drawn);
+            let law = if is_second { &self.in_second } else { &self.law.1 };
+            for so_far in &mut self.so_far {
+                *so_far += law.draw(&mut self.stream);
+                self.by_then.push(*so_far);
             }
             return;
         }
         let mut left = self.sent_before(until) - self.sent;
         self.sent += left;
-        for node in 0..nodes {
+        let nodes = self.so_far.len();
+        for (node, so_far) in self.so_far.iter_mut().enumerate() {
             let drawn = match nodes - node {
                 1 => left,
                 2 => heads(left, &mut self.stream),
                 others => binomial(left, 1.0 / others as f64, &mut self.stream),
             };
-            self.note(drawn);
+            *so_far += drawn;
+            self.by_then.push(*so_far);
             left -= drawn;
         }
-    }
-
-    /// The next node got so many more.
-    fn note(&mut self, drawn: u64) {
-        let before = self.by_then.len().checked_sub(self.arrivals.len()).map_or(0, |row| self.by_then[row]);
-        self.by_then.push(before + drawn);
     }
 
     /// Sends the requests until then one by one.
@@ -160,12 +171,15 @@ impl Counts {
                 self.arrivals[node].push(sent);
             }
         }
-        self.by_then.extend(self.arrivals.iter().map(|arrivals| arrivals.len() as u64));
+        for (so_far, arrivals) in self.so_far.iter_mut().zip(&self.arrivals) {
+            *so_far = arrivals.len() as u64;
+            self.by_then.push(*so_far);
+        }
     }
 
     /// How many of the present cell's requests a node gets.
     pub(super) fn of_node(&self, node: usize) -> u64 {
-        self.by_then[self.by_then.len() - self.arrivals.len() + node]
+        self.so_far[node]
     }
 
     /// The nodes that get requests.

@@ -100,7 +100,7 @@ impl<'a> Tally<'a> {
             return;
         }
         let outcome = &mut self.outcome;
-        outcome.latency.saturating_record_n(latency.as_micros(), count);
+        outcome.latency.count(latency, count);
         outcome.min_latency = outcome.min_latency.min(latency);
         outcome.max_latency = outcome.max_latency.max(latency);
         outcome.latency_sum += u128::from(latency.as_micros()) * u128::from(count);
@@ -231,7 +231,7 @@ impl<'a> Tally<'a> {
         if count > 0 {
             let latency = pool.start + law.quantile(from + width * self.stream.uniform());
             let latency = latency.clamp(bounds.0, bounds.1);
-            self.outcome.latency.saturating_record_n(latency.as_micros(), count);
+            self.outcome.latency.count(latency, count);
         }
     }
 }

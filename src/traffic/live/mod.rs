@@ -16,6 +16,7 @@ use crate::observe::timeline::Timeline;
 use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
+use crate::traffic::arrivals::Arrivals;
 use crate::traffic::connection::Way;
 use crate::traffic::fate::{End, Limits, Request, Surroundings};
 use crate::traffic::outcome::Witness;
@@ -124,7 +125,7 @@ impl<'a> LiveEngine<'a> {
     /// Sends the whole load: these arrivals, or what the workers of a closed loop send.
     pub(super) fn simulate<W: Witness>(
         &mut self,
-        arrivals: impl Iterator<Item = Time>,
+        arrivals: impl Arrivals,
         timeline: &Timeline,
         streams: &Streams,
         witness: &mut W,
