@@ -187,6 +187,11 @@ impl Counts {
         self.arrivals.len()
     }
 
+    /// Whether the time between requests is always the same.
+    pub(super) fn is_evenly_paced(&self) -> bool {
+        self.pacing == Pacing::Constant
+    }
+
     /// Whether the present cell's requests are sent one by one.
     pub(super) const fn is_singly(&self) -> bool {
         self.singly
@@ -234,19 +239,24 @@ impl Counts {
         }
     }
 
-    /// Where in the cell, as a share of it, the `nth` (from 0) of one node's `count` requests was
-    /// sent, if all of them were sent after `start`, another such share.
-    pub(super) fn nth(&self, cell: &Cell, start: f64, nth: u64, count: u64, stream: &mut Stream) -> f64 {
-        let backwards = 2 * nth > count;
-        let steps = if backwards { count - 1 - nth } else { nth };
-        if self.pacing == Pacing::Poisson {
-            let distance = climb(1.0 - start, steps, count, stream);
-            return if backwards { 1.0 - distance } else { start + distance };
+    /// When the cell's request was sent before which so many of it were.
+    pub(super) fn sent_in(&self, cell: &Cell, before: usize) -> Time {
+        self.sent_at(cell.before + before as u64)
+    }
+
+    /// When the cell's request was sent after which so many of it were.
+    pub(super) fn sent_from_last(&self, cell: &Cell, after: usize) -> Time {
+        self.sent_at(cell.before + cell.total - 1 - after as u64)
+    }
+
+    /// Where in a cell, as a share of it, the `nth` (from 0) of one node's `count` requests was sent, if all of
+    /// them were sent after `start`, another such share, and at any time.
+    pub(super) fn nth(&self, start: f64, nth: u64, count: u64, stream: &mut Stream) -> f64 {
+        if 2 * nth > count {
+            1.0 - climb(1.0 - start, count - 1 - nth, count, stream)
+        } else {
+            start + climb(1.0 - start, nth, count, stream)
         }
-        let all = cell.total as f64;
-        let used = (start * all).ceil();
-        let slot = pick(cell.total.saturating_sub(used as u64), steps, count, stream) as f64 + 0.5;
-        if backwards { (all - slot) / all } else { (used + slot) / all }
     }
 }
 
@@ -258,20 +268,6 @@ pub(super) const fn second_of(at: Time) -> usize {
 /// The `nth` order statistic of `count` uniform points in [0, room): what a Poisson process is, given its count.
 fn climb(room: f64, nth: u64, count: u64, stream: &mut Stream) -> f64 {
     (0..=nth).fold(0.0, |at, passed| at + (room - at) * (1.0 - greatest(count - passed, stream)))
-}
-
-/// The `nth` of `count` slots chosen from so many, each with the chance that is left of it.
-fn pick(slots: u64, nth: u64, count: u64, stream: &mut Stream) -> u64 {
-    let mut passed = 0;
-    for slot in 0..slots {
-        if stream.uniform() * ((slots - slot) as f64) < (count - passed) as f64 {
-            if passed == nth {
-                return slot;
-            }
-            passed += 1;
-        }
-    }
-    slots.saturating_sub(1)
 }
 
 #[cfg(test)]
@@ -302,25 +298,20 @@ mod tests {
     /// The n-th of uniform points lies where theory has it, and those after it lie after it.
     #[test]
     fn order_statistics() {
-        for pacing in [Pacing::Poisson, Pacing::Constant] {
-            let mut counts = Counts::new(&load(pacing, 50.0), 2);
-            let cell = counts.next(Time::from_micros(1_000_000), false, &[]);
-            let mut stream = Streams::new(2, 0).at(Purpose::IntervalFate, 0);
-            for nth in [0, 3, 8, 9] {
-                let mut sum = 0.0;
-                for _ in 0..20_000 {
-                    let place = counts.nth(&cell, 0.0, nth, 10, &mut stream);
-                    sum += place;
-                    if nth < 9 {
-                        let last = counts.nth(&cell, place, 8 - nth, 9 - nth, &mut stream);
-                        assert!(place < last && last < 1.0, "{pacing:?} {nth}: {place} {last}");
-                    }
+        let counts = Counts::new(&load(Pacing::Poisson, 50.0), 2);
+        let mut stream = Streams::new(2, 0).at(Purpose::IntervalFate, 0);
+        for nth in [0, 3, 8, 9] {
+            let mut sum = 0.0;
+            for _ in 0..20_000 {
+                let place = counts.nth(0.0, nth, 10, &mut stream);
+                sum += place;
+                if nth < 9 {
+                    let last = counts.nth(place, 8 - nth, 9 - nth, &mut stream);
+                    assert!(place < last && last < 1.0, "{nth}: {place} {last}");
                 }
-                // Of 50 slots, the mean of the (n + 1)-th of 10 is 51·(n + 1)/11 − 1, counted from 0.
-                let continuous = (nth + 1) as f64 / 11.0;
-                let expected = if pacing == Pacing::Poisson { continuous } else { (51.0 * continuous - 0.5) / 50.0 };
-                assert!((sum / 20_000.0 - expected).abs() < 0.004, "{pacing:?} {nth}: {}", sum / 20_000.0);
             }
+            let expected = (nth + 1) as f64 / 11.0;
+            assert!((sum / 20_000.0 - expected).abs() < 0.004, "{nth}: {}", sum / 20_000.0);
         }
     }
 }

@@ -96,6 +96,8 @@ pub(super) struct Fare<'a> {
 pub(super) struct Parts {
     here: Vec<u64>,
     others: Vec<u64>,
+    /// Where chance routes: how many of the node's requests have no target yet.
+    unclaimed: Vec<u64>,
 }
 
 impl Fare<'_> {
@@ -107,7 +109,9 @@ impl Fare<'_> {
     /// Settles a batch.
     pub(super) fn settle(&mut self, batch: &Batch<'_>, kept: &mut Kept) {
         self.all_failed = false;
-        self.tell_apart(&batch.turn);
+        if batch.turn.places.is_some() {
+            self.tell_apart(&batch.turn);
+        }
         self.meet_target(batch, batch.turn.count, kept);
     }
 
@@ -146,17 +150,36 @@ impl Fare<'_> {
         if rows == 1 {
             return self.parts.here.push(turn.count);
         }
-        let (mut before, mut left) = (0, turn.count);
-        let all = self.counts.by_second(rows - 1, turn.node).1;
+        let mut before = 0;
         for row in 0..rows {
             let by_then = turn.until(self.counts.by_second(row, turn.node).1);
-            let mut here = by_then - before;
-            if turn.places.is_none() {
-                here = binomial(left, here as f64 / (all - before) as f64, &mut self.stream);
-            }
-            self.parts.here.push(here);
-            (before, left) = (by_then, left - here);
+            self.parts.here.push(by_then - before);
+            before = by_then;
         }
+    }
+
+    /// All of a node's requests may go to any of its targets.
+    pub(super) fn begin_by_chance(&mut self, node: usize) {
+        self.parts.unclaimed.clear();
+        let mut before = 0;
+        for row in 0..self.counts.seconds() {
+            let by_then = self.counts.by_second(row, node).1;
+            self.parts.unclaimed.push(by_then - before);
+            before = by_then;
+        }
+    }
+
+    /// Each of those that no target has got yet goes to the next one with this probability, second by second; how
+    /// many do.
+    pub(super) fn claim(&mut self, probability: f64) -> u64 {
+        let Parts { here, unclaimed, .. } = &mut *self.parts;
+        here.clear();
+        for left in unclaimed {
+            let claimed = binomial(*left, probability, &mut self.stream);
+            *left -= claimed;
+            here.push(claimed);
+        }
+        self.parts.here.iter().sum()
     }
 
     /// So many end alike, the first ones of those told apart.
@@ -174,7 +197,7 @@ impl Fare<'_> {
     /// Each of those told apart is chosen with this probability; how many are, which then are told apart
     /// from the `others`.
     fn choose(&mut self, probability: f64) -> u64 {
-        let Parts { here, others } = &mut *self.parts;
+        let Parts { here, others, .. } = &mut *self.parts;
         others.clear();
         others.append(here);
         for other in others {
@@ -384,7 +407,8 @@ impl Fare<'_> {
     fn answer_in_time(&mut self, beyond: &Beyond<'_>, start: Span, count: u64) {
         self.tally.count(Verdict::Ok, count, 0);
         // The sum of as many strata as the cube root of their number has about the variance of independent draws.
-        let strata = if count > INSTANTS { INSTANTS.max((count as f64).cbrt() as u64) } else { count };
+        let least = INSTANTS * self.counts.seconds() as u64;
+        let strata = if count > least { least.max((count as f64).cbrt() as u64) } else { count };
         // Those that are left over go to any of the strata, not to the quickest.
         let shift = (self.stream.uniform() * strata as f64) as u64;
         for row in 0..strata {

@@ -143,13 +143,16 @@ impl House {
         let shares = Shares { count, choices: node.choices.len() as u64, turn: node.table.take_turns(count) as u64 };
         let (mut special, mut failed) = (0, None::<(u64, u64)>);
         let mut still_watched = node.watched.len();
+        if *at_random {
+            fare.begin_by_chance(number);
+        }
         for (passed, place) in node.watched.iter().enumerate() {
             let first = shares.first(*place);
             let mut turn = Turn { node: number, first, places: Some(shares.choices), count };
             turn.count = turn.until(count);
             if *at_random {
                 turn.places = None;
-                turn.count = binomial(count - special, 1.0 / (shares.choices - passed as u64) as f64, &mut fare.stream);
+                turn.count = fare.claim(1.0 / (shares.choices - passed as u64) as f64);
             }
             if turn.count == 0 {
                 continue;

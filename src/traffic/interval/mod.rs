@@ -22,6 +22,7 @@ mod counts;
 mod fare;
 mod house;
 mod law;
+mod order;
 mod refusal;
 mod tally;
 mod truth;
@@ -130,6 +131,7 @@ impl<'a> IntervalEngine<'a> {
             starts: *starts,
             patience: starts.map(|start| limits.patience(start)),
             end: Time::ZERO + scenario.load.duration,
+            by_zone: !scenario.target_group.cross_zone,
         };
         cuts.cut(timeline, &margins, laws);
         counts.begin(streams);

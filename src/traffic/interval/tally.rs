@@ -5,6 +5,7 @@ use crate::random::{Purpose, Stream, Streams};
 use crate::time::{Span, Time};
 use crate::traffic::interval::counts::{Cell, Counts};
 use crate::traffic::interval::law::Law;
+use crate::traffic::interval::order::Order;
 use crate::traffic::outcome::Outcome;
 use crate::verdict::{Cause, Verdict};
 
@@ -42,6 +43,8 @@ pub(super) struct Books {
     /// Of the latest cell in which 5xx are known by rank, the last ones: node, rank, and how many requests the
     /// node had.
     latest: Vec<(Cell, usize, u64, u64)>,
+    /// Of the same cell, if requests are evenly paced.
+    order: Order,
 }
 
 /// When the first and the last request failed. The last is looked for at the end only.
@@ -57,6 +60,7 @@ impl<'a> Tally<'a> {
         outcome.clear();
         books.pools.clear();
         books.latest.clear();
+        books.order.clear();
         let stream = streams.at(Purpose::IntervalLatency, 0);
         Tally { outcome, books, window: Window::default(), gain: 0.0, stream }
     }
@@ -142,15 +146,21 @@ impl<'a> Tally<'a> {
     /// Of a node's `count` requests of this cell, those from rank `first` to rank `last` include the first
     /// and the last 5xx. Cells come in order of time.
     pub(super) fn failed_by_rank(&mut self, cell: &Cell, node: usize, ranks: (u64, u64), count: u64, counts: &Counts) {
-        let window = &mut self.window;
-        if window.points.is_none_or(|(first, _)| first >= cell.from) {
-            let place = counts.nth(cell, 0.0, ranks.0, count, &mut self.stream);
-            let sent = counts.within(cell, place);
-            if window.points.is_none_or(|(first, _)| sent < first) {
-                window.origin = Some((*cell, node, ranks.0, place));
+        let is_evenly_paced = counts.is_evenly_paced();
+        if is_evenly_paced {
+            self.books.order.begin(cell, counts);
+        }
+        if self.window.points.is_none_or(|(first, _)| first >= cell.from) {
+            let (sent, place) = if is_evenly_paced {
+                (counts.sent_in(cell, self.books.order.before(node, ranks.0, &mut self.stream)), 0.0)
+            } else {
+                let place = counts.nth(0.0, ranks.0, count, &mut self.stream);
+                (counts.within(cell, place), place)
+            };
+            if self.window.points.is_none_or(|(first, _)| sent < first) {
+                self.window.origin = Some((*cell, node, ranks.0, place));
             }
-            let (first, last) = window.points.unwrap_or((sent, sent));
-            window.points = Some((first.min(sent), last.max(sent)));
+            self.failed_at(sent);
         }
         self.books.latest.retain(|(latest, ..)| latest == cell);
         self.books.latest.push((*cell, node, ranks.1, count));
@@ -166,14 +176,19 @@ impl<'a> Tally<'a> {
         self.outcome.latency_sum = self.outcome.latency_sum.saturating_sub_signed(gain);
         for row in 0..self.books.latest.len() {
             let (cell, node, rank, count) = self.books.latest[row];
+            if counts.is_evenly_paced() {
+                let after = self.books.order.after(node, count - 1 - rank, &mut self.stream);
+                self.failed_at(counts.sent_from_last(&cell, after));
+                continue;
+            }
             let place = match self.window.origin {
                 Some((first_cell, first_node, first, place)) if (first_cell, first_node) == (cell, node) => {
                     if rank == first {
                         continue;
                     }
-                    counts.nth(&cell, place, rank - first - 1, count - first - 1, &mut self.stream)
+                    counts.nth(place, rank - first - 1, count - first - 1, &mut self.stream)
                 }
-                _ => counts.nth(&cell, 0.0, rank, count, &mut self.stream),
+                _ => counts.nth(0.0, rank, count, &mut self.stream),
             };
             self.failed_at(counts.within(&cell, place));
         }

@@ -35,6 +35,8 @@ pub(super) struct Margins {
     /// How long an answer is waited for, by revision.
     pub(super) patience: [Span; 2],
     pub(super) end: Time,
+    /// Whether a node chooses among the targets of its own zone only, of which it may have none.
+    pub(super) by_zone: bool,
 }
 
 impl Cuts {
@@ -44,7 +46,7 @@ impl Cuts {
         self.singly.clear();
         self.seconds.clear();
         self.seconds.resize(margins.end.as_micros().div_ceil(SECOND) as usize + 1, false);
-        self.foresee_choices(timeline);
+        self.foresee_choices(timeline, margins.by_zone);
         for changes in &timeline.beliefs {
             self.cut_for_node(changes, margins, timeline, laws);
         }
@@ -54,7 +56,7 @@ impl Cuts {
         }
         self.times.push(margins.end);
         self.times.retain(|at| *at > Time::ZERO && *at <= margins.end);
-        self.times.sort();
+        self.times.sort_unstable();
         self.times.dedup();
         self.singly.sort_unstable();
     }
@@ -77,27 +79,34 @@ impl Cuts {
         &self.seconds
     }
 
-    /// A target that every node has stopped choosing needs no cuts any more. A node without a healthy
-    /// target may choose any: then nothing is taken for granted.
-    fn foresee_choices(&mut self, timeline: &Timeline) {
+    /// Every change of a node's choices cuts, and a target that every node has stopped choosing needs no cuts any
+    /// more. A node without a healthy target may choose any: then nothing is taken for granted.
+    fn foresee_choices(&mut self, timeline: &Timeline, by_zone: bool) {
         let targets = timeline.targets.len();
         self.chosen_until.clear();
         self.chosen_until.resize(targets, Time::ZERO);
         for changes in &timeline.beliefs {
             self.healthy.clear();
             self.healthy.resize(targets, false);
-            let (mut count, mut starved) = (0_u32, changes.first().is_none_or(|change| change.at > Time::ZERO));
+            let starts_without = changes.first().is_none_or(|change| change.at > Time::ZERO);
+            let (mut count, mut starved) = (0_u32, starts_without || by_zone);
             for together in changes.chunk_by(|a, b| a.at == b.at) {
                 for change in together {
                     let row = change.target.index();
                     let is_healthy = change.belief == Belief::Healthy;
                     let was_healthy = std::mem::replace(&mut self.healthy[row], is_healthy);
                     count = count + u32::from(is_healthy) - u32::from(was_healthy);
+                    if is_healthy != was_healthy {
+                        self.times.push(change.at);
+                    }
                     if was_healthy {
                         self.chosen_until[row] = self.chosen_until[row].max(change.at);
                     }
                 }
                 starved |= count == 0;
+            }
+            if starved {
+                self.times.extend(changes.iter().map(|change| change.at));
             }
             for (until, healthy) in self.chosen_until.iter_mut().zip(&self.healthy) {
                 if *healthy || starved {
@@ -107,12 +116,11 @@ impl Cuts {
         }
     }
 
-    /// Every change of belief cuts; so does what the end of the deregistration delay leaves in flight.
+    /// What the end of the deregistration delay leaves in flight cuts.
     fn cut_for_node(&mut self, changes: &[BeliefChange], margins: &Margins, timeline: &Timeline, laws: &[Law]) {
         self.draining_since.clear();
         self.draining_since.resize(self.chosen_until.len(), None);
         for change in changes {
-            self.times.push(change.at);
             let row = change.target.index();
             let since = self.draining_since[row].take();
             if change.belief == Belief::Draining {
@@ -178,9 +186,9 @@ impl Cuts {
             return;
         }
         self.mark_seconds(first, when.end, margins);
-        // Those that fail in a cell are drawn a few at a time, which is to leave no mark on the seconds.
+        // Where many fail in a cell they are drawn a few at a time, which is to leave no mark on the seconds.
         let mut second = Time::from_micros(first.as_micros().next_multiple_of(SECOND));
-        while second < when.end && !laws[revision].is_brief() {
+        while second < when.end && !laws[revision].is_brief() && !laws[revision].ends_thinly() {
             self.times.push(second);
             second += Span::from_secs(1);
         }
