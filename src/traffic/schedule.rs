@@ -1,25 +1,31 @@
 //! What a live engine does next.
 //!
 //! Most delays are constants: a connect time-out, a client's patience. What waits for one of them
-//! stands in a line, first in first out. Of the rest, what is due next stands sorted: among so few, a place
-//! is found without a branch and made by moving a few cache lines, and the first is taken without moving any.
-//! Only what comes after them costs a place in the heap.
+//! stands in a line, first in first out. Of the rest, nearly all have a hand's breadth of a wheel to themselves
+//! (Brown 1988, calendar queues): a place is found by the time itself, and the next one by looking for a bit.
+//! Only what finds its place taken, or is due after a whole turn of the wheel, costs a place in the heap.
 
 use std::collections::VecDeque;
-use std::hint::select_unpredictable;
 
 use crate::agenda::Heap;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// Events by time, first come first served at equal times, but one in a line after any that is in none.
 /// An event is a number of [`EVENT`] bits.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule<const LINES: usize> {
-    /// Keys: the time, the sequence number, the event. The next is the last of those that are `waiting`, and there
-    /// is one if there are any `far`; what lies behind it is zero.
-    near: [u128; NEAR],
+    /// Keys: the time, the sequence number, the event. Where nothing waits, there is what last did.
+    wheel: [u128; PLACES],
+    /// Where something waits, bit by bit.
+    taken: [u64; WORDS],
     waiting: usize,
-    /// Keys that are greater than those, and the least of them.
+    /// A place is so many microseconds long, as a power of two.
+    step: u32,
+    /// When the last event was due, in such steps: within one turn from here, no two times share a place.
+    turn: u64,
+    /// The least key on the wheel.
+    next: u128,
+    /// The others, and the least of them.
     far: Heap,
     far_from: u128,
     sequence: u64,
@@ -34,16 +40,27 @@ pub(super) struct Schedule<const LINES: usize> {
 /// Bits of an event.
 pub(super) const EVENT: u32 = 28;
 
-/// If so many stand sorted, half of them go to the heap.
-const NEAR: usize = 64;
+/// Places of the wheel: what waits in one in thirty is no crowd, and 16 kB stay in the processor's first cache.
+const PLACES: usize = 1 << 10;
+const WORDS: usize = PLACES / 64;
+/// Usual delays in a turn of the wheel, at least.
+const DELAYS: u64 = 2;
+/// No key.
+const NONE: u128 = u128::MAX;
 
 impl<const LINES: usize> Schedule<LINES> {
-    pub(super) fn new() -> Schedule<LINES> {
+    /// Made for delays that are usually about so long.
+    pub(super) fn new(usual: Span) -> Schedule<LINES> {
+        let step = (2 * DELAYS * usual.as_micros() / PLACES as u64).max(1).ilog2();
         Schedule {
-            near: [0; NEAR],
+            wheel: [0; PLACES],
+            taken: [0; WORDS],
             waiting: 0,
+            step,
+            turn: 0,
+            next: NONE,
             far: Heap::new(),
-            far_from: u128::MAX,
+            far_from: NONE,
             sequence: 0,
             lines: std::array::from_fn(|_| VecDeque::new()),
             heads: [Time::NEVER; LINES],
@@ -54,9 +71,9 @@ impl<const LINES: usize> Schedule<LINES> {
 
     /// Forgets everything, keeps the memory.
     pub(super) fn clear(&mut self) {
-        (self.near, self.waiting) = ([0; NEAR], 0);
+        (self.taken, self.waiting, self.turn, self.next) = ([0; WORDS], 0, 0, NONE);
         self.far.clear();
-        self.far_from = u128::MAX;
+        self.far_from = NONE;
         self.sequence = 0;
         self.lines.iter_mut().for_each(VecDeque::clear);
         self.heads = [Time::NEVER; LINES];
@@ -69,28 +86,22 @@ impl<const LINES: usize> Schedule<LINES> {
         let key = u128::from(at.as_micros()) << 64 | u128::from(self.sequence << EVENT | u64::from(event));
         self.sequence += 1;
         self.due = self.due.min(at);
-        if key > self.far_from {
-            return self.far.push(key);
+        let step = at.as_micros() >> self.step;
+        let place = step as usize % PLACES;
+        let (word, bit) = (&mut self.taken[place / 64], 1 << (place % 64));
+        if step.wrapping_sub(self.turn) >= PLACES as u64 || *word & bit != 0 {
+            return self.push_far(key);
         }
-        let place = self.place(at);
-        self.near.copy_within(place..self.waiting, place + 1);
-        self.near[place] = key;
+        *word |= bit;
+        self.wheel[place] = key;
         self.waiting += 1;
-        if self.waiting == NEAR {
-            self.make_room();
-        }
+        self.next = self.next.min(key);
     }
 
-    /// How many are due after `at`, in six steps, as there are fewer than 2⁶ of them. The newest comes after all
-    /// that are due at the same time.
-    #[inline]
-    fn place(&self, at: Time) -> usize {
-        let mut place = 0;
-        for half in [32, 16, 8, 4, 2, 1] {
-            let is_behind = time_of(self.near[place + half - 1]) > at;
-            place = select_unpredictable(is_behind, place + half, place);
-        }
-        place
+    #[inline(never)]
+    fn push_far(&mut self, key: u128) {
+        self.far.push(key);
+        self.far_from = self.far_from.min(key);
     }
 
     /// Puts an event at the end of a line; one that would overtake the last there does not stand in it.
@@ -121,60 +132,58 @@ impl<const LINES: usize> Schedule<LINES> {
         if due > limit {
             return None;
         }
-        let last = self.waiting.wrapping_sub(1);
-        let Some(next) = self.near.get_mut(last).filter(|next| time_of(**next) <= due) else {
-            return Some((due, self.pop_line()?));
+        self.turn = due.as_micros() >> self.step;
+        let event = if self.next < self.far_from && time_of(self.next) == due {
+            self.pop_near()
+        } else {
+            self.pop_otherwise()?
         };
-        let event = *next as u32 & ((1 << EVENT) - 1);
-        (*next, self.waiting) = (0, last);
-        self.due = self.next_near().min(self.soonest);
+        self.due = time_of(self.next.min(self.far_from)).min(self.soonest);
         Some((due, event))
     }
 
-    /// When the next of those that stand in no line is due.
+    /// Takes the next from the wheel, and finds the one after it.
     #[inline]
-    fn next_near(&mut self) -> Time {
-        if self.waiting == 0 {
-            self.fetch();
+    fn pop_near(&mut self) -> u32 {
+        let event = event_of(self.next);
+        let place = self.turn as usize % PLACES;
+        let mut word = place / 64;
+        self.taken[word] &= !(1 << (place % 64));
+        self.waiting -= 1;
+        self.next = NONE;
+        if self.waiting > 0 {
+            let mut bits = self.taken[word] & u64::MAX << (place % 64);
+            while bits == 0 {
+                word = (word + 1) % WORDS;
+                bits = self.taken[word];
+            }
+            self.next = self.wheel[word * 64 + bits.trailing_zeros() as usize];
         }
-        self.near.get(self.waiting.wrapping_sub(1)).map_or(Time::NEVER, |next| time_of(*next))
+        event
     }
 
-    #[cold]
-    fn pop_line(&mut self) -> Option<u32> {
+    /// Takes the next from the heap, or else from a line.
+    #[inline(never)]
+    fn pop_otherwise(&mut self) -> Option<u32> {
+        if time_of(self.far_from) <= self.soonest && self.far_from < NONE {
+            let event = event_of(self.far.pop()?);
+            self.far_from = self.far.least().unwrap_or(NONE);
+            return Some(event);
+        }
         let line = self.heads.iter().position(|head| *head == self.soonest)?;
         let (_, next) = self.lines[line].pop_front()?;
         self.heads[line] = self.lines[line].front().map_or(Time::NEVER, |&(after, _)| after);
         self.soonest = self.heads.iter().copied().min().unwrap_or(Time::NEVER);
-        self.due = self.next_near().min(self.soonest);
         Some(next)
-    }
-
-    #[cold]
-    fn make_room(&mut self) {
-        for key in &self.near[..NEAR / 2] {
-            self.far.push(*key);
-        }
-        self.near.copy_within(NEAR / 2.., 0);
-        self.near[NEAR / 2..].fill(0);
-        self.waiting = NEAR / 2;
-        self.far_from = self.far.least().unwrap_or(u128::MAX);
-    }
-
-    #[cold]
-    fn fetch(&mut self) {
-        for place in &mut self.near[..NEAR / 2] {
-            let Some(key) = self.far.pop() else { break };
-            *place = key;
-            self.waiting += 1;
-        }
-        self.near[..self.waiting].reverse();
-        self.far_from = self.far.least().unwrap_or(u128::MAX);
     }
 }
 
 const fn time_of(key: u128) -> Time {
     Time::from_micros((key >> 64) as u64)
+}
+
+const fn event_of(key: u128) -> u32 {
+    key as u32 & ((1 << EVENT) - 1)
 }
 
 #[cfg(test)]
@@ -186,7 +195,7 @@ mod tests {
     #[test]
     fn lines_and_agenda_are_one_order() {
         let mut stream = Streams::new(1, 0).at(Purpose::Arrival, 0);
-        let mut schedule: Schedule<2> = Schedule::new();
+        let mut schedule: Schedule<2> = Schedule::new(Span::from_micros(200));
         for round in 0..2 {
             let (mut now, mut popped, mut pushed) = (0, Vec::new(), Vec::new());
             for _ in 0..5_000 {
@@ -218,7 +227,7 @@ mod tests {
     #[test]
     fn near_and_far_are_one_order() {
         let mut stream = Streams::new(2, 0).at(Purpose::Arrival, 0);
-        let mut schedule: Schedule<1> = Schedule::new();
+        let mut schedule: Schedule<1> = Schedule::new(Span::from_micros(200));
         let (mut waiting, mut now) = (std::collections::BTreeSet::new(), 0);
         for event in 0..20_000 {
             // Crowds come and go.

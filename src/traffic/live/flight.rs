@@ -6,58 +6,68 @@ use crate::traffic::fate::{End, Request};
 use crate::traffic::schedule::EVENT;
 use crate::verdict::Verdict;
 
-/// A request that has not come to its end, or whose server still works on it.
+/// A request that has not come to its end, or whose server still works on it: what is asked of each of them, in as
+/// few bytes as that takes. It is written once, when its way is known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flight {
-    /// The present attempt.
-    pub(super) request: Request,
-    /// When the first attempt was sent.
+    /// When the first attempt was sent, and when the present one.
     pub(super) first: Time,
-    /// How it ends as far as is known: if nothing else comes before, while it waits for a server.
-    pub(super) end: End,
+    pub(super) sent: Time,
     pub(super) user: u32,
-    pub(super) node: u16,
+    /// The life of the server that works on it.
+    pub(super) life: u32,
     pub(super) target: Option<TargetId>,
     /// The row of what it gets to there: the target itself, or a pod behind a host.
     pub(super) server: Option<u16>,
-    /// The life of the server that works on it.
-    pub(super) life: u32,
-    pub(super) attempt: u8,
-    /// Whether the target answers 503.
-    pub(super) refused: bool,
+    pub(super) node: u16,
+    pub(super) is_stream: bool,
     /// Whether its user knows how it ended.
     pub(super) is_over: bool,
     /// Whether it has a worker, or a place in the queue for one.
     pub(super) is_held: bool,
     /// Whether its server will have answered before anything else ends it.
     pub(super) is_in_time: bool,
+}
+
+/// What else there is to an attempt that is not answered at once: nobody asks for it before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    pub(super) request: Request,
+    /// How it ends as far as is known: if nothing else comes before, while it waits for a server.
+    pub(super) end: End,
+    /// Whether the target answers 503.
+    pub(super) refused: bool,
     /// Whether its end has been scheduled, should the server be no faster.
     pub(super) is_watched: bool,
 }
 
 impl Flight {
     /// Nobody's.
-    const NONE: Flight = Flight::new(Request::NONE, 0, 0);
+    const NONE: Flight = Flight::new(Time::ZERO, Time::ZERO, 0, 0, false);
 
     /// A user sends a request to a node.
     #[inline(always)]
-    pub(super) const fn new(request: Request, user: u32, node: u16) -> Flight {
+    pub(super) const fn new(first: Time, sent: Time, user: u32, node: u16, is_stream: bool) -> Flight {
         Flight {
-            request,
-            first: request.sent,
-            end: (Verdict::Ok, request.sent),
+            first,
+            sent,
             user,
-            node,
+            life: 0,
             target: None,
             server: None,
-            life: 0,
-            attempt: 0,
-            refused: false,
+            node,
+            is_stream,
             is_over: false,
             is_held: false,
             is_in_time: false,
-            is_watched: false,
         }
+    }
+}
+
+impl Attempt {
+    /// It has just been sent.
+    pub(super) const fn new(request: Request) -> Attempt {
+        Attempt { request, end: (Verdict::Ok, request.sent), refused: false, is_watched: false }
     }
 }
 
@@ -123,6 +133,8 @@ impl Event {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flights {
     slots: Vec<Flight>,
+    /// By slot, too: of an attempt before, where the present one is answered at once.
+    attempts: Vec<Attempt>,
     free: Vec<u32>,
 }
 
@@ -130,20 +142,20 @@ impl Flights {
     /// Forgets everything, keeps the memory.
     pub(super) fn clear(&mut self) {
         self.slots.clear();
+        self.attempts.clear();
         self.free.clear();
     }
 
+    /// A slot for a flight.
     #[inline(always)]
-    pub(super) fn insert(&mut self, flight: Flight) -> u32 {
-        let slot = self.free.pop().unwrap_or_else(|| self.grow());
-        self.slots[slot as usize] = flight;
-        slot
+    pub(super) fn reserve(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| self.grow())
     }
 
-    /// Another slot. What is in it is about to be replaced: to pass it on, it would have to be made elsewhere.
     #[cold]
     fn grow(&mut self) -> u32 {
         self.slots.push(Flight::NONE);
+        self.attempts.push(Attempt::new(Request::NONE));
         assert!(self.slots.len() <= 1 << SLOT, "more requests are in flight than events can name");
         (self.slots.len() - 1) as u32
     }
@@ -151,6 +163,18 @@ impl Flights {
     #[inline]
     pub(super) fn remove(&mut self, slot: u32) {
         self.free.push(slot);
+    }
+
+    /// A flight about which there is more to know than that it will be answered.
+    #[inline]
+    pub(super) fn put(&mut self, slot: u32, flight: Flight, request: Request) {
+        self.slots[slot as usize] = flight;
+        self.attempts[slot as usize] = Attempt::new(request);
+    }
+
+    #[inline]
+    pub(super) fn attempt(&mut self, slot: u32) -> &mut Attempt {
+        &mut self.attempts[slot as usize]
     }
 
     /// Slots in use or once in use: the most requests that were ever in flight at once.

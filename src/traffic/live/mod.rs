@@ -87,7 +87,7 @@ impl<'a> LiveEngine<'a> {
             anomalies,
             users,
             flights: Flights::default(),
-            schedule: Schedule::new(),
+            schedule: Schedule::new(usual(scenario)),
         }
     }
 
@@ -141,8 +141,7 @@ impl<'a> LiveEngine<'a> {
             if run.engine.schedule.is_due(sent) {
                 run.catch_up(sent);
             }
-            let wish = run.engine.users.connect(0, *wish, sent);
-            run.send(number, 0, &wish, sent);
+            run.send(number, 0, wish, sent);
             number += 1;
         });
         run.catch_up(Time::NEVER);
@@ -157,7 +156,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             match Event::of(code) {
                 Event::Ends(slot) => self.finish(slot, now),
                 Event::ConnectExpires(slot) => {
-                    let end = self.engine.flights[slot].end;
+                    let end = self.engine.flights.attempt(slot).end;
                     self.engine.schedule.push(end.1, Event::Ends(slot).code());
                 }
                 Event::Syn(slot) => self.connect(slot, now),
@@ -167,7 +166,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 Event::Again(slot) => self.again(slot, now),
                 Event::Sends(worker) => {
                     let number = self.engine.users.next_number(worker);
-                    let wish = self.engine.users.wish(worker, now);
+                    let wish = self.engine.users.wish(worker);
                     self.send(number, worker, &wish, now);
                 }
             }
@@ -177,79 +176,78 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// A user sends a request.
     #[inline(always)]
     fn send(&mut self, number: u64, user: u32, wish: &Wish, now: Time) {
-        let request = Request { number, sent: now, work: wish.work, cut: Time::NEVER, is_stream: wish.is_stream };
-        let slot = self.engine.flights.insert(Flight::new(request, user, wish.node as u16));
-        self.dispatch(slot, wish, now);
+        let slot = self.engine.flights.reserve();
+        self.dispatch(slot, (user, now), number, wish, now);
     }
 
-    /// A node takes the request and gives it to a target.
+    /// A node takes the request, which a user sent first at that time, and gives it to a target.
     #[inline(always)]
-    fn dispatch(&mut self, slot: u32, wish: &Wish, now: Time) {
-        let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
-        let (node, row) = (wish.node, wish.node * engine.choices);
-        let table = &mut engine.tables[node];
-        if now >= table.until() {
-            table.update(now, beliefs(self.around.timeline, node), &engine.registration);
-        }
-        let lanes = row..row + engine.choices;
-        let chosen = if engine.has_memory {
-            let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
-            let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
-            let kept = engine.users.cookie(flight.user, now).filter(|target| table.believes_healthy(*target));
-            kept.or_else(|| table.choose(now, choice))
-        } else {
-            let choice = Choice { outstanding: &engine.outstanding[lanes], ..Choice::by(wish.luck) };
-            table.choose(now, choice)
-        };
-        let Some(target) = chosen else {
+    fn dispatch(&mut self, slot: u32, (user, first): (u32, Time), number: u64, wish: &Wish, now: Time) {
+        let node = self.engine.users.node(user, wish, now);
+        let mut flight = Flight::new(first, now, user, node as u16, wish.is_stream);
+        // Made where it is asked for: that of a request that is answered in time never gets into memory.
+        let request = |cut| Request { number, sent: now, work: wish.work, cut, is_stream: wish.is_stream };
+        flight.target = self.choose(node, user, wish, now);
+        let Some(target) = flight.target else {
+            self.engine.flights.put(slot, flight, request(Time::NEVER));
             return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
         };
-        let lane = row + target.index();
-        flight.target = Some(target);
-        flight.request.cut = table.cut(target);
+        let engine = &mut *self.engine;
+        let (lane, cut) = (node * engine.choices + target.index(), engine.tables[node].cut(target));
         engine.outstanding[lane] += 1;
-        if let Some((server, way)) = self.find_way(slot, lane, target, now) {
-            self.set_out(slot, server, way, now);
-        }
-    }
-
-    /// The request is on its way. Nearly always the answer comes in time, and a worker is free to give it.
-    #[inline(always)]
-    fn set_out(&mut self, slot: u32, row: u16, way: Way, now: Time) {
-        let LiveEngine { limits, flights, servers, schedule, .. } = &mut *self.engine;
-        let (flight, server) = (&mut flights[slot], &mut servers[usize::from(row)]);
-        flight.server = Some(row);
-        let at_once = self.around.answered_at_once(&server.target, way, &flight.request);
-        if !server.is_limited() || flight.request.is_stream {
-            let end = match at_once {
-                Some(end) => (Verdict::Ok, end),
-                None => self.around.trouble(&server.target, way, &flight.request),
-            };
-            return self.end(slot, end);
-        }
-        let is_there = way == Way::Kept || limits.round_trip == Span::ZERO;
-        match at_once {
-            Some(end) if is_there && server.is_free() => {
-                server.occupy();
-                (flight.life, flight.is_held, flight.is_in_time) = (server.life, true, true);
-                schedule.push(end, Event::Served(slot).code());
+        if engine.node_ports.is_some() {
+            engine.flights.put(slot, flight, request(cut));
+            if let Some((server, way)) = self.through_host(slot, lane, target, now) {
+                self.set_out(slot, flight, server, way, || request(cut));
             }
-            _ => self.approach(slot, row, way, now),
-        }
-    }
-
-    /// What the request gets to at its target, and how. The connection that it takes leaves its pool.
-    #[inline(always)]
-    fn find_way(&mut self, slot: u32, lane: usize, target: TargetId, now: Time) -> Option<(u16, Way)> {
-        if self.engine.node_ports.is_some() {
-            return self.through_host(slot, lane, target, now);
+            return;
         }
         self.refresh(target.0, now);
         let engine = &mut *self.engine;
         let found = &engine.servers[target.index()].target;
         let way = engine.pools[lane].take(&found.port, now, found.habits.keep, engine.limits.one_way);
-        Some((target.0, way))
+        self.set_out(slot, flight, target.0, way, || request(cut));
+    }
+
+    /// The target that a node gives a request to.
+    #[inline(always)]
+    fn choose(&mut self, node: usize, user: u32, wish: &Wish, now: Time) -> Option<TargetId> {
+        let engine = &mut *self.engine;
+        let table = &mut engine.tables[node];
+        if now >= table.until() {
+            table.update(now, beliefs(self.around.timeline, node), &engine.registration);
+        }
+        let lanes = node * engine.choices..(node + 1) * engine.choices;
+        if engine.has_memory {
+            let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
+            let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
+            let kept = engine.users.cookie(user, now).filter(|target| table.believes_healthy(*target));
+            kept.or_else(|| table.choose(now, choice))
+        } else {
+            table.choose(now, Choice { outstanding: &engine.outstanding[lanes], ..Choice::by(wish.luck) })
+        }
+    }
+
+    /// The request is on its way. Nearly always the answer comes in time, and a worker is free to give it: then
+    /// nothing need be known of it but that.
+    #[inline(always)]
+    fn set_out(&mut self, slot: u32, mut flight: Flight, row: u16, way: Way, request: impl Fn() -> Request) {
+        let LiveEngine { limits, flights, servers, schedule, .. } = &mut *self.engine;
+        let server = &mut servers[usize::from(row)];
+        let at_once = self.around.answered_at_once(&server.target, way, &request());
+        let is_there = way == Way::Kept || limits.round_trip == Span::ZERO;
+        flight.server = Some(row);
+        match at_once {
+            Some(end) if server.starts_at_once(is_there) => {
+                (flight.life, flight.is_held, flight.is_in_time) = (server.life, server.is_limited(), true);
+                flights[slot] = flight;
+                schedule.push(end, Event::Served(slot).code());
+            }
+            _ => {
+                flights.put(slot, flight, request());
+                self.approach(slot, row, way, flight.sent);
+            }
+        }
     }
 
     /// Sees to it that the port is as it is now.
@@ -282,13 +280,13 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[inline]
     fn end(&mut self, slot: u32, end: End) {
         let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
-        flight.end = end;
+        let attempt = engine.flights.attempt(slot);
+        attempt.end = end;
         let (verdict, at) = end;
         let ends = Event::Ends(slot).code();
         match verdict {
             Verdict::Alb(Cause::ConnectTimeout) => {
-                let expires = flight.request.sent + engine.limits.connect;
+                let expires = attempt.request.sent + engine.limits.connect;
                 engine.schedule.queue(CONNECTS, expires, Event::ConnectExpires(slot).code());
             }
             Verdict::Alb(Cause::ClientGaveUp) => engine.schedule.queue(CLIENTS, at, ends),
@@ -302,8 +300,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// An attempt ends as its flight says.
     fn finish(&mut self, slot: u32, now: Time) {
-        let flight = self.engine.flights[slot];
-        self.conclude(slot, flight, flight.end.0, now);
+        let flights = &mut self.engine.flights;
+        let (flight, end) = (flights[slot], flights.attempt(slot).end);
+        self.conclude(slot, flight, end.0, now);
     }
 
     /// Whoever took part in an attempt learns of its end. The flight is a copy: of that the compiler knows that
@@ -321,9 +320,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 let found = &engine.servers[usize::from(server)].target;
                 pod = found.pod;
                 if !self.around.timeline.reuses.is_empty() {
-                    pod = self.around.timeline.behind(target, flight.request.sent).0;
+                    pod = self.around.timeline.behind(target, flight.sent).0;
                 }
-                if is_answer && !flight.request.is_stream && now < found.goodbye {
+                if is_answer && !flight.is_stream && now < found.goodbye {
                     let keep = found.habits.keep;
                     match &mut engine.node_ports {
                         None => engine.pools[lane].give_back(now, keep),
@@ -353,15 +352,14 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     fn repeat(&mut self, slot: u32, now: Time) -> bool {
         let engine = &mut *self.engine;
         let load = &engine.scenario.load;
-        let flight = engine.flights[slot];
-        let first = flight.request.number & NUMBER;
-        if flight.attempt >= load.retries {
+        let (flight, request) = (engine.flights[slot], engine.flights.attempt(slot).request);
+        let (first, attempt) = (request.number & NUMBER, request.number >> ATTEMPT);
+        if attempt >= u64::from(load.retries) {
             return false;
         }
         let may = self.around.streams.at(Purpose::Retry, first).chance(load.idempotent_share);
         if may {
-            let attempt = u64::from(flight.attempt) + 1;
-            let mut chance = self.around.streams.at(Purpose::Retry, first | attempt << ATTEMPT);
+            let mut chance = self.around.streams.at(Purpose::Retry, first | (attempt + 1) << ATTEMPT);
             let at = now + load.retry_backoff.sample(&mut chance);
             // A server that still works on the failed attempt keeps its slot.
             if flight.is_held {
@@ -369,7 +367,8 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             } else {
                 engine.flights.remove(slot);
             }
-            let again = engine.flights.insert(Flight { is_over: false, is_held: false, is_watched: false, ..flight });
+            let again = engine.flights.reserve();
+            engine.flights.put(again, flight, request);
             engine.schedule.push(at, Event::Again(again).code());
             self.witness.repeat();
         }
@@ -380,19 +379,18 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[cold]
     fn again(&mut self, slot: u32, now: Time) {
         let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
-        flight.attempt += 1;
-        let first = flight.request.number & NUMBER;
-        flight.request.number = first | u64::from(flight.attempt) << ATTEMPT;
-        flight.request.sent = now;
-        flight.target = None;
-        flight.server = None;
-        flight.is_in_time = false;
-        let mut chance = self.around.streams.at(Purpose::Routing, flight.request.number);
-        let wish = engine.users.wish_again(flight, &mut chance, now);
-        flight.node = wish.node as u16;
-        self.dispatch(slot, &wish, now);
+        let (Flight { user, first, .. }, last) = (engine.flights[slot], engine.flights.attempt(slot).request);
+        let number = last.number + (1 << ATTEMPT);
+        let mut chance = self.around.streams.at(Purpose::Routing, number);
+        let wish = engine.users.wish_again(user, &last, &mut chance);
+        self.dispatch(slot, (user, first), number, &wish, now);
     }
+}
+
+/// How long a request usually takes.
+fn usual(scenario: &Scenario) -> Span {
+    let means = scenario.revisions.iter().map(|revision| revision.app.service_time.mean());
+    Span::from_secs_f64(means.fold(0.0, f64::max))
 }
 
 /// Where in a request's number the number of its attempt stands.

@@ -111,7 +111,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             }
         }
         let (timeline, streams) = (self.around.timeline, self.around.streams);
-        let request = self.engine.flights[slot].request;
+        let request = self.engine.flights.attempt(slot).request;
         let chance = || streams.at(Purpose::NodePortConnect, request.number);
         let ports = self.ports()?;
         let drops = ports.drops;

@@ -54,17 +54,21 @@ impl Server {
         !self.is_free() && self.waiting.len() as u64 >= u64::from(self.target.habits.backlog)
     }
 
-    /// A request arrives for which a worker is free.
+    /// Whether it starts on a request at once, if the request is there at once.
     #[inline]
-    pub(super) fn occupy(&mut self) {
-        self.busy += 1;
+    pub(super) fn starts_at_once(&mut self, is_there: bool) -> bool {
+        let starts = is_there && self.is_free();
+        if starts && self.is_limited() {
+            self.busy += 1;
+        }
+        starts || !self.is_limited()
     }
 
     /// A request arrives: whether a worker is there for it; if not, it waits.
     pub(super) fn admit(&mut self, slot: u32) -> bool {
         let is_free = self.is_free();
         if is_free {
-            self.occupy();
+            self.busy += 1;
         } else {
             self.waiting.push_back(slot);
         }
