@@ -24,17 +24,15 @@ pub(super) struct Schedule<const LINES: usize> {
     /// When the last event was due, in such steps: within one turn from here, no two times share a place.
     turn: u64,
     /// The least key on the wheel.
-    next: u128,
-    /// The others, and the least of them.
+    near: u128,
+    /// Keys that have no place there.
     far: Heap,
-    far_from: u128,
-    sequence: u64,
     lines: [VecDeque<(Time, u32)>; LINES],
-    /// When the first of each line is due, and when the first of all.
+    /// When the first of each line is due.
     heads: [Time; LINES],
-    soonest: Time,
-    /// When the next event is due.
-    due: Time,
+    /// The least key of those that are far or stand in a line, where any number comes after a sequence number.
+    other: u128,
+    sequence: u64,
 }
 
 /// Bits of an event.
@@ -58,34 +56,29 @@ impl<const LINES: usize> Schedule<LINES> {
             waiting: 0,
             step,
             turn: 0,
-            next: NONE,
+            near: NONE,
             far: Heap::new(),
-            far_from: NONE,
-            sequence: 0,
             lines: std::array::from_fn(|_| VecDeque::new()),
             heads: [Time::NEVER; LINES],
-            soonest: Time::NEVER,
-            due: Time::NEVER,
+            other: NONE,
+            sequence: 0,
         }
     }
 
     /// Forgets everything, keeps the memory.
     pub(super) fn clear(&mut self) {
-        (self.taken, self.waiting, self.turn, self.next) = ([0; WORDS], 0, 0, NONE);
+        (self.taken, self.waiting, self.turn) = ([0; WORDS], 0, 0);
+        (self.near, self.other) = (NONE, NONE);
         self.far.clear();
-        self.far_from = NONE;
-        self.sequence = 0;
         self.lines.iter_mut().for_each(VecDeque::clear);
         self.heads = [Time::NEVER; LINES];
-        self.soonest = Time::NEVER;
-        self.due = Time::NEVER;
+        self.sequence = 0;
     }
 
     #[inline]
     pub(super) fn push(&mut self, at: Time, event: u32) {
-        let key = u128::from(at.as_micros()) << 64 | u128::from(self.sequence << EVENT | u64::from(event));
+        let key = key(at, self.sequence << EVENT | u64::from(event));
         self.sequence += 1;
-        self.due = self.due.min(at);
         let step = at.as_micros() >> self.step;
         let place = step as usize % PLACES;
         let (word, bit) = (&mut self.taken[place / 64], 1 << (place % 64));
@@ -95,13 +88,15 @@ impl<const LINES: usize> Schedule<LINES> {
         *word |= bit;
         self.wheel[place] = key;
         self.waiting += 1;
-        self.next = self.next.min(key);
+        if key < self.near {
+            self.near = key;
+        }
     }
 
     #[inline(never)]
     fn push_far(&mut self, key: u128) {
         self.far.push(key);
-        self.far_from = self.far_from.min(key);
+        self.other = self.other.min(key);
     }
 
     /// Puts an event at the end of a line; one that would overtake the last there does not stand in it.
@@ -112,8 +107,7 @@ impl<const LINES: usize> Schedule<LINES> {
             Some(_) => {}
             None => {
                 self.heads[line] = at;
-                self.soonest = self.soonest.min(at);
-                self.due = self.due.min(at);
+                self.other = self.other.min(key(at, u64::MAX));
             }
         }
         self.lines[line].push_back((at, event));
@@ -122,60 +116,64 @@ impl<const LINES: usize> Schedule<LINES> {
     /// Whether there is anything to be done by `limit`.
     #[inline]
     pub(super) fn is_due(&self, limit: Time) -> bool {
-        self.due <= limit
+        time_of(self.near) <= limit || time_of(self.other) <= limit
     }
 
     /// The next event, if it is due by `limit`.
     #[inline]
     pub(super) fn pop_until(&mut self, limit: Time) -> Option<(Time, u32)> {
-        let due = self.due;
-        if due > limit {
+        if self.near >= self.other {
+            return self.pop_other(limit);
+        }
+        let next = self.near;
+        if time_of(next) > limit {
             return None;
         }
-        self.turn = due.as_micros() >> self.step;
-        let event = if self.next < self.far_from && time_of(self.next) == due {
-            self.pop_near()
-        } else {
-            self.pop_otherwise()?
-        };
-        self.due = time_of(self.next.min(self.far_from)).min(self.soonest);
-        Some((due, event))
-    }
-
-    /// Takes the next from the wheel, and finds the one after it.
-    #[inline]
-    fn pop_near(&mut self) -> u32 {
-        let event = event_of(self.next);
+        self.turn = time_of(next).as_micros() >> self.step;
         let place = self.turn as usize % PLACES;
-        let mut word = place / 64;
-        self.taken[word] &= !(1 << (place % 64));
+        self.taken[place / 64] &= !(1 << (place % 64));
         self.waiting -= 1;
-        self.next = NONE;
-        if self.waiting > 0 {
-            let mut bits = self.taken[word] & u64::MAX << (place % 64);
-            while bits == 0 {
-                word = (word + 1) % WORDS;
-                bits = self.taken[word];
-            }
-            self.next = self.wheel[word * 64 + bits.trailing_zeros() as usize];
-        }
-        event
+        self.near = if self.waiting > 0 { self.first_from(place) } else { NONE };
+        Some((time_of(next), event_of(next)))
     }
 
-    /// Takes the next from the heap, or else from a line.
-    #[inline(never)]
-    fn pop_otherwise(&mut self) -> Option<u32> {
-        if time_of(self.far_from) <= self.soonest && self.far_from < NONE {
-            let event = event_of(self.far.pop()?);
-            self.far_from = self.far.least().unwrap_or(NONE);
-            return Some(event);
+    /// The first key on the wheel, on which there is one, from a place on.
+    #[inline]
+    fn first_from(&self, place: usize) -> u128 {
+        let mut word = place / 64;
+        let mut bits = self.taken[word] & u64::MAX << (place % 64);
+        while bits == 0 {
+            word = (word + 1) % WORDS;
+            bits = self.taken[word];
         }
-        let line = self.heads.iter().position(|head| *head == self.soonest)?;
-        let (_, next) = self.lines[line].pop_front()?;
-        self.heads[line] = self.lines[line].front().map_or(Time::NEVER, |&(after, _)| after);
-        self.soonest = self.heads.iter().copied().min().unwrap_or(Time::NEVER);
-        Some(next)
+        self.wheel[word * 64 + bits.trailing_zeros() as usize]
     }
+
+    /// The next that is far or stands in a line, if there is one and it is due by `limit`.
+    #[inline(never)]
+    fn pop_other(&mut self, limit: Time) -> Option<(Time, u32)> {
+        let (next, at) = (self.other, time_of(self.other));
+        if next == NONE || at > limit {
+            return None;
+        }
+        self.turn = at.as_micros() >> self.step;
+        let event = if self.far.least() == Some(next) { event_of(self.far.pop()?) } else { self.pop_line(at)? };
+        let soonest = self.heads.iter().copied().min().unwrap_or(Time::NEVER);
+        self.other = self.far.least().unwrap_or(NONE).min(key(soonest, u64::MAX));
+        Some((at, event))
+    }
+
+    /// The first of the line whose first is due at `at`.
+    fn pop_line(&mut self, at: Time) -> Option<u32> {
+        let line = self.heads.iter().position(|head| *head == at)?;
+        let (_, event) = self.lines[line].pop_front()?;
+        self.heads[line] = self.lines[line].front().map_or(Time::NEVER, |&(after, _)| after);
+        Some(event)
+    }
+}
+
+const fn key(at: Time, rest: u64) -> u128 {
+    (at.as_micros() as u128) << 64 | rest as u128
 }
 
 const fn time_of(key: u128) -> Time {

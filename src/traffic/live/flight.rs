@@ -4,6 +4,7 @@ use crate::id::TargetId;
 use crate::time::Time;
 use crate::traffic::fate::{End, Request};
 use crate::traffic::schedule::EVENT;
+use crate::traffic::users::Wish;
 use crate::verdict::Verdict;
 
 /// A request that has not come to its end, or whose server still works on it: what is asked of each of them, in as
@@ -14,11 +15,12 @@ pub(super) struct Flight {
     pub(super) first: Time,
     pub(super) sent: Time,
     pub(super) user: u32,
+    /// Its node and target as one number, or [`NOWHERE`].
+    pub(super) lane: u32,
     /// The life of the server that works on it.
     pub(super) life: u32,
-    pub(super) target: Option<TargetId>,
-    /// The row of what it gets to there: the target itself, or a pod behind a host.
-    pub(super) server: Option<u16>,
+    /// The row of what it gets to there, the target itself or a pod behind a host; or [`NOBODY`].
+    pub(super) server: u16,
     pub(super) node: u16,
     pub(super) is_stream: bool,
     /// Whether its user knows how it ended.
@@ -28,6 +30,10 @@ pub(super) struct Flight {
     /// Whether its server will have answered before anything else ends it.
     pub(super) is_in_time: bool,
 }
+
+/// A lane and a server that are none: who looks there finds nothing.
+pub(super) const NOWHERE: u32 = u32::MAX;
+pub(super) const NOBODY: u16 = u16::MAX;
 
 /// What else there is to an attempt that is not answered at once: nobody asks for it before.
 #[derive(Debug, Clone, Copy)]
@@ -43,24 +49,52 @@ pub(super) struct Attempt {
 
 impl Flight {
     /// Nobody's.
-    const NONE: Flight = Flight::new(Time::ZERO, Time::ZERO, 0, 0, false);
+    const NONE: Flight = Flight {
+        first: Time::ZERO,
+        sent: Time::ZERO,
+        user: 0,
+        lane: NOWHERE,
+        life: 0,
+        server: NOBODY,
+        node: 0,
+        is_stream: false,
+        is_over: false,
+        is_held: false,
+        is_in_time: false,
+    };
 
-    /// A user sends a request to a node.
+    /// Its target, of so many that there are.
+    pub(super) fn target(&self, targets: usize) -> Option<TargetId> {
+        (self.lane != NOWHERE).then(|| TargetId((self.lane as usize % targets) as u16))
+    }
+}
+
+/// A request as it leaves its node: of one that is answered at once, no more than its flight gets into memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Departure<'w> {
+    pub(super) slot: u32,
+    pub(super) number: u64,
+    pub(super) user: u32,
+    pub(super) first: Time,
+    pub(super) sent: Time,
+    pub(super) wish: &'w Wish,
+    pub(super) node: u16,
+    pub(super) lane: u32,
+    /// When its target's deregistration delay runs out.
+    pub(super) cut: Time,
+}
+
+impl Departure<'_> {
     #[inline(always)]
-    pub(super) const fn new(first: Time, sent: Time, user: u32, node: u16, is_stream: bool) -> Flight {
-        Flight {
-            first,
-            sent,
-            user,
-            life: 0,
-            target: None,
-            server: None,
-            node,
-            is_stream,
-            is_over: false,
-            is_held: false,
-            is_in_time: false,
-        }
+    pub(super) const fn request(&self) -> Request {
+        let Departure { number, sent, cut, wish, .. } = *self;
+        Request { number, sent, work: wish.work, cut, is_stream: wish.is_stream }
+    }
+
+    #[inline(always)]
+    pub(super) const fn flight(&self) -> Flight {
+        let Departure { user, first, sent, node, lane, wish, .. } = *self;
+        Flight { first, sent, user, lane, node, is_stream: wish.is_stream, ..Flight::NONE }
     }
 }
 
@@ -165,8 +199,7 @@ impl Flights {
         self.free.push(slot);
     }
 
-    /// A flight about which there is more to know than that it will be answered.
-    #[inline]
+    /// Puts a flight into its slot, and what else there is to it.
     pub(super) fn put(&mut self, slot: u32, flight: Flight, request: Request) {
         self.slots[slot as usize] = flight;
         self.attempts[slot as usize] = Attempt::new(request);

@@ -17,7 +17,7 @@ use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::connection::Way;
-use crate::traffic::fate::{End, Limits, Request, Surroundings};
+use crate::traffic::fate::{End, Limits, Surroundings};
 use crate::traffic::outcome::Witness;
 use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
@@ -26,7 +26,7 @@ use crate::traffic::schedule::Schedule;
 use crate::traffic::users::{User, Wish};
 use crate::verdict::{Cause, Verdict};
 use anomaly::Anomalies;
-use flight::{Event, Flight, Flights};
+use flight::{Departure, Event, Flight, Flights, NOWHERE};
 use node_port::NodePorts;
 use server::{Pool, Server};
 use users::Users;
@@ -154,22 +154,31 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     fn catch_up(&mut self, until: Time) {
         while let Some((now, code)) = self.engine.schedule.pop_until(until) {
             match Event::of(code) {
-                Event::Ends(slot) => self.finish(slot, now),
-                Event::ConnectExpires(slot) => {
-                    let end = self.engine.flights.attempt(slot).end;
-                    self.engine.schedule.push(end.1, Event::Ends(slot).code());
-                }
-                Event::Syn(slot) => self.connect(slot, now),
-                Event::Reaches(slot) => self.serve(slot, now),
                 Event::Served(slot) => self.served(slot, now),
-                Event::Overdue(slot) => self.overdue(slot, now),
-                Event::Again(slot) => self.again(slot, now),
-                Event::Sends(worker) => {
-                    let number = self.engine.users.next_number(worker);
-                    let wish = self.engine.users.wish(worker);
-                    self.send(number, worker, &wish, now);
-                }
+                event => self.let_happen(event, now),
             }
+        }
+    }
+
+    /// Anything else than that an answer comes.
+    #[inline(never)]
+    fn let_happen(&mut self, event: Event, now: Time) {
+        match event {
+            Event::Ends(slot) => self.finish(slot, now),
+            Event::ConnectExpires(slot) => {
+                let end = self.engine.flights.attempt(slot).end;
+                self.engine.schedule.push(end.1, Event::Ends(slot).code());
+            }
+            Event::Syn(slot) => self.connect(slot, now),
+            Event::Reaches(slot) => self.serve(slot, now),
+            Event::Overdue(slot) => self.overdue(slot, now),
+            Event::Again(slot) => self.again(slot, now),
+            Event::Sends(worker) => {
+                let number = self.engine.users.next_number(worker);
+                let wish = self.engine.users.wish(worker);
+                self.send(number, worker, &wish, now);
+            }
+            Event::Served(slot) => self.served(slot, now),
         }
     }
 
@@ -183,69 +192,94 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// A node takes the request, which a user sent first at that time, and gives it to a target.
     #[inline(always)]
     fn dispatch(&mut self, slot: u32, (user, first): (u32, Time), number: u64, wish: &Wish, now: Time) {
-        let node = self.engine.users.node(user, wish, now);
-        let mut flight = Flight::new(first, now, user, node as u16, wish.is_stream);
-        // Made where it is asked for: that of a request that is answered in time never gets into memory.
-        let request = |cut| Request { number, sent: now, work: wish.work, cut, is_stream: wish.is_stream };
-        flight.target = self.choose(node, user, wish, now);
-        let Some(target) = flight.target else {
-            self.engine.flights.put(slot, flight, request(Time::NEVER));
+        let engine = &mut *self.engine;
+        let node = engine.users.node(user, wish, now);
+        let departure = Departure {
+            slot,
+            number,
+            user,
+            first,
+            sent: now,
+            wish,
+            node: node as u16,
+            lane: NOWHERE,
+            cut: Time::NEVER,
+        };
+        let Some((target, cut)) = self.choose(&departure, node) else {
+            self.engine.flights.put(slot, departure.flight(), departure.request());
             return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
         };
         let engine = &mut *self.engine;
-        let (lane, cut) = (node * engine.choices + target.index(), engine.tables[node].cut(target));
+        let lane = node * engine.choices + target.index();
         engine.outstanding[lane] += 1;
+        let departure = Departure { lane: lane as u32, cut, ..departure };
         if engine.node_ports.is_some() {
-            engine.flights.put(slot, flight, request(cut));
-            if let Some((server, way)) = self.through_host(slot, lane, target, now) {
-                self.set_out(slot, flight, server, way, || request(cut));
-            }
-            return;
+            self.through_host(departure, target)
+        } else {
+            self.to_target(departure, target)
         }
-        self.refresh(target.0, now);
-        let engine = &mut *self.engine;
-        let found = &engine.servers[target.index()].target;
-        let way = engine.pools[lane].take(&found.port, now, found.habits.keep, engine.limits.one_way);
-        self.set_out(slot, flight, target.0, way, || request(cut));
     }
 
-    /// The target that a node gives a request to.
+    /// The target that a node gives a request to, and when it will cut those in flight there.
     #[inline(always)]
-    fn choose(&mut self, node: usize, user: u32, wish: &Wish, now: Time) -> Option<TargetId> {
+    fn choose(&mut self, departure: &Departure, node: usize) -> Option<(TargetId, Time)> {
         let engine = &mut *self.engine;
+        let Departure { user, wish, sent: now, .. } = *departure;
         let table = &mut engine.tables[node];
         if now >= table.until() {
             table.update(now, beliefs(self.around.timeline, node), &engine.registration);
         }
         let lanes = node * engine.choices..(node + 1) * engine.choices;
-        if engine.has_memory {
+        let chosen = if engine.has_memory {
             let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
             let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
             let kept = engine.users.cookie(user, now).filter(|target| table.believes_healthy(*target));
             kept.or_else(|| table.choose(now, choice))
         } else {
             table.choose(now, Choice { outstanding: &engine.outstanding[lanes], ..Choice::by(wish.luck) })
+        };
+        chosen.map(|target| (target, table.cut(target)))
+    }
+
+    /// The request gets to the target itself, on a connection that leaves its pool, or on a new one.
+    #[inline(always)]
+    fn to_target(&mut self, departure: Departure, target: TargetId) {
+        let LiveEngine { limits, servers, pools, .. } = &mut *self.engine;
+        let found = &servers[target.index()].target;
+        if departure.sent >= found.port.until {
+            return self.to_changed_target(departure, target);
         }
+        let pool = &mut pools[departure.lane as usize];
+        let way = pool.take(&found.port, departure.sent, found.habits.keep, limits.one_way);
+        self.set_out(departure, target.0, way);
+    }
+
+    /// The target is looked at first: it is not what it was.
+    #[cold]
+    fn to_changed_target(&mut self, departure: Departure, target: TargetId) {
+        self.look(target.0, departure.sent);
+        self.to_target(departure, target);
     }
 
     /// The request is on its way. Nearly always the answer comes in time, and a worker is free to give it: then
     /// nothing need be known of it but that.
     #[inline(always)]
-    fn set_out(&mut self, slot: u32, mut flight: Flight, row: u16, way: Way, request: impl Fn() -> Request) {
+    fn set_out(&mut self, departure: Departure, row: u16, way: Way) {
+        let Departure { slot, sent, .. } = departure;
         let LiveEngine { limits, flights, servers, schedule, .. } = &mut *self.engine;
         let server = &mut servers[usize::from(row)];
-        let at_once = self.around.answered_at_once(&server.target, way, &request());
+        let at_once = self.around.answered_at_once(&server.target, way, &departure.request());
         let is_there = way == Way::Kept || limits.round_trip == Span::ZERO;
-        flight.server = Some(row);
+        let flight = Flight { server: row, ..departure.flight() };
         match at_once {
             Some(end) if server.starts_at_once(is_there) => {
-                (flight.life, flight.is_held, flight.is_in_time) = (server.life, server.is_limited(), true);
-                flights[slot] = flight;
+                let (life, is_held) = (server.life, server.is_limited());
+                flights[slot] = Flight { life, is_held, is_in_time: true, is_stream: false, ..flight };
                 schedule.push(end, Event::Served(slot).code());
             }
             _ => {
-                flights.put(slot, flight, request());
-                self.approach(slot, row, way, flight.sent);
+                flights.put(slot, flight, departure.request());
+                self.approach(slot, row, way, sent);
             }
         }
     }
@@ -300,47 +334,48 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// An attempt ends as its flight says.
     fn finish(&mut self, slot: u32, now: Time) {
-        let flights = &mut self.engine.flights;
-        let (flight, end) = (flights[slot], flights.attempt(slot).end);
-        self.conclude(slot, flight, end.0, now);
+        let (verdict, _) = self.engine.flights.attempt(slot).end;
+        self.conclude(slot, verdict, now);
     }
 
-    /// Whoever took part in an attempt learns of its end. The flight is a copy: of that the compiler knows that
-    /// nothing below changes it.
+    /// Whoever took part in an attempt learns of its end.
     #[inline(always)]
-    fn conclude(&mut self, slot: u32, flight: Flight, verdict: Verdict, now: Time) {
+    fn conclude(&mut self, slot: u32, verdict: Verdict, now: Time) {
         let engine = &mut *self.engine;
-        let is_answer = matches!(verdict, Verdict::Ok | Verdict::Target(_));
-        let mut pod = None;
-        if let Some(target) = flight.target {
-            let lane = usize::from(flight.node) * engine.choices + target.index();
-            engine.outstanding[lane] -= 1;
+        let flight = &engine.flights[slot];
+        let lane = flight.lane as usize;
+        if let Some(outstanding) = engine.outstanding.get_mut(lane) {
+            *outstanding -= 1;
             engine.anomalies.note(lane, verdict, now);
-            if let Some(server) = flight.server {
-                let found = &engine.servers[usize::from(server)].target;
-                pod = found.pod;
-                if !self.around.timeline.reuses.is_empty() {
-                    pod = self.around.timeline.behind(target, flight.sent).0;
-                }
-                if is_answer && !flight.is_stream && now < found.goodbye {
-                    let keep = found.habits.keep;
-                    match &mut engine.node_ports {
-                        None => engine.pools[lane].give_back(now, keep),
-                        Some(ports) => ports.give_back(lane, server, now, keep),
-                    }
+        }
+        let mut pod = None;
+        if let Some(server) = engine.servers.get(usize::from(flight.server)) {
+            let (goodbye, keep) = (server.target.goodbye, server.target.habits.keep);
+            pod = server.target.pod;
+            if !self.around.timeline.reuses.is_empty()
+                && let Some(target) = flight.target(engine.choices)
+            {
+                pod = self.around.timeline.behind(target, flight.sent).0;
+            }
+            let is_answer = matches!(verdict, Verdict::Ok | Verdict::Target(_));
+            if is_answer && !flight.is_stream && now < goodbye {
+                match &mut engine.node_ports {
+                    None => engine.pools[lane].give_back(now, keep),
+                    Some(ports) => ports.give_back(lane, flight.server, now, keep),
                 }
             }
         }
-        engine.users.hear(&flight, verdict, now);
+        engine.users.hear(flight, engine.choices, verdict, now);
+        let Flight { first, user, node, is_held, .. } = *flight;
         if verdict != Verdict::Ok && verdict.is_5xx() && self.repeat(slot, now) {
             return;
         }
         let engine = &mut *self.engine;
-        self.witness.record(flight.first, AlbNodeId(flight.node as u8), pod, verdict, now - flight.first);
-        if let Some(next) = engine.users.next_request(flight.user, flight.first, now) {
-            engine.schedule.push(next, Event::Sends(flight.user).code());
+        self.witness.record(first, AlbNodeId(node as u8), pod, verdict, now - first);
+        if let Some(next) = engine.users.next_request(user, first, now) {
+            engine.schedule.push(next, Event::Sends(user).code());
         }
-        if flight.is_held {
+        if is_held {
             engine.flights[slot].is_over = true;
         } else {
             engine.flights.remove(slot);

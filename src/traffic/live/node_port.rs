@@ -5,6 +5,7 @@
 //! later is nothing to a connection that is kept: it ends with its pod.
 
 use super::Run;
+use super::flight::Departure;
 use crate::cluster::service::ExternalTrafficPolicy;
 use crate::id::{PodId, TargetId};
 use crate::observe::timeline::{NodePortChange, Timeline};
@@ -97,39 +98,41 @@ fn changes(timeline: &Timeline, host: TargetId) -> &[NodePortChange] {
 }
 
 impl<W: Witness> Run<'_, '_, '_, W> {
-    /// The pod that a request to a host gets to, and how: on the connection used last of those that
-    /// live, else on a new one. Nothing if the port leads nowhere, which ends the request.
-    pub(super) fn through_host(&mut self, slot: u32, lane: usize, host: TargetId, now: Time) -> Option<(u16, Way)> {
-        while let Some((kept_until, pod)) = self.ports()?.pools[lane].pop() {
+    /// A request gets to a pod behind a host: on the connection used last of those that live, else on a new one. If
+    /// the port leads nowhere, that ends it.
+    #[inline(never)]
+    pub(super) fn through_host(&mut self, departure: Departure, host: TargetId) {
+        let (now, lane) = (departure.sent, departure.lane as usize);
+        while let Some((kept_until, pod)) = self.ports().and_then(|ports| ports.pools[lane].pop()) {
             self.refresh(pod, now);
             let engine = &*self.engine;
             let found = &engine.servers[usize::from(pod)].target;
             let keep = found.habits.keep;
             let way = found.port.way(now, kept_until, keep, engine.limits.one_way);
             if way != Way::New {
-                return Some((pod, way));
+                return self.set_out(departure, pod, way);
             }
         }
         let (timeline, streams) = (self.around.timeline, self.around.streams);
-        let request = self.engine.flights.attempt(slot).request;
-        let chance = || streams.at(Purpose::NodePortConnect, request.number);
-        let ports = self.ports()?;
+        let Some(ports) = self.ports() else { return };
         let drops = ports.drops;
+        let chance = || streams.at(Purpose::NodePortConnect, departure.number);
         match ports.tables[host.index()].lead(changes(timeline, host), now, chance) {
             Some(pod) => {
                 let pod = pod.index() as u16;
                 self.refresh(pod, now);
-                Some((pod, Way::New))
+                self.set_out(departure, pod, Way::New);
             }
             None => {
+                let request = departure.request();
                 let end = if drops {
                     self.around.connect_in_vain(&request)
                 } else {
                     (Verdict::Alb(Cause::Refused), now + self.engine.limits.round_trip)
                 };
                 let end = self.around.unless_the_client_gives_up(end, &request);
-                self.end(slot, end);
-                None
+                self.engine.flights.put(departure.slot, departure.flight(), request);
+                self.end(departure.slot, end);
             }
         }
     }

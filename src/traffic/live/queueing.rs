@@ -40,7 +40,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// A SYN is sent.
     pub(super) fn connect(&mut self, slot: u32, now: Time) {
-        let Some(server) = self.engine.flights[slot].server else { return };
+        let server = self.engine.flights[slot].server;
         self.refresh(server, now);
         self.connect_to(slot, server, now);
     }
@@ -122,7 +122,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// The request is at the server.
     pub(super) fn serve(&mut self, slot: u32, now: Time) {
-        let Some(server) = self.engine.flights[slot].server else { return };
+        let server = self.engine.flights[slot].server;
         self.refresh(server, now);
         self.serve_at(slot, server, now);
     }
@@ -193,9 +193,8 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[inline(always)]
     pub(super) fn served(&mut self, slot: u32, now: Time) {
         let LiveEngine { flights, servers, .. } = &mut *self.engine;
-        let mut flight = flights[slot];
-        let Some(row) = flight.server else { return };
-        let mut next = None;
+        let flight = &mut flights[slot];
+        let (row, mut next) = (flight.server, None);
         if flight.is_held {
             let server = &mut servers[usize::from(row)];
             if now >= server.target.port.until {
@@ -209,9 +208,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         if flight.is_over {
             flights.remove(slot);
         } else if flight.is_in_time {
-            self.conclude(slot, flight, Verdict::Ok, now);
-        } else {
-            flights[slot] = flight;
+            self.conclude(slot, Verdict::Ok, now);
         }
         if let Some(next) = next {
             self.start(next, row, now);

@@ -54,14 +54,13 @@ impl Server {
         !self.is_free() && self.waiting.len() as u64 >= u64::from(self.target.habits.backlog)
     }
 
-    /// Whether it starts on a request at once, if the request is there at once.
+    /// Whether it starts on a request at once; one that serves any number does so when the request is there.
     #[inline]
     pub(super) fn starts_at_once(&mut self, is_there: bool) -> bool {
-        let starts = is_there && self.is_free();
-        if starts && self.is_limited() {
-            self.busy += 1;
-        }
-        starts || !self.is_limited()
+        let Some(workers) = self.target.habits.concurrency else { return true };
+        let starts = is_there && self.busy < workers;
+        self.busy += u32::from(starts);
+        starts
     }
 
     /// A request arrives: whether a worker is there for it; if not, it waits.

@@ -113,7 +113,7 @@ impl<'a> Users<'a> {
     /// A user hears how an attempt ended. Its connection stays, unless it gave up or the connection
     /// was a stream's.
     #[inline(always)]
-    pub(super) fn hear(&mut self, flight: &Flight, verdict: Verdict, now: Time) {
+    pub(super) fn hear(&mut self, flight: &Flight, targets: usize, verdict: Verdict, now: Time) {
         if self.reuses && verdict != Verdict::Alb(Cause::ClientGaveUp) && !flight.is_stream {
             let kept = Connection { node: flight.node, until: now + self.scenario.load_balancer.idle_timeout };
             if self.is_closed {
@@ -124,7 +124,7 @@ impl<'a> Users<'a> {
         }
         if self.has_cookies && matches!(verdict, Verdict::Ok | Verdict::Target(_)) {
             let stickiness = self.scenario.target_group.stickiness;
-            self.users[flight.user as usize].cookie = flight.target.map(|target| (target, now + stickiness));
+            self.users[flight.user as usize].cookie = flight.target(targets).map(|target| (target, now + stickiness));
         }
     }
 
