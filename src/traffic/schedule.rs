@@ -122,19 +122,23 @@ impl<const LINES: usize> Schedule<LINES> {
     /// The next event, if it is due by `limit`.
     #[inline]
     pub(super) fn pop_until(&mut self, limit: Time) -> Option<(Time, u32)> {
-        if self.near >= self.other {
-            return self.pop_other(limit);
-        }
+        let next = if self.near < self.other { self.pop_near(limit) } else { self.pop_other(limit) };
+        (next != NONE).then_some((time_of(next), event_of(next)))
+    }
+
+    /// The next on the wheel, if it is due by `limit`.
+    #[inline]
+    fn pop_near(&mut self, limit: Time) -> u128 {
         let next = self.near;
         if time_of(next) > limit {
-            return None;
+            return NONE;
         }
         self.turn = time_of(next).as_micros() >> self.step;
         let place = self.turn as usize % PLACES;
         self.taken[place / 64] &= !(1 << (place % 64));
         self.waiting -= 1;
         self.near = if self.waiting > 0 { self.first_from(place) } else { NONE };
-        Some((time_of(next), event_of(next)))
+        next
     }
 
     /// The first key on the wheel, on which there is one, from a place on.
@@ -151,24 +155,24 @@ impl<const LINES: usize> Schedule<LINES> {
 
     /// The next that is far or stands in a line, if there is one and it is due by `limit`.
     #[inline(never)]
-    fn pop_other(&mut self, limit: Time) -> Option<(Time, u32)> {
+    fn pop_other(&mut self, limit: Time) -> u128 {
         let (next, at) = (self.other, time_of(self.other));
-        if next == NONE || at > limit {
-            return None;
+        if at > limit || next == NONE {
+            return NONE;
         }
         self.turn = at.as_micros() >> self.step;
-        let event = if self.far.least() == Some(next) { event_of(self.far.pop()?) } else { self.pop_line(at)? };
+        let popped = if self.far.least() == Some(next) { self.far.pop() } else { self.pop_line(at) };
         let soonest = self.heads.iter().copied().min().unwrap_or(Time::NEVER);
         self.other = self.far.least().unwrap_or(NONE).min(key(soonest, u64::MAX));
-        Some((at, event))
+        popped.unwrap_or(NONE)
     }
 
     /// The first of the line whose first is due at `at`.
-    fn pop_line(&mut self, at: Time) -> Option<u32> {
+    fn pop_line(&mut self, at: Time) -> Option<u128> {
         let line = self.heads.iter().position(|head| *head == at)?;
         let (_, event) = self.lines[line].pop_front()?;
         self.heads[line] = self.lines[line].front().map_or(Time::NEVER, |&(after, _)| after);
-        Some(event)
+        Some(key(at, u64::from(event)))
     }
 }
 

@@ -85,6 +85,13 @@ pub(super) struct Departure<'w> {
 }
 
 impl Departure<'_> {
+    /// To be passed on in memory; field by field, lest it be kept there from the beginning.
+    #[inline(always)]
+    pub(super) const fn written(&self) -> Self {
+        let Departure { slot, number, user, first, sent, wish, node, lane, cut } = *self;
+        Departure { slot, number, user, first, sent, wish, node, lane, cut }
+    }
+
     #[inline(always)]
     pub(super) const fn request(&self) -> Request {
         let Departure { number, sent, cut, wish, .. } = *self;
@@ -105,7 +112,8 @@ impl Attempt {
     }
 }
 
-/// What happens next to a request or a user, by slot or number.
+/// What happens next to a request or a user, by slot or number; but that a server has done its work is told by the
+/// slot alone, as that is nearly all that happens.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Event {
     /// It ends as was foreseen.
@@ -116,8 +124,6 @@ pub(super) enum Event {
     Syn(u32),
     /// The connection stands, the request is at the server.
     Reaches(u32),
-    /// The server has done its work.
-    Served(u32),
     /// Nobody waits for the server any more; if it is still that request which has this slot.
     Overdue(u32),
     /// It is sent again.
@@ -135,11 +141,10 @@ impl Event {
     #[inline]
     pub(super) const fn code(self) -> u32 {
         let (kind, slot) = match self {
-            Event::Ends(slot) => (0, slot),
-            Event::ConnectExpires(slot) => (1, slot),
-            Event::Syn(slot) => (2, slot),
-            Event::Reaches(slot) => (3, slot),
-            Event::Served(slot) => (4, slot),
+            Event::Ends(slot) => (1, slot),
+            Event::ConnectExpires(slot) => (2, slot),
+            Event::Syn(slot) => (3, slot),
+            Event::Reaches(slot) => (4, slot),
             Event::Overdue(slot) => (5, slot),
             Event::Again(slot) => (6, slot),
             Event::Sends(worker) => (7, worker),
@@ -147,15 +152,21 @@ impl Event {
         kind << SLOT | slot
     }
 
+    /// The slot of a request, if its server has done its work.
+    #[inline]
+    pub(super) fn served(code: u32) -> Option<u32> {
+        (code >> SLOT == 0).then_some(code)
+    }
+
+    /// Anything else.
     #[inline]
     pub(super) const fn of(code: u32) -> Event {
         let slot = code & ((1 << SLOT) - 1);
         match code >> SLOT {
-            0 => Event::Ends(slot),
-            1 => Event::ConnectExpires(slot),
-            2 => Event::Syn(slot),
-            3 => Event::Reaches(slot),
-            4 => Event::Served(slot),
+            1 => Event::Ends(slot),
+            2 => Event::ConnectExpires(slot),
+            3 => Event::Syn(slot),
+            4 => Event::Reaches(slot),
             5 => Event::Overdue(slot),
             6 => Event::Again(slot),
             _ => Event::Sends(slot),

@@ -138,24 +138,28 @@ impl<'a> LiveEngine<'a> {
         let mut run = Run { engine: self, around, witness };
         let mut number = 0;
         open_loop.ask(arrivals, |sent, wish| {
-            if run.engine.schedule.is_due(sent) {
-                run.catch_up(sent);
-            }
+            run.catch_up(sent);
             run.send(number, 0, wish, sent);
             number += 1;
         });
-        run.catch_up(Time::NEVER);
+        run.catch_up_for_good();
     }
 }
 
 impl<W: Witness> Run<'_, '_, '_, W> {
+    /// Everything that happens after the last request was sent.
+    #[inline(never)]
+    fn catch_up_for_good(&mut self) {
+        self.catch_up(Time::NEVER);
+    }
+
     /// Everything that happens until then.
-    #[inline]
+    #[inline(always)]
     fn catch_up(&mut self, until: Time) {
         while let Some((now, code)) = self.engine.schedule.pop_until(until) {
-            match Event::of(code) {
-                Event::Served(slot) => self.served(slot, now),
-                event => self.let_happen(event, now),
+            match Event::served(code) {
+                Some(slot) => self.served(slot, now),
+                None => self.let_happen(Event::of(code), now),
             }
         }
     }
@@ -178,7 +182,6 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 let wish = self.engine.users.wish(worker);
                 self.send(number, worker, &wish, now);
             }
-            Event::Served(slot) => self.served(slot, now),
         }
     }
 
@@ -214,7 +217,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         engine.outstanding[lane] += 1;
         let departure = Departure { lane: lane as u32, cut, ..departure };
         if engine.node_ports.is_some() {
-            self.through_host(departure, target)
+            self.through_host(departure.written(), target)
         } else {
             self.to_target(departure, target)
         }
@@ -247,7 +250,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let LiveEngine { limits, servers, pools, .. } = &mut *self.engine;
         let found = &servers[target.index()].target;
         if departure.sent >= found.port.until {
-            return self.to_changed_target(departure, target);
+            return self.to_changed_target(departure.written(), target);
         }
         let pool = &mut pools[departure.lane as usize];
         let way = pool.take(&found.port, departure.sent, found.habits.keep, limits.one_way);
@@ -275,7 +278,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             Some(end) if server.starts_at_once(is_there) => {
                 let (life, is_held) = (server.life, server.is_limited());
                 flights[slot] = Flight { life, is_held, is_in_time: true, is_stream: false, ..flight };
-                schedule.push(end, Event::Served(slot).code());
+                schedule.push(end, slot);
             }
             _ => {
                 flights.put(slot, flight, departure.request());

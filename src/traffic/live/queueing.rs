@@ -155,7 +155,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let served = now + self.around.work(found, &found.port, now, &attempt.request);
         let flight = &mut engine.flights[slot];
         flight.is_in_time = !flight.is_over && served <= attempt.end.1;
-        engine.schedule.push(served, Event::Served(slot).code());
+        engine.schedule.push(served, slot);
         flight.is_in_time
     }
 
