@@ -113,12 +113,6 @@ impl<const LINES: usize> Schedule<LINES> {
         self.lines[line].push_back((at, event));
     }
 
-    /// Whether there is anything to be done by `limit`.
-    #[inline]
-    pub(super) fn is_due(&self, limit: Time) -> bool {
-        time_of(self.near) <= limit || time_of(self.other) <= limit
-    }
-
     /// The next event, if it is due by `limit`.
     #[inline]
     pub(super) fn pop_until(&mut self, limit: Time) -> Option<(Time, u32)> {

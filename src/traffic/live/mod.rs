@@ -21,7 +21,7 @@ use crate::traffic::fate::{End, Limits, Surroundings};
 use crate::traffic::outcome::Witness;
 use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
-use crate::traffic::routing::{Choice, RoutingTable};
+use crate::traffic::routing::{Choice, ONE_IN_FLIGHT, RoutingTable};
 use crate::traffic::schedule::Schedule;
 use crate::traffic::users::{User, Wish};
 use crate::verdict::{Cause, Verdict};
@@ -46,8 +46,8 @@ pub(super) struct LiveEngine<'a> {
     node_ports: Option<NodePorts>,
     /// By node, then target.
     pools: Vec<Pool>,
-    /// Requests in flight, by node, then target.
-    outstanding: Vec<u32>,
+    /// Requests in flight, by node, then target, in units of [`ONE_IN_FLIGHT`].
+    in_flight: Vec<u64>,
     anomalies: Anomalies,
     users: Users<'a>,
     /// Whether a choice may depend on what became of other requests to that target, or of that user.
@@ -82,7 +82,7 @@ impl<'a> LiveEngine<'a> {
             servers: Vec::new(),
             node_ports: NodePorts::new(scenario),
             pools: Vec::new(),
-            outstanding: Vec::new(),
+            in_flight: Vec::new(),
             has_memory: anomalies.is_on() || users.has_cookies(),
             anomalies,
             users,
@@ -113,8 +113,8 @@ impl<'a> LiveEngine<'a> {
         }
         self.pools.iter_mut().for_each(Pool::clear);
         self.pools.resize_with(lanes, Pool::default);
-        self.outstanding.clear();
-        self.outstanding.resize(lanes, 0);
+        self.in_flight.clear();
+        self.in_flight.resize(lanes, 0);
         self.anomalies.begin(lanes);
         self.users.begin(streams);
         self.flights.clear();
@@ -212,14 +212,12 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             self.engine.flights.put(slot, departure.flight(), departure.request());
             return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
         };
-        let engine = &mut *self.engine;
-        let lane = node * engine.choices + target.index();
-        engine.outstanding[lane] += 1;
-        let departure = Departure { lane: lane as u32, cut, ..departure };
-        if engine.node_ports.is_some() {
-            self.through_host(departure.written(), target)
+        let lane = (node * self.engine.choices + target.index()) as u32;
+        let departure = Departure { lane, cut, ..departure };
+        if self.engine.node_ports.is_some() {
+            self.through_host(departure.written(), target);
         } else {
-            self.to_target(departure, target)
+            self.to_target(departure, target);
         }
     }
 
@@ -232,29 +230,34 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         if now >= table.until() {
             table.update(now, beliefs(self.around.timeline, node), &engine.registration);
         }
-        let lanes = node * engine.choices..(node + 1) * engine.choices;
+        let lane = node * engine.choices;
+        let in_flight = &mut engine.in_flight[lane..];
         let chosen = if engine.has_memory {
-            let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
-            let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
+            let weights = engine.anomalies.weights(lane..lane + engine.choices, table.healthy(), now);
             let kept = engine.users.cookie(user, now).filter(|target| table.believes_healthy(*target));
-            kept.or_else(|| table.choose(now, choice))
+            kept.or_else(|| table.choose(now, Choice { luck: wish.luck, in_flight, weights }))
         } else {
-            table.choose(now, Choice { outstanding: &engine.outstanding[lanes], ..Choice::by(wish.luck) })
+            table.choose(now, Choice { in_flight, ..Choice::by(wish.luck) })
         };
-        chosen.map(|target| (target, table.cut(target)))
+        let target = chosen?;
+        in_flight[target.index()] += ONE_IN_FLIGHT;
+        Some((target, table.cut(target)))
     }
 
     /// The request gets to the target itself, on a connection that leaves its pool, or on a new one.
     #[inline(always)]
     fn to_target(&mut self, departure: Departure, target: TargetId) {
         let LiveEngine { limits, servers, pools, .. } = &mut *self.engine;
-        let found = &servers[target.index()].target;
+        let server = &mut servers[target.index()];
+        let found = &server.target;
         if departure.sent >= found.port.until {
             return self.to_changed_target(departure.written(), target);
         }
         let pool = &mut pools[departure.lane as usize];
         let way = pool.take(&found.port, departure.sent, found.habits.keep, limits.one_way);
-        self.set_out(departure, target.0, way);
+        let answer = server.answers(&self.around, way, &departure.request());
+        let (life, is_held) = (server.life, answer.is_some() && server.is_limited());
+        self.set_out(departure, Flight { server: target.0, life, is_held, ..departure.flight() }, way, answer);
     }
 
     /// The target is looked at first: it is not what it was.
@@ -264,26 +267,17 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         self.to_target(departure, target);
     }
 
-    /// The request is on its way. Nearly always the answer comes in time, and a worker is free to give it: then
-    /// nothing need be known of it but that.
+    /// The request is on its way. Nearly always it is known when the answer comes: then nothing need be known but that.
     #[inline(always)]
-    fn set_out(&mut self, departure: Departure, row: u16, way: Way) {
+    fn set_out(&mut self, departure: Departure, flight: Flight, way: Way, answer: Option<Time>) {
         let Departure { slot, sent, .. } = departure;
-        let LiveEngine { limits, flights, servers, schedule, .. } = &mut *self.engine;
-        let server = &mut servers[usize::from(row)];
-        let at_once = self.around.answered_at_once(&server.target, way, &departure.request());
-        let is_there = way == Way::Kept || limits.round_trip == Span::ZERO;
-        let flight = Flight { server: row, ..departure.flight() };
-        match at_once {
-            Some(end) if server.starts_at_once(is_there) => {
-                let (life, is_held) = (server.life, server.is_limited());
-                flights[slot] = Flight { life, is_held, is_in_time: true, is_stream: false, ..flight };
-                schedule.push(end, slot);
-            }
-            _ => {
-                flights.put(slot, flight, departure.request());
-                self.approach(slot, row, way, sent);
-            }
+        let LiveEngine { flights, schedule, .. } = &mut *self.engine;
+        if let Some(end) = answer {
+            flights[slot] = Flight { is_in_time: true, ..flight };
+            schedule.push(end, slot);
+        } else {
+            flights.put(slot, flight, departure.request());
+            self.approach(slot, flight.server, way, sent);
         }
     }
 
@@ -347,8 +341,8 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let engine = &mut *self.engine;
         let flight = &engine.flights[slot];
         let lane = flight.lane as usize;
-        if let Some(outstanding) = engine.outstanding.get_mut(lane) {
-            *outstanding -= 1;
+        if let Some(in_flight) = engine.in_flight.get_mut(lane) {
+            *in_flight -= ONE_IN_FLIGHT;
             engine.anomalies.note(lane, verdict, now);
         }
         let mut pod = None;

@@ -5,7 +5,7 @@
 //! later is nothing to a connection that is kept: it ends with its pod.
 
 use super::Run;
-use super::flight::Departure;
+use super::flight::{Departure, Flight};
 use crate::cluster::service::ExternalTrafficPolicy;
 use crate::id::{PodId, TargetId};
 use crate::observe::timeline::{NodePortChange, Timeline};
@@ -110,7 +110,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             let keep = found.habits.keep;
             let way = found.port.way(now, kept_until, keep, engine.limits.one_way);
             if way != Way::New {
-                return self.set_out(departure, pod, way);
+                return self.to_pod(departure, pod, way);
             }
         }
         let (timeline, streams) = (self.around.timeline, self.around.streams);
@@ -121,7 +121,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             Some(pod) => {
                 let pod = pod.index() as u16;
                 self.refresh(pod, now);
-                self.set_out(departure, pod, Way::New);
+                self.to_pod(departure, pod, Way::New);
             }
             None => {
                 let request = departure.request();
@@ -135,6 +135,14 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 self.end(departure.slot, end);
             }
         }
+    }
+
+    /// The request gets to a pod behind a host.
+    fn to_pod(&mut self, departure: Departure, pod: u16, way: Way) {
+        let server = &mut self.engine.servers[usize::from(pod)];
+        let answer = server.answers(&self.around, way, &departure.request());
+        let (life, is_held) = (server.life, answer.is_some() && server.is_limited());
+        self.set_out(departure, Flight { server: pod, life, is_held, ..departure.flight() }, way, answer);
     }
 
     fn ports(&mut self) -> Option<&mut NodePorts> {
