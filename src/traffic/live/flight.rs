@@ -4,7 +4,6 @@ use crate::id::TargetId;
 use crate::time::Time;
 use crate::traffic::fate::{End, Request};
 use crate::traffic::schedule::EVENT;
-use crate::traffic::users::Wish;
 use crate::verdict::Verdict;
 
 /// A request that has not come to its end, or whose server still works on it: what is asked of each of them, in as
@@ -49,7 +48,7 @@ pub(super) struct Attempt {
 
 impl Flight {
     /// Nobody's.
-    const NONE: Flight = Flight {
+    pub(super) const NONE: Flight = Flight {
         first: Time::ZERO,
         sent: Time::ZERO,
         user: 0,
@@ -69,44 +68,9 @@ impl Flight {
     }
 }
 
-/// A request as it leaves its node: of one that is answered at once, no more than its flight gets into memory.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Departure<'w> {
-    pub(super) slot: u32,
-    pub(super) number: u64,
-    pub(super) user: u32,
-    pub(super) first: Time,
-    pub(super) sent: Time,
-    pub(super) wish: &'w Wish,
-    pub(super) node: u16,
-    pub(super) lane: u32,
-    /// When its target's deregistration delay runs out.
-    pub(super) cut: Time,
-}
-
-impl Departure<'_> {
-    /// To be passed on in memory; field by field, lest it be kept there from the beginning.
-    #[inline(always)]
-    pub(super) const fn written(&self) -> Self {
-        let Departure { slot, number, user, first, sent, wish, node, lane, cut } = *self;
-        Departure { slot, number, user, first, sent, wish, node, lane, cut }
-    }
-
-    #[inline(always)]
-    pub(super) const fn request(&self) -> Request {
-        let Departure { number, sent, cut, wish, .. } = *self;
-        Request { number, sent, work: wish.work, cut, is_stream: wish.is_stream }
-    }
-
-    #[inline(always)]
-    pub(super) const fn flight(&self) -> Flight {
-        let Departure { user, first, sent, node, lane, wish, .. } = *self;
-        Flight { first, sent, user, lane, node, is_stream: wish.is_stream, ..Flight::NONE }
-    }
-}
-
 impl Attempt {
     /// It has just been sent.
+    #[inline(always)]
     pub(super) const fn new(request: Request) -> Attempt {
         Attempt { request, end: (Verdict::Ok, request.sent), refused: false, is_watched: false }
     }
@@ -211,9 +175,15 @@ impl Flights {
     }
 
     /// Puts a flight into its slot, and what else there is to it.
+    #[inline(always)]
     pub(super) fn put(&mut self, slot: u32, flight: Flight, request: Request) {
         self.slots[slot as usize] = flight;
         self.attempts[slot as usize] = Attempt::new(request);
+    }
+
+    /// What has been put there.
+    pub(super) fn look_up(&self, slot: u32) -> (Flight, Request) {
+        (self.slots[slot as usize], self.attempts[slot as usize].request)
     }
 
     #[inline]

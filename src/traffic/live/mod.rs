@@ -17,7 +17,7 @@ use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::connection::Way;
-use crate::traffic::fate::{End, Limits, Surroundings};
+use crate::traffic::fate::{End, Limits, Request, Surroundings};
 use crate::traffic::outcome::Witness;
 use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
@@ -26,7 +26,7 @@ use crate::traffic::schedule::Schedule;
 use crate::traffic::users::{User, Wish};
 use crate::verdict::{Cause, Verdict};
 use anomaly::Anomalies;
-use flight::{Departure, Event, Flight, Flights, NOWHERE};
+use flight::{Event, Flight, Flights};
 use node_port::NodePorts;
 use server::{Pool, Server};
 use users::Users;
@@ -192,40 +192,34 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         self.dispatch(slot, (user, now), number, wish, now);
     }
 
-    /// A node takes the request, which a user sent first at that time, and gives it to a target.
+    /// A node takes the request, which a user sent first at that time, and gives it to a target. What is known of the
+    /// request stays in registers until something has to remember it.
     #[inline(always)]
     fn dispatch(&mut self, slot: u32, (user, first): (u32, Time), number: u64, wish: &Wish, now: Time) {
         let engine = &mut *self.engine;
+        let Wish { work, is_stream, .. } = *wish;
         let node = engine.users.node(user, wish, now);
-        let departure = Departure {
-            slot,
-            number,
-            user,
-            first,
-            sent: now,
-            wish,
-            node: node as u16,
-            lane: NOWHERE,
-            cut: Time::NEVER,
-        };
-        let Some((target, cut)) = self.choose(&departure, node) else {
-            self.engine.flights.put(slot, departure.flight(), departure.request());
+        let flight = Flight { first, sent: now, user, node: node as u16, is_stream, ..Flight::NONE };
+        let request = Request { number, sent: now, work, cut: Time::NEVER, is_stream };
+        let Some((target, cut)) = self.choose(node, user, wish.luck, now) else {
+            self.engine.flights.put(slot, flight, request);
             return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
         };
-        let lane = (node * self.engine.choices + target.index()) as u32;
-        let departure = Departure { lane, cut, ..departure };
-        if self.engine.node_ports.is_some() {
-            self.through_host(departure.written(), target);
+        let engine = &mut *self.engine;
+        let flight = Flight { lane: (node * engine.choices + target.index()) as u32, ..flight };
+        let request = Request { cut, ..request };
+        if engine.node_ports.is_some() {
+            engine.flights.put(slot, flight, request);
+            self.through_host(slot, target);
         } else {
-            self.to_target(departure, target);
+            self.to_target(slot, flight, request, target);
         }
     }
 
-    /// The target that a node gives a request to, and when it will cut those in flight there.
+    /// The target that a node gives a request to, which is in flight from now on, and when the node will cut it.
     #[inline(always)]
-    fn choose(&mut self, departure: &Departure, node: usize) -> Option<(TargetId, Time)> {
+    fn choose(&mut self, node: usize, user: u32, luck: f64, now: Time) -> Option<(TargetId, Time)> {
         let engine = &mut *self.engine;
-        let Departure { user, wish, sent: now, .. } = *departure;
         let table = &mut engine.tables[node];
         if now >= table.until() {
             table.update(now, beliefs(self.around.timeline, node), &engine.registration);
@@ -235,9 +229,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let chosen = if engine.has_memory {
             let weights = engine.anomalies.weights(lane..lane + engine.choices, table.healthy(), now);
             let kept = engine.users.cookie(user, now).filter(|target| table.believes_healthy(*target));
-            kept.or_else(|| table.choose(now, Choice { luck: wish.luck, in_flight, weights }))
+            kept.or_else(|| table.choose(now, Choice { luck, in_flight, weights }))
         } else {
-            table.choose(now, Choice { in_flight, ..Choice::by(wish.luck) })
+            table.choose(now, Choice { in_flight, ..Choice::by(luck) })
         };
         let target = chosen?;
         in_flight[target.index()] += ONE_IN_FLIGHT;
@@ -246,38 +240,38 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// The request gets to the target itself, on a connection that leaves its pool, or on a new one.
     #[inline(always)]
-    fn to_target(&mut self, departure: Departure, target: TargetId) {
-        let LiveEngine { limits, servers, pools, .. } = &mut *self.engine;
+    fn to_target(&mut self, slot: u32, flight: Flight, request: Request, target: TargetId) {
+        let LiveEngine { limits, flights, servers, pools, .. } = &mut *self.engine;
         let server = &mut servers[target.index()];
         let found = &server.target;
-        if departure.sent >= found.port.until {
-            return self.to_changed_target(departure.written(), target);
+        if request.sent >= found.port.until {
+            flights.put(slot, flight, request);
+            return self.to_changed_target(slot, target);
         }
-        let pool = &mut pools[departure.lane as usize];
-        let way = pool.take(&found.port, departure.sent, found.habits.keep, limits.one_way);
-        let answer = server.answers(&self.around, way, &departure.request());
+        let way = pools[flight.lane as usize].take(&found.port, request.sent, found.habits.keep, limits.one_way);
+        let answer = server.answers(&self.around, way, &request);
         let (life, is_held) = (server.life, answer.is_some() && server.is_limited());
-        self.set_out(departure, Flight { server: target.0, life, is_held, ..departure.flight() }, way, answer);
+        self.set_out(slot, Flight { server: target.0, life, is_held, ..flight }, request, way, answer);
     }
 
     /// The target is looked at first: it is not what it was.
     #[cold]
-    fn to_changed_target(&mut self, departure: Departure, target: TargetId) {
-        self.look(target.0, departure.sent);
-        self.to_target(departure, target);
+    fn to_changed_target(&mut self, slot: u32, target: TargetId) {
+        let (flight, request) = self.engine.flights.look_up(slot);
+        self.look(target.0, request.sent);
+        self.to_target(slot, flight, request, target);
     }
 
     /// The request is on its way. Nearly always it is known when the answer comes: then nothing need be known but that.
     #[inline(always)]
-    fn set_out(&mut self, departure: Departure, flight: Flight, way: Way, answer: Option<Time>) {
-        let Departure { slot, sent, .. } = departure;
+    fn set_out(&mut self, slot: u32, flight: Flight, request: Request, way: Way, answer: Option<Time>) {
         let LiveEngine { flights, schedule, .. } = &mut *self.engine;
         if let Some(end) = answer {
             flights[slot] = Flight { is_in_time: true, ..flight };
             schedule.push(end, slot);
         } else {
-            flights.put(slot, flight, departure.request());
-            self.approach(slot, flight.server, way, sent);
+            flights.put(slot, flight, request);
+            self.approach(slot, flight.server, way, request.sent);
         }
     }
 
@@ -384,7 +378,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     fn repeat(&mut self, slot: u32, now: Time) -> bool {
         let engine = &mut *self.engine;
         let load = &engine.scenario.load;
-        let (flight, request) = (engine.flights[slot], engine.flights.attempt(slot).request);
+        let (flight, request) = engine.flights.look_up(slot);
         let (first, attempt) = (request.number & NUMBER, request.number >> ATTEMPT);
         if attempt >= u64::from(load.retries) {
             return false;
@@ -411,7 +405,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[cold]
     fn again(&mut self, slot: u32, now: Time) {
         let engine = &mut *self.engine;
-        let (Flight { user, first, .. }, last) = (engine.flights[slot], engine.flights.attempt(slot).request);
+        let (Flight { user, first, .. }, last) = engine.flights.look_up(slot);
         let number = last.number + (1 << ATTEMPT);
         let mut chance = self.around.streams.at(Purpose::Routing, number);
         let wish = engine.users.wish_again(user, &last, &mut chance);

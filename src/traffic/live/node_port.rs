@@ -5,7 +5,7 @@
 //! later is nothing to a connection that is kept: it ends with its pod.
 
 use super::Run;
-use super::flight::{Departure, Flight};
+use super::flight::Flight;
 use crate::cluster::service::ExternalTrafficPolicy;
 use crate::id::{PodId, TargetId};
 use crate::observe::timeline::{NodePortChange, Timeline};
@@ -101,8 +101,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// A request gets to a pod behind a host: on the connection used last of those that live, else on a new one. If
     /// the port leads nowhere, that ends it.
     #[inline(never)]
-    pub(super) fn through_host(&mut self, departure: Departure, host: TargetId) {
-        let (now, lane) = (departure.sent, departure.lane as usize);
+    pub(super) fn through_host(&mut self, slot: u32, host: TargetId) {
+        let (flight, request) = self.engine.flights.look_up(slot);
+        let (now, lane) = (request.sent, flight.lane as usize);
         while let Some((kept_until, pod)) = self.ports().and_then(|ports| ports.pools[lane].pop()) {
             self.refresh(pod, now);
             let engine = &*self.engine;
@@ -110,39 +111,38 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             let keep = found.habits.keep;
             let way = found.port.way(now, kept_until, keep, engine.limits.one_way);
             if way != Way::New {
-                return self.to_pod(departure, pod, way);
+                return self.to_pod(slot, pod, way);
             }
         }
         let (timeline, streams) = (self.around.timeline, self.around.streams);
         let Some(ports) = self.ports() else { return };
         let drops = ports.drops;
-        let chance = || streams.at(Purpose::NodePortConnect, departure.number);
+        let chance = || streams.at(Purpose::NodePortConnect, request.number);
         match ports.tables[host.index()].lead(changes(timeline, host), now, chance) {
             Some(pod) => {
                 let pod = pod.index() as u16;
                 self.refresh(pod, now);
-                self.to_pod(departure, pod, Way::New);
+                self.to_pod(slot, pod, Way::New);
             }
             None => {
-                let request = departure.request();
                 let end = if drops {
                     self.around.connect_in_vain(&request)
                 } else {
                     (Verdict::Alb(Cause::Refused), now + self.engine.limits.round_trip)
                 };
                 let end = self.around.unless_the_client_gives_up(end, &request);
-                self.engine.flights.put(departure.slot, departure.flight(), request);
-                self.end(departure.slot, end);
+                self.end(slot, end);
             }
         }
     }
 
     /// The request gets to a pod behind a host.
-    fn to_pod(&mut self, departure: Departure, pod: u16, way: Way) {
+    fn to_pod(&mut self, slot: u32, pod: u16, way: Way) {
+        let (flight, request) = self.engine.flights.look_up(slot);
         let server = &mut self.engine.servers[usize::from(pod)];
-        let answer = server.answers(&self.around, way, &departure.request());
+        let answer = server.answers(&self.around, way, &request);
         let (life, is_held) = (server.life, answer.is_some() && server.is_limited());
-        self.set_out(departure, Flight { server: pod, life, is_held, ..departure.flight() }, way, answer);
+        self.set_out(slot, Flight { server: pod, life, is_held, ..flight }, request, way, answer);
     }
 
     fn ports(&mut self) -> Option<&mut NodePorts> {
