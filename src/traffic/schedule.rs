@@ -1,8 +1,8 @@
 //! What a live engine does next.
 //!
 //! Most delays are constants: a connect time-out, a client's patience. What waits for one of them
-//! stands in a line, first in first out. Of the rest, nearly all have a hand's breadth of a wheel to themselves
-//! (Brown 1988, calendar queues): a place is found by the time itself, and the next one by looking for a bit.
+//! stands in a line, first in first out. Of the rest, nearly all have a place of a wheel to themselves (a calendar
+//! queue, Brown 1988): a place is found by the time itself, and the next one taken by looking for a bit.
 //! Only what finds its place taken, or is due after a whole turn of the wheel, costs a place in the heap.
 
 use std::collections::VecDeque;
@@ -38,18 +38,18 @@ pub(super) struct Schedule<const LINES: usize> {
 /// Bits of an event.
 pub(super) const EVENT: u32 = 28;
 
-/// Places of the wheel: what waits in one in thirty is no crowd, and 16 kB stay in the processor's first cache.
+/// Places of the wheel: few find theirs taken, and 16 kB stay in the processor's first cache.
 const PLACES: usize = 1 << 10;
 const WORDS: usize = PLACES / 64;
-/// Usual delays in a turn of the wheel, at least.
-const DELAYS: u64 = 2;
+/// Usual delays in a turn of the wheel, which is rounded down to a power of two: between two and four.
+const DELAYS: u64 = 4;
 /// No key.
 const NONE: u128 = u128::MAX;
 
 impl<const LINES: usize> Schedule<LINES> {
     /// Made for delays that are usually about so long.
     pub(super) fn new(usual: Span) -> Schedule<LINES> {
-        let step = (2 * DELAYS * usual.as_micros() / PLACES as u64).max(1).ilog2();
+        let step = (DELAYS * usual.as_micros() / PLACES as u64).max(1).ilog2();
         Schedule {
             wheel: [0; PLACES],
             taken: [0; WORDS],

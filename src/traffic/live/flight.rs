@@ -31,8 +31,8 @@ pub(super) struct Flight {
 }
 
 /// A lane and a server that are none: who looks there finds nothing.
-pub(super) const NOWHERE: u32 = u32::MAX;
-pub(super) const NOBODY: u16 = u16::MAX;
+const NOWHERE: u32 = u32::MAX;
+const NOBODY: u16 = u16::MAX;
 
 /// What else there is to an attempt that is not answered at once: nobody asks for it before.
 #[derive(Debug, Clone, Copy)]
