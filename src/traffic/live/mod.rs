@@ -212,7 +212,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             engine.flights.put(slot, flight, request);
             self.through_host(slot, target);
         } else {
-            self.to_target(slot, flight, request, target);
+            self.reach_target(slot, flight, request, target);
         }
     }
 
@@ -240,13 +240,13 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// The request gets to the target itself, on a connection that leaves its pool, or on a new one.
     #[inline(always)]
-    fn to_target(&mut self, slot: u32, flight: Flight, request: Request, target: TargetId) {
+    fn reach_target(&mut self, slot: u32, flight: Flight, request: Request, target: TargetId) {
         let LiveEngine { limits, flights, servers, pools, .. } = &mut *self.engine;
         let server = &mut servers[target.index()];
         let found = &server.target;
         if request.sent >= found.port.until {
             flights.put(slot, flight, request);
-            return self.to_changed_target(slot, target);
+            return self.reach_changed_target(slot, target);
         }
         let way = pools[flight.lane as usize].take(&found.port, request.sent, found.habits.keep, limits.one_way);
         let answer = server.answers(&self.around, way, &request);
@@ -256,10 +256,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// The target is looked at first: it is not what it was.
     #[cold]
-    fn to_changed_target(&mut self, slot: u32, target: TargetId) {
+    fn reach_changed_target(&mut self, slot: u32, target: TargetId) {
         let (flight, request) = self.engine.flights.look_up(slot);
         self.look(target.0, request.sent);
-        self.to_target(slot, flight, request, target);
+        self.reach_target(slot, flight, request, target);
     }
 
     /// The request is on its way. Nearly always it is known when the answer comes: then nothing need be known but that.

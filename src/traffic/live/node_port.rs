@@ -111,7 +111,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             let keep = found.habits.keep;
             let way = found.port.way(now, kept_until, keep, engine.limits.one_way);
             if way != Way::New {
-                return self.to_pod(slot, pod, way);
+                return self.reach_pod(slot, pod, way);
             }
         }
         let (timeline, streams) = (self.around.timeline, self.around.streams);
@@ -122,7 +122,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             Some(pod) => {
                 let pod = pod.index() as u16;
                 self.refresh(pod, now);
-                self.to_pod(slot, pod, Way::New);
+                self.reach_pod(slot, pod, Way::New);
             }
             None => {
                 let end = if drops {
@@ -137,7 +137,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     }
 
     /// The request gets to a pod behind a host.
-    fn to_pod(&mut self, slot: u32, pod: u16, way: Way) {
+    fn reach_pod(&mut self, slot: u32, pod: u16, way: Way) {
         let (flight, request) = self.engine.flights.look_up(slot);
         let server = &mut self.engine.servers[usize::from(pod)];
         let answer = server.answers(&self.around, way, &request);
