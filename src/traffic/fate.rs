@@ -171,12 +171,14 @@ impl<'r> Surroundings<'r> {
             Way::New => request.sent + self.limits.round_trip,
             Way::Crossing | Way::Lost => return None,
         };
-        if target.port.socket != Socket::Serving || request.is_stream {
+        let port = &target.port;
+        if port.socket != Socket::Serving || request.is_stream {
             return None;
         }
-        let end = start + self.work(target, &target.port, start, request);
-        (end <= self.quiet_until(&target.port, start, request) && end <= request.sent + self.limits.client)
-            .then_some(end)
+        let end = start + self.work(target, port, start, request);
+        let is_quiet =
+            end <= port.reset && end <= port.silence && end <= request.cut && end <= start + self.limits.idle;
+        (is_quiet && end <= request.sent + self.limits.client).then_some(end)
     }
 
     /// Any other end, of a target that serves any number of requests at once.

@@ -13,16 +13,19 @@ use crate::traffic::registration::Registration;
 pub(super) struct Choice<'c> {
     /// In [0, 1): decides where chance does.
     pub(super) luck: f64,
-    /// Requests in flight through this node, by target.
-    pub(super) outstanding: &'c [u32],
+    /// Requests in flight through this node, by target, in units of [`ONE_IN_FLIGHT`].
+    pub(super) in_flight: &'c [u64],
     /// Weights by target of a random choice; empty: all alike.
     pub(super) weights: &'c [f64],
 }
 
+/// Counted so that a place has room below: then count and place are compared as one number.
+pub(super) const ONE_IN_FLIGHT: u64 = 1 << 32;
+
 impl Choice<'_> {
     /// Nothing but luck.
     pub(super) const fn by(luck: f64) -> Choice<'static> {
-        Choice { luck, outstanding: &[], weights: &[] }
+        Choice { luck, in_flight: &[], weights: &[] }
     }
 }
 
@@ -111,7 +114,7 @@ impl RoutingTable {
     fn choose_otherwise(&mut self, at: Time, choice: Choice<'_>) -> Option<TargetId> {
         match self.algorithm {
             Algorithm::RoundRobin => self.in_turn_and_ramped(at),
-            Algorithm::LeastOutstandingRequests => self.least_busy(choice.outstanding),
+            Algorithm::LeastOutstandingRequests => self.least_busy(choice.in_flight),
             Algorithm::WeightedRandom => self.at_random(choice.luck, choice.weights),
         }
     }
@@ -160,12 +163,11 @@ impl RoutingTable {
     /// compared as one number, because a branch on counts is a coin toss to the processor; a turn that
     /// has passed is a small negative number, and as such comes after all others.
     #[inline]
-    fn least_busy(&mut self, outstanding: &[u32]) -> Option<TargetId> {
+    fn least_busy(&mut self, in_flight: &[u64]) -> Option<TargetId> {
         let turn = self.turn as u32;
         let mut least = u64::MAX;
         for (place, target) in (0_u32..).zip(&self.choices) {
-            let busy = u64::from(outstanding[target.index()]);
-            least = least.min(busy << 32 | u64::from(place.wrapping_sub(turn)));
+            least = least.min(in_flight[target.index()] | u64::from(place.wrapping_sub(turn)));
         }
         let place = turn.wrapping_add(least as u32) as usize;
         let target = *self.choices.get(place)?;
@@ -346,7 +348,11 @@ mod tests {
                     // Target 3 is busy, and the others are all the more so.
                     table.choose(
                         second(secs),
-                        Choice { luck: secs as f64 / 8.0 % 1.0, outstanding: &[3, 2, 2, 1], weights: &[] },
+                        Choice {
+                            luck: secs as f64 / 8.0 % 1.0,
+                            in_flight: &[3, 2, 2, 1].map(|n| n * ONE_IN_FLIGHT),
+                            weights: &[],
+                        },
                     )
                 })
                 .map(|target| target.map_or("-".to_owned(), |target| target.0.to_string()))

@@ -1,96 +1,102 @@
 //! What a live engine does next.
 //!
 //! Most delays are constants: a connect time-out, a client's patience. What waits for one of them
-//! stands in a line, first in first out. Of the rest, what is due next stands sorted: among so few, a place
-//! is found without a branch and made by moving a few cache lines, and the first is taken without moving any.
-//! Only what comes after them costs a place in the heap.
+//! stands in a line, first in first out. Of the rest, nearly all have a place of a wheel to themselves (a calendar
+//! queue, Brown 1988): a place is found by the time itself, and the next one taken by looking for a bit.
+//! Only what finds its place taken, or is due after a whole turn of the wheel, costs a place in the heap.
 
 use std::collections::VecDeque;
-use std::hint::select_unpredictable;
 
 use crate::agenda::Heap;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// Events by time, first come first served at equal times, but one in a line after any that is in none.
 /// An event is a number of [`EVENT`] bits.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule<const LINES: usize> {
-    /// Keys: the time, the sequence number, the event. The next is the last of those that are `waiting`, and there
-    /// is one if there are any `far`; what lies behind it is zero.
-    near: [u128; NEAR],
+    /// Keys: the time, the sequence number, the event. Where nothing waits, there is what last did.
+    wheel: [u128; PLACES],
+    /// Where something waits, bit by bit.
+    taken: [u64; WORDS],
     waiting: usize,
-    /// Keys that are greater than those, and the least of them.
+    /// A place is so many microseconds long, as a power of two.
+    step: u32,
+    /// When the last event was due, in such steps: within one turn from here, no two times share a place.
+    turn: u64,
+    /// The least key on the wheel.
+    near: u128,
+    /// Keys that have no place there.
     far: Heap,
-    far_from: u128,
-    sequence: u64,
     lines: [VecDeque<(Time, u32)>; LINES],
-    /// When the first of each line is due, and when the first of all.
+    /// When the first of each line is due.
     heads: [Time; LINES],
-    soonest: Time,
-    /// When the next event is due.
-    due: Time,
+    /// The least key of those that are far or stand in a line, where any number comes after a sequence number.
+    other: u128,
+    sequence: u64,
 }
 
 /// Bits of an event.
 pub(super) const EVENT: u32 = 28;
 
-/// If so many stand sorted, half of them go to the heap.
-const NEAR: usize = 64;
+/// Places of the wheel: few find theirs taken, and 16 kB stay in the processor's first cache.
+const PLACES: usize = 1 << 10;
+const WORDS: usize = PLACES / 64;
+/// Usual delays in a turn of the wheel, which is rounded down to a power of two: between two and four.
+const DELAYS: u64 = 4;
+/// No key.
+const NONE: u128 = u128::MAX;
 
 impl<const LINES: usize> Schedule<LINES> {
-    pub(super) fn new() -> Schedule<LINES> {
+    /// Made for delays that are usually about so long.
+    pub(super) fn new(usual: Span) -> Schedule<LINES> {
+        let step = (DELAYS * usual.as_micros() / PLACES as u64).max(1).ilog2();
         Schedule {
-            near: [0; NEAR],
+            wheel: [0; PLACES],
+            taken: [0; WORDS],
             waiting: 0,
+            step,
+            turn: 0,
+            near: NONE,
             far: Heap::new(),
-            far_from: u128::MAX,
-            sequence: 0,
             lines: std::array::from_fn(|_| VecDeque::new()),
             heads: [Time::NEVER; LINES],
-            soonest: Time::NEVER,
-            due: Time::NEVER,
+            other: NONE,
+            sequence: 0,
         }
     }
 
     /// Forgets everything, keeps the memory.
     pub(super) fn clear(&mut self) {
-        (self.near, self.waiting) = ([0; NEAR], 0);
+        (self.taken, self.waiting, self.turn) = ([0; WORDS], 0, 0);
+        (self.near, self.other) = (NONE, NONE);
         self.far.clear();
-        self.far_from = u128::MAX;
-        self.sequence = 0;
         self.lines.iter_mut().for_each(VecDeque::clear);
         self.heads = [Time::NEVER; LINES];
-        self.soonest = Time::NEVER;
-        self.due = Time::NEVER;
+        self.sequence = 0;
     }
 
     #[inline]
     pub(super) fn push(&mut self, at: Time, event: u32) {
-        let key = u128::from(at.as_micros()) << 64 | u128::from(self.sequence << EVENT | u64::from(event));
+        let key = key(at, self.sequence << EVENT | u64::from(event));
         self.sequence += 1;
-        self.due = self.due.min(at);
-        if key > self.far_from {
-            return self.far.push(key);
+        let step = at.as_micros() >> self.step;
+        let place = step as usize % PLACES;
+        let (word, bit) = (&mut self.taken[place / 64], 1 << (place % 64));
+        if step.wrapping_sub(self.turn) >= PLACES as u64 || *word & bit != 0 {
+            return self.push_far(key);
         }
-        let place = self.place(at);
-        self.near.copy_within(place..self.waiting, place + 1);
-        self.near[place] = key;
+        *word |= bit;
+        self.wheel[place] = key;
         self.waiting += 1;
-        if self.waiting == NEAR {
-            self.make_room();
+        if key < self.near {
+            self.near = key;
         }
     }
 
-    /// How many are due after `at`, in six steps, as there are fewer than 2⁶ of them. The newest comes after all
-    /// that are due at the same time.
-    #[inline]
-    fn place(&self, at: Time) -> usize {
-        let mut place = 0;
-        for half in [32, 16, 8, 4, 2, 1] {
-            let is_behind = time_of(self.near[place + half - 1]) > at;
-            place = select_unpredictable(is_behind, place + half, place);
-        }
-        place
+    #[inline(never)]
+    fn push_far(&mut self, key: u128) {
+        self.far.push(key);
+        self.other = self.other.min(key);
     }
 
     /// Puts an event at the end of a line; one that would overtake the last there does not stand in it.
@@ -101,80 +107,79 @@ impl<const LINES: usize> Schedule<LINES> {
             Some(_) => {}
             None => {
                 self.heads[line] = at;
-                self.soonest = self.soonest.min(at);
-                self.due = self.due.min(at);
+                self.other = self.other.min(key(at, u64::MAX));
             }
         }
         self.lines[line].push_back((at, event));
     }
 
-    /// Whether there is anything to be done by `limit`.
-    #[inline]
-    pub(super) fn is_due(&self, limit: Time) -> bool {
-        self.due <= limit
-    }
-
     /// The next event, if it is due by `limit`.
     #[inline]
     pub(super) fn pop_until(&mut self, limit: Time) -> Option<(Time, u32)> {
-        let due = self.due;
-        if due > limit {
-            return None;
-        }
-        let last = self.waiting.wrapping_sub(1);
-        let Some(next) = self.near.get_mut(last).filter(|next| time_of(**next) <= due) else {
-            return Some((due, self.pop_line()?));
-        };
-        let event = *next as u32 & ((1 << EVENT) - 1);
-        (*next, self.waiting) = (0, last);
-        self.due = self.next_near().min(self.soonest);
-        Some((due, event))
+        let next = if self.near < self.other { self.pop_near(limit) } else { self.pop_other(limit) };
+        (next != NONE).then_some((time_of(next), event_of(next)))
     }
 
-    /// When the next of those that stand in no line is due.
+    /// The next on the wheel, if it is due by `limit`.
     #[inline]
-    fn next_near(&mut self) -> Time {
-        if self.waiting == 0 {
-            self.fetch();
+    fn pop_near(&mut self, limit: Time) -> u128 {
+        let next = self.near;
+        if time_of(next) > limit {
+            return NONE;
         }
-        self.near.get(self.waiting.wrapping_sub(1)).map_or(Time::NEVER, |next| time_of(*next))
+        self.turn = time_of(next).as_micros() >> self.step;
+        let place = self.turn as usize % PLACES;
+        self.taken[place / 64] &= !(1 << (place % 64));
+        self.waiting -= 1;
+        self.near = if self.waiting > 0 { self.first_from(place) } else { NONE };
+        next
     }
 
-    #[cold]
-    fn pop_line(&mut self) -> Option<u32> {
-        let line = self.heads.iter().position(|head| *head == self.soonest)?;
-        let (_, next) = self.lines[line].pop_front()?;
+    /// The first key on the wheel, on which there is one, from a place on.
+    #[inline]
+    fn first_from(&self, place: usize) -> u128 {
+        let mut word = place / 64;
+        let mut bits = self.taken[word] & u64::MAX << (place % 64);
+        while bits == 0 {
+            word = (word + 1) % WORDS;
+            bits = self.taken[word];
+        }
+        self.wheel[word * 64 + bits.trailing_zeros() as usize]
+    }
+
+    /// The next that is far or stands in a line, if there is one and it is due by `limit`.
+    #[inline(never)]
+    fn pop_other(&mut self, limit: Time) -> u128 {
+        let (next, at) = (self.other, time_of(self.other));
+        if at > limit || next == NONE {
+            return NONE;
+        }
+        self.turn = at.as_micros() >> self.step;
+        let popped = if self.far.least() == Some(next) { self.far.pop() } else { self.pop_line(at) };
+        let soonest = self.heads.iter().copied().min().unwrap_or(Time::NEVER);
+        self.other = self.far.least().unwrap_or(NONE).min(key(soonest, u64::MAX));
+        popped.unwrap_or(NONE)
+    }
+
+    /// The first of the line whose first is due at `at`.
+    fn pop_line(&mut self, at: Time) -> Option<u128> {
+        let line = self.heads.iter().position(|head| *head == at)?;
+        let (_, event) = self.lines[line].pop_front()?;
         self.heads[line] = self.lines[line].front().map_or(Time::NEVER, |&(after, _)| after);
-        self.soonest = self.heads.iter().copied().min().unwrap_or(Time::NEVER);
-        self.due = self.next_near().min(self.soonest);
-        Some(next)
+        Some(key(at, u64::from(event)))
     }
+}
 
-    #[cold]
-    fn make_room(&mut self) {
-        for key in &self.near[..NEAR / 2] {
-            self.far.push(*key);
-        }
-        self.near.copy_within(NEAR / 2.., 0);
-        self.near[NEAR / 2..].fill(0);
-        self.waiting = NEAR / 2;
-        self.far_from = self.far.least().unwrap_or(u128::MAX);
-    }
-
-    #[cold]
-    fn fetch(&mut self) {
-        for place in &mut self.near[..NEAR / 2] {
-            let Some(key) = self.far.pop() else { break };
-            *place = key;
-            self.waiting += 1;
-        }
-        self.near[..self.waiting].reverse();
-        self.far_from = self.far.least().unwrap_or(u128::MAX);
-    }
+const fn key(at: Time, rest: u64) -> u128 {
+    (at.as_micros() as u128) << 64 | rest as u128
 }
 
 const fn time_of(key: u128) -> Time {
     Time::from_micros((key >> 64) as u64)
+}
+
+const fn event_of(key: u128) -> u32 {
+    key as u32 & ((1 << EVENT) - 1)
 }
 
 #[cfg(test)]
@@ -186,7 +191,7 @@ mod tests {
     #[test]
     fn lines_and_agenda_are_one_order() {
         let mut stream = Streams::new(1, 0).at(Purpose::Arrival, 0);
-        let mut schedule: Schedule<2> = Schedule::new();
+        let mut schedule: Schedule<2> = Schedule::new(Span::from_micros(200));
         for round in 0..2 {
             let (mut now, mut popped, mut pushed) = (0, Vec::new(), Vec::new());
             for _ in 0..5_000 {
@@ -218,7 +223,7 @@ mod tests {
     #[test]
     fn near_and_far_are_one_order() {
         let mut stream = Streams::new(2, 0).at(Purpose::Arrival, 0);
-        let mut schedule: Schedule<1> = Schedule::new();
+        let mut schedule: Schedule<1> = Schedule::new(Span::from_micros(200));
         let (mut waiting, mut now) = (std::collections::BTreeSet::new(), 0);
         for event in 0..20_000 {
             // Crowds come and go.

@@ -22,7 +22,7 @@ use crate::traffic::fate::{End, Limits, Request, Surroundings};
 use crate::traffic::outcome::Witness;
 use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
-use crate::traffic::routing::{Choice, RoutingTable};
+use crate::traffic::routing::{Choice, ONE_IN_FLIGHT, RoutingTable};
 use crate::traffic::schedule::Schedule;
 use crate::traffic::users::{User, Wish};
 use crate::verdict::{Cause, Verdict};
@@ -47,8 +47,8 @@ pub(super) struct LiveEngine<'a> {
     node_ports: Option<NodePorts>,
     /// By node, then target.
     pools: Vec<Pool>,
-    /// Requests in flight, by node, then target.
-    outstanding: Vec<u32>,
+    /// Requests in flight, by node, then target, in units of [`ONE_IN_FLIGHT`].
+    in_flight: Vec<u64>,
     anomalies: Anomalies,
     users: Users<'a>,
     /// Whether a choice may depend on what became of other requests to that target, or of that user.
@@ -83,12 +83,12 @@ impl<'a> LiveEngine<'a> {
             servers: Vec::new(),
             node_ports: NodePorts::new(scenario),
             pools: Vec::new(),
-            outstanding: Vec::new(),
+            in_flight: Vec::new(),
             has_memory: anomalies.is_on() || users.has_cookies(),
             anomalies,
             users,
             flights: Flights::default(),
-            schedule: Schedule::new(),
+            schedule: Schedule::new(usual(scenario)),
         }
     }
 
@@ -114,8 +114,8 @@ impl<'a> LiveEngine<'a> {
         }
         self.pools.iter_mut().for_each(Pool::clear);
         self.pools.resize_with(lanes, Pool::default);
-        self.outstanding.clear();
-        self.outstanding.resize(lanes, 0);
+        self.in_flight.clear();
+        self.in_flight.resize(lanes, 0);
         self.anomalies.begin(lanes);
         self.users.begin(streams);
         self.flights.clear();
@@ -139,38 +139,49 @@ impl<'a> LiveEngine<'a> {
         let mut run = Run { engine: self, around, witness };
         let mut number = 0;
         open_loop.ask(arrivals, |sent, wish| {
-            if run.engine.schedule.is_due(sent) {
-                run.catch_up(sent);
-            }
-            let wish = run.engine.users.connect(0, *wish, sent);
-            run.send(number, 0, &wish, sent);
+            run.catch_up(sent);
+            run.send(number, 0, wish, sent);
             number += 1;
         });
-        run.catch_up(Time::NEVER);
+        run.catch_up_for_good();
     }
 }
 
 impl<W: Witness> Run<'_, '_, '_, W> {
+    /// Everything that happens after the last request was sent.
+    #[inline(never)]
+    fn catch_up_for_good(&mut self) {
+        self.catch_up(Time::NEVER);
+    }
+
     /// Everything that happens until then.
-    #[inline]
+    #[inline(always)]
     fn catch_up(&mut self, until: Time) {
         while let Some((now, code)) = self.engine.schedule.pop_until(until) {
-            match Event::of(code) {
-                Event::Ends(slot) => self.finish(slot, now),
-                Event::ConnectExpires(slot) => {
-                    let end = self.engine.flights[slot].end;
-                    self.engine.schedule.push(end.1, Event::Ends(slot).code());
-                }
-                Event::Syn(slot) => self.connect(slot, now),
-                Event::Reaches(slot) => self.serve(slot, now),
-                Event::Served(slot) => self.served(slot, now),
-                Event::Overdue(slot) => self.overdue(slot, now),
-                Event::Again(slot) => self.again(slot, now),
-                Event::Sends(worker) => {
-                    let number = self.engine.users.next_number(worker);
-                    let wish = self.engine.users.wish(worker, now);
-                    self.send(number, worker, &wish, now);
-                }
+            match Event::served(code) {
+                Some(slot) => self.served(slot, now),
+                None => self.let_happen(Event::of(code), now),
+            }
+        }
+    }
+
+    /// Anything else than that an answer comes.
+    #[inline(never)]
+    fn let_happen(&mut self, event: Event, now: Time) {
+        match event {
+            Event::Ends(slot) => self.finish(slot, now),
+            Event::ConnectExpires(slot) => {
+                let end = self.engine.flights.attempt(slot).end;
+                self.engine.schedule.push(end.1, Event::Ends(slot).code());
+            }
+            Event::Syn(slot) => self.connect(slot, now),
+            Event::Reaches(slot) => self.serve(slot, now),
+            Event::Overdue(slot) => self.overdue(slot, now),
+            Event::Again(slot) => self.again(slot, now),
+            Event::Sends(worker) => {
+                let number = self.engine.users.next_number(worker);
+                let wish = self.engine.users.wish(worker);
+                self.send(number, worker, &wish, now);
             }
         }
     }
@@ -178,79 +189,91 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// A user sends a request.
     #[inline(always)]
     fn send(&mut self, number: u64, user: u32, wish: &Wish, now: Time) {
-        let request = Request { number, sent: now, work: wish.work, cut: Time::NEVER, is_stream: wish.is_stream };
-        let slot = self.engine.flights.insert(Flight::new(request, user, wish.node as u16));
-        self.dispatch(slot, wish, now);
+        let slot = self.engine.flights.reserve();
+        self.dispatch(slot, (user, now), number, wish, now);
     }
 
-    /// A node takes the request and gives it to a target.
+    /// A node takes the request, which a user sent first at that time, and gives it to a target. What is known of the
+    /// request stays in registers until something has to remember it.
     #[inline(always)]
-    fn dispatch(&mut self, slot: u32, wish: &Wish, now: Time) {
+    fn dispatch(&mut self, slot: u32, (user, first): (u32, Time), number: u64, wish: &Wish, now: Time) {
         let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
-        let (node, row) = (wish.node, wish.node * engine.choices);
+        let Wish { work, is_stream, .. } = *wish;
+        let node = engine.users.node(user, wish, now);
+        let flight = Flight { first, sent: now, user, node: node as u16, is_stream, ..Flight::NONE };
+        let request = Request { number, sent: now, work, cut: Time::NEVER, is_stream };
+        let Some((target, cut)) = self.choose(node, user, wish.luck, now) else {
+            self.engine.flights.put(slot, flight, request);
+            return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
+        };
+        let engine = &mut *self.engine;
+        let flight = Flight { lane: (node * engine.choices + target.index()) as u32, ..flight };
+        let request = Request { cut, ..request };
+        if engine.node_ports.is_some() {
+            engine.flights.put(slot, flight, request);
+            self.through_host(slot, target);
+        } else {
+            self.reach_target(slot, flight, request, target);
+        }
+    }
+
+    /// The target that a node gives a request to, which is in flight from now on, and when the node will cut it.
+    #[inline(always)]
+    fn choose(&mut self, node: usize, user: u32, luck: f64, now: Time) -> Option<(TargetId, Time)> {
+        let engine = &mut *self.engine;
         let table = &mut engine.tables[node];
         if now >= table.until() {
             table.update(now, beliefs(self.around.timeline, node), &engine.registration);
         }
-        let lanes = row..row + engine.choices;
+        let lane = node * engine.choices;
+        let in_flight = &mut engine.in_flight[lane..];
         let chosen = if engine.has_memory {
-            let weights = engine.anomalies.weights(lanes.clone(), table.healthy(), now);
-            let choice = Choice { luck: wish.luck, outstanding: &engine.outstanding[lanes], weights };
-            let kept = engine.users.cookie(flight.user, now).filter(|target| table.believes_healthy(*target));
-            kept.or_else(|| table.choose(now, choice))
+            let weights = engine.anomalies.weights(lane..lane + engine.choices, table.healthy(), now);
+            let kept = engine.users.cookie(user, now).filter(|target| table.believes_healthy(*target));
+            kept.or_else(|| table.choose(now, Choice { luck, in_flight, weights }))
         } else {
-            let choice = Choice { outstanding: &engine.outstanding[lanes], ..Choice::by(wish.luck) };
-            table.choose(now, choice)
+            table.choose(now, Choice { in_flight, ..Choice::by(luck) })
         };
-        let Some(target) = chosen else {
-            return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
-        };
-        let lane = row + target.index();
-        flight.target = Some(target);
-        flight.request.cut = table.cut(target);
-        engine.outstanding[lane] += 1;
-        if let Some((server, way)) = self.find_way(slot, lane, target, now) {
-            self.set_out(slot, server, way, now);
-        }
+        let target = chosen?;
+        in_flight[target.index()] += ONE_IN_FLIGHT;
+        Some((target, table.cut(target)))
     }
 
-    /// The request is on its way. Nearly always the answer comes in time, and a worker is free to give it.
+    /// The request gets to the target itself, on a connection that leaves its pool, or on a new one.
     #[inline(always)]
-    fn set_out(&mut self, slot: u32, row: u16, way: Way, now: Time) {
-        let LiveEngine { limits, flights, servers, schedule, .. } = &mut *self.engine;
-        let (flight, server) = (&mut flights[slot], &mut servers[usize::from(row)]);
-        flight.server = Some(row);
-        let at_once = self.around.answered_at_once(&server.target, way, &flight.request);
-        if !server.is_limited() || flight.request.is_stream {
-            let end = match at_once {
-                Some(end) => (Verdict::Ok, end),
-                None => self.around.trouble(&server.target, way, &flight.request),
-            };
-            return self.end(slot, end);
+    fn reach_target(&mut self, slot: u32, flight: Flight, request: Request, target: TargetId) {
+        let LiveEngine { limits, flights, servers, pools, .. } = &mut *self.engine;
+        let server = &mut servers[target.index()];
+        let found = &server.target;
+        if request.sent >= found.port.until {
+            flights.put(slot, flight, request);
+            return self.reach_changed_target(slot, target);
         }
-        let is_there = way == Way::Kept || limits.round_trip == Span::ZERO;
-        match at_once {
-            Some(end) if is_there && server.is_free() => {
-                server.occupy();
-                (flight.life, flight.is_held, flight.is_in_time) = (server.life, true, true);
-                schedule.push(end, Event::Served(slot).code());
-            }
-            _ => self.approach(slot, row, way, now),
-        }
+        let way = pools[flight.lane as usize].take(&found.port, request.sent, found.habits.keep, limits.one_way);
+        let answer = server.answers(&self.around, way, &request);
+        let (life, is_held) = (server.life, answer.is_some() && server.is_limited());
+        self.set_out(slot, Flight { server: target.0, life, is_held, ..flight }, request, way, answer);
     }
 
-    /// What the request gets to at its target, and how. The connection that it takes leaves its pool.
+    /// The target is looked at first: it is not what it was.
+    #[cold]
+    fn reach_changed_target(&mut self, slot: u32, target: TargetId) {
+        let (flight, request) = self.engine.flights.look_up(slot);
+        self.look(target.0, request.sent);
+        self.reach_target(slot, flight, request, target);
+    }
+
+    /// The request is on its way. Nearly always it is known when the answer comes: then nothing need be known but that.
     #[inline(always)]
-    fn find_way(&mut self, slot: u32, lane: usize, target: TargetId, now: Time) -> Option<(u16, Way)> {
-        if self.engine.node_ports.is_some() {
-            return self.through_host(slot, lane, target, now);
+    fn set_out(&mut self, slot: u32, flight: Flight, request: Request, way: Way, answer: Option<Time>) {
+        let LiveEngine { flights, schedule, .. } = &mut *self.engine;
+        if let Some(end) = answer {
+            flights[slot] = Flight { is_in_time: true, ..flight };
+            schedule.push(end, slot);
+        } else {
+            flights.put(slot, flight, request);
+            self.approach(slot, flight.server, way, request.sent);
         }
-        self.refresh(target.0, now);
-        let engine = &mut *self.engine;
-        let found = &engine.servers[target.index()].target;
-        let way = engine.pools[lane].take(&found.port, now, found.habits.keep, engine.limits.one_way);
-        Some((target.0, way))
     }
 
     /// Sees to it that the port is as it is now.
@@ -283,13 +306,13 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[inline]
     fn end(&mut self, slot: u32, end: End) {
         let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
-        flight.end = end;
+        let attempt = engine.flights.attempt(slot);
+        attempt.end = end;
         let (verdict, at) = end;
         let ends = Event::Ends(slot).code();
         match verdict {
             Verdict::Alb(Cause::ConnectTimeout) => {
-                let expires = flight.request.sent + engine.limits.connect;
+                let expires = attempt.request.sent + engine.limits.connect;
                 engine.schedule.queue(CONNECTS, expires, Event::ConnectExpires(slot).code());
             }
             Verdict::Alb(Cause::ClientGaveUp) => engine.schedule.queue(CLIENTS, at, ends),
@@ -303,46 +326,48 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// An attempt ends as its flight says.
     fn finish(&mut self, slot: u32, now: Time) {
-        let flight = self.engine.flights[slot];
-        self.conclude(slot, flight, flight.end.0, now);
+        let (verdict, _) = self.engine.flights.attempt(slot).end;
+        self.conclude(slot, verdict, now);
     }
 
-    /// Whoever took part in an attempt learns of its end. The flight is a copy: of that the compiler knows that
-    /// nothing below changes it.
+    /// Whoever took part in an attempt learns of its end.
     #[inline(always)]
-    fn conclude(&mut self, slot: u32, flight: Flight, verdict: Verdict, now: Time) {
+    fn conclude(&mut self, slot: u32, verdict: Verdict, now: Time) {
         let engine = &mut *self.engine;
-        let is_answer = matches!(verdict, Verdict::Ok | Verdict::Target(_));
-        let mut pod = None;
-        if let Some(target) = flight.target {
-            let lane = usize::from(flight.node) * engine.choices + target.index();
-            engine.outstanding[lane] -= 1;
+        let flight = &engine.flights[slot];
+        let lane = flight.lane as usize;
+        if let Some(in_flight) = engine.in_flight.get_mut(lane) {
+            *in_flight -= ONE_IN_FLIGHT;
             engine.anomalies.note(lane, verdict, now);
-            if let Some(server) = flight.server {
-                let found = &engine.servers[usize::from(server)].target;
-                pod = found.pod;
-                if !self.around.timeline.reuses.is_empty() {
-                    pod = self.around.timeline.behind(target, flight.request.sent).0;
-                }
-                if is_answer && !flight.request.is_stream && now < found.goodbye {
-                    let keep = found.habits.keep;
-                    match &mut engine.node_ports {
-                        None => engine.pools[lane].give_back(now, keep),
-                        Some(ports) => ports.give_back(lane, server, now, keep),
-                    }
+        }
+        let mut pod = None;
+        if let Some(server) = engine.servers.get(usize::from(flight.server)) {
+            let (goodbye, keep) = (server.target.goodbye, server.target.habits.keep);
+            pod = server.target.pod;
+            if !self.around.timeline.reuses.is_empty()
+                && let Some(target) = flight.target(engine.choices)
+            {
+                pod = self.around.timeline.behind(target, flight.sent).0;
+            }
+            let is_answer = matches!(verdict, Verdict::Ok | Verdict::Target(_));
+            if is_answer && !flight.is_stream && now < goodbye {
+                match &mut engine.node_ports {
+                    None => engine.pools[lane].give_back(now, keep),
+                    Some(ports) => ports.give_back(lane, flight.server, now, keep),
                 }
             }
         }
-        engine.users.hear(&flight, verdict, now);
+        engine.users.hear(flight, engine.choices, verdict, now);
+        let Flight { first, user, node, is_held, .. } = *flight;
         if verdict != Verdict::Ok && verdict.is_5xx() && self.repeat(slot, now) {
             return;
         }
         let engine = &mut *self.engine;
-        self.witness.record(flight.first, AlbNodeId(flight.node as u8), pod, verdict, now - flight.first);
-        if let Some(next) = engine.users.next_request(flight.user, flight.first, now) {
-            engine.schedule.push(next, Event::Sends(flight.user).code());
+        self.witness.record(first, AlbNodeId(node as u8), pod, verdict, now - first);
+        if let Some(next) = engine.users.next_request(user, first, now) {
+            engine.schedule.push(next, Event::Sends(user).code());
         }
-        if flight.is_held {
+        if is_held {
             engine.flights[slot].is_over = true;
         } else {
             engine.flights.remove(slot);
@@ -354,15 +379,14 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     fn repeat(&mut self, slot: u32, now: Time) -> bool {
         let engine = &mut *self.engine;
         let load = &engine.scenario.load;
-        let flight = engine.flights[slot];
-        let first = flight.request.number & NUMBER;
-        if flight.attempt >= load.retries {
+        let (flight, request) = engine.flights.look_up(slot);
+        let (first, attempt) = (request.number & NUMBER, request.number >> ATTEMPT);
+        if attempt >= u64::from(load.retries) {
             return false;
         }
         let may = self.around.streams.at(Purpose::Retry, first).chance(load.idempotent_share);
         if may {
-            let attempt = u64::from(flight.attempt) + 1;
-            let mut chance = self.around.streams.at(Purpose::Retry, first | attempt << ATTEMPT);
+            let mut chance = self.around.streams.at(Purpose::Retry, first | (attempt + 1) << ATTEMPT);
             let at = now + load.retry_backoff.sample(&mut chance);
             // A server that still works on the failed attempt keeps its slot.
             if flight.is_held {
@@ -370,7 +394,8 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             } else {
                 engine.flights.remove(slot);
             }
-            let again = engine.flights.insert(Flight { is_over: false, is_held: false, is_watched: false, ..flight });
+            let again = engine.flights.reserve();
+            engine.flights.put(again, flight, request);
             engine.schedule.push(at, Event::Again(again).code());
             self.witness.repeat();
         }
@@ -381,19 +406,18 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[cold]
     fn again(&mut self, slot: u32, now: Time) {
         let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
-        flight.attempt += 1;
-        let first = flight.request.number & NUMBER;
-        flight.request.number = first | u64::from(flight.attempt) << ATTEMPT;
-        flight.request.sent = now;
-        flight.target = None;
-        flight.server = None;
-        flight.is_in_time = false;
-        let mut chance = self.around.streams.at(Purpose::Routing, flight.request.number);
-        let wish = engine.users.wish_again(flight, &mut chance, now);
-        flight.node = wish.node as u16;
-        self.dispatch(slot, &wish, now);
+        let (Flight { user, first, .. }, last) = engine.flights.look_up(slot);
+        let number = last.number + (1 << ATTEMPT);
+        let mut chance = self.around.streams.at(Purpose::Routing, number);
+        let wish = engine.users.wish_again(user, &last, &mut chance);
+        self.dispatch(slot, (user, first), number, &wish, now);
     }
+}
+
+/// How long a request usually takes.
+fn usual(scenario: &Scenario) -> Span {
+    let means = scenario.revisions.iter().map(|revision| revision.app.service_time.mean());
+    Span::from_secs_f64(means.fold(0.0, f64::max))
 }
 
 /// Where in a request's number the number of its attempt stands.

@@ -5,6 +5,7 @@
 //! later is nothing to a connection that is kept: it ends with its pod.
 
 use super::Run;
+use super::flight::Flight;
 use crate::cluster::service::ExternalTrafficPolicy;
 use crate::id::{PodId, TargetId};
 use crate::observe::timeline::{NodePortChange, Timeline};
@@ -97,29 +98,31 @@ fn changes(timeline: &Timeline, host: TargetId) -> &[NodePortChange] {
 }
 
 impl<W: Witness> Run<'_, '_, '_, W> {
-    /// The pod that a request to a host gets to, and how: on the connection used last of those that
-    /// live, else on a new one. Nothing if the port leads nowhere, which ends the request.
-    pub(super) fn through_host(&mut self, slot: u32, lane: usize, host: TargetId, now: Time) -> Option<(u16, Way)> {
-        while let Some((kept_until, pod)) = self.ports()?.pools[lane].pop() {
+    /// A request gets to a pod behind a host: on the connection used last of those that live, else on a new one. If
+    /// the port leads nowhere, that ends it.
+    #[inline(never)]
+    pub(super) fn through_host(&mut self, slot: u32, host: TargetId) {
+        let (flight, request) = self.engine.flights.look_up(slot);
+        let (now, lane) = (request.sent, flight.lane as usize);
+        while let Some((kept_until, pod)) = self.ports().and_then(|ports| ports.pools[lane].pop()) {
             self.refresh(pod, now);
             let engine = &*self.engine;
             let found = &engine.servers[usize::from(pod)].target;
             let keep = found.habits.keep;
             let way = found.port.way(now, kept_until, keep, engine.limits.one_way);
             if way != Way::New {
-                return Some((pod, way));
+                return self.reach_pod(slot, pod, way);
             }
         }
         let (timeline, streams) = (self.around.timeline, self.around.streams);
-        let request = self.engine.flights[slot].request;
-        let chance = || streams.at(Purpose::NodePortConnect, request.number);
-        let ports = self.ports()?;
+        let Some(ports) = self.ports() else { return };
         let drops = ports.drops;
+        let chance = || streams.at(Purpose::NodePortConnect, request.number);
         match ports.tables[host.index()].lead(changes(timeline, host), now, chance) {
             Some(pod) => {
                 let pod = pod.index() as u16;
                 self.refresh(pod, now);
-                Some((pod, Way::New))
+                self.reach_pod(slot, pod, Way::New);
             }
             None => {
                 let end = if drops {
@@ -129,9 +132,17 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 };
                 let end = self.around.unless_the_client_gives_up(end, &request);
                 self.end(slot, end);
-                None
             }
         }
+    }
+
+    /// The request gets to a pod behind a host.
+    fn reach_pod(&mut self, slot: u32, pod: u16, way: Way) {
+        let (flight, request) = self.engine.flights.look_up(slot);
+        let server = &mut self.engine.servers[usize::from(pod)];
+        let answer = server.answers(&self.around, way, &request);
+        let (life, is_held) = (server.life, answer.is_some() && server.is_limited());
+        self.set_out(slot, Flight { server: pod, life, is_held, ..flight }, request, way, answer);
     }
 
     fn ports(&mut self) -> Option<&mut NodePorts> {

@@ -12,6 +12,11 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// The request is on its way to its server, and something will keep it waiting.
     #[inline(never)]
     pub(super) fn approach(&mut self, slot: u32, server: u16, way: Way, now: Time) {
+        let LiveEngine { flights, servers, .. } = &mut *self.engine;
+        let found = &servers[usize::from(server)];
+        if !found.is_limited() || flights[slot].is_stream {
+            return self.end_by_fate(slot, server, way);
+        }
         match way {
             Way::Kept => {
                 if self.accept(slot, server, now, now) {
@@ -20,16 +25,22 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             }
             Way::New => self.connect_to(slot, server, now),
             Way::Crossing | Way::Lost => {
-                let found = &self.engine.servers[usize::from(server)].target;
-                let end = self.around.trouble(found, way, &self.engine.flights[slot].request);
-                self.end(slot, end);
+                self.end_by_fate(slot, server, way);
             }
         }
     }
 
+    /// No other request has to do with how it ends.
+    fn end_by_fate(&mut self, slot: u32, server: u16, way: Way) {
+        let engine = &mut *self.engine;
+        let request = &engine.flights.attempt(slot).request;
+        let end = self.around.trouble(&engine.servers[usize::from(server)].target, way, request);
+        self.end(slot, end);
+    }
+
     /// A SYN is sent.
     pub(super) fn connect(&mut self, slot: u32, now: Time) {
-        let Some(server) = self.engine.flights[slot].server else { return };
+        let server = self.engine.flights[slot].server;
         self.refresh(server, now);
         self.connect_to(slot, server, now);
     }
@@ -60,8 +71,8 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// Nobody accepts the SYN.
     #[cold]
     fn connect_in_vain(&mut self, slot: u32, server: u16, now: Time) {
-        let engine = &*self.engine;
-        let (request, found) = (engine.flights[slot].request, &engine.servers[usize::from(server)].target);
+        let engine = &mut *self.engine;
+        let (request, found) = (engine.flights.attempt(slot).request, &engine.servers[usize::from(server)].target);
         let after = now - request.sent;
         let end = match found.port.socket {
             Socket::Silent => match self.around.knock(found, &request, after) {
@@ -82,7 +93,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// A lost SYN is sent again, if the client waits for it.
     fn try_again(&mut self, slot: u32, syn: Time) {
-        let request = self.engine.flights[slot].request;
+        let request = self.engine.flights.attempt(slot).request;
         let end = self.around.unless_the_client_gives_up((Verdict::Ok, syn), &request);
         if end.0 == Verdict::Ok {
             self.engine.schedule.push(syn, Event::Syn(slot).code());
@@ -96,12 +107,12 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[inline(always)]
     fn accept(&mut self, slot: u32, server: u16, now: Time, start: Time) -> bool {
         let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
+        let attempt = engine.flights.attempt(slot);
         let port = &engine.servers[usize::from(server)].target.port;
-        let end = self.around.unanswered(port, start, &flight.request);
-        let (verdict, at) = self.around.unless_the_client_gives_up(end, &flight.request);
-        flight.end = (verdict, at.max(now));
-        flight.refused = port.socket == Socket::Refusing;
+        let end = self.around.unanswered(port, start, &attempt.request);
+        let (verdict, at) = self.around.unless_the_client_gives_up(end, &attempt.request);
+        attempt.end = (verdict, at.max(now));
+        attempt.refused = port.socket == Socket::Refusing;
         let arrives = at >= start;
         if !arrives {
             self.end(slot, (verdict, at.max(now)));
@@ -111,21 +122,22 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// The request is at the server.
     pub(super) fn serve(&mut self, slot: u32, now: Time) {
-        let Some(server) = self.engine.flights[slot].server else { return };
+        let server = self.engine.flights[slot].server;
         self.refresh(server, now);
         self.serve_at(slot, server, now);
     }
 
     #[inline(always)]
     fn serve_at(&mut self, slot: u32, server: u16, now: Time) {
-        let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
-        if flight.refused {
-            let answered = now + engine.limits.round_trip;
-            let end = if answered <= flight.end.1 { (Verdict::Target(503), answered) } else { flight.end };
+        let LiveEngine { flights, servers, limits, .. } = &mut *self.engine;
+        let attempt = flights.attempt(slot);
+        if attempt.refused {
+            let answered = now + limits.round_trip;
+            let end = if answered <= attempt.end.1 { (Verdict::Target(503), answered) } else { attempt.end };
             return self.end(slot, end);
         }
-        let process = &mut engine.servers[usize::from(server)];
+        let process = &mut servers[usize::from(server)];
+        let flight = &mut flights[slot];
         flight.is_held = true;
         flight.life = process.life;
         let is_in_time = process.admit(slot) && self.start(slot, server, now);
@@ -138,20 +150,21 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[inline(always)]
     fn start(&mut self, slot: u32, server: u16, now: Time) -> bool {
         let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
+        let attempt = *engine.flights.attempt(slot);
         let found = &engine.servers[usize::from(server)].target;
-        let served = now + self.around.work(found, &found.port, now, &flight.request);
-        flight.is_in_time = !flight.is_over && served <= flight.end.1;
-        engine.schedule.push(served, Event::Served(slot).code());
+        let served = now + self.around.work(found, &found.port, now, &attempt.request);
+        let flight = &mut engine.flights[slot];
+        flight.is_in_time = !flight.is_over && served <= attempt.end.1;
+        engine.schedule.push(served, slot);
         flight.is_in_time
     }
 
     /// Its end comes unless the server is faster.
     fn watch(&mut self, slot: u32) {
         let engine = &mut *self.engine;
-        let flight = &mut engine.flights[slot];
-        flight.is_watched = true;
-        let (verdict, at) = flight.end;
+        let attempt = engine.flights.attempt(slot);
+        attempt.is_watched = true;
+        let (verdict, at) = attempt.end;
         let event = Event::Overdue(slot).code();
         match verdict {
             Verdict::Alb(Cause::ClientGaveUp) => engine.schedule.queue(CLIENTS, at, event),
@@ -164,30 +177,38 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// slot since, and is due at this very instant, may as well end by this event as by its own.
     #[inline]
     pub(super) fn overdue(&mut self, slot: u32, now: Time) {
-        let flight = &self.engine.flights[slot];
-        if flight.is_watched && flight.end.1 == now && !flight.is_over && !flight.is_in_time {
-            self.engine.flights[slot].is_watched = false;
+        let flight = self.engine.flights[slot];
+        if flight.is_over || flight.is_in_time {
+            return;
+        }
+        let attempt = self.engine.flights.attempt(slot);
+        if attempt.is_watched && attempt.end.1 == now {
+            attempt.is_watched = false;
             self.finish(slot, now);
         }
     }
 
-    /// A worker has done its work, unless its process has died.
+    /// The answer has come, or would have come to who has lost patience since. A worker goes on with the next
+    /// request, unless its process has died.
     #[inline(always)]
     pub(super) fn served(&mut self, slot: u32, now: Time) {
         let LiveEngine { flights, servers, .. } = &mut *self.engine;
         let flight = &mut flights[slot];
-        let Some(row) = flight.server else { return };
-        let server = &mut servers[usize::from(row)];
-        if now >= server.target.port.until {
-            return self.served_at_a_change(slot, row, now);
+        let (row, mut next) = (flight.server, None);
+        if flight.is_held {
+            let server = &mut servers[usize::from(row)];
+            if now >= server.target.port.until {
+                return self.served_at_a_change(slot, row, now);
+            }
+            flight.is_held = false;
+            if flight.life == server.life {
+                next = server.next();
+            }
         }
-        flight.is_held = false;
-        let next = if flight.life == server.life { server.next() } else { None };
-        let flight = *flight;
         if flight.is_over {
             flights.remove(slot);
         } else if flight.is_in_time {
-            self.conclude(slot, flight, Verdict::Ok, now);
+            self.conclude(slot, Verdict::Ok, now);
         }
         if let Some(next) = next {
             self.start(next, row, now);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::time::{Span, Time};
 use crate::traffic::connection::{KeepAlive, Port, Way};
-use crate::traffic::fate::Target;
+use crate::traffic::fate::{Request, Surroundings, Target};
 
 /// What requests get to, and its process, which may serve only so many at once. The others wait, first come
 /// first served; it serves them even if nobody waits for the answer any more, which it has no way to know.
@@ -54,17 +54,26 @@ impl Server {
         !self.is_free() && self.waiting.len() as u64 >= u64::from(self.target.habits.backlog)
     }
 
-    /// A request arrives for which a worker is free.
-    #[inline]
-    pub(super) fn occupy(&mut self) {
-        self.busy += 1;
+    /// When the answer comes, if a worker starts on the request at once and nothing ends it before: one that serves
+    /// only so many at once sees it when it is there.
+    #[inline(always)]
+    pub(super) fn answers(&mut self, around: &Surroundings, way: Way, request: &Request) -> Option<Time> {
+        let end = around.answered_at_once(&self.target, way, request)?;
+        if let Some(workers) = self.target.habits.concurrency {
+            let is_there = way == Way::Kept || around.limits.round_trip == Span::ZERO;
+            if !is_there || self.busy >= workers {
+                return None;
+            }
+            self.busy += 1;
+        }
+        Some(end)
     }
 
     /// A request arrives: whether a worker is there for it; if not, it waits.
     pub(super) fn admit(&mut self, slot: u32) -> bool {
         let is_free = self.is_free();
         if is_free {
-            self.occupy();
+            self.busy += 1;
         } else {
             self.waiting.push_back(slot);
         }

@@ -5,6 +5,7 @@ use crate::id::TargetId;
 use crate::random::{Purpose, Stream, Streams, pair};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
+use crate::traffic::fate::Request;
 use crate::traffic::users::{User, Wish};
 use crate::verdict::{Cause, Verdict};
 
@@ -68,36 +69,31 @@ impl<'a> Users<'a> {
     }
 
     /// A worker's next request.
-    pub(super) fn wish(&mut self, worker: u32, now: Time) -> Wish {
-        let wish = self.users[worker as usize].user.wish();
-        self.connect(worker, wish, now)
+    pub(super) fn wish(&mut self, worker: u32) -> Wish {
+        self.users[worker as usize].user.wish()
     }
 
-    /// A request on a connection that is there, or on a new one.
-    #[inline(always)]
-    pub(super) fn connect(&mut self, user: u32, wish: Wish, now: Time) -> Wish {
-        if self.reuses { self.on_connection(user, wish, now) } else { wish }
-    }
-
-    /// The request of a flight once more.
-    pub(super) fn wish_again(&mut self, flight: &Flight, chance: &mut Stream, now: Time) -> Wish {
-        let request = &flight.request;
+    /// The same request once more.
+    pub(super) fn wish_again(&self, user: u32, request: &Request, chance: &mut Stream) -> Wish {
         let wish = Wish { node: 0, work: request.work, luck: 0.0, is_stream: request.is_stream };
-        let wish = self.users[flight.user as usize].user.again(wish, chance);
-        self.connect(flight.user, wish, now)
+        self.users[user as usize].user.again(wish, chance)
     }
 
-    fn on_connection(&mut self, user: u32, wish: Wish, now: Time) -> Wish {
+    /// The node that a request goes to: that of a connection that is there, or else one for a new connection.
+    #[inline(always)]
+    pub(super) fn node(&mut self, user: u32, wish: &Wish, now: Time) -> usize {
+        let kept = if self.reuses { self.kept(user, now) } else { None };
+        kept.unwrap_or(wish.node)
+    }
+
+    fn kept(&mut self, user: u32, now: Time) -> Option<usize> {
         let kept = if self.is_closed { self.users[user as usize].connection.take() } else { self.idle.pop() };
-        match kept {
-            Some(kept) if kept.until > now => Wish { node: usize::from(kept.node), ..wish },
+        let lives = kept.filter(|kept| kept.until > now);
+        if lives.is_none() {
             // If the one used last is closed, all are.
-            Some(_) => {
-                self.idle.clear();
-                wish
-            }
-            None => wish,
+            self.idle.clear();
         }
+        lives.map(|kept| usize::from(kept.node))
     }
 
     /// Whether a user may come back to the same target.
@@ -117,8 +113,8 @@ impl<'a> Users<'a> {
     /// A user hears how an attempt ended. Its connection stays, unless it gave up or the connection
     /// was a stream's.
     #[inline(always)]
-    pub(super) fn hear(&mut self, flight: &Flight, verdict: Verdict, now: Time) {
-        if self.reuses && verdict != Verdict::Alb(Cause::ClientGaveUp) && !flight.request.is_stream {
+    pub(super) fn hear(&mut self, flight: &Flight, targets: usize, verdict: Verdict, now: Time) {
+        if self.reuses && verdict != Verdict::Alb(Cause::ClientGaveUp) && !flight.is_stream {
             let kept = Connection { node: flight.node, until: now + self.scenario.load_balancer.idle_timeout };
             if self.is_closed {
                 self.users[flight.user as usize].connection = Some(kept);
@@ -128,7 +124,7 @@ impl<'a> Users<'a> {
         }
         if self.has_cookies && matches!(verdict, Verdict::Ok | Verdict::Target(_)) {
             let stickiness = self.scenario.target_group.stickiness;
-            self.users[flight.user as usize].cookie = flight.target.map(|target| (target, now + stickiness));
+            self.users[flight.user as usize].cookie = flight.target(targets).map(|target| (target, now + stickiness));
         }
     }
 
