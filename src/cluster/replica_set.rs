@@ -161,8 +161,8 @@ impl ReplicaSetController {
 
     fn sync(&mut self, now: Time, row: usize, out: &mut Outbox<'_, Input, Fact>) {
         let revision = self.sets[row].object.revision;
-        let active = self.pods_of(revision).filter(|object| object.is_active()).count() as u32;
         let status = self.status(revision, now);
+        let active = status.replicas;
         self.check_availability_later(revision, now, out);
         let set = &mut self.sets[row];
         set.triggered = false;
@@ -294,10 +294,12 @@ impl ReplicaSetController {
 
     /// `FindMinNextPodAvailabilityCheck`: back at the next instant a Ready pod becomes available.
     fn check_availability_later(&self, revision: RevisionId, now: Time, out: &mut Outbox<'_, Input, Fact>) {
+        if self.min_ready == Span::ZERO {
+            return;
+        }
         let waiting = self.pods_of(revision).filter(|object| object.is_active() && object.ready);
         let due = waiting.filter_map(|object| object.ready_since).map(|since| since + self.min_ready);
-        let next = due.filter(|&at| at > now).min();
-        if let Some(at) = next.filter(|_| self.min_ready > Span::ZERO) {
+        if let Some(at) = due.filter(|&at| at > now).min() {
             out.wake_at(at, Input::CheckAvailability(revision));
         }
     }

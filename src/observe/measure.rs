@@ -101,10 +101,17 @@ fn created(pod: &PodRecord) -> Time {
 }
 
 /// One step of belief or truth about a target.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 enum Step {
     Believed(bool),
     Serves(bool),
+}
+
+impl Step {
+    /// A change of belief, with its time and its target's row.
+    fn of(change: &BeliefChange) -> (Time, usize, Step) {
+        (change.at, change.target.index(), Step::Believed(change.belief == Belief::Healthy))
+    }
 }
 
 fn min_routable_targets(timeline: &Timeline) -> u32 {
@@ -118,6 +125,8 @@ fn min_routable_targets(timeline: &Timeline) -> u32 {
         let sockets = &timeline.pods[pod.index()].sockets;
         truth.extend(sockets.iter().map(|(at, socket)| (*at, row, Step::Serves(*socket == Socket::Serving))));
     }
+    // Stable, by time alone: several entries of one target at one instant keep their order.
+    truth.sort_by_key(|(at, ..)| *at);
     let of_node = |changes: &Vec<_>| min_routable_of(changes, &truth, &always, timeline);
     timeline.beliefs.iter().map(of_node).min().unwrap_or(0)
 }
@@ -129,23 +138,26 @@ fn min_routable_of(
     always: &[bool],
     timeline: &Timeline,
 ) -> u32 {
-    let mut steps: Vec<_> = truth.to_vec();
-    steps.extend(beliefs.iter().map(|b| (b.at, b.target.index(), Step::Believed(b.belief == Belief::Healthy))));
-    // Stable, by time alone: several entries of one target at one instant keep their order.
-    steps.sort_by_key(|(at, ..)| *at);
+    // Both are in order of time; of one instant, the truth comes first.
+    let (mut truth, mut beliefs) = (truth.iter().copied().peekable(), beliefs.iter().map(Step::of).peekable());
+    let mut steps = std::iter::from_fn(|| match beliefs.peek() {
+        Some((at, ..)) => truth.next_if(|(before, ..)| before <= at).or_else(|| beliefs.next()),
+        None => truth.next(),
+    })
+    .peekable();
     let mut state: Vec<(bool, bool)> = always.iter().map(|serves| (false, *serves)).collect();
     // Before anything is known of any target, none is routable.
-    let first = steps.first().map_or(Time::NEVER, |(at, ..)| *at);
+    let first = steps.peek().map_or(Time::NEVER, |(at, ..)| *at);
     let (mut routable, mut least) = (0, (first > timeline.rollout_at).then_some(0));
-    for (i, (at, row, step)) in steps.iter().enumerate() {
-        let before = state[*row].0 && state[*row].1;
+    while let Some((at, row, step)) = steps.next() {
+        let before = state[row].0 && state[row].1;
         match step {
-            Step::Believed(believed) => state[*row].0 = *believed,
-            Step::Serves(serves) => state[*row].1 = *serves,
+            Step::Believed(believed) => state[row].0 = believed,
+            Step::Serves(serves) => state[row].1 = serves,
         }
-        routable = routable + u32::from(state[*row].0 && state[*row].1) - u32::from(before);
-        let next = steps.get(i + 1).map_or(Time::NEVER, |(next, ..)| *next);
-        if next > *at && next > timeline.rollout_at && *at <= timeline.end {
+        routable = routable + u32::from(state[row].0 && state[row].1) - u32::from(before);
+        let next = steps.peek().map_or(Time::NEVER, |(next, ..)| *next);
+        if next > at && next > timeline.rollout_at && at <= timeline.end {
             least = Some(least.map_or(routable, |least: u32| least.min(routable)));
         }
     }
