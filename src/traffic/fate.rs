@@ -217,8 +217,11 @@ impl<'r> Surroundings<'r> {
     pub(super) fn knock(&self, target: &Target, request: &Request, after: Span) -> Knock {
         let unreachable = self.silence.unreachable_after(self.streams, request.number).map(|late| after + late);
         let patience = unreachable.unwrap_or(self.limits.connect).min(self.limits.connect);
-        for wait in SYN_RETRIES.into_iter().filter(|wait| *wait > after && *wait < patience) {
-            let syn = request.sent + wait;
+        // Nearly always the target stays as it is.
+        let last = SYN_RETRIES[SYN_RETRIES.len() - 1];
+        let tries = if request.sent + last < target.port.until { &[] } else { &SYN_RETRIES[..] };
+        for wait in tries.iter().filter(|wait| **wait > after && **wait < patience) {
+            let syn = request.sent + *wait;
             if syn < target.port.until {
                 continue;
             }

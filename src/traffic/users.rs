@@ -43,9 +43,26 @@ struct ServiceTimes<'a> {
     new: Option<(&'a Dist, Stream)>,
 }
 
-impl Wish {
-    /// Nothing of it has been drawn.
-    const NONE: Wish = Wish { node: 0, work: [Span::ZERO; REVISIONS], luck: 0.0, is_stream: false };
+/// The next requests, kind by kind: a loop that draws and does nothing else does it faster.
+#[derive(Debug, Clone)]
+struct Wishes<const N: usize> {
+    node: [usize; N],
+    work: [[Span; N]; REVISIONS],
+    luck: [f64; N],
+    is_stream: [bool; N],
+}
+
+impl<const N: usize> Wishes<N> {
+    /// Nothing has been drawn.
+    const NONE: Wishes<N> =
+        Wishes { node: [0; N], work: [[Span::ZERO; N]; REVISIONS], luck: [0.0; N], is_stream: [false; N] };
+
+    /// One of them.
+    #[inline(always)]
+    fn of(&self, row: usize) -> Wish {
+        let work = [self.work[0][row], self.work[1][row]];
+        Wish { node: self.node[row], work, luck: self.luck[row], is_stream: self.is_stream[row] }
+    }
 }
 
 impl<'a> User<'a> {
@@ -66,12 +83,12 @@ impl<'a> User<'a> {
     /// Hands over each request of an open loop that sends at these times.
     #[inline(always)]
     pub(super) fn ask(mut self, mut arrivals: impl Arrivals, mut each: impl FnMut(Time, &Wish)) {
-        let (mut times, mut wishes) = ([Time::ZERO; AHEAD], [Wish::NONE; AHEAD]);
+        let (mut times, mut wishes) = ([Time::ZERO; AHEAD], Wishes::<AHEAD>::NONE);
         loop {
-            let count = arrivals.fill(&mut times);
-            self.draw(&mut wishes[..count]);
-            for (sent, wish) in times.iter().zip(&wishes[..count]) {
-                each(*sent, wish);
+            let count = arrivals.fill(&mut times).min(AHEAD);
+            self.draw(&mut wishes, count);
+            for (row, sent) in times.iter().enumerate().take(count) {
+                each(*sent, &wishes.of(row));
             }
             if count < AHEAD {
                 return;
@@ -81,27 +98,27 @@ impl<'a> User<'a> {
 
     /// The next request of a worker, who may send this one only.
     pub(super) fn wish(&mut self) -> Wish {
-        let mut wish = Wish::NONE;
-        self.draw(std::slice::from_mut(&mut wish));
-        wish
+        let mut wishes = Wishes::<1>::NONE;
+        self.draw(&mut wishes, 1);
+        wishes.of(0)
     }
 
     #[inline(never)]
-    fn draw(&mut self, wishes: &mut [Wish]) {
-        self.service.draw(wishes);
+    fn draw<const N: usize>(&mut self, wishes: &mut Wishes<N>, count: usize) {
+        self.service.draw(&mut wishes.work, count);
         // Where there is one node only, there is nothing to draw.
         if self.nodes > 1 {
-            wishes.iter_mut().for_each(|wish| wish.node = self.entry.below(self.nodes));
+            wishes.node[..count].fill_with(|| self.entry.below(self.nodes));
         }
         if let Some(stream) = &mut self.routing {
-            wishes.iter_mut().for_each(|wish| wish.luck = stream.uniform());
+            wishes.luck[..count].fill_with(|| stream.uniform());
         }
         if let Some((share, length, stream)) = &mut self.streaming {
-            for wish in wishes {
+            for row in 0..count {
                 let (is_stream, length) = (stream.chance(*share), length.sample(stream));
-                wish.is_stream = is_stream;
+                wishes.is_stream[row] = is_stream;
                 if is_stream {
-                    wish.work = [length; REVISIONS];
+                    wishes.work.iter_mut().for_each(|work| work[row] = length);
                 }
             }
         }
@@ -123,19 +140,13 @@ impl<'a> ServiceTimes<'a> {
         ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())) }
     }
 
-    fn draw(&mut self, wishes: &mut [Wish]) {
-        let mut spans = [Span::ZERO; AHEAD];
-        let spans = &mut spans[..wishes.len()];
+    fn draw<const N: usize>(&mut self, [before, after]: &mut [[Span; N]; REVISIONS], count: usize) {
+        let (before, after) = (&mut before[..count], &mut after[..count]);
         let (dist, stream) = &mut self.old;
-        dist.fill(stream, spans);
-        for (wish, span) in wishes.iter_mut().zip(&*spans) {
-            wish.work = [*span; REVISIONS];
-        }
-        if let Some((dist, stream)) = &mut self.new {
-            dist.fill(stream, spans);
-            for (wish, span) in wishes.iter_mut().zip(&*spans) {
-                wish.work[1] = *span;
-            }
+        dist.fill(stream, before);
+        match &mut self.new {
+            Some((dist, stream)) => dist.fill(stream, after),
+            None => after.copy_from_slice(before),
         }
     }
 }
