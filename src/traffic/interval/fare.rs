@@ -8,6 +8,7 @@ use crate::traffic::connection::{KeepAlive, Port, SYN_RETRIES, Silence, Way};
 use crate::traffic::interval::beyond::Beyond;
 use crate::traffic::interval::counts::{Cell, Counts, second_of};
 use crate::traffic::interval::law::Law;
+use crate::traffic::interval::parts::Parts;
 use crate::traffic::interval::tally::Tally;
 use crate::traffic::interval::{CONNECT, Limits, UNREACHABLE};
 use crate::verdict::{Cause, Verdict};
@@ -91,15 +92,6 @@ pub(super) struct Fare<'a> {
     pub(super) parts: &'a mut Parts,
 }
 
-/// By second that is told apart: how many of the requests at hand were sent in it, and how many of those put by.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Parts {
-    here: Vec<u64>,
-    others: Vec<u64>,
-    /// Where chance routes: how many of the node's requests have no target yet.
-    unclaimed: Vec<u64>,
-}
-
 impl Fare<'_> {
     /// Closes the books.
     pub(super) fn finish(self) {
@@ -110,7 +102,7 @@ impl Fare<'_> {
     pub(super) fn settle(&mut self, batch: &Batch<'_>, kept: &mut Kept) {
         self.all_failed = false;
         if batch.turn.places.is_some() {
-            self.tell_apart(&batch.turn);
+            self.parts.tell_apart(&batch.turn, self.counts);
         }
         self.meet_target(batch, batch.turn.count, kept);
     }
@@ -138,48 +130,9 @@ impl Fare<'_> {
 
     /// Nobody was there to be chosen.
     pub(super) fn no_target(&mut self, node: usize, count: u64) {
-        self.tell_apart(&Turn { node, first: 0, places: Some(1), count });
+        self.parts.tell_apart(&Turn { node, first: 0, places: Some(1), count }, self.counts);
         self.count_first(Verdict::Alb(Cause::NoTarget), count, node);
         self.tally.took(self.limits.round_trip, count);
-    }
-
-    /// By second, those whose turn it is.
-    fn tell_apart(&mut self, turn: &Turn) {
-        let rows = self.counts.seconds();
-        self.parts.here.clear();
-        if rows == 1 {
-            return self.parts.here.push(turn.count);
-        }
-        let mut before = 0;
-        for row in 0..rows {
-            let by_then = turn.until(self.counts.by_second(row, turn.node).1);
-            self.parts.here.push(by_then - before);
-            before = by_then;
-        }
-    }
-
-    /// All of a node's requests may go to any of its targets.
-    pub(super) fn begin_by_chance(&mut self, node: usize) {
-        self.parts.unclaimed.clear();
-        let mut before = 0;
-        for row in 0..self.counts.seconds() {
-            let by_then = self.counts.by_second(row, node).1;
-            self.parts.unclaimed.push(by_then - before);
-            before = by_then;
-        }
-    }
-
-    /// Each of those that no target has got yet goes to the next one with this probability, second by second; how
-    /// many do.
-    pub(super) fn claim(&mut self, probability: f64) -> u64 {
-        let Parts { here, unclaimed, .. } = &mut *self.parts;
-        here.clear();
-        for left in unclaimed {
-            let claimed = binomial(*left, probability, &mut self.stream);
-            *left -= claimed;
-            here.push(claimed);
-        }
-        self.parts.here.iter().sum()
     }
 
     /// So many end alike, the first ones of those told apart.
@@ -194,30 +147,18 @@ impl Fare<'_> {
         }
     }
 
-    /// Each of those told apart is chosen with this probability; how many are, which then are told apart
-    /// from the `others`.
-    fn choose(&mut self, probability: f64) -> u64 {
-        let Parts { here, others, .. } = &mut *self.parts;
-        others.clear();
-        others.append(here);
-        for other in others {
-            let chosen = binomial(*other, probability, &mut self.stream);
-            *other -= chosen;
-            here.push(chosen);
+    /// Requests, by revision, that nothing but their own length can fail: some outlast a patience.
+    pub(super) fn plain(&mut self, cell: &Cell, counts: [u64; 2]) {
+        for (law, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+            let start = self.starts[law];
+            let limit = self.limits.patience(start);
+            let failed = binomial(count, self.laws[law].exact_tail(limit), &mut self.stream);
+            if failed > 0 {
+                let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, &Port::UNSEEN, Time::NEVER);
+                self.scatter(cell, failed, end, None);
+            }
+            self.answer(law, start, limit, count - failed, 0.0);
         }
-        self.parts.here.iter().sum()
-    }
-
-    /// Requests that nothing but their own length can fail: some outlast a patience.
-    pub(super) fn plain(&mut self, cell: &Cell, revision: usize, count: u64) {
-        let (law, start) = (revision, self.starts[revision]);
-        let limit = self.limits.patience(start);
-        let failed = binomial(count, self.laws[law].exact_tail(limit), &mut self.stream);
-        if failed > 0 {
-            let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, &Port::UNSEEN, Time::NEVER);
-            self.scatter(cell, failed, end, None);
-        }
-        self.answer(law, start, limit, count - failed, 0.0);
     }
 
     /// So many are answered, on average so many seconds sooner than any.
@@ -260,12 +201,12 @@ impl Fare<'_> {
             return self.meet(batch, count, batch.port, Span::ZERO, sent);
         }
         let share = self.silence.unreachable_share(self.limits.connect);
-        let unreachable = if share > 0.0 { self.choose(share) } else { 0 };
+        let unreachable = if share > 0.0 { self.parts.choose(share, &mut self.stream) } else { 0 };
         if unreachable > 0 {
             self.knock(batch, unreachable, sent, Silence::UNREACHABLE_AFTER.min(self.limits.connect), UNREACHABLE);
         }
         if share > 0.0 {
-            std::mem::swap(&mut self.parts.here, &mut self.parts.others);
+            self.parts.turn_to_others();
         }
         self.knock(batch, count - unreachable, sent, self.limits.connect, CONNECT);
     }

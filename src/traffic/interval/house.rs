@@ -144,7 +144,7 @@ impl House {
         let (mut special, mut failed) = (0, None::<(u64, u64)>);
         let mut still_watched = node.watched.len();
         if *at_random {
-            fare.begin_by_chance(number);
+            fare.parts.begin_by_chance(number, fare.counts);
         }
         for (passed, place) in node.watched.iter().enumerate() {
             let first = shares.first(*place);
@@ -152,7 +152,7 @@ impl House {
             turn.count = turn.until(count);
             if *at_random {
                 turn.places = None;
-                turn.count = fare.claim(1.0 / (shares.choices - passed as u64) as f64);
+                turn.count = fare.parts.claim(1.0 / (shares.choices - passed as u64) as f64, &mut fare.stream);
             }
             if turn.count == 0 {
                 continue;
@@ -189,15 +189,12 @@ impl House {
             fare.tally.failed_by_rank(cell, number, ranks, count, fare.counts);
         }
         let plain = count - special;
-        let of_new = match () {
-            () if *alike => 0,
-            () if *at_random => binomial(plain, node.share_of_new(), &mut fare.stream),
-            () => shares.of_places(&node.new_before),
+        let of_new = match *at_random {
+            _ if *alike => 0,
+            true => binomial(plain, node.share_of_new(), &mut fare.stream),
+            false => shares.of_places(&node.new_before),
         };
-        fare.plain(cell, 0, plain - of_new);
-        if of_new > 0 {
-            fare.plain(cell, 1, of_new);
-        }
+        fare.plain(cell, [plain - of_new, of_new]);
         if still_watched < node.watched.len() {
             node.until = cell.until;
         }
