@@ -239,6 +239,16 @@ impl Counts {
         }
     }
 
+    /// Between which instants a cell's requests are spread: the cell's own, or, evenly paced, half a gap more than
+    /// from the first request to the last, so that each stands in the middle of its share.
+    pub(super) fn stretch(&self, cell: &Cell) -> (Time, Time) {
+        if self.pacing == Pacing::Poisson || cell.total == 0 {
+            return (cell.from, cell.until);
+        }
+        let half = Span::from_micros(MILLION_SECONDS as u64 / (2 * self.per_million_seconds));
+        (self.sent_at(cell.before).saturating_sub(half), self.sent_at(cell.before + cell.total - 1) + half)
+    }
+
     /// When the cell's request was sent before which so many of it were.
     pub(super) fn sent_in(&self, cell: &Cell, before: usize) -> Time {
         self.sent_at(cell.before + before as u64)

@@ -268,8 +268,10 @@ impl Fare<'_> {
         {
             return self.serve_singly(batch, places, port, start);
         }
-        let (law, latest) = (&self.laws[batch.revision], quiet.saturating_since(batch.cell.until + start));
-        let beyond = (left < limit).then(|| law.beyond(latest, latest + batch.cell.span()));
+        let law = &self.laws[batch.revision];
+        let left_at = |sent: Time| quiet.saturating_since(sent + start);
+        let (first, last) = self.counts.stretch(&batch.cell);
+        let beyond = (left < limit).then(|| law.beyond(left_at(last), left_at(first)));
         let (failing, failed) = match &beyond {
             _ if quiet < begin || port.socket == Socket::Refusing => (1.0, count),
             Some(beyond) => (beyond.mean(), beyond.count(count, batch.turn.places, &mut self.stream)),
@@ -348,8 +350,7 @@ impl Fare<'_> {
     fn answer_in_time(&mut self, beyond: &Beyond<'_>, start: Span, count: u64) {
         self.tally.count(Verdict::Ok, count, 0);
         // The sum of as many strata as the cube root of their number has about the variance of independent draws.
-        let least = INSTANTS * self.counts.seconds() as u64;
-        let strata = if count > least { least.max((count as f64).cbrt() as u64) } else { count };
+        let strata = if count > INSTANTS { INSTANTS.max((count as f64).cbrt() as u64) } else { count };
         // Those that are left over go to any of the strata, not to the quickest.
         let shift = (self.stream.uniform() * strata as f64) as u64;
         for row in 0..strata {

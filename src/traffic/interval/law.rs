@@ -16,8 +16,6 @@ const CUTS: usize = 4;
 /// If 7 of 8 requests in flight are among fewer than this for each cell that they would be counted in, those are
 /// quicker sent one by one.
 const SPARSE: f64 = 25.0;
-/// So few that each can be drawn by itself.
-const THIN: f64 = 4.0;
 /// Quantiles in the table, evenly spaced.
 const TABLE: usize = 1_024;
 /// Below the first and above the 31st of 32 no line is straight enough: where the least and the greatest of many
@@ -41,8 +39,6 @@ pub(super) struct Law {
     /// Of 8 requests in flight when a target ends 7 were sent so long before or later, if those are few.
     sparse: Option<Span>,
     reach: Span,
-    /// Whether few of those in flight when a target ends were sent before time is last cut for it.
-    ends_thinly: bool,
     /// The patience that most requests meet, the share that is longer, and the mean of those that are not.
     usual: (Span, f64, f64),
     quantiles: Vec<f64>,
@@ -92,7 +88,6 @@ impl Law {
             steps: Vec::new(),
             sparse: None,
             reach: Span::ZERO,
-            ends_thinly: false,
             usual: (patience, dist.survival(patience), mean_within(dist, patience)),
             quantiles,
             lower: Tail::new(LOWER, |share| dist.quantile(share)),
@@ -125,8 +120,6 @@ impl Law {
         if most.as_secs_f64() * rate < SPARSE * (CUTS as f64 + most.as_secs_f64()) {
             (law.sparse, law.steps) = (Some(most), vec![Span::ZERO, most, law.reach]);
         }
-        let last = law.steps[law.steps.len().saturating_sub(2)];
-        law.ends_thinly = dist.mean_excess(last) * rate <= THIN;
         law
     }
 
@@ -146,11 +139,6 @@ impl Law {
     /// Whether the whole tail lasts less than a second.
     pub(super) const fn is_brief(&self) -> bool {
         self.reach.as_micros() < SECOND
-    }
-
-    /// Whether so few of those that a target's end fails are sent before the last step that each is drawn by itself.
-    pub(super) const fn ends_thinly(&self) -> bool {
-        self.ends_thinly
     }
 
     /// Spans between which the tail changes by a step, in ascending order, and the one that nothing exceeds.

@@ -186,9 +186,9 @@ impl Cuts {
             return;
         }
         self.mark_seconds(first, when.end, margins);
-        // Where many fail in a cell they are drawn a few at a time, which is to leave no mark on the seconds.
+        // Those that fail in a cell are drawn a few at a time, which is to leave no mark on the seconds.
         let mut second = Time::from_micros(first.as_micros().next_multiple_of(SECOND));
-        while second < when.end && !laws[revision].is_brief() && !laws[revision].ends_thinly() {
+        while second < when.end && !laws[revision].is_brief() {
             self.times.push(second);
             second += Span::from_secs(1);
         }
