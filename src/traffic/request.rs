@@ -186,10 +186,11 @@ impl<'a> AtArrival<'a> {
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
         let AtArrival { scenario, limits, registration, tables, targets, lanes, is_calm } = self;
         let (tables, targets, lanes) = (&mut tables[..], &mut targets[..], &mut lanes[..]);
-        let mut number = 0;
+        let mut requests = 0;
         User::new(scenario, streams, 0).ask(arrivals, |sent, wish| {
             let Wish { node, work, is_stream, .. } = *wish;
-            number += 1;
+            let number = requests;
+            requests += 1;
             let by = AlbNodeId(node as u8);
             let table = &mut tables[node];
             if sent >= table.until() {
@@ -203,7 +204,7 @@ impl<'a> AtArrival<'a> {
             if let Some(end) = lane.answered(sent, &work, limits) {
                 return witness.record(sent, by, lane.pod, Verdict::Ok, end - sent);
             }
-            let request = Request { number: number - 1, sent, work, cut: table.cut(chosen), is_stream };
+            let request = Request { number, sent, work, cut: table.cut(chosen), is_stream };
             let target = &mut targets[chosen.index()];
             let (verdict, end) = lane.dispatch(target, &request, &around);
             if *is_calm {

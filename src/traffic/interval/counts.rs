@@ -258,15 +258,15 @@ impl Counts {
     pub(super) fn sent_from_last(&self, cell: &Cell, after: usize) -> Time {
         self.sent_at(cell.before + cell.total - 1 - after as u64)
     }
+}
 
-    /// Where in a cell, as a share of it, the `nth` (from 0) of one node's `count` requests was sent, if all of
-    /// them were sent after `start`, another such share, and at any time.
-    pub(super) fn nth(&self, start: f64, nth: u64, count: u64, stream: &mut Stream) -> f64 {
-        if 2 * nth > count {
-            1.0 - climb(1.0 - start, count - 1 - nth, count, stream)
-        } else {
-            start + climb(1.0 - start, nth, count, stream)
-        }
+/// Where in a cell, as a share of it, the `nth` (from 0) of one node's `count` requests was sent, if all of them were
+/// sent after `start`, another such share, and at any time.
+pub(super) fn nth(start: f64, nth: u64, count: u64, stream: &mut Stream) -> f64 {
+    if 2 * nth > count {
+        1.0 - climb(1.0 - start, count - 1 - nth, count, stream)
+    } else {
+        start + climb(1.0 - start, nth, count, stream)
     }
 }
 
@@ -308,20 +308,19 @@ mod tests {
     /// The n-th of uniform points lies where theory has it, and those after it lie after it.
     #[test]
     fn order_statistics() {
-        let counts = Counts::new(&load(Pacing::Poisson, 50.0), 2);
         let mut stream = Streams::new(2, 0).at(Purpose::IntervalFate, 0);
-        for nth in [0, 3, 8, 9] {
+        for row in [0, 3, 8, 9] {
             let mut sum = 0.0;
             for _ in 0..20_000 {
-                let place = counts.nth(0.0, nth, 10, &mut stream);
+                let place = nth(0.0, row, 10, &mut stream);
                 sum += place;
-                if nth < 9 {
-                    let last = counts.nth(place, 8 - nth, 9 - nth, &mut stream);
-                    assert!(place < last && last < 1.0, "{nth}: {place} {last}");
+                if row < 9 {
+                    let last = nth(place, 8 - row, 9 - row, &mut stream);
+                    assert!(place < last && last < 1.0, "{row}: {place} {last}");
                 }
             }
-            let expected = (nth + 1) as f64 / 11.0;
-            assert!((sum / 20_000.0 - expected).abs() < 0.004, "{nth}: {}", sum / 20_000.0);
+            let expected = (row + 1) as f64 / 11.0;
+            assert!((sum / 20_000.0 - expected).abs() < 0.004, "{row}: {}", sum / 20_000.0);
         }
     }
 }

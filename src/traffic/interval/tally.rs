@@ -3,7 +3,7 @@
 use crate::dist::count::{greatest, heads, normal_sum};
 use crate::random::{Purpose, Stream, Streams};
 use crate::time::{Span, Time};
-use crate::traffic::interval::counts::{Cell, Counts};
+use crate::traffic::interval::counts::{Cell, Counts, nth};
 use crate::traffic::interval::law::Law;
 use crate::traffic::interval::order::Order;
 use crate::traffic::outcome::Outcome;
@@ -146,17 +146,16 @@ impl<'a> Tally<'a> {
     /// Of a node's `count` requests of this cell, those from rank `first` to rank `last` include the first
     /// and the last 5xx. Cells come in order of time.
     pub(super) fn failed_by_rank(&mut self, cell: &Cell, node: usize, ranks: (u64, u64), count: u64, counts: &Counts) {
-        let is_evenly_paced = counts.is_evenly_paced();
-        if is_evenly_paced {
+        let may_be_first = self.window.points.is_none_or(|(first, _)| first >= cell.from);
+        if counts.is_evenly_paced() {
             self.books.order.begin(cell, counts);
-        }
-        if self.window.points.is_none_or(|(first, _)| first >= cell.from) {
-            let (sent, place) = if is_evenly_paced {
-                (counts.sent_in(cell, self.books.order.before(node, ranks.0, &mut self.stream)), 0.0)
-            } else {
-                let place = counts.nth(0.0, ranks.0, count, &mut self.stream);
-                (counts.within(cell, place), place)
-            };
+            if may_be_first {
+                let before = self.books.order.before(node, ranks.0, &mut self.stream);
+                self.failed_at(counts.sent_in(cell, before));
+            }
+        } else if may_be_first {
+            let place = nth(0.0, ranks.0, count, &mut self.stream);
+            let sent = counts.within(cell, place);
             if self.window.points.is_none_or(|(first, _)| sent < first) {
                 self.window.origin = Some((*cell, node, ranks.0, place));
             }
@@ -186,9 +185,9 @@ impl<'a> Tally<'a> {
                     if rank == first {
                         continue;
                     }
-                    counts.nth(place, rank - first - 1, count - first - 1, &mut self.stream)
+                    nth(place, rank - first - 1, count - first - 1, &mut self.stream)
                 }
-                _ => counts.nth(0.0, rank, count, &mut self.stream),
+                _ => nth(0.0, rank, count, &mut self.stream),
             };
             self.failed_at(counts.within(&cell, place));
         }
