@@ -86,17 +86,34 @@ impl LogNormal {
         Span::from_secs_f64(self.median_s * exp::exp(self.sigma * z))
     }
 
-    /// The next draws, the same as one by one. Reckoned by themselves, they come two at a time.
+    /// The next draws, the same as one by one.
     fn fill(&self, stream: &mut Stream, spans: &mut [Span]) {
-        let mut powers = [0.0; AHEAD];
+        let mut normals = [0.0; AHEAD];
         for spans in spans.chunks_mut(AHEAD) {
-            let powers = &mut powers[..spans.len()];
-            fill_standard_normal(stream, powers);
-            powers.iter_mut().for_each(|z| *z *= self.sigma);
-            exp::exp_all(powers);
-            for (span, power) in spans.iter_mut().zip(&*powers) {
-                *span = Span::from_secs_f64(self.median_s * power);
+            let normals = &mut normals[..spans.len()];
+            fill_standard_normal(stream, normals);
+            self.spread(normals, spans);
+        }
+    }
+
+    /// One draw of each stream, the same as one by one.
+    pub(crate) fn sample_each(&self, mut streams: impl Iterator<Item = Stream>, spans: &mut [Span]) {
+        let mut normals = [0.0; AHEAD];
+        for spans in spans.chunks_mut(AHEAD) {
+            let normals = &mut normals[..spans.len()];
+            for (z, mut stream) in normals.iter_mut().zip(&mut streams) {
+                *z = StandardNormal.sample(stream.generator());
             }
+            self.spread(normals, spans);
+        }
+    }
+
+    /// Spans by their standard normals. Reckoned by themselves, they come two at a time.
+    fn spread(&self, normals: &mut [f64], spans: &mut [Span]) {
+        normals.iter_mut().for_each(|z| *z *= self.sigma);
+        exp::exp_all(normals);
+        for (span, power) in spans.iter_mut().zip(normals) {
+            *span = Span::from_secs_f64(self.median_s * *power);
         }
     }
 

@@ -151,6 +151,10 @@ pub struct Jump {
 /// What a twin's number has over that of its replication. Nobody asks for so many replications.
 const TWIN: u64 = 1 << 63;
 
+/// The streams of one purpose, one for each entity.
+#[derive(Debug, Clone, Copy)]
+pub struct Entities(u64);
+
 /// One addressed stream of random numbers.
 #[derive(Debug, Clone)]
 pub struct Stream(Xoshiro256PlusPlus);
@@ -199,8 +203,22 @@ impl Streams {
     /// The stream at an address.
     #[inline]
     pub fn at(&self, purpose: Purpose, entity: u64) -> Stream {
+        self.of(purpose).at(entity)
+    }
+
+    /// The streams of one purpose.
+    #[inline]
+    pub fn of(&self, purpose: Purpose) -> Entities {
         let level = if purpose.is_environment() { self.environment } else { self.own };
-        let key = mix(mix(level ^ purpose as u64) ^ entity);
+        Entities(mix(level ^ purpose as u64))
+    }
+}
+
+impl Entities {
+    /// The stream of one of them.
+    #[inline]
+    pub fn at(&self, entity: u64) -> Stream {
+        let key = mix(self.0 ^ entity);
         // `seed_from_u64`, written out: four words of SplitMix64.
         let mut seed = [0; 32];
         for (step, word) in (0..).zip(seed.as_chunks_mut().0) {

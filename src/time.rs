@@ -31,6 +31,12 @@ impl Time {
         Time(micros)
     }
 
+    /// The last whole microsecond by `micros` µs after the load started, which is no later than in 70 years.
+    #[inline]
+    pub(crate) fn from_micros_f64(micros: f64) -> Time {
+        Time(floor(micros))
+    }
+
     /// Microseconds since the load started.
     pub const fn as_micros(self) -> u64 {
         self.0

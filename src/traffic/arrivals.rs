@@ -126,21 +126,25 @@ impl<'a> Poisson<'a> {
 
     /// Spends gaps as long as they end within the present stretch; how many that were.
     fn hurry(&mut self, gaps: &[f64], times: &mut [Time]) -> usize {
+        let mut instants = [0.0; AHEAD];
+        let instants = &mut instants[..gaps.len()];
         let mut clock = self.clock;
-        let mut spent = 0;
-        for (gap, time) in gaps.iter().zip(times) {
-            let at = clock + self.mean_gap * gap;
-            // Written so that the infinite gap of a stretch without requests ends it, too.
-            let is_within = at < self.end;
-            if !is_within {
-                break;
-            }
-            clock = at;
-            // By way of a signed number, which the processor converts in one instruction.
-            *time = Time::from_micros(at as i64 as u64);
-            spent += 1;
+        for (instant, gap) in instants.iter_mut().zip(gaps) {
+            clock += self.mean_gap * gap;
+            *instant = clock;
         }
-        self.clock = clock;
+        // Written so that the infinite gap of a stretch without requests ends it, too.
+        let is_within = |instant: &f64| *instant < self.end;
+        let spent = match instants.last() {
+            Some(last) if !is_within(last) => instants.partition_point(is_within),
+            _ => instants.len(),
+        };
+        for (time, instant) in times.iter_mut().zip(&instants[..spent]) {
+            *time = Time::from_micros_f64(*instant);
+        }
+        if let Some(last) = instants[..spent].last() {
+            self.clock = *last;
+        }
         spent
     }
 
@@ -258,7 +262,7 @@ impl Arrivals for Poisson<'_> {
             let Some(gap) = gaps.get(spent) else { return spent };
             let Some(later) = self.carry_over(*gap) else { return spent };
             self.clock = later;
-            times[spent] = Time::from_micros(later as u64);
+            times[spent] = Time::from_micros_f64(later);
             spent += 1;
         }
     }

@@ -180,6 +180,11 @@ impl Silence {
         LogNormal::new(Span::from_millis(15), 0.85)
     }
 
+    /// Whether no connect ends as host unreachable.
+    pub(super) fn is_complete(&self) -> bool {
+        self.unreachable_share == 0.0
+    }
+
     /// The share of connects that end as host unreachable before they time out.
     pub(super) fn unreachable_share(&self, connect_timeout: Span) -> f64 {
         let early = connect_timeout.saturating_sub(Silence::UNREACHABLE_AFTER).as_secs_f64();
@@ -200,5 +205,11 @@ impl Silence {
     /// By how much this request's connect time-out is late.
     pub(super) fn overshoot(&self, streams: &Streams, request: u64) -> Span {
         self.overshoot.sample(&mut streams.at(Purpose::Network, request))
+    }
+
+    /// The same of several requests.
+    pub(super) fn overshoot_all(&self, streams: &Streams, requests: impl Iterator<Item = u64>, late: &mut [Span]) {
+        let network = streams.of(Purpose::Network);
+        self.overshoot.sample_each(requests.map(|request| network.at(request)), late);
     }
 }

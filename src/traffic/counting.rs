@@ -23,12 +23,6 @@ impl<'o> Counting<'o> {
         Counting { outcome, requests: 0, failed: 0, least, greatest, sum: 0 }
     }
 
-    /// Nearly never, which a comparison finds out faster than an extreme is written.
-    #[cold]
-    fn find_extreme(&mut self, latency: Span) {
-        (self.least, self.greatest) = (self.least.min(latency), self.greatest.max(latency));
-    }
-
     /// All have been heard.
     pub(super) fn finish(self) {
         let Counting { outcome, requests, failed, least, greatest, sum } = self;
@@ -41,20 +35,15 @@ impl<'o> Counting<'o> {
 impl Witness for Counting<'_> {
     #[inline]
     fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
-        self.outcome.latency.count(latency, 1);
-        self.requests += 1;
-        self.sum += latency.as_micros();
-        // Two branches that are never taken; joined by `||`, both comparisons would be turned into a number.
-        if latency < self.least {
-            self.find_extreme(latency);
-        }
-        if latency > self.greatest {
-            self.find_extreme(latency);
-        }
+        // First, so that nothing of a failure is asked for where there is none.
         if verdict != Verdict::Ok {
             self.failed += 1;
             self.outcome.record_failure(Failure { sent, node, pod, verdict, latency });
         }
+        self.outcome.latency.count(latency, 1);
+        self.requests += 1;
+        self.sum += latency.as_micros();
+        (self.least, self.greatest) = (self.least.min(latency), self.greatest.max(latency));
     }
 
     fn repeat(&mut self) {

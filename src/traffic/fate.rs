@@ -236,6 +236,16 @@ impl<'r> Surroundings<'r> {
         })
     }
 
+    /// Whether nobody answers a SYN, nor says that nobody is there.
+    pub(super) fn loses_every_syn(&self, port: &Port) -> bool {
+        port.socket == Socket::Silent && self.silence.is_complete()
+    }
+
+    /// By how much the connect time-outs of these requests are late.
+    pub(super) fn overshoot_all(&self, requests: impl Iterator<Item = u64>, late: &mut [Span]) {
+        self.silence.overshoot_all(self.streams, requests, late);
+    }
+
     /// The load balancer gives up connecting.
     pub(super) fn connect_in_vain(&self, request: &Request) -> End {
         let overshoot = self.silence.overshoot(self.streams, request.number);

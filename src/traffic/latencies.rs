@@ -14,11 +14,12 @@ const HALF: usize = 1 << (BITS - 1);
 
 /// Longer latencies are counted as this one.
 const LONGEST: Span = Span::from_secs(24 * 3_600);
+const BUCKETS: usize = bucket(LONGEST.as_micros()) + 1;
 
 /// How many requests took how long, in microseconds to three digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Latencies {
-    counts: Vec<u64>,
+    counts: Box<[u64; BUCKETS]>,
 }
 
 impl Default for Latencies {
@@ -30,13 +31,14 @@ impl Default for Latencies {
 impl Latencies {
     /// Of no request.
     pub fn new() -> Latencies {
-        Latencies { counts: vec![0; bucket(LONGEST.as_micros()) + 1] }
+        let counts = vec![0; BUCKETS].into_boxed_slice();
+        Latencies { counts: counts.try_into().expect("as many as were asked for") }
     }
 
     /// Counts so many requests.
     #[inline]
     pub fn count(&mut self, latency: Span, requests: u64) {
-        self.counts[bucket(latency.min(LONGEST).as_micros())] += requests;
+        self.counts[bucket(latency.as_micros()).min(BUCKETS - 1)] += requests;
     }
 
     /// Forgets everything, keeps the memory.
@@ -51,7 +53,7 @@ impl Latencies {
 
     /// Adds what somebody else counted.
     pub fn merge(&mut self, other: &Latencies) {
-        self.counts.iter_mut().zip(&other.counts).for_each(|(mine, theirs)| *mine += theirs);
+        self.counts.iter_mut().zip(other.counts.iter()).for_each(|(mine, theirs)| *mine += theirs);
     }
 
     /// The same as a histogram of microseconds.
@@ -68,7 +70,7 @@ impl Latencies {
 /// Its first eleven bits, and after how many others they stand: the exponent of the same number as a float, and
 /// the ten bits that follow it there.
 #[inline]
-fn bucket(micros: u64) -> usize {
+const fn bucket(micros: u64) -> usize {
     if micros < HALF as u64 {
         return micros as usize;
     }

@@ -15,15 +15,15 @@ use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
 use crate::scenario::load::{Pacing, Shape};
 use crate::time::{Span, Time};
-use crate::traffic::arrivals::{Arrivals, Evenly, Poisson, Shaped};
-use crate::traffic::connection::Way;
+use crate::traffic::arrivals::{AHEAD, Arrivals, Evenly, Poisson, Shaped};
+use crate::traffic::connection::{SYN_RETRIES, Way};
 use crate::traffic::counting::Counting;
-use crate::traffic::fate::{End, Limits, REVISIONS, Request, Surroundings, Target};
+use crate::traffic::fate::{End, Limits, Request, Surroundings, Target};
 use crate::traffic::live::LiveEngine;
 use crate::traffic::outcome::{Outcome, Witness};
 use crate::traffic::registration::Registration;
 use crate::traffic::routing::{Choice, RoutingTable};
-use crate::traffic::users::{User, Wish};
+use crate::traffic::users::{User, Wish, Wishes};
 use crate::verdict::{Cause, Verdict};
 
 /// Simulates the requests of one scenario; keeps its buffers between replications.
@@ -53,16 +53,32 @@ struct AtArrival<'a> {
 /// The way from a node to a target, and what a request needs to know of it as long as nothing changes there.
 #[derive(Debug, Clone, Copy)]
 struct Lane {
-    /// Until when the connection used last is kept.
-    kept_until: Time,
-    /// Sent before this, a request meets a listener, and its answer comes unless it would be later than `quiet`.
-    calm_until: Time,
+    /// Sent before this, a request meets a listener, on the usual kind of connection, and its answer comes unless
+    /// it would be later than `quiet` or take longer than `patience`.
+    steady_until: Time,
     quiet: Time,
-    /// A connection that is kept no longer than this is older than the listener.
-    proven_after: Time,
+    patience: Span,
+    /// Sent before this, a request is given up, because nobody ever answers its SYNs.
+    silent_until: Time,
+    /// From the sending until the answer can begin: a connect, where connections are not kept.
+    start: Span,
+    /// How long the connection used last is kept after an answer, and until when.
     idle: Span,
+    kept_until: Time,
     pod: Option<PodId>,
-    revision: usize,
+    is_new: bool,
+}
+
+/// What became of requests that were sent together, in order of sending.
+#[derive(Debug)]
+struct Ends {
+    pod: [Option<PodId>; AHEAD],
+    verdict: [Verdict; AHEAD],
+    latency: [Span; AHEAD],
+    /// The rows of those that connect in vain.
+    in_vain: Vec<usize>,
+    /// How many requests were sent before them.
+    sent_before: u64,
 }
 
 /// How one request changes what becomes of another, in words; nothing if none does, and each can be
@@ -184,47 +200,101 @@ impl<'a> AtArrival<'a> {
     ) {
         self.begin(timeline, streams);
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
-        let AtArrival { scenario, limits, registration, tables, targets, lanes, is_calm } = self;
+        let mut ends = Ends::new();
+        User::new(self.scenario, streams, 0).ask(arrivals, |times, wishes| {
+            self.send(times, wishes, &around, &mut ends);
+            ends.give_up(&around);
+            for (row, sent) in times.iter().enumerate() {
+                let node = AlbNodeId(wishes.node[row] as u8);
+                witness.record(*sent, node, ends.pod[row], ends.verdict[row], ends.latency[row]);
+            }
+            ends.sent_before += times.len() as u64;
+        });
+    }
+
+    /// What becomes of some requests, but for how late the time-outs are of those that connect in vain.
+    #[inline]
+    fn send(&mut self, times: &[Time], wishes: &Wishes<AHEAD>, around: &Surroundings, ends: &mut Ends) {
+        let AtArrival { limits, registration, tables, targets, lanes, is_calm, .. } = self;
         let (tables, targets, lanes) = (&mut tables[..], &mut targets[..], &mut lanes[..]);
-        let mut requests = 0;
-        User::new(scenario, streams, 0).ask(arrivals, |sent, wish| {
-            let Wish { node, work, is_stream, .. } = *wish;
-            let number = requests;
-            requests += 1;
-            let by = AlbNodeId(node as u8);
+        for (row, &sent) in times.iter().enumerate() {
+            let node = wishes.node[row];
             let table = &mut tables[node];
             if sent >= table.until() {
-                table.update(sent, beliefs(timeline, node), registration);
+                table.update(sent, beliefs(around.timeline, node), registration);
             }
-            let Some(chosen) = table.choose(sent, Choice::by(wish.luck)) else {
-                return witness.record(sent, by, None, Verdict::Alb(Cause::NoTarget), limits.round_trip);
+            let Some(chosen) = table.choose(sent, Choice::by(wishes.luck[row])) else {
+                ends.put(row, None, Verdict::Alb(Cause::NoTarget), limits.round_trip);
+                continue;
             };
             let lane = &mut lanes[node * targets.len() + chosen.index()];
             // Nearly always the answer comes in time; that path stays free of anything a failure needs.
-            if let Some(end) = lane.answered(sent, &work, limits) {
-                return witness.record(sent, by, lane.pod, Verdict::Ok, end - sent);
+            if let Some(latency) = lane.answered(sent, wishes.work[usize::from(lane.is_new)][row]) {
+                ends.put(row, lane.pod, Verdict::Ok, latency);
+                continue;
             }
+            if sent < lane.silent_until {
+                ends.put(row, lane.pod, Verdict::Alb(Cause::ConnectTimeout), limits.connect);
+                ends.in_vain.push(row);
+                continue;
+            }
+            let Wish { work, is_stream, .. } = wishes.of(row);
+            let number = ends.sent_before + row as u64;
             let request = Request { number, sent, work, cut: table.cut(chosen), is_stream };
             let target = &mut targets[chosen.index()];
-            let (verdict, end) = lane.dispatch(target, &request, &around);
+            let (verdict, end) = lane.dispatch(target, &request, around);
             if *is_calm {
-                lane.look(target, request.cut, table.until(), limits.one_way);
+                lane.look(target, &request, table.until(), around);
             }
-            witness.record(sent, by, target.pod, verdict, end - sent);
-        });
+            ends.put(row, target.pod, verdict, end - sent);
+        }
+    }
+}
+
+impl Ends {
+    /// Of no request.
+    fn new() -> Ends {
+        Ends {
+            pod: [None; AHEAD],
+            verdict: [Verdict::Ok; AHEAD],
+            latency: [Span::ZERO; AHEAD],
+            in_vain: Vec::with_capacity(AHEAD),
+            sent_before: 0,
+        }
+    }
+
+    #[inline(always)]
+    fn put(&mut self, row: usize, pod: Option<PodId>, verdict: Verdict, latency: Span) {
+        (self.pod[row], self.verdict[row], self.latency[row]) = (pod, verdict, latency);
+    }
+
+    /// The load balancer, or the client, gives up those that connect in vain. How late it is takes many steps that
+    /// wait for each other; of several requests together they do not.
+    fn give_up(&mut self, around: &Surroundings) {
+        let (mut late, limits) = ([Span::ZERO; AHEAD], &around.limits);
+        let numbers = self.in_vain.iter().map(|row| self.sent_before + *row as u64);
+        around.overshoot_all(numbers, &mut late[..self.in_vain.len()]);
+        for (row, late) in self.in_vain.drain(..).zip(late) {
+            self.latency[row] = limits.connect + late;
+            if self.latency[row] > limits.client {
+                (self.verdict[row], self.latency[row]) = (Verdict::Alb(Cause::ClientGaveUp), limits.client);
+            }
+        }
     }
 }
 
 impl Lane {
     /// Nobody has looked yet: nothing is usual.
     const UNSEEN: Lane = Lane {
-        kept_until: Time::ZERO,
-        calm_until: Time::ZERO,
+        steady_until: Time::ZERO,
         quiet: Time::ZERO,
-        proven_after: Time::ZERO,
+        patience: Span::ZERO,
+        silent_until: Time::ZERO,
+        start: Span::ZERO,
         idle: Span::ZERO,
+        kept_until: Time::ZERO,
         pod: None,
-        revision: 0,
+        is_new: false,
     };
 
     /// The node has chosen, and the usual need not hold.
@@ -248,33 +318,43 @@ impl Lane {
     }
 
     /// What holds of the target until it or the node's table changes.
-    fn look(&mut self, target: &Target, cut: Time, until: Time, one_way: Span) {
-        let port = &target.port;
-        self.calm_until = Time::ZERO;
-        if port.socket == Socket::Serving {
-            self.calm_until = port.until.min(until).min(port.fin().saturating_sub(one_way));
-            self.quiet = port.reset.min(port.silence).min(cut);
-            self.idle = target.habits.keep.idle();
-            self.proven_after = port.opened.saturating_add(self.idle);
-            (self.pod, self.revision) = (target.pod, target.revision);
+    fn look(&mut self, target: &Target, request: &Request, until: Time, around: &Surroundings) {
+        let (port, limits, keep) = (&target.port, &around.limits, target.habits.keep);
+        (self.steady_until, self.silent_until) = (Time::ZERO, Time::ZERO);
+        (self.pod, self.is_new) = (target.pod, target.revision != 0);
+        // Who once opens a new connection to a silent target finds no old one later.
+        if around.loses_every_syn(port) && port.way(request.sent, self.kept_until, keep, limits.one_way) == Way::New {
+            self.silent_until = port.until.saturating_sub(SYN_RETRIES[SYN_RETRIES.len() - 1]);
         }
+        if port.socket != Socket::Serving {
+            return;
+        }
+        self.idle = keep.idle();
+        self.steady_until = port.until.min(until).min(port.fin().saturating_sub(limits.one_way));
+        self.start = limits.round_trip;
+        if self.idle > Span::ZERO {
+            // An answer later than the opening proves that the connection belongs to it.
+            let is_proven = self.kept_until > port.opened.saturating_add(self.idle);
+            self.steady_until = self.steady_until.min(if is_proven { self.kept_until } else { Time::ZERO });
+            self.start = Span::ZERO;
+        }
+        self.quiet = port.reset.min(port.silence).min(request.cut);
+        self.patience = limits.client.min(limits.idle + self.start);
     }
 
-    /// When the answer comes, if the usual holds: at a listener, on a kept connection or a new one, before
+    /// How long the answer takes, if the usual holds: at a listener, on a kept connection or a new one, before
     /// anything else ends the request. The connection is kept.
     #[inline(always)]
-    fn answered(&mut self, sent: Time, work: &[Span; REVISIONS], limits: &Limits) -> Option<Time> {
-        let is_kept = self.kept_until > self.proven_after && sent < self.kept_until;
-        let start = if is_kept { sent } else { sent + limits.round_trip };
-        let work = if self.revision == 0 { work[0] } else { work[1] };
-        let end = start + work;
-        if sent >= self.calm_until || end > self.quiet || work > limits.idle || end > sent + limits.client {
+    fn answered(&mut self, sent: Time, work: Span) -> Option<Span> {
+        let latency = self.start + work;
+        let end = sent + latency;
+        if sent >= self.steady_until || end > self.quiet || latency > self.patience {
             return None;
         }
         if self.idle > Span::ZERO {
             self.kept_until = self.kept_until.max(end + self.idle);
         }
-        Some(end)
+        Some(latency)
     }
 }
 

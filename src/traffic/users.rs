@@ -45,10 +45,10 @@ struct ServiceTimes<'a> {
 
 /// The next requests, kind by kind: a loop that draws and does nothing else does it faster.
 #[derive(Debug, Clone)]
-struct Wishes<const N: usize> {
-    node: [usize; N],
-    work: [[Span; N]; REVISIONS],
-    luck: [f64; N],
+pub(super) struct Wishes<const N: usize> {
+    pub(super) node: [usize; N],
+    pub(super) work: [[Span; N]; REVISIONS],
+    pub(super) luck: [f64; N],
     is_stream: [bool; N],
 }
 
@@ -59,7 +59,7 @@ impl<const N: usize> Wishes<N> {
 
     /// One of them.
     #[inline(always)]
-    fn of(&self, row: usize) -> Wish {
+    pub(super) fn of(&self, row: usize) -> Wish {
         let work = [self.work[0][row], self.work[1][row]];
         Wish { node: self.node[row], work, luck: self.luck[row], is_stream: self.is_stream[row] }
     }
@@ -80,16 +80,14 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Hands over each request of an open loop that sends at these times.
+    /// Hands over the requests of an open loop that sends at these times, so many together.
     #[inline(always)]
-    pub(super) fn ask(mut self, mut arrivals: impl Arrivals, mut each: impl FnMut(Time, &Wish)) {
+    pub(super) fn ask(mut self, mut arrivals: impl Arrivals, mut some: impl FnMut(&[Time], &Wishes<AHEAD>)) {
         let (mut times, mut wishes) = ([Time::ZERO; AHEAD], Wishes::<AHEAD>::NONE);
         loop {
             let count = arrivals.fill(&mut times).min(AHEAD);
             self.draw(&mut wishes, count);
-            for (row, sent) in times.iter().enumerate().take(count) {
-                each(*sent, &wishes.of(row));
-            }
+            some(&times[..count], &wishes);
             if count < AHEAD {
                 return;
             }

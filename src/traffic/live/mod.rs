@@ -138,10 +138,12 @@ impl<'a> LiveEngine<'a> {
         let open_loop = User::new(self.scenario, streams, 0);
         let mut run = Run { engine: self, around, witness };
         let mut number = 0;
-        open_loop.ask(arrivals, |sent, wish| {
-            run.catch_up(sent);
-            run.send(number, 0, wish, sent);
-            number += 1;
+        open_loop.ask(arrivals, |times, wishes| {
+            for (row, sent) in times.iter().enumerate() {
+                run.catch_up(*sent);
+                run.send(number, 0, &wishes.of(row), *sent);
+                number += 1;
+            }
         });
         run.catch_up_for_good();
     }
