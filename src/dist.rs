@@ -394,6 +394,24 @@ mod tests {
         check("{ mixture = [ { weight = 3, span = \"1s\" }, { weight = 1, span = { exponential = \"9s\" } } ] }", 3.0);
     }
 
+    /// However many are drawn together, each is what it would be alone.
+    #[test]
+    fn many_are_as_one() {
+        let log_normal = LogNormal::new(Span::from_millis(15), 0.85);
+        let network = Streams::new(1, 7).of(Purpose::Network);
+        for count in [0, 1, AHEAD, 2 * AHEAD + 3] {
+            let mut spans = vec![Span::ZERO; count];
+            log_normal.sample_each((0..).map(|entity| network.at(entity)), &mut spans);
+            for (entity, span) in (0..).zip(&spans) {
+                let alone = &mut Streams::new(1, 7).at(Purpose::Network, entity);
+                assert_eq!(*span, log_normal.sample(alone));
+            }
+            log_normal.fill(&mut network.at(0), &mut spans);
+            let mut stream = network.at(0);
+            assert!(spans.iter().all(|span| *span == log_normal.sample(&mut stream)));
+        }
+    }
+
     #[test]
     fn quantiles_are_kept() {
         let Dist::LogNormal(l) = parse("{ p50 = \"2s\", p99 = \"9s\" }").unwrap() else { panic!("not log-normal") };

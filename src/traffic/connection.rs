@@ -187,6 +187,9 @@ impl Silence {
 
     /// The share of connects that end as host unreachable before they time out.
     pub(super) fn unreachable_share(&self, connect_timeout: Span) -> f64 {
+        if self.is_complete() {
+            return 0.0;
+        }
         let early = connect_timeout.saturating_sub(Silence::UNREACHABLE_AFTER).as_secs_f64();
         self.unreachable_share * (early / Silence::UNREACHABLE_SPREAD.as_secs_f64()).min(1.0)
     }

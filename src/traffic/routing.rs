@@ -188,9 +188,8 @@ impl RoutingTable {
         chosen.or(self.choices.last()).copied()
     }
 
-    /// What requests sent at `at` are given to, in turn.
-    pub(super) fn choices(&mut self, at: Time, changes: &[BeliefChange], registration: &Registration) -> &[TargetId] {
-        self.update(at, changes, registration);
+    /// What requests are given to, in turn, as of the last update.
+    pub(super) fn choices(&self) -> &[TargetId] {
         &self.choices
     }
 

@@ -2,7 +2,6 @@
 
 use crate::aws::target_group::Algorithm;
 use crate::dist::count::binomial;
-use crate::id::TargetId;
 use crate::observe::timeline::{BeliefChange, Socket, Timeline};
 use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
@@ -33,8 +32,6 @@ pub(super) struct House {
 #[derive(Debug, Clone)]
 struct Node {
     table: RoutingTable,
-    /// As of the last look at the table.
-    choices: Vec<TargetId>,
     /// Places among the choices whose requests are not plain.
     watched: Vec<usize>,
     /// Plain choices of the new revision before each place, and in all.
@@ -66,7 +63,6 @@ impl House {
         let balancer = &scenario.load_balancer;
         let node = |number| Node {
             table: RoutingTable::new(scenario, number),
-            choices: Vec::new(),
             watched: Vec::new(),
             new_before: Vec::new(),
             kept: Vec::new(),
@@ -90,7 +86,6 @@ impl House {
         for (number, node) in self.nodes.iter_mut().enumerate() {
             let start = streams.at(Purpose::RoundRobin, number as u64).uniform();
             node.table.begin(beliefs(timeline, number), &self.registration, start);
-            node.choices.clear();
             node.kept.clear();
             node.kept.resize(timeline.targets.len(), Kept::NONE);
         }
@@ -136,11 +131,12 @@ impl House {
         if cell.from >= node.until {
             node.look(cell.from, beliefs(fare.timeline, number), registration, targets, keep, fare);
         }
-        if node.choices.is_empty() {
+        if node.table.choices().is_empty() {
             fare.no_target(number, count);
             return fare.tally.failed_by_rank(cell, number, (0, count - 1), count, fare.counts);
         }
-        let shares = Shares { count, choices: node.choices.len() as u64, turn: node.table.take_turns(count) as u64 };
+        let shares =
+            Shares { count, choices: node.table.choices().len() as u64, turn: node.table.take_turns(count) as u64 };
         let (mut special, mut failed) = (0, None::<(u64, u64)>);
         let mut still_watched = node.watched.len();
         if *at_random {
@@ -158,7 +154,7 @@ impl House {
                 continue;
             }
             special += turn.count;
-            let target = node.choices[*place];
+            let target = node.table.choices()[*place];
             let Target { ref port, revision, .. } = targets[target.index()];
             let pod = fare.timeline.targets[target.index()].pod;
             let batch = Batch {
@@ -247,7 +243,7 @@ impl Target {
 impl Node {
     /// Of the targets that are not watched, the share that are of the new revision.
     fn share_of_new(&self) -> f64 {
-        let places = self.choices.len() - self.watched.len();
+        let places = self.table.choices().len() - self.watched.len();
         let new = self.new_before.last().copied().unwrap_or(0);
         new as f64 / places.max(1) as f64
     }
@@ -262,15 +258,13 @@ impl Node {
         keep: &[KeepAlive; 2],
         fare: &Fare<'_>,
     ) {
-        self.choices.iter().for_each(|target| self.kept[target.index()].left = at);
-        let choices = self.table.choices(at, changes, registration);
-        self.choices.clear();
-        self.choices.extend_from_slice(choices);
+        self.table.choices().iter().for_each(|target| self.kept[target.index()].left = at);
+        self.table.update(at, changes, registration);
         self.until = self.table.until();
         self.watched.clear();
         self.new_before.clear();
         let mut new = 0;
-        for (place, id) in self.choices.iter().enumerate() {
+        for (place, id) in self.table.choices().iter().enumerate() {
             self.new_before.push(new);
             let target = &targets[id.index()];
             let idle = keep[target.revision].idle();

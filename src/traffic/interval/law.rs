@@ -159,8 +159,8 @@ impl Law {
     /// What is beyond each x from `low` to `high`.
     pub(super) fn beyond(&self, low: Span, high: Span) -> Beyond<'_> {
         let (from, to) = (low.as_secs_f64(), high.as_secs_f64());
-        let row = self.knots.partition_point(|knot| knot.at <= from);
-        let until = row + self.knots[row..].partition_point(|knot| knot.at <= to);
+        // Neither search waits for the other.
+        let [row, until] = [from, to].map(|x| self.knots.partition_point(|knot| knot.at <= x));
         let look = |row: usize, x| match self.knots.get(row) {
             Some(next) => self.knots[row - 1].look(next, x),
             None => (0.0, Integrals::default()),
