@@ -1,6 +1,6 @@
 //! What CI and docs/PERFORMANCE.md measure, one command each:
 //!
-//! - `cargo bench --bench measure -- figures`: the tables of docs/PERFORMANCE.md;
+//! - `cargo run --release --example measure -- figures`: the tables of docs/PERFORMANCE.md;
 //! - `… -- list` and `… -- run NAME RUNS`: the workloads whose instructions are budgeted (benches/instructions);
 //! - `… -- rare`, `… -- within`: those about P(any 5xx), and about what the requests' own chance adds, alone;
 //! - `… -- w2 ENGINE RUNS`: resets and time-outs a replication and nanoseconds a logical event of W2 (benches/peers).
@@ -31,7 +31,7 @@ const BUDGETED: [(&str, u64); 6] = [
 ];
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<u64>().expect("a number of replications");
     match words[..] {
