@@ -40,7 +40,8 @@ fn main() {
         ["within"] => within::print(),
         ["run", name, runs] => println!("{name} {runs} {:016x}", workload(name)(0, number(runs))),
         ["w2", engine, runs] => measure_w2(engine, number(runs)),
-        _ => BUDGETED.iter().for_each(|(name, runs)| println!("{name} {runs}")),
+        ["list"] => BUDGETED.iter().for_each(|(name, runs)| println!("{name} {runs}")),
+        _ => panic!("what to measure: figures, list, run NAME RUNS, rare, within, or w2 ENGINE RUNS"),
     }
 }
 
