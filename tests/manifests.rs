@@ -63,7 +63,12 @@ fn drafts(path: &Path) -> String {
         }
         shown.push('\n');
     }
-    import.notices.iter().for_each(|notice| shown.push_str(&format!("# {}: {}\n", notice.place, notice.words)));
+    for left_out in &import.left_out {
+        shown.push_str(&format!("# {}: {}: {}\n", left_out.place, left_out.object, left_out.why));
+    }
+    for dangling in &import.dangling {
+        shown.push_str(&format!("# {}: {}\n", dangling.notice.place, dangling.notice.words));
+    }
     shown
 }
 

@@ -86,5 +86,5 @@ fn ingress(names: &Names, edits: &[Edit]) -> Option<String> {
 fn namespace(names: &Names, edits: &[Edit]) -> Option<String> {
     value(edits, "pod.readiness_gate").filter(|gate| *gate == "true")?;
     let head = head("v1", "Namespace", names.namespace.as_deref().unwrap_or("NAMESPACE"), None);
-    Some(format!("{head}  labels:\n    elbv2.k8s.aws/pod-readiness-gate-inject: enabled\n"))
+    Some(format!("{head}  labels:\n    {}: enabled\n", names.gate_label))
 }

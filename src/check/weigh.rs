@@ -21,6 +21,9 @@ pub struct Evidence {
     pub removed: PairedDifference,
     /// Share of rollouts that cost fewer 5xx with the fix.
     pub better: Proportion,
+    /// How much later the last old pod is gone with the fix, on average, in seconds; negative: earlier. Of rollouts
+    /// in which all old pods go either way.
+    pub old_pods_stay: Option<f64>,
 }
 
 impl Evidence {
@@ -28,6 +31,11 @@ impl Evidence {
     /// tell: errors that are rare but many have wide intervals.
     pub fn helps(&self) -> bool {
         self.better.probability >= 0.01 && self.removed.mean > 0.0
+    }
+
+    /// Whether the fix does harm beyond doubt.
+    fn harms(&self) -> bool {
+        self.removed.high < 0.0
     }
 }
 
@@ -96,12 +104,15 @@ pub(super) fn weigh(
         let Ok(fixed) = fix::applied(&subject.document, &finding.fix) else { continue };
         let fixed = forecast(&fixed, options.pairs.min(options.runs))?;
         finding.evidence = evidence(&now.samples, &fixed.samples, level);
-        let harmless = finding.evidence.as_ref().is_some_and(|evidence| !evidence.helps());
-        if harmless {
+        let Some(evidence) = &finding.evidence else { continue };
+        if !evidence.helps() {
             finding.severity = Severity::Note;
         }
+        if evidence.harms() {
+            finding.fix.clear();
+        }
     }
-    let edits: Vec<Edit> = fix::merged(findings.iter().flat_map(|finding| &finding.fix));
+    let edits: Vec<Edit> = fix::merged(findings.iter().filter(|one| one.counts()).flat_map(|finding| &finding.fix));
     let all_fixes = match fix::applied(&subject.document, &edits) {
         Ok(fixed) if !edits.is_empty() => Some(forecast(&fixed, options.runs)?),
         _ => None,
@@ -126,12 +137,16 @@ fn evidence(now: &[Sample], fixed: &[Sample], level: f64) -> Option<Evidence> {
     let count = Sample::count_5xx;
     let pairs: Vec<(f64, f64)> =
         fixed.iter().zip(now).map(|(fixed, now)| (count(fixed) as f64, count(now) as f64)).collect();
+    let gone = |sample: &Sample| Some(sample.measures.old_pods_gone?.as_secs_f64());
+    let later: Vec<f64> =
+        fixed.iter().zip(now).filter_map(|(fixed, now)| Some(gone(fixed)? - gone(now)?)).collect();
     let better = pairs.iter().filter(|(fixed, now)| fixed < now).count() as u64;
     Some(Evidence {
         now: Summary::of_counts(now.iter().take(pairs.len()).map(count), level)?,
         fixed: Summary::of_counts(fixed.iter().map(count), level)?,
         removed: PairedDifference::of(&pairs, level)?,
         better: Proportion::of(better, pairs.len() as u64, level)?,
+        old_pods_stay: (!later.is_empty()).then(|| later.iter().sum::<f64>() / later.len() as f64),
     })
 }
 

@@ -74,8 +74,11 @@ impl Import {
         self.directory.as_deref().map_or(Ok(()), output::make_directory)?;
         let import = manifest::import(&self.manifests, &self.known.given())?.some()?;
         interrupt::watch()?;
-        for notice in &import.notices {
-            terminal.note(&format_args!("{}: {}", notice.place, notice.words));
+        for left_out in &import.left_out {
+            terminal.note(&format_args!("{}: {}: {}", left_out.place, left_out.object, left_out.why));
+        }
+        for dangling in &import.dangling {
+            terminal.note(&format_args!("{}: {}", dangling.notice.place, dangling.notice.words));
         }
         self.deliver(&import.drafts, terminal)?;
         Ok(ExitCode::SUCCESS)

@@ -1,12 +1,17 @@
 //! What of the manifests concerns the rules, but no key of a scenario.
 
+use super::draft::Notice;
 use super::source::Place;
 
 /// Facts about one Deployment and its surroundings.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Facts {
-    /// Whether something leads requests of a load balancer to the pods.
-    pub exposed: bool,
+    /// What leads requests to the pods.
+    pub exposure: Exposure,
+    /// What of the pods is not modelled: where, and why.
+    pub unmodelled: Option<Notice>,
+    /// References on the way to the pods that lead nowhere: where, and why.
+    pub references: Vec<Notice>,
     /// The namespace's label that asks for readiness gates, where it is set.
     pub gate_label: Option<Place>,
     /// The preStop hook is a command: it needs its program, and perhaps a shell, in the image.
@@ -15,6 +20,22 @@ pub struct Facts {
     pub ignored: Vec<Ignored>,
     /// Names for patches.
     pub names: Names,
+}
+
+/// What leads requests to the pods of a Deployment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Exposure {
+    /// An ALB: `Ingress shop/web (ALB, ip targets) → Service web:80 → Deployment web:8080`.
+    Alb(String),
+    /// Something that is not modelled: likewise, and where.
+    Other(Notice),
+    /// These files do not tell what it is: likewise, and why not.
+    Unseen(Notice),
+    /// An object whose class names no controller: nobody serves it.
+    Broken(String),
+    /// Nothing in these files.
+    #[default]
+    Nothing,
 }
 
 /// A preStop hook that is a command.
@@ -46,6 +67,8 @@ pub struct Names {
     pub namespace: Option<String>,
     /// The container that serves.
     pub container: String,
+    /// The label of a namespace that asks the controller for readiness gates.
+    pub gate_label: &'static str,
     /// The Service.
     pub service: Option<String>,
     /// The Ingress.

@@ -3,7 +3,7 @@
 use super::Found;
 use crate::aws::target_group::TargetType;
 use crate::check::fix::{Edit, seconds, set};
-use crate::check::subject::Subject;
+use crate::check::subject::{Spot, Subject};
 use crate::cluster::app::OnSigterm;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::PreStop;
@@ -17,7 +17,7 @@ const GRACE: &str = "pod.termination_grace_period";
 
 /// A finding, if something is wrong.
 fn found(wrong: bool, keys: &'static [&'static str], message: String, fix: Vec<Edit>) -> Option<Found> {
-    wrong.then_some(Found { keys, message, fix })
+    wrong.then_some(Found { keys, spot: None, message, fix })
 }
 
 fn pre_stop(scenario: &Scenario) -> Span {
@@ -235,4 +235,19 @@ pub(super) fn no_graceful_shutdown(subject: &Subject) -> Option<Found> {
     let message = "the application ends at SIGTERM with requests in flight".to_owned();
     let fix = vec![set("app.on_sigterm", "drain")];
     found(known && app.on_sigterm == OnSigterm::Exit, &["app.on_sigterm", "app.profile"], message, fix)
+}
+
+pub(super) fn leads_nowhere(subject: &Subject) -> Option<Found> {
+    let references = &subject.facts.as_ref()?.references;
+    let spot = Some(Spot::of(&references.first()?.place));
+    let words: Vec<&str> = references.iter().map(|reference| reference.words.as_str()).collect();
+    Some(Found { keys: &[], spot, message: words.join("; "), fix: Vec::new() })
+}
+
+pub(super) fn sigterm_ignored(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let app = &scenario.revisions[0].app;
+    let message = "the application ignores SIGTERM and is killed when the grace period is over: let it handle the signal".to_owned();
+    let fix = vec![set("app.on_sigterm", "drain")];
+    found(app.on_sigterm == OnSigterm::Ignore, &["app.on_sigterm", "app.profile"], message, fix)
 }

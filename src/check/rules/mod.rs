@@ -8,7 +8,7 @@ mod tests;
 
 use super::Severity;
 use super::fix::Edit;
-use super::subject::Subject;
+use super::subject::{Spot, Subject};
 
 /// Something to look for.
 pub struct Rule {
@@ -32,6 +32,8 @@ pub struct Rule {
 pub(super) struct Found {
     /// The keys that are to blame, the most telling first.
     pub(super) keys: &'static [&'static str],
+    /// Where, if no key tells.
+    pub(super) spot: Option<Spot>,
     /// What is wrong here.
     pub(super) message: String,
     /// What to change; nothing where no setting helps.
@@ -197,4 +199,25 @@ pub const RULES: &[Rule] = &[
         source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
         look: look::no_graceful_shutdown,
     },
+    Rule {
+        id: "RL017",
+        name: "leads-nowhere",
+        severity: Severity::Error,
+        summary: "a reference on the way from the load balancer to the pods leads nowhere",
+        explanation: "The controller registers the pods that the Service selects, at the port that the Service names. Where one of these names fits nothing, the target group stays empty or is not made, and the ALB answers 503 to every request, rollout or not.",
+        source: "EndpointSlice controller, FindPort in pkg/api/v1/pod/util.go; LBC pkg/k8s/service_utils.go",
+        look: look::leads_nowhere,
+    },
+    Rule {
+        id: "RL018",
+        name: "sigterm-ignored",
+        severity: Severity::Warning,
+        summary: "the application ignores SIGTERM",
+        explanation: "A process that ignores SIGTERM serves until SIGKILL, when the grace period is over: what is in flight then is cut, and every pod of a rollout takes its whole grace period. A shell as process 1 does not pass the signal on (`exec` does).",
+        source: "kubernetes.io, Pod lifecycle: termination of pods",
+        look: look::sigterm_ignored,
+    },
 ];
+
+/// The place of the rule about references among all rules.
+pub(super) const LEADS_NOWHERE: usize = 16;

@@ -1,19 +1,30 @@
-//! `check -o json`: for programs, schema version 1.
+//! `check -o json`: for programs, schema version 2.
 
 use serde_json::{Value, json};
 
-use crate::check::{Checked, Finding, Judgement};
+use crate::check::{Checked, Finding, Judgement, Omission, Report};
 use crate::report::figures::{json_exact, json_number};
 use crate::stats::{Proportion, Summary};
 
 /// One object.
-pub fn render(checked: &[Checked]) -> String {
+pub fn render(report: &Report) -> String {
     let value = json!({
-        "schema_version": 1,
+        "schema_version": 2,
         "version": env!("CARGO_PKG_VERSION"),
-        "configurations": checked.iter().map(configuration).collect::<Vec<_>>(),
+        "configurations": report.checked.iter().map(configuration).collect::<Vec<_>>(),
+        "left_out": report.left_out.iter().map(omission).collect::<Vec<_>>(),
     });
     format!("{value:#}\n")
+}
+
+fn omission(omission: &Omission) -> Value {
+    json!({
+        "object": omission.object,
+        "file": omission.spot.path,
+        "line": omission.spot.row,
+        "reason": omission.why,
+        "open": omission.is_open,
+    })
 }
 
 fn configuration(checked: &Checked) -> Value {
@@ -23,6 +34,7 @@ fn configuration(checked: &Checked) -> Value {
     };
     json!({
         "name": checked.name,
+        "entrance": checked.exposure,
         "file": checked.spot.path,
         "line": checked.spot.row,
         "objective": {
@@ -31,6 +43,12 @@ fn configuration(checked: &Checked) -> Value {
         },
         "judgement": judgement,
         "assumed": checked.asked,
+        "noticed": checked.remarks.iter().map(|remark| json!({
+            "file": remark.spot.path,
+            "line": remark.spot.row,
+            "message": remark.words,
+        })).collect::<Vec<_>>(),
+        "patch": checked.patch,
         "findings": checked.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }
@@ -72,9 +90,9 @@ fn finding(finding: &Finding) -> Value {
                 "level": json_exact(evidence.removed.level),
             },
             "rollouts_better": proportion(&evidence.better),
+            "old_pods_gone_later_s": evidence.old_pods_stay.map(json_number),
         })),
         "fix": fix,
-        "patch": finding.patch,
         "ignored": finding.ignored,
     })
 }
