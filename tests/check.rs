@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use rollcast::check::{Checked, Report, Options, Severity, Subject, Verdict, check};
+use rollcast::check::{Checked, Options, Report, Severity, Subject, Verdict, check};
 use rollcast::manifest::{Given, import};
 use rollcast::report::check::{junit, sarif};
 use rollcast::traffic::EngineChoice;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::error::Error;
 use super::Remark;
+use crate::error::Error;
 use crate::manifest::{Draft, Facts, Ignored, Names, Place};
 use crate::scenario::{Document, Scenario};
 
@@ -69,7 +69,8 @@ impl Subject {
     pub fn of_draft(draft: &Draft) -> Result<Subject, Error> {
         let document = draft.document()?;
         let place = |key: &str, place: &Place| (key.to_owned(), Spot::of(place));
-        let remarks = draft.notices.iter().map(|notice| Remark { spot: Spot::of(&notice.place), words: notice.words.clone() });
+        let remarks =
+            draft.notices.iter().map(|notice| Remark { spot: Spot::of(&notice.place), words: notice.words.clone() });
         let is_reached = draft.facts.references.is_empty();
         let spots = draft.values.iter().filter_map(|value| Some(place(&value.key, value.origin.place()?)));
         Ok(Subject {
@@ -79,9 +80,9 @@ impl Subject {
             remarks: remarks.collect(),
             // Its place would be in a file that nobody has seen: the message alone.
             scenario: match is_reached {
-                true => document
-                    .resolve()
-                    .map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned()),
+                true => {
+                    document.resolve().map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
+                }
                 false => Err("no request of the load balancer reaches the pods".to_owned()),
             },
             document,

@@ -138,8 +138,7 @@ fn evidence(now: &[Sample], fixed: &[Sample], level: f64) -> Option<Evidence> {
     let pairs: Vec<(f64, f64)> =
         fixed.iter().zip(now).map(|(fixed, now)| (count(fixed) as f64, count(now) as f64)).collect();
     let gone = |sample: &Sample| Some(sample.measures.old_pods_gone?.as_secs_f64());
-    let later: Vec<f64> =
-        fixed.iter().zip(now).filter_map(|(fixed, now)| Some(gone(fixed)? - gone(now)?)).collect();
+    let later: Vec<f64> = fixed.iter().zip(now).filter_map(|(fixed, now)| Some(gone(fixed)? - gone(now)?)).collect();
     let better = pairs.iter().filter(|(fixed, now)| fixed < now).count() as u64;
     Some(Evidence {
         now: Summary::of_counts(now.iter().take(pairs.len()).map(count), level)?,

@@ -101,7 +101,8 @@ pub(super) fn of_ingress(objects: &Objects, ingress: &Ingress) -> Controller {
         },
         None if annotated => Controller::Alb(Platform::Unknown),
         None => {
-            let foreign = ingress.metadata.annotations.keys().filter(|key| key.contains(".ingress.") || key.contains("traefik"));
+            let foreign =
+                ingress.metadata.annotations.keys().filter(|key| key.contains(".ingress.") || key.contains("traefik"));
             let mut named = foreign.filter_map(|key| other(key));
             named.next().unwrap_or_else(|| {
                 Controller::Unseen("it names no class, and no default IngressClass is among the files".to_owned())

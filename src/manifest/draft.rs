@@ -129,7 +129,10 @@ impl Draft {
             Exposure::Other(way) => way.words.clone(),
             Exposure::Unseen(way) => format!("assumed: an ALB; {}", way.words),
             Exposure::Nothing => {
-                format!("assumed: an ALB → Deployment {}; nothing in these files leads there", self.facts.names.deployment)
+                format!(
+                    "assumed: an ALB → Deployment {}; nothing in these files leads there",
+                    self.facts.names.deployment
+                )
             }
         }
     }

@@ -167,6 +167,13 @@ impl<'a> Entrance<'a> {
         }
     }
 
+    /// The text of the annotation that holds the target group's attributes, where one can: behind an Ingress.
+    pub(super) fn attributes_text(&self) -> Option<String> {
+        let Door::Ingress(..) = self.door else { return None };
+        let text = annotation::find(&self.annotated(), "target-group-attributes");
+        Some(text.map_or_else(String::new, |text| text.value))
+    }
+
     /// An attribute of the load balancer: of the class' parameters, of the Ingress, or of one of its group.
     pub(super) fn load_balancer(&self, objects: &'a Objects, key: &str) -> Result<Option<At<u32>>, Error> {
         let Door::Ingress(ingress, params) = self.door else { return Ok(None) };

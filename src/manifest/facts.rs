@@ -65,12 +65,16 @@ pub struct Names {
     pub deployment: String,
     /// Its namespace, where it is known.
     pub namespace: Option<String>,
-    /// The container that serves.
-    pub container: String,
+    /// The container that serves, and those that may serve behind it.
+    pub containers: Vec<String>,
     /// The label of a namespace that asks the controller for readiness gates.
     pub gate_label: &'static str,
     /// The Service.
     pub service: Option<String>,
     /// The Ingress.
     pub ingress: Option<String>,
+    /// The attributes of the target group as an annotation has them, where one can: behind an Ingress.
+    pub target_group_attributes: Option<String>,
+    /// The attributes of the load balancer as the Ingress' annotation has them.
+    pub load_balancer_attributes: String,
 }

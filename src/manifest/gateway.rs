@@ -43,7 +43,10 @@ pub(super) struct Parent {
 impl GatewayClass {
     pub(super) fn read(object: &Field<'_>) -> Result<GatewayClass, Error> {
         let controller = object.need("spec")?.get("controllerName")?.map(|name| name.text()).transpose()?;
-        Ok(GatewayClass { metadata: Metadata::read(object)?, controller: controller.filter(|name| !name.value.is_empty()) })
+        Ok(GatewayClass {
+            metadata: Metadata::read(object)?,
+            controller: controller.filter(|name| !name.value.is_empty()),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ mod node_port;
 mod other_target_groups;
 mod references;
 
+use super::annotation;
 use super::balancing;
 use super::controller::Controller;
 use super::draft::{Draft, Notice, Origin, OtherTargetGroup, Values, span, text};
@@ -337,7 +338,6 @@ impl<'a> Import<'a> {
     }
 
     fn facts(&mut self) -> Result<Facts, Error> {
-        let container = self.container();
         let ingress = match self.entrance.map(|entrance| entrance.door) {
             Some(Door::Ingress(ingress, _)) => Some(ingress.metadata.name.value.clone()),
             _ => None,
@@ -348,10 +348,15 @@ impl<'a> Import<'a> {
             names: Names {
                 deployment: self.deployment.metadata.name.value.clone(),
                 namespace: self.deployment.metadata.namespace.as_ref().map(|name| name.value.clone()),
-                container: container.name.value.clone(),
+                containers: self.may_serve().map(|container| container.name.value.clone()).collect(),
                 gate_label: self.gate_label_name(),
                 service: self.service.map(|service| service.metadata.name.value.clone()),
                 ingress,
+                target_group_attributes: self.entrance.and_then(|entrance| entrance.attributes_text()),
+                load_balancer_attributes: self.entrance.map_or_else(String::new, |entrance| {
+                    annotation::find(&[entrance.metadata()], "load-balancer-attributes")
+                        .map_or_else(String::new, |text| text.value)
+                }),
             },
             references: std::mem::take(&mut self.references),
             unmodelled: self.unmodelled.take(),
@@ -375,7 +380,9 @@ impl<'a> Import<'a> {
     fn exposure(&self, exposed: &Exposed<'_>) -> Result<Exposure, Error> {
         let deployment = format!("Deployment {}", self.deployment.metadata.name.value);
         Ok(match exposed {
-            Exposed::Alb(entrances) => Exposure::Alb(format!("{}:{}", alb_route(&entrances[0], &deployment)?, self.port_of_pods())),
+            Exposed::Alb(entrances) => {
+                Exposure::Alb(format!("{}:{}", alb_route(&entrances[0], &deployment)?, self.port_of_pods()))
+            }
             Exposed::Not(way) => {
                 let route = format!("{} → {deployment}", way.route());
                 let place = way.place().clone();

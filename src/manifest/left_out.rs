@@ -69,7 +69,9 @@ pub(super) fn of_other(objects: &Objects, workload: &OtherWorkload) -> Result<Op
     let services = exposure::services(objects, &workload.metadata, &workload.labels);
     let short = format!("{} {}", workload.kind, workload.metadata.name.value);
     let (why, is_open) = match exposure::decide(exposure::ways(objects, &services)) {
-        Exposed::Alb(entrances) => (format!("{}: {}", import::alb_route(&entrances[0], &short)?, workload.reason()), true),
+        Exposed::Alb(entrances) => {
+            (format!("{}: {}", import::alb_route(&entrances[0], &short)?, workload.reason()), true)
+        }
         Exposed::Not(way) => (format!("{} → {short}: {}", way.route(), why_not(&way)), true),
         Exposed::Nothing => (NOTHING.to_owned(), false),
     };
@@ -127,9 +129,8 @@ const fn may_be_alb(controller: &Controller) -> bool {
 
 fn is_selected(objects: &Objects, service: &Service) -> bool {
     let meets = |metadata: &Metadata| super::entrance::together(metadata, &service.metadata);
-    let of_deployment = |deployment: &Deployment| {
-        meets(&deployment.metadata) && service.selects(&deployment.template.labels)
-    };
+    let of_deployment =
+        |deployment: &Deployment| meets(&deployment.metadata) && service.selects(&deployment.template.labels);
     let of_other = |other: &OtherWorkload| meets(&other.metadata) && service.selects(&other.labels);
     objects.deployments.iter().any(of_deployment) || objects.other_workloads.iter().any(of_other)
 }
@@ -138,7 +139,9 @@ fn is_selected(objects: &Objects, service: &Service) -> bool {
 fn nowhere(objects: &Objects, lead: &str, backend: &Backend, service: &Service) -> Result<Notice, String> {
     let name = &service.metadata.name.value;
     let Some(selector) = service.selector.values().next() else {
-        return Err(format!("it leads to Service `{name}`, which has no selector: its endpoints are not in these files"));
+        return Err(format!(
+            "it leads to Service `{name}`, which has no selector: its endpoints are not in these files"
+        ));
     };
     let wanted = words(service.selector.iter().map(|(key, label)| (key, &label.value)));
     let Some(deployment) = likely(objects, service) else {
@@ -161,7 +164,10 @@ fn nowhere(objects: &Objects, lead: &str, backend: &Backend, service: &Service) 
 /// no Service selects.
 fn likely<'a>(objects: &'a Objects, service: &Service) -> Option<&'a Deployment> {
     let here = || {
-        objects.deployments.iter().filter(|deployment| super::entrance::together(&deployment.metadata, &service.metadata))
+        objects
+            .deployments
+            .iter()
+            .filter(|deployment| super::entrance::together(&deployment.metadata, &service.metadata))
     };
     let shared = |deployment: &Deployment| {
         let same = service.selector.iter().filter(|(key, wanted)| {

@@ -206,7 +206,10 @@ impl Ingress {
             }
         }
         let annotated = metadata.annotations.get("kubernetes.io/ingress.class").cloned();
-        let class = annotated.map_or_else(|| spec.get("ingressClassName")?.map(|class| class.text()).transpose(), |class| Ok(Some(class)))?;
+        let class = annotated.map_or_else(
+            || spec.get("ingressClassName")?.map(|class| class.text()).transpose(),
+            |class| Ok(Some(class)),
+        )?;
         Ok(Ingress { metadata, class, backends: once_each(named) })
     }
 }

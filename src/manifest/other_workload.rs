@@ -43,9 +43,13 @@ impl OtherWorkload {
                 "a StatefulSet is not modelled: it replaces one pod at a time, and each only when the one before is gone"
             }
             "DaemonSet" => "a DaemonSet is not modelled: it replaces the pod of one node after another",
-            "Rollout" => "an Argo Rollout is not modelled: its steps, weights and Services change while pods are replaced",
+            "Rollout" => {
+                "an Argo Rollout is not modelled: its steps, weights and Services change while pods are replaced"
+            }
             "Canary" => "Flagger's Canary is not modelled: it shifts weights between two Deployments",
-            "DeploymentConfig" => "a DeploymentConfig is not modelled: its deployer pod, not the cluster, replaces pods",
+            "DeploymentConfig" => {
+                "a DeploymentConfig is not modelled: its deployer pod, not the cluster, replaces pods"
+            }
             _ => "nothing rolls it out: who deletes it takes it away from the load balancer at once",
         }
     }

@@ -258,7 +258,11 @@ impl Container {
         let pre_stop = lifecycle.map(|lifecycle| lifecycle.get("preStop")).transpose()?.flatten();
         Ok(Container {
             name: field.need("name")?.text()?,
-            image: field.get("image")?.map(|image| image.text()).transpose()?.map_or_else(String::new, |image| image.value),
+            image: field
+                .get("image")?
+                .map(|image| image.text())
+                .transpose()?
+                .map_or_else(String::new, |image| image.value),
             is_native: false,
             ports,
             pre_stop: pre_stop.map(|hook| Hook::read(&hook)).transpose()?,

@@ -247,7 +247,9 @@ pub(super) fn leads_nowhere(subject: &Subject) -> Option<Found> {
 pub(super) fn sigterm_ignored(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let app = &scenario.revisions[0].app;
-    let message = "the application ignores SIGTERM and is killed when the grace period is over: let it handle the signal".to_owned();
+    let message =
+        "the application ignores SIGTERM and is killed when the grace period is over: let it handle the signal"
+            .to_owned();
     let fix = vec![set("app.on_sigterm", "drain")];
     found(app.on_sigterm == OnSigterm::Ignore, &["app.on_sigterm", "app.profile"], message, fix)
 }

@@ -9,9 +9,35 @@ use crate::time::Span;
 
 /// Parts of names and images of containers that serve no requests: they collect, ship, refresh or connect outwards.
 const BESIDE: [&str; 30] = [
-    "exporter", "metrics", "fluent", "filebeat", "metricbeat", "vector", "promtail", "loki", "alloy", "logstash",
-    "otel", "opentelemetry", "collector", "telegraf", "statsd", "datadog", "newrelic", "dynatrace", "cloudwatch",
-    "xray", "x-ray", "jaeger", "vault", "cloudsql", "cloud-sql", "pgbouncer", "git-sync", "reloader", "config-sync",
+    "exporter",
+    "metrics",
+    "fluent",
+    "filebeat",
+    "metricbeat",
+    "vector",
+    "promtail",
+    "loki",
+    "alloy",
+    "logstash",
+    "otel",
+    "opentelemetry",
+    "collector",
+    "telegraf",
+    "statsd",
+    "datadog",
+    "newrelic",
+    "dynatrace",
+    "cloudwatch",
+    "xray",
+    "x-ray",
+    "jaeger",
+    "vault",
+    "cloudsql",
+    "cloud-sql",
+    "pgbouncer",
+    "git-sync",
+    "reloader",
+    "config-sync",
     "secrets",
 ];
 
@@ -132,9 +158,13 @@ impl<'a> Import<'a> {
 
     /// Of the containers that may serve, the one with the shortest hook.
     pub(super) fn ends_first(&self) -> &'a Container {
-        let all = std::iter::once(self.container()).chain(self.others().filter(|other| may_serve(other)));
         // The first of equals: the one that serves.
-        all.min_by_key(|container| hook_length(container)).unwrap_or_else(|| self.container())
+        self.may_serve().min_by_key(|container| hook_length(container)).unwrap_or_else(|| self.container())
+    }
+
+    /// The container that serves, and those that may serve behind it.
+    pub(super) fn may_serve(&self) -> impl Iterator<Item = &'a Container> + use<'a> {
+        std::iter::once(self.container()).chain(self.others().filter(|other| may_serve(other)))
     }
 
     /// What serves nothing only keeps the pod's network up as long as it runs.

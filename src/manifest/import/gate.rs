@@ -18,7 +18,8 @@ struct Words {
 }
 
 /// LBC docs/deploy/pod_readiness_gate.md.
-const INSTALLED: Words = Words { label: "elbv2.k8s.aws/pod-readiness-gate-inject", gate: "target-health.elbv2.k8s.aws/" };
+const INSTALLED: Words =
+    Words { label: "elbv2.k8s.aws/pod-readiness-gate-inject", gate: "target-health.elbv2.k8s.aws/" };
 
 /// Auto Mode does not look at the label of the other one: with it two of two rollouts failed, with this one none.
 const AUTO_MODE: Words =
@@ -28,7 +29,8 @@ impl Import<'_> {
     /// The words that this cluster's controller reads, and those that it does not. Where nothing tells which
     /// controller it is, the label that is there does.
     fn words(&self, namespace: Option<&Namespace>) -> (&'static Words, &'static Words) {
-        let has = |words: &Words| namespace.is_some_and(|namespace| namespace.metadata.labels.contains_key(words.label));
+        let has =
+            |words: &Words| namespace.is_some_and(|namespace| namespace.metadata.labels.contains_key(words.label));
         match self.entrance.map(|entrance| entrance.platform) {
             Some(Platform::AutoMode) => (&AUTO_MODE, &INSTALLED),
             Some(Platform::Installed) => (&INSTALLED, &AUTO_MODE),
@@ -101,9 +103,10 @@ impl Import<'_> {
         }
         let place = label.place.clone();
         let (gate, origin) = match is_injected {
-            true if self.deployment.metadata.namespace().is_empty() => {
-                ("true", Origin::Concluded(place.clone(), "the Deployment is applied to the only Namespace here".to_owned()))
-            }
+            true if self.deployment.metadata.namespace().is_empty() => (
+                "true",
+                Origin::Concluded(place.clone(), "the Deployment is applied to the only Namespace here".to_owned()),
+            ),
             true => ("true", Origin::Written(place.clone())),
             false => {
                 let why =

@@ -1,9 +1,9 @@
 //! References on the way to the pods that lead nowhere: the ALB then answers 503 to everything, whatever else is right.
 
 use super::Import;
+use crate::manifest::controller::Controller;
 use crate::manifest::draft::Notice;
 use crate::manifest::entrance::Entrance;
-use crate::manifest::controller::Controller;
 use crate::manifest::exposure::{Exposed, service_and_port};
 use crate::manifest::network::ServicePort;
 use crate::manifest::source::Place;

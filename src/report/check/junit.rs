@@ -68,7 +68,8 @@ fn case(checked: &Checked, rule: &Rule) -> String {
 
 fn objective(checked: &Checked) -> String {
     let entrance = checked.exposure.as_ref().map(|exposure| format!("{exposure}: ")).unwrap_or_default();
-    let remarks: Vec<String> = checked.remarks.iter().map(|noticed| format!("\nNoticed: {}", remark(noticed))).collect();
+    let remarks: Vec<String> =
+        checked.remarks.iter().map(|noticed| format!("\nNoticed: {}", remark(noticed))).collect();
     let patch = checked.patch.as_ref().map(|patch| format!("\nPatch, with every fix:\n{patch}")).unwrap_or_default();
     let words = format!("{entrance}{}", verdict(checked));
     let all = format!("{words}{}{patch}", remarks.concat());
