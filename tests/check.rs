@@ -52,7 +52,8 @@ fn a_fix_that_removes_nothing_makes_a_note() {
 
 #[test]
 fn what_cannot_be_simulated_is_still_looked_at() {
-    let checked = checked("instance-targets.yaml", &[("pod.readiness_gate", "true")]);
+    let given = [("pod.readiness_gate", "true"), ("target_group.target_type", "instance")];
+    let checked = checked("instance-targets.yaml", &given);
     assert_eq!(rules(&checked), ["RL004"]);
     assert!(checked.judgement.unwrap_err().contains("no readiness gate"));
 }

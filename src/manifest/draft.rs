@@ -151,9 +151,10 @@ impl Draft {
             head.push_str("#\n# No manifest says, and the forecast depends on it:\n");
             self.asked.iter().for_each(|(key, what)| head.push_str(&format!("#   {key}: {}\n", plain(what))));
         }
-        if !self.notices.is_empty() {
-            head.push_str("#\n# Noticed:\n");
-            self.notices.iter().for_each(|notice| {
+        let lists = [("Leads nowhere", &self.facts.references), ("Noticed", &self.notices)];
+        for (title, notices) in lists.iter().filter(|(_, notices)| !notices.is_empty()) {
+            head.push_str(&format!("#\n# {title}:\n"));
+            notices.iter().for_each(|notice| {
                 head.push_str(&format!("#   {}: {}\n", notice.place, plain(&notice.words)));
             });
         }

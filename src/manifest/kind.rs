@@ -66,7 +66,7 @@ const KINDS: &[Row] = &[
     row(Kind::TargetGroupConfiguration, "TargetGroupConfiguration", &["gateway.k8s.aws"], &["v1beta1", "v1"]),
     row(Kind::GatewayClass, "GatewayClass", GATEWAY, &["v1", "v1beta1", "v1alpha2"]),
     row(Kind::Gateway, "Gateway", GATEWAY, &["v1", "v1beta1", "v1alpha2"]),
-    row(Kind::HttpRoute, "HTTPRoute", GATEWAY, &["v1", "v1beta1", "v1alpha2"]),
+    row(Kind::HttpRoute, "HTTPRoute", GATEWAY, &["v1", "v1beta1"]),
     row(Kind::GrpcRoute, "GRPCRoute", GATEWAY, &["v1", "v1alpha2"]),
     row(Kind::TlsRoute, "TLSRoute", GATEWAY, &["v1", "v1alpha3", "v1alpha2"]),
     row(Kind::TcpRoute, "TCPRoute", GATEWAY, &["v1", "v1alpha2"]),
