@@ -52,16 +52,18 @@ fn paragraph(words: &str) -> String {
     wrapped(words, 0, WIDTH)
 }
 
-/// What removes nothing, or does not count, takes a line.
+/// What removes nothing takes a line.
 fn is_brief(finding: &Finding) -> bool {
-    finding.severity == Severity::Note && finding.evidence.as_ref().is_some_and(|evidence| !evidence.helps())
+    finding.ignored.is_none()
+        && finding.severity == Severity::Note
+        && finding.evidence.as_ref().is_some_and(|evidence| !evidence.helps())
 }
 
 fn line(checked: &Checked, finding: &Finding) -> String {
     let (id, name) = (finding.rule.id, finding.rule.name);
-    let severity = if finding.ignored.is_some() { "ignored" } else { finding.severity.name() };
     paragraph(&format!(
-        "{severity} {id} {name}: {}: {}; to mend it removes nothing here ({})",
+        "{} {id} {name}: {}: {}; to mend it removes nothing here ({})",
+        finding.severity.name(),
         checked.name,
         finding.message,
         place(&finding.spot)
