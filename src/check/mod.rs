@@ -4,6 +4,7 @@
 //! same rollouts once as they are and once with the fix. A fix that removes nothing makes its finding a note.
 
 mod fix;
+mod hook_ends;
 mod patch;
 mod rules;
 mod subject;
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::scenario::objectives::ObjectivesSpec;
 use crate::traffic::EngineChoice;
 pub use fix::Edit;
+pub use hook_ends::{End, HookEnds};
 pub use rules::{RULES, Rule};
 pub use subject::{Spot, Subject};
 pub use weigh::{Evidence, Judgement, Verdict};
@@ -71,6 +73,8 @@ pub struct Finding {
     pub evidence: Option<Evidence>,
     /// What to change of the scenario.
     pub fix: Vec<Edit>,
+    /// What to do by hand, in a sentence, where no patch may.
+    pub advice: Option<String>,
     /// What to change of the manifests, as strategic merge patches.
     pub patch: Option<String>,
     /// Why it does not count, if somebody said so.
@@ -129,11 +133,12 @@ fn find(rule: &'static Rule, subject: &Subject) -> Option<Finding> {
     let ignored = subject.ignored.iter().find(|ignored| ignored.rule == rule.id).map(|ignored| ignored.reason.clone());
     Some(Finding {
         rule,
-        severity: rule.severity,
+        severity: found.severity.unwrap_or(rule.severity),
         spot: subject.spot_of(found.keys),
         message: found.message,
         evidence: None,
-        patch: subject.names.as_ref().and_then(|names| patch::render(names, &found.fix)),
+        patch: subject.names.as_ref().and_then(|names| patch::render(names, &subject.patchable(&found.fix))),
+        advice: found.advice,
         fix: found.fix,
         ignored,
     })

@@ -16,6 +16,7 @@ mod network;
 mod objects;
 mod shape;
 mod source;
+mod variables;
 mod workload;
 mod yaml;
 
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 pub use draft::{Draft, Notice, Origin, OtherTargetGroup, Value};
-pub use facts::{CommandHook, Facts, Ignored, Names};
+pub use facts::{Facts, HookFacts, Ignored, Names, NotRead};
 pub use import::Given;
 use objects::Objects;
 pub use source::Place;

@@ -12,6 +12,7 @@ use super::network::{
 };
 use super::shape;
 use super::source::{self, Place, Source};
+use super::variables::ConfigMap;
 use super::workload::{Autoscaler, Budget, Deployment};
 use super::yaml;
 use crate::error::Error;
@@ -33,6 +34,7 @@ pub(super) struct Objects {
     pub(super) routes: Vec<HttpRoute>,
     pub(super) autoscalers: Vec<Autoscaler>,
     pub(super) budgets: Vec<Budget>,
+    pub(super) config_maps: Vec<ConfigMap>,
     /// Objects that are none of a rollout's business.
     pub(super) others: Vec<Other>,
     /// How many of each kind, known or not.
@@ -80,6 +82,9 @@ impl Objects {
                 shape::check(kind, object)
             }
             Identity::Other(kind) => {
+                if kind == "ConfigMap" {
+                    self.config_maps.extend(ConfigMap::read(object));
+                }
                 *self.kinds.entry(kind.clone()).or_default() += 1;
                 self.others.push(Other { kind, place: object.place() });
                 Ok(())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::field::Field;
 use super::source::{At, Place};
+use super::variables::Variables;
 use crate::cluster::deployment::Strategy;
 use crate::error::Error;
 use crate::setting::Count;
@@ -44,6 +45,8 @@ pub(super) struct Template {
 #[derive(Debug)]
 pub(super) struct Container {
     pub(super) name: At<String>,
+    pub(super) image: Option<String>,
+    pub(super) variables: Variables,
     pub(super) ports: Vec<ContainerPort>,
     pub(super) pre_stop: Option<At<Hook>>,
     pub(super) readiness: Option<Probe>,
@@ -241,6 +244,8 @@ impl Container {
         let pre_stop = lifecycle.map(|lifecycle| lifecycle.get("preStop")).transpose()?.flatten();
         Ok(Container {
             name: field.need("name")?.text()?,
+            image: field.get("image")?.map(|image| image.text()).transpose()?.map(|image| image.value),
+            variables: Variables::read(field)?,
             ports,
             pre_stop: pre_stop.map(|hook| Hook::read(&hook)).transpose()?,
             readiness: probe("readinessProbe")?,

@@ -51,6 +51,13 @@ fn block(checked: &Checked, finding: &Finding) -> String {
     if !finding.fix.is_empty() {
         text.push_str(&format!("{margin} = fix: {}\n", edits(&finding.fix)));
     }
+    if let Some(advice) = &finding.advice {
+        let words = wrapped(advice, 0, WIDTH - 13 - margin.len());
+        text.push_str(&format!(
+            "{margin} = by hand: {}\n",
+            words.trim_end().replace('\n', &format!("\n{margin}            "))
+        ));
+    }
     if let Some(patch) = &finding.patch {
         text.push_str(&format!("{margin} = patch:\n"));
         patch.lines().for_each(|line| text.push_str(&format!("{margin}     {line}\n")));
