@@ -100,41 +100,9 @@ impl Shell<'_> {
                 path.flow = if name == "break" { Flow::Break } else { Flow::Continue };
             }
             "break" | "continue" | "source" | "." => return vec![path.cannot_read(shortened(text))],
-            "set" => {
-                if rest.iter().any(|word| word.text() == "pipefail") {
-                    path.pipes_fail = true;
-                    if !path.bash {
-                        // dash knew no such option for long: it says so, and ends.
-                        path.doubt.get_or_insert(shortened(text));
-                        let ended = Path { flow: Flow::Exit, status: Status::Failure, ..path.clone() };
-                        path.exits_on_error |=
-                            rest.iter().any(|word| word.text().starts_with('-') && word.text().contains('e'));
-                        return vec![path.ends(Status::Success), ended];
-                    }
-                }
-                for option in rest.iter().filter_map(Argument::known) {
-                    match option.strip_prefix('-') {
-                        Some(letters) if letters.contains('e') || option == "-o" => {
-                            path.exits_on_error |=
-                                letters.contains('e') || rest.iter().any(|word| word.text() == "errexit");
-                        }
-                        _ if option.starts_with('+') && option.contains('e') => path.exits_on_error = false,
-                        _ => {}
-                    }
-                }
-                path.status = Status::Success;
-            }
+            "set" => return set(path, rest, text),
             "export" | "readonly" | "local" | "declare" => {
-                for word in rest {
-                    let (name, value) = match word {
-                        Argument::Known(word) => match word.split_once('=') {
-                            Some((name, value)) => (name, Some(value.to_owned())),
-                            None => continue,
-                        },
-                        Argument::Unknown(word) => (word.split('=').next().unwrap_or(word), None),
-                    };
-                    path.variables.insert(name.to_owned(), value);
-                }
+                assign(&mut path, rest);
                 path.status = Status::Success;
             }
             "unset" => {
@@ -371,5 +339,41 @@ fn simple(mut path: Path, name: &str, rest: &[Argument], text: &str) -> Path {
             Some(time) => path.lasts(time, Status::Success),
             None => path.cannot_read(text),
         },
+    }
+}
+
+/// `set -e`, `set -o pipefail`
+fn set(mut path: Path, rest: &[Argument], text: &str) -> Vec<Path> {
+    for option in rest.iter().filter_map(Argument::known) {
+        match option {
+            "errexit" => path.exits_on_error = true,
+            "pipefail" => path.pipes_fail = true,
+            option if option.starts_with('-') => path.exits_on_error |= option.contains('e'),
+            option if option.starts_with('+') && option.contains('e') => path.exits_on_error = false,
+            _ => {}
+        }
+    }
+    let path = path.ends(Status::Success);
+    if path.bash || !rest.iter().any(|word| word.text() == "pipefail") {
+        return vec![path];
+    }
+    // dash knew no such option for long: it says so, and ends.
+    let mut ended = path.clone().ends(Status::Failure);
+    ended.flow = Flow::Exit;
+    ended.doubt.get_or_insert(shortened(text));
+    vec![path, ended]
+}
+
+/// `export NAME=value`
+fn assign(path: &mut Path, rest: &[Argument]) {
+    for word in rest {
+        let (name, value) = match word {
+            Argument::Known(word) => match word.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => continue,
+            },
+            Argument::Unknown(word) => (word.split('=').next().unwrap_or(word), None),
+        };
+        path.variables.insert(name.to_owned(), value);
     }
 }
