@@ -261,7 +261,7 @@ impl Telling<'_> {
             }
             kubelet::Fact::HookStopped(pod, HookStop::Drain) => self.now(Event::App(app::Input::Drain(pod))),
             kubelet::Fact::HookStopped(pod, HookStop::Sigterm) | kubelet::Fact::SentSigterm(pod) => {
-                self.now(Event::App(app::Input::Sigterm(pod)))
+                self.now(Event::App(app::Input::Sigterm(pod)));
             }
             kubelet::Fact::SentSigkill(pod) => self.now(Event::App(app::Input::Sigkill(pod))),
             kubelet::Fact::RemovedNetwork(pod) => self.now(Event::App(app::Input::NetworkRemoved(pod))),

@@ -62,7 +62,7 @@ fn slept(finding: &Finding) -> Option<u64> {
 #[test]
 fn every_way_to_sleep_a_minute_serves_for_a_minute() {
     let all = checked("hook-forms.yaml", &[]);
-    assert_eq!(all.len(), 9);
+    assert_eq!(all.len(), 8);
     for checked in all.iter().chain(&checked("hook-variables.yaml", &[])) {
         assert_eq!(judgement(checked).verdict, Verdict::Met, "{}: {:?}", checked.name, checked.judgement);
         assert!(judgement(checked).hook.is_none(), "{}", checked.name);
@@ -103,10 +103,10 @@ fn a_hook_that_is_not_read_is_judged_at_both_ends() {
     assert_eq!((least.verdict, most.verdict, *met_to), (Verdict::Missed, Verdict::Met, None));
     let from = met_from.unwrap();
     assert!((Span::from_secs(10)..Span::from_secs(60)).contains(&from), "{from}");
-    // Given that length it is met, and missed well below it.
+    // Given that length it is met, and a second below it is not.
     let given = |span: Span| one("hook-script.yaml", &[("pod.pre_stop", &span.to_string())]);
     assert_eq!(judgement(&given(from)).verdict, Verdict::Met);
-    assert_eq!(judgement(&given(Span::from_secs(from.as_micros() / 2_000_000))).verdict, Verdict::Missed);
+    assert_ne!(judgement(&given(from.saturating_sub(Span::from_secs(1)))).verdict, Verdict::Met);
 
     let note = finding(&checked, "RL001");
     assert_eq!((note.severity, note.patch.as_deref()), (Severity::Note, None));

@@ -36,6 +36,9 @@ pub struct End {
     pub verdict: Verdict,
 }
 
+/// 5xx a rollout, the share of rollouts within the objective, and the verdict.
+pub(super) type Standing = (Summary, Proportion, Verdict);
+
 impl HookEnds {
     /// Met or missed if that holds whatever the hook gives.
     pub fn verdict(&self) -> Verdict {
@@ -55,8 +58,8 @@ impl HookEnds {
 pub(super) fn of(
     subject: &Subject,
     scenario: &Scenario,
-    least: (Summary, Proportion, Verdict),
-    judge: &dyn Fn(&Scenario) -> Result<(Summary, Proportion, Verdict), Error>,
+    least: Standing,
+    judge: &dyn Fn(&Scenario) -> Result<Standing, Error>,
 ) -> Result<Option<HookEnds>, Error> {
     let Some(not_read) = subject.hook().and_then(|hook| hook.not_read.as_ref()) else { return Ok(None) };
     let end = |serves, (now, within, verdict)| End { serves, now, within, verdict };

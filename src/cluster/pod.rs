@@ -14,7 +14,7 @@ settings! {
         termination_grace_period: Span = Span::from_secs(30), Documented "terminationGracePeriodSeconds, pkg/apis/core/v1/defaults.go";
         /// Whether the AWS LBC's readiness gate is injected, one for each target group (namespace label; target type `ip` only).
         readiness_gate: bool = false, Documented "elbv2.k8s.aws/pod-readiness-gate-inject, docs/deploy/pod_readiness_gate.md: off unless the namespace has the label";
-        /// The preStop hook: a span to sleep, `{ exec = "10s" }`, `{ http_get = "1s" }` or `{ fails = true }`. A hook that stops the server itself says when: `{ exec = "60s", drain_at = "0s" }` (it stops listening and finishes what is in flight: `nginx -s quit`, a shutdown URL) or `{ exec = "60s", sigterm_at = "0s" }` (`kill 1`).
+        /// The preStop hook: a span to sleep, `{ exec = "10s" }`, `{ http_get = "1s" }` or `{ fails = true }`. A hook that stops the server itself says when: `{ exec = "60s", drain_at = "0s" }` (it stops listening and finishes what is in flight: `nginx -s quit`, a shutdown URL; beside `http_get` too) or `{ exec = "60s", sigterm_at = "0s" }` (`kill 1`).
         pre_stop: Option<PreStop> = None, Documented "none unless given";
         /// An admission webhook takes a Ready pod that is being deleted out of its Service and ReplicaSet, and holds its deletion back this long.
         graceful_drain: Option<Span> = None, Documented "none unless installed; foriequal0/pod-graceful-drain, --delete-after (60 s; its chart: 90 s)";

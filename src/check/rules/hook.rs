@@ -55,11 +55,9 @@ fn described(subject: &Subject, scenario: &Scenario) -> String {
         (Some(PreStop::Fails(_)), Some(why)) => format!("the preStop hook fails at once ({why})"),
         (Some(PreStop::Fails(_)), None) => "the preStop hook cannot run".to_owned(),
         (Some(hook), why) => match (hook.stop(), why) {
-            (Some((Span::ZERO, _)), why) => {
-                format!("preStop stops the server at once{}", why.map(|why| format!(" ({why})")).unwrap_or_default())
-            }
             (Some((at, _)), why) => {
-                format!("preStop stops the server after {at}{}", why.map(|why| format!(" ({why})")).unwrap_or_default())
+                let when = if at == Span::ZERO { "at once".to_owned() } else { format!("after {at}") };
+                format!("{} {when}", why.unwrap_or("preStop stops the server"))
             }
             (None, Some(why)) if hook.duration() == Span::ZERO => format!("preStop gives nothing ({why})"),
             (None, _) => format!("preStop takes {}", hook.duration()),

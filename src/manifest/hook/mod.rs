@@ -59,9 +59,10 @@ pub(super) fn command(words: &[String], environment: &Environment, image: Option
         };
     }
     let text = words.join(" ");
-    let paths = match arguments.is_empty() {
-        true => vec![Path::new().fails("the hook has no command")],
-        false => Shell::new(environment).run(Path::new(), &arguments, &text, false),
+    let paths = if arguments.is_empty() {
+        vec![Path::new().fails("the hook has no command")]
+    } else {
+        Shell::new(environment).run(Path::new(), &arguments, &text, false)
     };
     let reading = summed_up(&paths);
     let tool = words.first().is_some_and(|program| stop::is_of_a_distribution(program));
@@ -119,7 +120,7 @@ fn summed_up(paths: &[Path]) -> Reading {
     } else {
         known(&all, paths)
     };
-    Reading { outcome, only_waits: !all.more && !matches!(all.stop, Some(_)), assumed: all.assumed }
+    Reading { outcome, only_waits: !all.more && all.stop.is_none(), assumed: all.assumed }
 }
 
 fn known(all: &Path, paths: &[Path]) -> Outcome {

@@ -59,7 +59,7 @@ impl Shell<'_> {
                 vec![path.fails(format!("no program is called `{program}`: only a shell knows the word"))]
             };
         }
-        if program.trim().contains(char::is_whitespace) || program.is_empty() || program.starts_with('-') {
+        if program.contains(char::is_whitespace) || program.is_empty() || program.starts_with('-') {
             return vec![path.fails(format!("no program is called `{program}`"))];
         }
         match name {

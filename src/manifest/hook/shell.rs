@@ -35,7 +35,7 @@ impl<'a> Shell<'a> {
         }
     }
 
-    fn subshell(&mut self, path: Path, list: &List) -> Vec<Path> {
+    fn subshell(&mut self, path: Path, list: &[Item]) -> Vec<Path> {
         let outer = path.clone();
         let within = self.list(list, vec![path], false);
         let left = |mut path: Path| {
@@ -51,7 +51,7 @@ impl<'a> Shell<'a> {
     }
 
     /// `tested`: whether somebody looks at the status, so that `set -e` does not.
-    pub(super) fn list(&mut self, list: &List, mut paths: Vec<Path>, tested: bool) -> Vec<Path> {
+    pub(super) fn list(&mut self, list: &[Item], mut paths: Vec<Path>, tested: bool) -> Vec<Path> {
         self.depth += 1;
         for item in list {
             let mut next = Vec::new();
@@ -136,7 +136,7 @@ impl<'a> Shell<'a> {
     fn side_by_side(&mut self, commands: &[Command], path: &Path) -> Path {
         let mut here = path.clone().ends(Status::Success);
         for command in commands {
-            let ends = self.subshell(path.clone(), &vec![alone(command)]);
+            let ends = self.subshell(path.clone(), &[alone(command)]);
             let longest = ends.iter().map(|end| end.elapsed).max().unwrap_or_default();
             if ends.iter().any(|end| end.elapsed != longest) {
                 here = here.cannot_read(ends.iter().find_map(|end| end.doubt.clone()).unwrap_or_default());
@@ -171,7 +171,7 @@ impl<'a> Shell<'a> {
         }
     }
 
-    fn branches(&mut self, branches: &[(List, List)], otherwise: &List, path: Path, tested: bool) -> Vec<Path> {
+    fn branches(&mut self, branches: &[(List, List)], otherwise: &[Item], path: Path, tested: bool) -> Vec<Path> {
         let (mut open, mut over) = (vec![path], Vec::new());
         for (condition, body) in branches {
             let mut next = Vec::new();
@@ -194,7 +194,7 @@ impl<'a> Shell<'a> {
         over
     }
 
-    fn counted(&mut self, name: &str, words: &[Word], body: &List, text: &str, mut path: Path) -> Vec<Path> {
+    fn counted(&mut self, name: &str, words: &[Word], body: &[Item], text: &str, mut path: Path) -> Vec<Path> {
         let mut values = Vec::new();
         for word in words {
             let range = word.bare().and_then(braces);
@@ -227,7 +227,7 @@ impl<'a> Shell<'a> {
     }
 
     /// One turn of a loop, for the paths that are in it.
-    fn turn(&mut self, body: &List, paths: Vec<Path>, text: &str) -> Vec<Path> {
+    fn turn(&mut self, body: &[Item], paths: Vec<Path>, text: &str) -> Vec<Path> {
         let paths = self.list(body, paths, false);
         let paths = if paths.len() > MOST_PATHS / 2 { vec![merged(paths).cannot_read(shortened(text))] } else { paths };
         let again = |mut path: Path| {
@@ -239,7 +239,7 @@ impl<'a> Shell<'a> {
         paths.into_iter().map(again).collect()
     }
 
-    fn repeated(&mut self, until: bool, condition: &List, body: &List, text: &str, path: Path) -> Vec<Path> {
+    fn repeated(&mut self, until: bool, condition: &[Item], body: &[Item], text: &str, path: Path) -> Vec<Path> {
         let (mut inside, mut over) = (vec![path], Vec::new());
         for _ in 0..MOST_TURNS {
             let mut next = Vec::new();

@@ -95,6 +95,8 @@ fn what_fails_at_once_is_known() {
     check(&["sleep", "${DRAIN:-60}"], "fails: `sleep` takes no `${DRAIN:-60}` for a time");
     check(&["exec", "sleep", "60"], "fails: no program is called `exec`: only a shell knows the word");
     check(&["exit", "0"], "fails: no program is called `exit`: only a shell knows the word");
+    check(&[" sleep", "60"], "fails: no program is called ` sleep`");
+    check(&["sh -c", "sleep 60"], "fails: no program is called `sh -c`");
     check(&["-c", "sleep 60"], "fails: no program is called `-c`");
     check(&["sh", "-c sleep 60"], "fails: `sh` has no option `-c sleep 60`");
     check(&["sh", "sleep 60"], "fails: `sh` without `-c` takes `sleep 60` for a file of commands");
