@@ -4,6 +4,7 @@
 //! same rollouts once as they are and once with the fix. A fix that removes nothing makes its finding a note.
 
 mod fix;
+mod hook_ends;
 mod patch;
 mod rules;
 mod subject;
@@ -16,6 +17,7 @@ use crate::manifest::{Dangling, LeftOut};
 use crate::scenario::objectives::ObjectivesSpec;
 use crate::traffic::EngineChoice;
 pub use fix::Edit;
+pub use hook_ends::{End, HookEnds};
 pub use rules::{RULES, Rule};
 pub use subject::{Spot, Subject};
 pub use weigh::{Evidence, Judgement, Verdict};
@@ -72,6 +74,8 @@ pub struct Finding {
     pub evidence: Option<Evidence>,
     /// What to change of the scenario.
     pub fix: Vec<Edit>,
+    /// What to do by hand, in a sentence, where no patch may.
+    pub advice: Option<String>,
     /// Why it does not count, if somebody said so.
     pub ignored: Option<String>,
 }
@@ -162,7 +166,7 @@ pub fn check(subject: &Subject, options: &Options, cancelled: &AtomicBool) -> Re
         name: subject.name.clone(),
         exposure: subject.exposure.clone(),
         spot: subject.spot.clone(),
-        patch: subject.names.as_ref().and_then(|names| patch::render(names, &edits)),
+        patch: subject.names.as_ref().and_then(|names| patch::render(names, &subject.patchable(&edits))),
         findings,
         judgement,
         objectives,
@@ -181,6 +185,7 @@ pub fn dangling(dangling: &Dangling) -> Checked {
         message: dangling.notice.words.clone(),
         evidence: None,
         fix: Vec::new(),
+        advice: None,
         ignored: None,
     };
     Checked {
@@ -208,10 +213,11 @@ fn find(rule: &'static Rule, subject: &Subject) -> Option<Finding> {
     let ignored = subject.ignored.iter().find(|ignored| ignored.rule == rule.id).map(|ignored| ignored.reason.clone());
     Some(Finding {
         rule,
-        severity: rule.severity,
+        severity: found.severity.unwrap_or(rule.severity),
         spot: found.spot.unwrap_or_else(|| subject.spot_of(found.keys)),
         message: found.message,
         evidence: None,
+        advice: found.advice,
         fix: found.fix,
         ignored,
     })

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::Remark;
+use super::fix::{Edit, PRE_STOP};
 use crate::error::Error;
-use crate::manifest::{Draft, Facts, Ignored, Names, Place};
+use crate::manifest::{Draft, Facts, HookFacts, Ignored, Names, Place};
 use crate::scenario::{Document, Scenario};
 
 /// A place in a file.
@@ -115,6 +116,22 @@ impl Subject {
             spots: Vec::new(),
             said: Vec::new(),
         })
+    }
+
+    /// The preStop hook, as the manifests have it.
+    pub(super) fn hook(&self) -> Option<&HookFacts> {
+        self.facts.as_ref()?.hook.as_ref()
+    }
+
+    /// Whether somebody said that a rule does not count here.
+    pub(super) fn ignores(&self, rule: &str) -> bool {
+        self.ignored.iter().any(|ignored| ignored.rule == rule)
+    }
+
+    /// The edits that a patch may make: a hook that does more than let time pass is its owner's to change.
+    pub(super) fn patchable(&self, edits: &[Edit]) -> Vec<Edit> {
+        let own = self.hook().is_some_and(|hook| !hook.only_waits);
+        edits.iter().filter(|edit| !(own && edit.key == PRE_STOP)).cloned().collect()
     }
 
     /// Whether the manifests say this of a key, though it may not be simulated.

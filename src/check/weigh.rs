@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::fix::{self, Edit};
+use super::hook_ends::{self, HookEnds};
 use super::subject::Subject;
 use super::{Finding, Options, Severity};
 use crate::error::Error;
@@ -48,6 +49,8 @@ pub struct Judgement {
     pub within: Proportion,
     /// The verdict.
     pub verdict: Verdict,
+    /// What it rests on where the preStop hook is not read; `now` and `within` are then those of its shortest end.
+    pub hook: Option<HookEnds>,
     /// The same with every fix at once, where there are fixes.
     pub all_fixes: Option<(Summary, Proportion)>,
     /// Replications.
@@ -99,7 +102,13 @@ pub(super) fn weigh(
     let level = scenario.monte_carlo.confidence;
     let forecast = |scenario: &Scenario, runs: u64| forecast(scenario, runs, options, cancelled);
     let now = forecast(scenario, options.runs)?;
+    let mut weighed: Vec<Vec<Edit>> = Vec::new();
     for finding in findings.iter_mut().filter(|finding| !finding.fix.is_empty()) {
+        // What another finding's fix removes is not removed twice.
+        if weighed.contains(&finding.fix) {
+            continue;
+        }
+        weighed.push(finding.fix.clone());
         // A fix that another setting forbids is still advice; it cannot be weighed.
         let Ok(fixed) = fix::applied(&subject.document, &finding.fix) else { continue };
         let fixed = forecast(&fixed, options.pairs.min(options.runs))?;
@@ -122,11 +131,18 @@ pub(super) fn weigh(
         |forecast: &Forecast| forecast.proportion(|sample| sample.count_5xx() <= objectives.max_5xx_per_rollout);
     let judged = |forecast: &Forecast| Some((forecast.counts(Sample::count_5xx)?, within(forecast)?));
     let no_run = || Error::invariant("a forecast without a run was judged");
-    let (summary, share) = judged(&now).ok_or_else(no_run)?;
+    let verdict = |forecast: &Forecast| {
+        let (summary, share) = judged(forecast).ok_or_else(no_run)?;
+        Ok((summary, share, Verdict::of(&share, objectives.probability)))
+    };
+    let (summary, share, as_it_is) = verdict(&now)?;
+    let other_ends = |scenario: &Scenario| verdict(&forecast(scenario, options.runs)?);
+    let hook = hook_ends::of(subject, scenario, (summary, share, as_it_is), &other_ends)?;
     Ok(Judgement {
         now: summary,
-        verdict: Verdict::of(&share, objectives.probability),
+        verdict: hook.as_ref().map_or(as_it_is, HookEnds::verdict),
         within: share,
+        hook,
         all_fixes: all_fixes.as_ref().and_then(judged),
         runs: options.runs,
         seed: options.seed,

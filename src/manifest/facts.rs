@@ -2,6 +2,7 @@
 
 use super::draft::Notice;
 use super::source::Place;
+use crate::time::Span;
 
 /// Facts about one Deployment and its surroundings.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -14,8 +15,8 @@ pub struct Facts {
     pub references: Vec<Notice>,
     /// The namespace's label that asks for readiness gates, where it is set.
     pub gate_label: Option<Place>,
-    /// The preStop hook is a command: it needs its program, and perhaps a shell, in the image.
-    pub command_hook: Option<CommandHook>,
+    /// The preStop hook of the container that serves.
+    pub hook: Option<HookFacts>,
     /// Rules that the Deployment's annotation `rollcast/ignore` switches off.
     pub ignored: Vec<Ignored>,
     /// Names for patches.
@@ -38,13 +39,30 @@ pub enum Exposure {
     Nothing,
 }
 
-/// A preStop hook that is a command.
+/// A preStop hook.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CommandHook {
+pub struct HookFacts {
     /// Where it is.
     pub place: Place,
-    /// Whether it does nothing but sleep.
-    pub only_sleeps: bool,
+    /// Whether it is a command: it needs its program, and perhaps a shell, in the image.
+    pub command: bool,
+    /// Whether it does nothing but let time pass, so that a sleep may take its place.
+    pub only_waits: bool,
+    /// Why the pods serve on for less than its words seem to say.
+    pub why: Option<String>,
+    /// What of it is not read, unless the user says what it comes to.
+    pub not_read: Option<NotRead>,
+}
+
+/// A preStop hook of which nobody knows for how long the pods serve on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRead {
+    /// The words that are not read, between backticks.
+    pub what: String,
+    /// The pods serve on for so long at least.
+    pub least: Span,
+    /// And for so long at most; absent: only the grace period bounds it.
+    pub most: Option<Span>,
 }
 
 /// One entry of `rollcast/ignore: RL003=reason`.

@@ -2,6 +2,7 @@
 
 mod containers;
 mod gate;
+mod hook;
 mod node_port;
 mod other_target_groups;
 mod references;
@@ -9,21 +10,19 @@ mod references;
 use super::annotation;
 use super::balancing;
 use super::controller::Controller;
-use super::draft::{Draft, Notice, Origin, OtherTargetGroup, Values, span, text};
+use super::draft::{Draft, Notice, Origin, OtherTargetGroup, Values, text};
 use super::entrance::{self, Door, Entrance};
 use super::exposure::{self, Exposed};
-use super::facts::{CommandHook, Exposure, Facts, Ignored, Names};
-use super::hook;
+use super::facts::{Exposure, Facts, Ignored, Names};
 use super::network::Service;
 use super::objects::Objects;
 use super::source::{At, Place};
-use super::workload::{Container, Deployment, Hook, Port, Probe};
+use super::workload::{Container, Deployment, Port, Probe};
 use crate::aws::target_group::TargetType;
 use crate::cluster::deployment::Strategy;
 use crate::error::Error;
 use crate::scenario::{self, Document, Scenario, profile};
 use crate::setting::{Count, Grade};
-use crate::time::Span;
 
 /// A scenario's key that the user gives in place of the manifests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,12 +80,12 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
     import.other_target_groups(entrances)?;
     import.check_references(&exposed);
     import.remarks();
-    let command_hook = import.hook();
+    let hook = import.hook(given.iter().any(|given| given.key == "pod.pre_stop"));
     for Given { key, value, option } in given {
         import.values.push(key, Document::value_in_toml(key, value)?, Origin::Given(option.clone()));
     }
     let exposure = import.exposure(&exposed)?;
-    let facts = Facts { exposure, gate_label, command_hook, ..import.facts()? };
+    let facts = Facts { exposure, gate_label, hook, ..import.facts()? };
     let mut draft = Draft {
         name: deployment.metadata.name.value.clone(),
         place: deployment.place.clone(),
@@ -211,46 +210,6 @@ impl<'a> Import<'a> {
         let [success, failure] = [&probe.success_threshold, &probe.failure_threshold].map(given);
         self.values.written(&key("success_threshold"), success.as_ref(), u32::to_string);
         self.values.written(&key("failure_threshold"), failure.as_ref(), u32::to_string);
-    }
-
-    /// `pod.pre_stop`
-    fn hook(&mut self) -> Option<CommandHook> {
-        let key = "pod.pre_stop";
-        let container = self.ends_first();
-        let hook = container.pre_stop.as_ref()?;
-        let place = hook.place.clone();
-        match &hook.value {
-            Hook::Sleep(seconds) => {
-                self.values.push(key, format!("\"{seconds}s\""), Origin::Written(place));
-                None
-            }
-            Hook::TcpSocket => {
-                let why = "the kubelet cannot run tcpSocket hooks: SIGTERM follows at once";
-                self.values.push(key, "{ fails = true }".to_owned(), Origin::Concluded(place, why.to_owned()));
-                None
-            }
-            Hook::HttpGet(path) => {
-                let what = format!("how long GET {path} takes ({place})");
-                self.ask(key, what);
-                let why = "it answers at once; no manifest says how long it takes";
-                self.values.push(key, "{ http_get = \"0s\" }".to_owned(), Origin::Concluded(place, why.to_owned()));
-                None
-            }
-            Hook::Exec(words) => {
-                let command = hook::read(words);
-                let toml = format!("{{ exec = {} }}", span(command.sleeps));
-                let only_sleeps = command.unknown.is_none() && command.sleeps > Span::ZERO;
-                match command.unknown {
-                    None => self.values.push(key, toml, Origin::Written(place.clone())),
-                    Some(unknown) => {
-                        self.ask(key, format!("how long `{unknown}` takes ({place})"));
-                        let why = format!("`{unknown}` takes no time");
-                        self.values.push(key, toml, Origin::Concluded(place.clone(), why));
-                    }
-                }
-                Some(CommandHook { place, only_sleeps })
-            }
-        }
     }
 
     /// What no manifest can say, unless the user did, or a profile that documents it.

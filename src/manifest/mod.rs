@@ -22,6 +22,7 @@ mod other_workload;
 mod proxy_route;
 mod shape;
 mod source;
+mod variables;
 mod workload;
 mod yaml;
 
@@ -30,7 +31,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 pub use draft::{Draft, Notice, Origin, OtherTargetGroup, Value};
-pub use facts::{CommandHook, Exposure, Facts, Ignored, Names};
+pub use facts::{Exposure, Facts, HookFacts, Ignored, Names, NotRead};
 pub use import::Given;
 use objects::Objects;
 pub use source::Place;

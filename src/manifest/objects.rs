@@ -14,6 +14,7 @@ use super::other_workload::OtherWorkload;
 use super::proxy_route::ProxyRoute;
 use super::shape;
 use super::source::{self, Source};
+use super::variables::ConfigMap;
 use super::workload::{Autoscaler, Budget, Deployment};
 use super::yaml;
 use crate::error::Error;
@@ -40,6 +41,7 @@ pub(super) struct Objects {
     pub(super) other_workloads: Vec<OtherWorkload>,
     pub(super) autoscalers: Vec<Autoscaler>,
     pub(super) budgets: Vec<Budget>,
+    pub(super) config_maps: Vec<ConfigMap>,
     /// How many of each kind, known or not.
     pub(super) kinds: BTreeMap<String, usize>,
 }
@@ -78,6 +80,9 @@ impl Objects {
                 shape::check(kind, object)
             }
             Identity::Other(kind) => {
+                if kind == "ConfigMap" {
+                    self.config_maps.extend(ConfigMap::read(object));
+                }
                 *self.kinds.entry(kind.clone()).or_default() += 1;
                 self.proxy_routes.extend(ProxyRoute::read(object, &kind));
                 Ok(())

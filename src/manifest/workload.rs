@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::field::Field;
 use super::network;
 use super::source::{At, Place};
+use super::variables::Variables;
 use crate::cluster::deployment::Strategy;
 use crate::error::Error;
 use crate::setting::Count;
@@ -46,10 +47,10 @@ pub(super) struct Template {
 #[derive(Debug)]
 pub(super) struct Container {
     pub(super) name: At<String>,
-    /// Its image; empty where none is given.
-    pub(super) image: String,
+    pub(super) image: Option<String>,
     /// One of `initContainers`, which goes on beside the others.
     pub(super) is_native: bool,
+    pub(super) variables: Variables,
     pub(super) ports: Vec<ContainerPort>,
     pub(super) pre_stop: Option<At<Hook>>,
     pub(super) readiness: Option<Probe>,
@@ -258,12 +259,9 @@ impl Container {
         let pre_stop = lifecycle.map(|lifecycle| lifecycle.get("preStop")).transpose()?.flatten();
         Ok(Container {
             name: field.need("name")?.text()?,
-            image: field
-                .get("image")?
-                .map(|image| image.text())
-                .transpose()?
-                .map_or_else(String::new, |image| image.value),
+            image: field.get("image")?.map(|image| image.text()).transpose()?.map(|image| image.value),
             is_native: false,
+            variables: Variables::read(field)?,
             ports,
             pre_stop: pre_stop.map(|hook| Hook::read(&hook)).transpose()?,
             readiness: probe("readinessProbe")?,

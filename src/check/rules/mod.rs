@@ -2,6 +2,7 @@
 //!
 //! Sources: Kubernetes' and the AWS Load Balancer Controller's documentation and source, and the AWS guide.
 
+mod hook;
 mod look;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,10 @@ pub(super) struct Found {
     pub(super) message: String,
     /// What to change; nothing where no setting helps.
     pub(super) fix: Vec<Edit>,
+    /// What to do by hand, where no patch may.
+    pub(super) advice: Option<String>,
+    /// The rule's severity, unless this case is worth less.
+    pub(super) severity: Option<Severity>,
 }
 
 impl std::fmt::Debug for Rule {
@@ -62,7 +67,7 @@ pub const RULES: &[Rule] = &[
         summary: "preStop ends before the load balancer has stopped sending requests",
         explanation: "A deleted pod gets SIGTERM when its preStop hook ends. The load balancer's nodes learn of the deregistration one by one, usually 5 to 20 s later; until then they send requests to a pod that closes.",
         source: "LBC#2366, LBC#1064; pod-graceful-drain values.yaml",
-        look: look::pre_stop_too_short,
+        look: hook::pre_stop_too_short,
     },
     Rule {
         id: "RL002",
@@ -71,7 +76,7 @@ pub const RULES: &[Rule] = &[
         summary: "preStop takes the whole grace period",
         explanation: "When the grace period is over the kubelet gives up the hook, sends SIGTERM, and SIGKILL two seconds later: what is in flight is cut.",
         source: "kubelet kuberuntime_container.go killContainer, minimumGracePeriodInSeconds",
-        look: look::pre_stop_outlasts_grace,
+        look: hook::pre_stop_outlasts_grace,
     },
     Rule {
         id: "RL003",
@@ -125,7 +130,7 @@ pub const RULES: &[Rule] = &[
         summary: "preStop sleeps by a command, which the image must have",
         explanation: "In an image without a shell or `sleep` the hook fails, and SIGTERM follows at once, without any delay. The kubelet's own sleep action needs nothing (Kubernetes 1.30).",
         source: "KEP-3960; kubelet kuberuntime_container.go, FailedPreStopHook",
-        look: look::sleep_by_command,
+        look: hook::sleep_by_command,
     },
     Rule {
         id: "RL009",

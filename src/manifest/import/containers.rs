@@ -2,9 +2,8 @@
 
 use super::Import;
 use crate::manifest::draft::{Notice, Origin, span};
-use crate::manifest::hook;
 use crate::manifest::source::{At, Place};
-use crate::manifest::workload::{Container, Hook};
+use crate::manifest::workload::Container;
 use crate::time::Span;
 
 /// Parts of names and images of containers that serve no requests: they collect, ship, refresh or connect outwards.
@@ -124,7 +123,10 @@ impl<'a> Import<'a> {
                 continue;
             }
             let container = template.containers.iter().find(|container| {
-                mesh.containers.iter().any(|known| container.name.value == *known || container.image.contains(known))
+                mesh.containers.iter().any(|known| {
+                    container.name.value == *known
+                        || container.image.as_ref().is_some_and(|image| image.contains(known))
+                })
             });
             let of_namespace = namespace.and_then(|namespace| {
                 let mark = |key: &&str| namespace.labels.get(*key).or_else(|| namespace.annotations.get(*key));
@@ -159,7 +161,7 @@ impl<'a> Import<'a> {
     /// Of the containers that may serve, the one with the shortest hook.
     pub(super) fn ends_first(&self) -> &'a Container {
         // The first of equals: the one that serves.
-        self.may_serve().min_by_key(|container| hook_length(container)).unwrap_or_else(|| self.container())
+        self.may_serve().min_by_key(|container| self.surely_serves(container)).unwrap_or_else(|| self.container())
     }
 
     /// The container that serves, and those that may serve behind it.
@@ -170,7 +172,7 @@ impl<'a> Import<'a> {
     /// What serves nothing only keeps the pod's network up as long as it runs.
     fn beside(&mut self, other: &Container) {
         let place = other.name.place.clone();
-        let length = hook_length(other);
+        let length = self.surely_serves(other);
         if self.values.has("pod.sidecar.shutdown") || (length == Span::ZERO && !other.is_native) {
             if other.readiness.is_some() || other.pre_stop.is_some() {
                 let words = format!(
@@ -194,14 +196,5 @@ impl<'a> Import<'a> {
 /// Whether a container may take part in answering requests: it declares a port, and is none of the known helpers.
 fn may_serve(container: &Container) -> bool {
     let called = |text: &str| BESIDE.iter().any(|part| text.to_lowercase().contains(part));
-    !container.ports.is_empty() && !called(&container.name.value) && !called(&container.image)
-}
-
-/// How long a container certainly goes on after the pod's deletion.
-fn hook_length(container: &Container) -> Span {
-    match container.pre_stop.as_ref().map(|hook| &hook.value) {
-        Some(Hook::Sleep(seconds)) => Span::from_secs(u64::from(*seconds)),
-        Some(Hook::Exec(words)) => hook::read(words).sleeps,
-        Some(Hook::HttpGet(_) | Hook::TcpSocket) | None => Span::ZERO,
-    }
+    !container.ports.is_empty() && !called(&container.name.value) && !container.image.as_deref().is_some_and(called)
 }

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::check::{Checked, Finding, Judgement, Omission, Report};
+use crate::check::{Checked, End, Finding, HookEnds, Judgement, Omission, Report};
 use crate::report::figures::{json_exact, json_number};
 use crate::stats::{Proportion, Summary};
+use crate::time::Span;
 
 /// One object.
 pub fn render(report: &Report) -> String {
@@ -60,9 +61,29 @@ fn judged(judgement: &Judgement) -> Value {
         "seed": judgement.seed,
         "5xx_per_rollout": summary(&judgement.now),
         "rollouts_within": proportion(&judgement.within),
+        "hook_not_read": judgement.hook.as_ref().map(hook_ends),
         "with_every_fix": judgement.all_fixes.as_ref().map(|(fixed, within)| {
             json!({ "5xx_per_rollout": summary(fixed), "rollouts_within": proportion(within) })
         }),
+    })
+}
+
+fn hook_ends(hook: &HookEnds) -> Value {
+    let end = |end: &End| {
+        json!({
+            "serves_s": json_exact(end.serves.as_secs_f64()),
+            "verdict": end.verdict.name(),
+            "5xx_per_rollout": summary(&end.now),
+            "rollouts_within": proportion(&end.within),
+        })
+    };
+    let seconds = |span: Option<Span>| span.map(|span| json_exact(span.as_secs_f64()));
+    json!({
+        "words": hook.what.trim_matches('`'),
+        "least": end(&hook.least),
+        "most": end(&hook.most),
+        "met_from_s": seconds(hook.met_from),
+        "met_to_s": seconds(hook.met_to),
     })
 }
 
@@ -93,6 +114,7 @@ fn finding(finding: &Finding) -> Value {
             "old_pods_gone_later_s": evidence.old_pods_stay.map(json_number),
         })),
         "fix": fix,
+        "by_hand": finding.advice,
         "ignored": finding.ignored,
     })
 }

@@ -8,7 +8,9 @@ pub mod sarif;
 pub mod text;
 
 use super::figures::{amount, grouped, level, number_of, percent, range};
-use crate::check::{Checked, Edit, Evidence, Finding, Judgement, Omission, Remark, Report, Severity, Spot, Verdict};
+use crate::check::{
+    Checked, Edit, Evidence, Finding, HookEnds, Judgement, Omission, Remark, Report, Severity, Spot, Verdict,
+};
 use crate::stats::{Proportion, Summary};
 
 /// `file:line:column`.
@@ -64,6 +66,7 @@ fn verdict(checked: &Checked) -> String {
         Err(why) => return format!("not simulated: {why}"),
     };
     let Judgement { within, now, .. } = judgement;
+    let hook = judgement.hook.as_ref().map(hook_ends).unwrap_or_default();
     let allowed = checked.objectives.max_5xx_per_rollout;
     let with_fixes = judgement
         .all_fixes
@@ -76,8 +79,8 @@ fn verdict(checked: &Checked) -> String {
         _ => "",
     };
     format!(
-        "objective {}: {} 5xx a rollout; at most {} in {} of rollouts, {} wanted{}{further}; intervals at {}",
-        verdict_word(judgement.verdict),
+        "objective {}: {hook}{} 5xx a rollout; at most {} in {} of rollouts, {} wanted{}{further}; intervals at {}",
+        word(judgement.verdict),
         mean(now),
         grouped(allowed),
         share(within),
@@ -89,6 +92,39 @@ fn verdict(checked: &Checked) -> String {
 
 fn share(within: &Proportion) -> String {
     format!("{} ({} to {})", percent(within.probability), percent(within.low), percent(within.high))
+}
+
+/// What a hook that is not read costs at its ends, and which length decides.
+fn hook_ends(hook: &HookEnds) -> String {
+    let HookEnds { what, least, most, .. } = hook;
+    let decides = match (hook.met_from, hook.met_to) {
+        (None, _) => String::new(),
+        (Some(from), None) => format!("; it is met from {from} on"),
+        (Some(from), Some(to)) => format!("; it is met from {from} to {to}"),
+    };
+    let ask = match hook.verdict() {
+        Verdict::Inconclusive => ", so say how long: --set pod.pre_stop=…",
+        Verdict::Met | Verdict::Missed => "",
+    };
+    format!(
+        "{what} is not read: if the pods serve on for {} it is {}, {} 5xx a rollout; for {}, {}, {} 5xx{decides}{ask}. For {}: ",
+        least.serves,
+        word(least.verdict),
+        mean(&least.now),
+        most.serves,
+        word(most.verdict),
+        mean(&most.now),
+        least.serves,
+    )
+}
+
+/// The verdict in a sentence.
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Met => "met",
+        Verdict::Missed => "missed",
+        Verdict::Inconclusive => "neither met nor missed for sure",
+    }
 }
 
 /// Counts by severity: `1 error, 3 warnings, 1 note`. Nothing to check is not nothing found.
@@ -143,19 +179,11 @@ fn row_of_checked(one: &Checked) -> [String; 5] {
         Ok(judgement) => (
             amount(judgement.now.mean),
             judgement.all_fixes.as_ref().map_or_else(nothing, |(fixed, _)| amount(fixed.mean)),
-            verdict_word(judgement.verdict),
+            word(judgement.verdict),
         ),
         Err(_) => (nothing(), nothing(), "not simulated"),
     };
     [one.name.clone(), entrance, now, fixed, verdict.to_owned()]
-}
-
-const fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Met => "met",
-        Verdict::Missed => "missed",
-        Verdict::Inconclusive => "neither met nor missed for sure",
-    }
 }
 
 /// The finding, its place left to the format: message, evidence, fix.
@@ -166,6 +194,9 @@ fn paragraph(finding: &Finding) -> String {
     }
     if !finding.fix.is_empty() {
         text.push_str(&format!(". Fix: {}", edits(&finding.fix)));
+    }
+    if let Some(advice) = &finding.advice {
+        text.push_str(&format!(". By hand: {advice}"));
     }
     text
 }

@@ -97,6 +97,13 @@ fn block(checked: &Checked, finding: &Finding, is_new: bool) -> String {
     if !finding.fix.is_empty() {
         text.push_str(&format!("{margin} = fix: {}\n", edits(&finding.fix)));
     }
+    if let Some(advice) = &finding.advice {
+        let words = wrapped(advice, 0, WIDTH - 13 - margin.len());
+        text.push_str(&format!(
+            "{margin} = by hand: {}\n",
+            words.trim_end().replace('\n', &format!("\n{margin}            "))
+        ));
+    }
     text.push('\n');
     text
 }
