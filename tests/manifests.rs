@@ -64,6 +64,8 @@ fn drafts(path: &Path) -> String {
         shown.push('\n');
     }
     import.notices.iter().for_each(|notice| shown.push_str(&format!("# {}: {}\n", notice.place, notice.words)));
+    import.rendered.iter().for_each(|rendered| shown.push_str(&format!("# made: {}\n", rendered.pipe("check"))));
+    import.skipped.iter().for_each(|skipped| shown.push_str(&format!("# left out: {skipped}\n")));
     shown
 }
 

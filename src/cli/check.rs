@@ -11,7 +11,7 @@ use rollcast::report;
 use rollcast::scenario::Document;
 use rollcast::traffic::EngineChoice;
 
-use super::import::Known;
+use super::import::{Known, tell_of_folders};
 use super::output::{self, Delivery, Sink};
 use super::terminal::Terminal;
 use super::{interrupt, options};
@@ -160,6 +160,7 @@ impl Check {
             for notice in &import.notices {
                 terminal.note(&format_args!("{}: {}", notice.place, notice.words));
             }
+            tell_of_folders(&import, "check", terminal);
             for draft in exposed(&import.drafts, terminal) {
                 subjects.push(Subject::of_draft(draft)?);
             }

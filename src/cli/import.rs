@@ -64,6 +64,25 @@ impl Known {
     }
 }
 
+/// Says what of the folders is not read, and what makes manifests of it.
+pub fn tell_of_folders(import: &manifest::Import, command: &str, terminal: &Terminal) {
+    /// More folders to render than these are counted.
+    const MOST: usize = 5;
+    for rendered in import.rendered.iter().take(MOST) {
+        let what = if rendered.is_chart { "a Helm chart, not read" } else { "a kustomization, not built" };
+        terminal.note(&format_args!("{}: {what}: {}", rendered.folder.display(), rendered.pipe(command)));
+    }
+    if let Some(more @ 1..) = import.rendered.len().checked_sub(MOST) {
+        terminal.note(&format_args!("and {more} more charts and kustomizations"));
+    }
+    match import.skipped.len() {
+        0 => {}
+        1 => terminal.note(&"1 file or folder left out, no manifest (-v names it)"),
+        many => terminal.note(&format_args!("{many} files and folders left out, no manifests (-v names them)")),
+    }
+    import.skipped.iter().for_each(|skipped| terminal.detail(skipped));
+}
+
 impl Import {
     /// Imports and writes.
     ///
@@ -77,6 +96,7 @@ impl Import {
         for notice in &import.notices {
             terminal.note(&format_args!("{}: {}", notice.place, notice.words));
         }
+        tell_of_folders(&import, "import", terminal);
         self.deliver(&import.drafts, terminal)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,7 +1,8 @@
 //! Who leads the load balancer's requests to a Deployment's pods, and with which target group.
 
 use super::annotation::{self, Attributes};
-use super::network::{HttpRoute, Ingress, IngressClassParams, Service, TargetGroupBinding, TargetGroupConfiguration};
+use super::load_balancer_configuration::Configurations;
+use super::network::{HttpRoute, Ingress, IngressClassParams, Service, TargetGroupBinding};
 use super::objects::Objects;
 use super::source::{At, Place};
 use super::workload::{Deployment, Metadata};
@@ -23,7 +24,7 @@ pub(super) enum Door<'a> {
     /// An Ingress of the controller's class.
     Ingress(&'a Ingress, Option<&'a IngressClassParams>),
     /// A route of the Gateway API.
-    Route(&'a HttpRoute, Option<&'a TargetGroupConfiguration>),
+    Route(&'a HttpRoute, Configurations<'a>),
 }
 
 /// Health checks as far as somebody set them.
@@ -72,12 +73,25 @@ pub(super) fn entrances<'a>(objects: &'a Objects, services: &[&'a Service]) -> V
         );
         let routes = objects.routes.iter();
         let routes = routes.filter(|route| route.services.iter().any(|named| names(&route.metadata, named)));
-        let configuration = objects.configurations.iter().find(|configuration| {
-            together(&configuration.metadata, &service.metadata) && configuration.service == *name
-        });
-        entrances.extend(routes.map(|route| Entrance { service, door: Door::Route(route, configuration) }));
+        entrances.extend(routes.map(|route| {
+            let configurations = Configurations::of(objects, service, &route.metadata, &route.parents);
+            Entrance { service, door: Door::Route(route, configurations) }
+        }));
+        // In a dump of a cluster the controller's own bindings stand beside what it made them of.
+        if entrances.iter().any(|entrance| !matches!(entrance.door, Door::Binding(_))) {
+            entrances.retain(|entrance| !matches!(entrance.door, Door::Binding(of) if is_made_by_controller(of)));
+        }
     }
     entrances
+}
+
+/// Whether the controller made a binding for an Ingress, a Service or a Gateway: then it bears the label of its stack
+/// (LBC pkg/deploy/tracking/provider.go).
+pub(super) fn is_made_by_controller(binding: &TargetGroupBinding) -> bool {
+    let mut labels = binding.metadata.labels.keys();
+    labels.any(|label| {
+        label.split_once('/').is_some_and(|(of, name)| of.contains("k8s.aws") && name.starts_with("stack"))
+    })
 }
 
 /// Whether the AWS controller serves an Ingress. One without a class goes to the cluster's default class, which no
@@ -122,7 +136,7 @@ impl<'a> Entrance<'a> {
     }
 
     /// Service and Ingress, whose annotations say what the target group is like; the Service's win.
-    fn annotated(&self) -> Vec<&'a Metadata> {
+    pub(super) fn annotated(&self) -> Vec<&'a Metadata> {
         match self.door {
             Door::Ingress(ingress, _) => vec![&self.service.metadata, &ingress.metadata],
             Door::Binding(_) | Door::Route(..) => Vec::new(),
@@ -133,7 +147,7 @@ impl<'a> Entrance<'a> {
     pub(super) fn target_type(&self) -> Result<Option<At<TargetType>>, Error> {
         match self.door {
             Door::Binding(binding) => Ok(binding.target_type.clone()),
-            Door::Route(_, configuration) => Ok(configuration.and_then(|of| of.target_type.clone())),
+            Door::Route(_, configurations) => Ok(configurations.target_type()),
             Door::Ingress(_, params) => match params.and_then(|params| params.target_type.clone()) {
                 Some(of_class) => Ok(Some(of_class)),
                 None => annotation::find(&self.annotated(), "target-type").map(super::network::target_type).transpose(),
@@ -155,14 +169,14 @@ impl<'a> Entrance<'a> {
     /// The target group's attributes.
     pub(super) fn attributes(&self) -> Result<Attributes, Error> {
         match self.door {
-            Door::Route(_, configuration) => Ok(configuration.map(|of| of.attributes.clone()).unwrap_or_default()),
+            Door::Route(_, configurations) => Ok(configurations.attributes()),
             _ => Attributes::of_annotation(annotation::find(&self.annotated(), "target-group-attributes")),
         }
     }
 
     /// An attribute of the load balancer: of the class' parameters, of the Ingress, or of one of its group.
     pub(super) fn load_balancer(&self, objects: &'a Objects, key: &str) -> Result<Option<At<u32>>, Error> {
-        let Door::Ingress(ingress, params) = self.door else { return Ok(None) };
+        let Door::Ingress(ingress, params) = self.door else { return self.of_load_balancer()?.whole(key) };
         if let Some(of_class) = params.map(|params| params.attributes.whole(key)).transpose()?.flatten() {
             return Ok(Some(of_class));
         }
@@ -178,18 +192,27 @@ impl<'a> Entrance<'a> {
         Ok(None)
     }
 
+    /// All attributes of the load balancer that the object itself says, or what stands behind it.
+    pub(super) fn of_load_balancer(&self) -> Result<Attributes, Error> {
+        match self.door {
+            Door::Binding(_) => Ok(Attributes::default()),
+            Door::Route(_, configurations) => Ok(configurations.of_load_balancer()),
+            Door::Ingress(ingress, params) => {
+                let text = annotation::find(&[&ingress.metadata], "load-balancer-attributes");
+                let mut attributes = Attributes::of_annotation(text)?;
+                params.iter().for_each(|params| attributes.lay_over(&params.attributes));
+                Ok(attributes)
+            }
+        }
+    }
+
     /// The health checks.
     pub(super) fn health_check(&self) -> Result<HealthCheck, Error> {
         let annotated = self.annotated();
         let whole = |name| annotation::whole(&annotated, name);
         match self.door {
-            Door::Route(_, Some(of)) => Ok(HealthCheck {
-                interval: of.interval.clone(),
-                timeout: of.timeout.clone(),
-                healthy: of.healthy.clone(),
-                unhealthy: of.unhealthy.clone(),
-            }),
-            Door::Route(_, None) | Door::Binding(_) => Ok(HealthCheck::default()),
+            Door::Route(_, configurations) => Ok(configurations.health_check()),
+            Door::Binding(_) => Ok(HealthCheck::default()),
             Door::Ingress(..) => Ok(HealthCheck {
                 interval: whole("healthcheck-interval-seconds")?,
                 timeout: whole("healthcheck-timeout-seconds")?,
@@ -202,7 +225,7 @@ impl<'a> Entrance<'a> {
     /// Settings for single routes, which are not looked at.
     pub(super) fn of_routes(&self) -> Option<&'a Place> {
         match self.door {
-            Door::Route(_, Some(configuration)) => configuration.of_routes.as_ref(),
+            Door::Route(_, configurations) => configurations.of_routes(),
             _ => None,
         }
     }

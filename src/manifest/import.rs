@@ -1,7 +1,12 @@
 //! From objects to drafts: which key of a scenario each field means.
 
 mod node_port;
+mod not_modelled;
 mod other_target_groups;
+mod replicas;
+mod shared_load;
+mod somebody_elses;
+mod start_up;
 
 use super::balancing;
 use super::draft::{Draft, Notice, Origin, OtherTargetGroup, Values, span, text};
@@ -11,7 +16,7 @@ use super::hook;
 use super::network::Service;
 use super::objects::Objects;
 use super::source::{At, Place};
-use super::workload::{Deployment, Hook, Probe};
+use super::workload::{Container, Deployment, Hook, Probe};
 use crate::aws::target_group::TargetType;
 use crate::cluster::deployment::Strategy;
 use crate::error::Error;
@@ -68,6 +73,7 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
         asked: Vec::new(),
         notices: Vec::new(),
         other_target_groups: Vec::new(),
+        init_containers: None,
     };
     import.rollout();
     import.pod();
@@ -75,6 +81,7 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
     import.target_group()?;
     import.other_target_groups(&entrances)?;
     import.remarks();
+    import.not_modelled()?;
     let command_hook = import.hook();
     for Given { key, value, option } in given {
         import.values.push(key, Document::value_in_toml(key, value)?, Origin::Given(option.clone()));
@@ -111,9 +118,11 @@ struct Import<'a> {
     asked: Vec<(String, String)>,
     notices: Vec<Notice>,
     other_target_groups: Vec<OtherTargetGroup>,
+    /// Their names, if there are any.
+    init_containers: Option<String>,
 }
 
-impl Import<'_> {
+impl<'a> Import<'a> {
     fn notice(&mut self, place: &Place, words: impl Into<String>) {
         self.notices.push(Notice { place: place.clone(), words: words.into() });
     }
@@ -138,35 +147,16 @@ impl Import<'_> {
         values.seconds("deployment.progress_deadline", deployment.progress_deadline.as_ref());
     }
 
-    /// An autoscaler keeps the number between its bounds; where the Deployment leaves it open, at the lower one.
-    fn replicas(&mut self) {
-        let deployment = self.deployment;
-        let autoscaler = self.objects.autoscalers.iter().find(|autoscaler| {
-            entrance::together(&autoscaler.metadata, &deployment.metadata)
-                && autoscaler.target.as_ref() == Some(&deployment.metadata.name.value)
-        });
-        let key = "deployment.replicas";
-        let Some(autoscaler) = autoscaler else {
-            return self.values.written(key, deployment.replicas.as_ref(), u32::to_string);
-        };
-        let least = autoscaler.min.as_ref().map_or(1, |min| min.value);
-        let bound = autoscaler.min.as_ref().map_or(&autoscaler.max.place, |min| &min.place);
-        match &deployment.replicas {
-            Some(replicas) if (least..=autoscaler.max.value).contains(&replicas.value) => {
-                self.values.written(key, Some(replicas), u32::to_string);
-            }
-            _ => {
-                let why = format!("the autoscaler keeps {least} to {}; the fewest are taken", autoscaler.max.value);
-                self.values.push(key, least.to_string(), Origin::Concluded(bound.clone(), why));
-            }
-        }
+    /// The container that serves.
+    fn container(&self) -> &'a Container {
+        self.deployment.template.serving(self.service.and_then(|service| service.port.as_ref()))
     }
 
     /// `[pod]`, apart from hook and gate. Probes are those of the container that serves.
     fn pod(&mut self) {
         let template = &self.deployment.template;
         self.values.seconds("pod.termination_grace_period", template.grace.as_ref());
-        let container = template.serving(self.service.and_then(|service| service.port.as_ref()));
+        let container = self.container();
         let probes = [
             ("pod.readiness_probe", &container.readiness),
             ("pod.startup_probe", &container.startup),
@@ -204,9 +194,7 @@ impl Import<'_> {
     /// `pod.pre_stop`
     fn hook(&mut self) -> Option<CommandHook> {
         let key = "pod.pre_stop";
-        let template = &self.deployment.template;
-        let container = template.serving(self.service.and_then(|service| service.port.as_ref()));
-        let hook = container.pre_stop.as_ref()?;
+        let hook = self.container().pre_stop.as_ref()?;
         let place = hook.place.clone();
         match &hook.value {
             Hook::Sleep(seconds) => {
@@ -244,6 +232,14 @@ impl Import<'_> {
 
     /// What no manifest can say, unless the user did, or a profile that documents it.
     fn ask_for_the_rest(&mut self, scenario: &Scenario) {
+        self.bound_start_up(scenario);
+        self.share_load(scenario);
+        self.ask_for_somebody_elses();
+        if let Some(names) = self.init_containers.take().filter(|_| !self.values.has("cluster.pod_start")) {
+            let key = "cluster.pod_start";
+            self.ask(key, format!("how long do the init containers {names} take, on top of what is assumed?"));
+            self.values.show(key, scenario, "no time of the init containers in it; give all of it");
+        }
         let profile = scenario.revisions[0].app.profile.as_deref().and_then(profile::find);
         for (key, what) in ASKED {
             let row = profile.and_then(|profile| profile.row(key));
@@ -381,8 +377,7 @@ impl Import<'_> {
     }
 
     fn facts(&self) -> Result<Facts, Error> {
-        let template = &self.deployment.template;
-        let container = template.serving(self.service.and_then(|service| service.port.as_ref()));
+        let container = self.container();
         let ingress = match self.entrance.map(|entrance| entrance.door) {
             Some(Door::Ingress(ingress, _)) => Some(ingress.metadata.name.value.clone()),
             _ => None,
@@ -419,6 +414,7 @@ fn health_check(entrance: &Entrance<'_>, table: &str, values: &mut Values) -> Re
             (None, _) => {}
         }
     }
+    somebody_elses::defaults(entrance, table, values);
     Ok(())
 }
 

@@ -16,7 +16,11 @@ pub(super) enum Kind {
     TargetGroupBinding,
     TargetGroupConfiguration,
     HttpRoute,
+    LoadBalancerConfiguration,
+    Gateway,
+    GatewayClass,
     HorizontalPodAutoscaler,
+    ScaledObject,
     PodDisruptionBudget,
 }
 
@@ -48,8 +52,12 @@ const KINDS: &[Row] = &[
     row(Kind::IngressClassParams, "IngressClassParams", LBC, &["v1beta1", "v1"]),
     row(Kind::TargetGroupBinding, "TargetGroupBinding", LBC, &["v1beta1", "v1"]),
     row(Kind::TargetGroupConfiguration, "TargetGroupConfiguration", &["gateway.k8s.aws"], &["v1beta1", "v1"]),
+    row(Kind::LoadBalancerConfiguration, "LoadBalancerConfiguration", &["gateway.k8s.aws"], &["v1beta1", "v1"]),
+    row(Kind::Gateway, "Gateway", &["gateway.networking.k8s.io"], &["v1", "v1beta1"]),
+    row(Kind::GatewayClass, "GatewayClass", &["gateway.networking.k8s.io"], &["v1", "v1beta1"]),
     row(Kind::HttpRoute, "HTTPRoute", &["gateway.networking.k8s.io"], &["v1", "v1beta1"]),
     row(Kind::HorizontalPodAutoscaler, "HorizontalPodAutoscaler", &["autoscaling"], &["v1", "v2"]),
+    row(Kind::ScaledObject, "ScaledObject", &["keda.sh"], &["v1alpha1"]),
     row(Kind::PodDisruptionBudget, "PodDisruptionBudget", &["policy"], &["v1"]),
 ];
 

@@ -3,16 +3,20 @@
 //! Files are read into trees (`yaml`), trees into the objects that matter (`workload`, `network`); what
 //! belongs together is paired (`entrance`) and written down as a [`Draft`] for each Deployment.
 
+mod action;
 mod annotation;
+mod attributes;
 mod balancing;
 mod draft;
 mod entrance;
 mod facts;
 mod field;
+mod folder;
 mod hook;
 mod import;
 mod json;
 mod kind;
+mod load_balancer_configuration;
 mod network;
 mod objects;
 mod scalar;
@@ -27,6 +31,7 @@ use std::path::PathBuf;
 use crate::error::Error;
 pub use draft::{Draft, Notice, Origin, OtherTargetGroup, Value};
 pub use facts::{CommandHook, Facts, Ignored, Names};
+pub use folder::{Rendered, Skipped};
 pub use import::Given;
 use objects::Objects;
 pub use source::Place;
@@ -40,6 +45,10 @@ pub struct Import {
     pub notices: Vec<Notice>,
     /// How many objects of each kind were found.
     pub kinds: BTreeMap<String, usize>,
+    /// What was found in folders and is not read: no manifests.
+    pub skipped: Vec<Skipped>,
+    /// Folders that a tool makes manifests of.
+    pub rendered: Vec<Rendered>,
 }
 
 /// Imports files, the manifests of folders, and stdin (`-`). What is given wins over the manifests.
@@ -49,7 +58,13 @@ pub struct Import {
 /// what to do; exit code 2. It is larger than any manifest; exit code 4.
 pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
     let objects = Objects::read(paths)?;
-    let mut import = Import { drafts: Vec::new(), notices: Vec::new(), kinds: objects.kinds.clone() };
+    let mut import = Import {
+        drafts: Vec::new(),
+        notices: objects.notices.clone(),
+        kinds: objects.kinds.clone(),
+        skipped: objects.skipped.clone(),
+        rendered: objects.rendered.clone(),
+    };
     for deployment in &objects.deployments {
         if let Some(none) = deployment.replicas.as_ref().filter(|replicas| replicas.value == 0) {
             let words = format!("Deployment `{}` has 0 replicas: nothing to replace", deployment.metadata.name.value);
@@ -85,9 +100,14 @@ impl Import {
         let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let found = if kinds.is_empty() { "no object".to_owned() } else { kinds.join(", ") };
         let error = Error::input("no Deployment to roll out among the manifests");
-        Err(error.hint(match self.notices.first() {
-            Some(notice) => format!("{}: {}", notice.place, notice.words),
-            None => format!("found {found}"),
+        let is_kustomization = self.kinds.contains_key("Kustomization");
+        Err(error.hint(match (self.rendered.first(), self.notices.first()) {
+            (Some(rendered), _) => format!("they are made by a tool: {}", rendered.pipe("check")),
+            (None, Some(notice)) => format!("{}: {}", notice.place, notice.words),
+            (None, None) if is_kustomization => {
+                format!("found {found}: build it, `kustomize build FOLDER | rollcast check -`")
+            }
+            (None, None) => format!("found {found}"),
         }))
     }
 

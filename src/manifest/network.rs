@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
+use super::action::forwarded;
 use super::annotation::{ACTIONS, Attributes};
+use super::attributes::OtherField;
 use super::field::Field;
 use super::source::{At, Place};
 use super::workload::{Metadata, Port};
@@ -64,6 +64,7 @@ pub(super) struct TargetGroupBinding {
     pub(super) metadata: Metadata,
     pub(super) service: At<String>,
     pub(super) target_type: Option<At<TargetType>>,
+    pub(super) others: Vec<OtherField>,
 }
 
 /// `gateway.networking.k8s.io/v1 HTTPRoute`.
@@ -71,15 +72,20 @@ pub(super) struct TargetGroupBinding {
 pub(super) struct HttpRoute {
     pub(super) metadata: Metadata,
     pub(super) services: Vec<At<String>>,
+    /// The gateways that it hangs on: name and namespace.
+    pub(super) parents: Vec<(String, Option<String>)>,
 }
 
 /// `gateway.k8s.aws/v1beta1 TargetGroupConfiguration`.
 #[derive(Debug)]
 pub(super) struct TargetGroupConfiguration {
     pub(super) metadata: Metadata,
-    pub(super) service: String,
+    /// The Service that it is for; without one it is for whoever names it.
+    pub(super) service: Option<String>,
     pub(super) target_type: Option<At<TargetType>>,
     pub(super) attributes: Attributes,
+    pub(super) has_health_check: bool,
+    pub(super) others: Vec<OtherField>,
     pub(super) interval: Option<At<u32>>,
     pub(super) timeout: Option<At<u32>>,
     pub(super) healthy: Option<At<u32>>,
@@ -153,7 +159,7 @@ impl Ingress {
         // A backend with the port `use-annotation` names an action, which may forward to Services.
         for (key, action) in &metadata.annotations {
             if key.starts_with(ACTIONS) {
-                named.extend(forwarded(action)?);
+                named.extend(forwarded(action)?.into_iter().map(|to| to.map(|to| to.service)));
             }
         }
         let class = spec.get("ingressClassName")?.map(|class| class.text()).transpose()?;
@@ -173,34 +179,6 @@ fn service_of(backend: &Field<'_>) -> Result<Option<At<String>>, Error> {
         Some(service) => Ok(Some(service.need("name")?.text()?)),
         None => Ok(None),
     }
-}
-
-/// An action of the controller, as far as it leads to Services.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Action {
-    forward_config: Option<ForwardConfig>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct ForwardConfig {
-    target_groups: Vec<ForwardTarget>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct ForwardTarget {
-    service_name: Option<String>,
-}
-
-fn forwarded(action: &At<String>) -> Result<Vec<At<String>>, Error> {
-    let parsed: Action = serde_saphyr::from_str(&action.value).map_err(|_| {
-        action.place.error("this action is no JSON of a known form").hint("the controller refuses it, too")
-    })?;
-    let groups = parsed.forward_config.map(|forward| forward.target_groups).unwrap_or_default();
-    let names = groups.into_iter().filter_map(|group| group.service_name);
-    Ok(names.map(|name| At { value: name, place: action.place.clone() }).collect())
 }
 
 fn once_each(names: Vec<At<String>>) -> Vec<At<String>> {
@@ -241,15 +219,20 @@ impl TargetGroupBinding {
         let metadata = Metadata::read(object)?;
         let spec = object.need("spec")?;
         let service = spec.need("serviceRef")?.need("name")?.text()?;
-        Ok(TargetGroupBinding { metadata, service, target_type: optional_target_type(&spec)? })
+        let others = OtherField::read(&spec)?;
+        Ok(TargetGroupBinding { metadata, service, target_type: optional_target_type(&spec)?, others })
     }
 }
 
 impl HttpRoute {
     pub(super) fn read(object: &Field<'_>) -> Result<HttpRoute, Error> {
         let metadata = Metadata::read(object)?;
-        let mut named = Vec::new();
+        let (mut named, mut parents) = (Vec::new(), Vec::new());
         if let Some(spec) = object.get("spec")? {
+            for parent in spec.list("parentRefs")? {
+                let namespace = parent.get("namespace")?.map(|name| name.text()).transpose()?;
+                parents.push((parent.need("name")?.text()?.value, namespace.map(|name| name.value)));
+            }
             for rule in spec.list("rules")? {
                 for backend in rule.list("backendRefs")? {
                     let kind = backend.get("kind")?.map(|kind| kind.text()).transpose()?;
@@ -259,7 +242,7 @@ impl HttpRoute {
                 }
             }
         }
-        Ok(HttpRoute { metadata, services: once_each(named) })
+        Ok(HttpRoute { metadata, services: once_each(named), parents })
     }
 }
 
@@ -267,7 +250,10 @@ impl TargetGroupConfiguration {
     pub(super) fn read(object: &Field<'_>) -> Result<TargetGroupConfiguration, Error> {
         let metadata = Metadata::read(object)?;
         let spec = object.need("spec")?;
-        let service = spec.need("targetReference")?.need("name")?.text()?.value;
+        let service = match spec.get("targetReference")? {
+            Some(reference) => Some(reference.need("name")?.text()?.value),
+            None => None,
+        };
         let default = spec.get("defaultConfiguration")?;
         let check = default.as_ref().map(|default| default.get("healthCheckConfig")).transpose()?.flatten();
         let whole = |key| match &check {
@@ -284,6 +270,8 @@ impl TargetGroupConfiguration {
             timeout: whole("healthCheckTimeout")?,
             healthy: whole("healthyThresholdCount")?,
             unhealthy: whole("unhealthyThresholdCount")?,
+            has_health_check: check.is_some(),
+            others: default.as_ref().map(OtherField::read).transpose()?.unwrap_or_default(),
             of_routes: spec.list("routeConfigurations")?.first().map(Field::place),
             metadata,
             service,

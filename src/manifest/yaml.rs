@@ -96,8 +96,8 @@ fn parse(source: &Arc<Source>, text: &str, start: usize) -> Result<Vec<Document>
         strict_booleans: false,
         with_snippet: false,
     };
-    let nodes: Vec<Node> =
-        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| refused(source, text, start, &error))?;
+    let nodes: Vec<Node> = serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| refused(source, text, start, &error))?;
     let resolved = nodes.into_iter().map(|mut node| {
         resolve(text, &mut node);
         Document { node, start }

@@ -2,6 +2,7 @@
 //!
 //! Sources: Kubernetes' and the AWS Load Balancer Controller's documentation and source, and the AWS guide.
 
+mod limits;
 mod look;
 #[cfg(test)]
 mod tests;
@@ -196,5 +197,14 @@ pub const RULES: &[Rule] = &[
         explanation: "A process that ends at SIGTERM closes its connections with requests outstanding: 502. A graceful shutdown stops listening and finishes them.",
         source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
         look: look::no_graceful_shutdown,
+    },
+    Rule {
+        id: "RL017",
+        name: "refused-by-aws",
+        severity: Severity::Error,
+        summary: "AWS refuses a setting of the target group or the load balancer",
+        explanation: "The controller cannot make what AWS refuses: a new target group is never made, an old one keeps its old settings, and its events say why.",
+        source: "AWS API reference, CreateTargetGroup, TargetGroupAttribute, LoadBalancerAttribute",
+        look: limits::refused_by_aws,
     },
 ];
