@@ -119,6 +119,16 @@ impl Error {
         self.replication
     }
 
+    /// What is wrong, without the place and the hint.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The line that is to blame, from 1, where there is one.
+    pub fn row(&self) -> Option<usize> {
+        self.place.as_ref()?.spot.as_ref().map(|spot| spot.row)
+    }
+
     /// The process exit code that this error deserves.
     pub fn exit_code(&self) -> u8 {
         match self.kind {

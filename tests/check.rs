@@ -59,6 +59,24 @@ fn what_cannot_be_simulated_is_still_looked_at() {
 }
 
 #[test]
+fn what_aws_refuses_is_an_error_where_it_is_written() {
+    let checked = checked("interval-reaches-timeout.yaml", &[]);
+    assert_eq!(rules(&checked), ["RL017"]);
+    let refused = &checked.findings[0];
+    assert_eq!((refused.severity, refused.spot.row), (Severity::Error, 18), "{refused:?}");
+    assert!(refused.message.contains("the controller's default"), "{refused:?}");
+    let given = |key, value| rules(&self::checked("octal-replicas.yaml", &[(key, value)]));
+    assert_eq!(given("target_group.health_check.healthy_threshold", "11"), ["RL017"]);
+    assert_eq!(given("target_group.deregistration_delay", "2h"), ["RL017"]);
+}
+
+#[test]
+fn a_startup_probe_makes_up_for_a_missing_readiness_probe() {
+    assert!(!rules(&checked("startup-probe-alone.yaml", &[])).contains(&"RL015"));
+    assert!(rules(&checked("plain.yaml", &[])).contains(&"RL015"));
+}
+
+#[test]
 fn a_reason_switches_a_rule_off() {
     let checked = checked("ignored-rules.yaml", &[]);
     let ignored = checked.findings.iter().find(|finding| finding.rule.id == "RL003").unwrap();
@@ -89,7 +107,7 @@ fn reports() -> Vec<Report> {
     let import = import(&[Path::new("tests/manifests/other-kinds.yaml").to_owned()], &[]).unwrap();
     let left_out: Vec<_> = import.judged(false).1.into_iter().map(Into::into).collect();
     assert!(!left_out.is_empty());
-    vec![Report::default(), Report { checked: checked.into(), left_out }]
+    vec![Report::default(), Report { checked: checked.into(), left_out, remarks: Vec::new() }]
 }
 
 #[test]

@@ -112,14 +112,14 @@ fn a_hook_that_is_not_read_is_judged_at_both_ends() {
     assert_eq!((note.severity, slept(&checked)), (Severity::Note, None));
     assert!(note.message.contains("`/opt/drain.sh`, which is not read"), "{}", note.message);
     assert!(checked.asked.contains(&"pod.pre_stop".to_owned()), "{:?}", checked.asked);
-    let shown = text::render(&Report { checked: vec![checked.clone()], left_out: Vec::new() });
+    let shown = text::render(&Report { checked: vec![checked.clone()], ..Report::default() });
     let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         flat.contains("`/opt/drain.sh` is not read") && flat.contains(&format!("it is met from {from} on")),
         "{shown}"
     );
     let value: serde_json::Value =
-        serde_json::from_str(&json::render(&Report { checked: vec![checked], left_out: Vec::new() })).unwrap();
+        serde_json::from_str(&json::render(&Report { checked: vec![checked], ..Report::default() })).unwrap();
     let hook = &value["configurations"][0]["judgement"]["hook_not_read"];
     assert_eq!((hook["words"].as_str(), hook["most"]["serves_s"].as_f64()), (Some("/opt/drain.sh"), Some(120.0)));
 }

@@ -66,9 +66,11 @@ fn drafts(path: &Path) -> String {
     for left_out in &import.left_out {
         shown.push_str(&format!("# {}: {}: {}\n", left_out.place, left_out.object, left_out.why));
     }
-    for dangling in &import.dangling {
-        shown.push_str(&format!("# {}: {}\n", dangling.notice.place, dangling.notice.words));
+    for notice in import.notices.iter().chain(import.dangling.iter().map(|dangling| &dangling.notice)) {
+        shown.push_str(&format!("# {}: {}\n", notice.place, notice.words));
     }
+    import.rendered.iter().for_each(|rendered| shown.push_str(&format!("# made: {}\n", rendered.pipe("check"))));
+    import.skipped.iter().for_each(|skipped| shown.push_str(&format!("# left out: {skipped}\n")));
     shown
 }
 

@@ -13,7 +13,7 @@ mod weigh;
 use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
-use crate::manifest::{Dangling, LeftOut};
+use crate::manifest::{Dangling, LeftOut, Notice};
 use crate::scenario::objectives::ObjectivesSpec;
 use crate::traffic::EngineChoice;
 pub use fix::Edit;
@@ -87,6 +87,8 @@ pub struct Report {
     pub checked: Vec<Checked>,
     /// Objects of which there is no forecast: what, where, why.
     pub left_out: Vec<Omission>,
+    /// What was noticed of the files as a whole.
+    pub remarks: Vec<Remark>,
 }
 
 /// An object that was not judged.
@@ -138,6 +140,12 @@ impl From<LeftOut> for Omission {
     fn from(left_out: LeftOut) -> Omission {
         let LeftOut { object, place, why, is_open } = left_out;
         Omission { object, spot: Spot::of(&place), why, is_open }
+    }
+}
+
+impl From<&Notice> for Remark {
+    fn from(notice: &Notice) -> Remark {
+        Remark { spot: Spot::of(&notice.place), words: notice.words.clone() }
     }
 }
 

@@ -136,7 +136,12 @@ impl Subject {
 
     /// Whether the manifests say this of a key, though it may not be simulated.
     pub(super) fn document_says(&self, key: &str, value: &str) -> bool {
-        self.said.iter().any(|(known, toml)| known == key && toml.trim_matches('"') == value)
+        self.said(key) == Some(value)
+    }
+
+    /// What the manifests say of a key, though it may not be simulated.
+    pub(super) fn said(&self, key: &str) -> Option<&str> {
+        self.said.iter().find(|(known, _)| known == key).map(|(_, toml)| toml.trim_matches('"'))
     }
 
     /// Where the first of these keys that anybody gave was written; if none was, the name.

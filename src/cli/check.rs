@@ -11,7 +11,7 @@ use rollcast::report;
 use rollcast::scenario::Document;
 use rollcast::traffic::EngineChoice;
 
-use super::import::Known;
+use super::import::{Known, tell_of_folders};
 use super::output::{self, Delivery, Sink};
 use super::terminal::Terminal;
 use super::{interrupt, options};
@@ -119,7 +119,7 @@ impl Check {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         options::refuse_stdin_twice(&self.files)?;
         output::check(&self.output)?;
-        let (subjects, mut report) = self.subjects()?;
+        let (subjects, mut report) = self.subjects(terminal)?;
         interrupt::watch()?;
         let options = Options {
             runs: self.runs.into(),
@@ -144,7 +144,7 @@ impl Check {
     }
 
     /// Scenarios by their files' names, the rest as manifests; and what is known of those without a simulation.
-    fn subjects(&self) -> Result<(Vec<Subject>, Report), Error> {
+    fn subjects(&self, terminal: &Terminal) -> Result<(Vec<Subject>, Report), Error> {
         let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|end| end == "toml");
         let (scenarios, manifests): (Vec<&PathBuf>, Vec<&PathBuf>) = self.files.iter().partition(is_scenario);
         let config = self.config()?;
@@ -162,11 +162,13 @@ impl Check {
                 option: option.to_owned(),
             }));
             let import = manifest::import(&manifests, &given)?;
+            tell_of_folders(&import, "check", terminal);
             let (judged, left_out) = import.judged(self.assume_alb);
             for draft in judged {
                 subjects.push(Subject::of_draft(draft)?);
             }
             report.left_out = left_out.into_iter().map(Into::into).collect();
+            report.remarks = import.notices.iter().map(Into::into).collect();
             report.checked = import.dangling.iter().map(check::dangling).collect();
         }
         Ok((subjects, report))

@@ -64,6 +64,25 @@ impl Known {
     }
 }
 
+/// Says what of the folders is not read, and what makes manifests of it.
+pub fn tell_of_folders(import: &manifest::Import, command: &str, terminal: &Terminal) {
+    /// More folders to render than these are counted.
+    const MOST: usize = 5;
+    for rendered in import.rendered.iter().take(MOST) {
+        let what = if rendered.is_chart { "a Helm chart, not read" } else { "a kustomization, not built" };
+        terminal.note(&format_args!("{}: {what}: {}", rendered.folder.display(), rendered.pipe(command)));
+    }
+    if let Some(more @ 1..) = import.rendered.len().checked_sub(MOST) {
+        terminal.note(&format_args!("and {more} more charts and kustomizations"));
+    }
+    match import.skipped.len() {
+        0 => {}
+        1 => terminal.note(&"1 file or folder left out, no manifest (-v names it)"),
+        many => terminal.note(&format_args!("{many} files and folders left out, no manifests (-v names them)")),
+    }
+    import.skipped.iter().for_each(|skipped| terminal.detail(skipped));
+}
+
 impl Import {
     /// Imports and writes.
     ///
@@ -79,9 +98,10 @@ impl Import {
         for left_out in &import.left_out {
             terminal.note(&format_args!("{}: {}: {}", left_out.place, left_out.object, left_out.why));
         }
-        for dangling in &import.dangling {
-            terminal.note(&format_args!("{}: {}", dangling.notice.place, dangling.notice.words));
+        for notice in import.notices.iter().chain(import.dangling.iter().map(|dangling| &dangling.notice)) {
+            terminal.note(&format_args!("{}: {}", notice.place, notice.words));
         }
+        tell_of_folders(&import, "import", terminal);
         self.deliver(&import.drafts, terminal)?;
         Ok(if is_refused { ExitCode::from(3) } else { ExitCode::SUCCESS })
     }

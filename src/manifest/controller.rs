@@ -156,12 +156,7 @@ fn of_parent(objects: &Objects, route: &Route, parent: &Parent) -> Controller {
     if parent.kind != "Gateway" {
         return Controller::Other("a mesh".to_owned());
     }
-    let namespace = parent.namespace.as_deref().unwrap_or(route.metadata.namespace());
-    let is_meant = |gateway: &&Gateway| {
-        let own = gateway.metadata.namespace();
-        gateway.metadata.name.value == parent.name.value && (own == namespace || own.is_empty() || namespace.is_empty())
-    };
-    match objects.gateways.iter().find(is_meant) {
+    match parent.gateway(objects, route) {
         Some(gateway) => of_gateway(objects, gateway),
         None => Controller::Unseen(format!("Gateway `{}` is not among the files", parent.name.value)),
     }

@@ -227,6 +227,11 @@ impl Values {
         self.0.iter_mut().filter(|value| value.key == key).for_each(|value| value.shown = true);
     }
 
+    /// What is said about a key.
+    pub(super) fn find(&self, key: &str) -> Option<&Value> {
+        self.0.iter().find(|value| value.key == key)
+    }
+
     /// Whether somebody said something about a key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.0.iter().any(|value| value.key == key)

@@ -3,9 +3,8 @@
 use super::annotation::{self, Attributes};
 use super::controller::{self, Controller, Platform};
 use super::gateway::Route;
-use super::network::{
-    Backend, Ingress, IngressClassParams, Service, ServicePort, TargetGroupBinding, TargetGroupConfiguration,
-};
+use super::load_balancer_configuration::Configurations;
+use super::network::{Backend, Ingress, IngressClassParams, Service, ServicePort, TargetGroupBinding};
 use super::objects::Objects;
 use super::source::{At, Place};
 use super::workload::{Metadata, Port};
@@ -30,7 +29,7 @@ pub(super) enum Door<'a> {
     /// An Ingress of the controller's class.
     Ingress(&'a Ingress, Option<&'a IngressClassParams>),
     /// A route of the Gateway API.
-    Route(&'a Route, Option<&'a TargetGroupConfiguration>),
+    Route(&'a Route, Configurations<'a>),
 }
 
 /// Health checks as far as somebody set them.
@@ -46,6 +45,15 @@ pub(super) struct HealthCheck {
 pub(super) fn together(one: &Metadata, other: &Metadata) -> bool {
     let (one, other) = (one.namespace(), other.namespace());
     one == other || one.is_empty() || other.is_empty()
+}
+
+/// Whether the controller made a binding for an Ingress, a Service or a Gateway: then it bears the label of its stack
+/// (LBC pkg/deploy/tracking/provider.go).
+pub(super) fn is_made_by_controller(binding: &TargetGroupBinding) -> bool {
+    let mut labels = binding.metadata.labels.keys();
+    labels.any(|label| {
+        label.split_once('/').is_some_and(|(of, name)| of.contains("k8s.aws") && name.starts_with("stack"))
+    })
 }
 
 /// The parameters of an Ingress' class: those that the class names, or, without the class, those of its name.
@@ -87,7 +95,7 @@ impl<'a> Door<'a> {
         match self {
             Door::Binding(_) => self,
             Door::Ingress(ingress, _) => Door::Ingress(ingress, params(objects, ingress)),
-            Door::Route(route, _) => Door::Route(route, configuration(objects, service)),
+            Door::Route(route, _) => Door::Route(route, Configurations::of(objects, service, route)),
         }
     }
 
@@ -97,19 +105,13 @@ impl<'a> Door<'a> {
             Door::Binding(binding) => controller::of_binding(binding),
             Door::Ingress(ingress, _) => controller::of_ingress(objects, ingress),
             Door::Route(route, _) => match controller::of_route(objects, route) {
-                Controller::Unseen(_) if service.is_some_and(|service| configuration(objects, service).is_some()) => {
+                Controller::Unseen(_) if service.is_some_and(|service| Configurations::has_own(objects, service)) => {
                     Controller::Alb(Platform::Installed)
                 }
                 controller => controller,
             },
         }
     }
-}
-
-fn configuration<'a>(objects: &'a Objects, service: &Service) -> Option<&'a TargetGroupConfiguration> {
-    objects.configurations.iter().find(|configuration| {
-        together(&configuration.metadata, &service.metadata) && configuration.service == service.metadata.name.value
-    })
 }
 
 impl<'a> Entrance<'a> {
@@ -129,7 +131,7 @@ impl<'a> Entrance<'a> {
     }
 
     /// Service and Ingress, whose annotations say what the target group is like; the Service's win.
-    fn annotated(&self) -> Vec<&'a Metadata> {
+    pub(super) fn annotated(&self) -> Vec<&'a Metadata> {
         match self.door {
             Door::Ingress(ingress, _) => vec![&self.service.metadata, &ingress.metadata],
             Door::Binding(_) | Door::Route(..) => Vec::new(),
@@ -140,7 +142,7 @@ impl<'a> Entrance<'a> {
     pub(super) fn target_type(&self) -> Result<Option<At<TargetType>>, Error> {
         match self.door {
             Door::Binding(binding) => Ok(binding.target_type.clone()),
-            Door::Route(_, configuration) => Ok(configuration.and_then(|of| of.target_type.clone())),
+            Door::Route(_, configurations) => Ok(configurations.target_type()),
             Door::Ingress(_, params) => match params.and_then(|params| params.target_type.clone()) {
                 Some(of_class) => Ok(Some(of_class)),
                 None => annotation::find(&self.annotated(), "target-type").map(super::network::target_type).transpose(),
@@ -162,7 +164,7 @@ impl<'a> Entrance<'a> {
     /// The target group's attributes.
     pub(super) fn attributes(&self) -> Result<Attributes, Error> {
         match self.door {
-            Door::Route(_, configuration) => Ok(configuration.map(|of| of.attributes.clone()).unwrap_or_default()),
+            Door::Route(_, configurations) => Ok(configurations.attributes()),
             _ => Attributes::of_annotation(annotation::find(&self.annotated(), "target-group-attributes")),
         }
     }
@@ -176,7 +178,7 @@ impl<'a> Entrance<'a> {
 
     /// An attribute of the load balancer: of the class' parameters, of the Ingress, or of one of its group.
     pub(super) fn load_balancer(&self, objects: &'a Objects, key: &str) -> Result<Option<At<u32>>, Error> {
-        let Door::Ingress(ingress, params) = self.door else { return Ok(None) };
+        let Door::Ingress(ingress, params) = self.door else { return self.of_load_balancer()?.whole(key) };
         if let Some(of_class) = params.map(|params| params.attributes.whole(key)).transpose()?.flatten() {
             return Ok(Some(of_class));
         }
@@ -192,18 +194,27 @@ impl<'a> Entrance<'a> {
         Ok(None)
     }
 
+    /// All attributes of the load balancer that the object itself says, or what stands behind it.
+    pub(super) fn of_load_balancer(&self) -> Result<Attributes, Error> {
+        match self.door {
+            Door::Binding(_) => Ok(Attributes::default()),
+            Door::Route(_, configurations) => Ok(configurations.of_load_balancer()),
+            Door::Ingress(ingress, params) => {
+                let text = annotation::find(&[&ingress.metadata], "load-balancer-attributes");
+                let mut attributes = Attributes::of_annotation(text)?;
+                params.iter().for_each(|params| attributes.lay_over(&params.attributes));
+                Ok(attributes)
+            }
+        }
+    }
+
     /// The health checks.
     pub(super) fn health_check(&self) -> Result<HealthCheck, Error> {
         let annotated = self.annotated();
         let whole = |name| annotation::whole(&annotated, name);
         match self.door {
-            Door::Route(_, Some(of)) => Ok(HealthCheck {
-                interval: of.interval.clone(),
-                timeout: of.timeout.clone(),
-                healthy: of.healthy.clone(),
-                unhealthy: of.unhealthy.clone(),
-            }),
-            Door::Route(_, None) | Door::Binding(_) => Ok(HealthCheck::default()),
+            Door::Route(_, configurations) => Ok(configurations.health_check()),
+            Door::Binding(_) => Ok(HealthCheck::default()),
             Door::Ingress(..) => Ok(HealthCheck {
                 interval: whole("healthcheck-interval-seconds")?,
                 timeout: whole("healthcheck-timeout-seconds")?,
@@ -216,7 +227,7 @@ impl<'a> Entrance<'a> {
     /// Settings for single routes, which are not looked at.
     pub(super) fn of_routes(&self) -> Option<&'a Place> {
         match self.door {
-            Door::Route(_, Some(configuration)) => configuration.of_routes.as_ref(),
+            Door::Route(_, configurations) => configurations.of_routes(),
             _ => None,
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::controller::{self, Controller};
-use super::entrance::{Door, Entrance, together};
+use super::entrance::{Door, Entrance, is_made_by_controller, together};
+use super::load_balancer_configuration::Configurations;
 use super::network::{Backend, Service};
 use super::objects::Objects;
 use super::source::{At, Place};
@@ -101,7 +102,7 @@ pub(super) fn ways<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Wa
 pub(super) fn doors(objects: &Objects) -> impl Iterator<Item = Door<'_>> {
     let bindings = objects.bindings.iter().map(Door::Binding);
     let ingresses = objects.ingresses.iter().map(|ingress| Door::Ingress(ingress, None));
-    bindings.chain(ingresses).chain(objects.routes.iter().map(|route| Door::Route(route, None)))
+    bindings.chain(ingresses).chain(objects.routes.iter().map(|route| Door::Route(route, Configurations::default())))
 }
 
 /// Whether a backend is this Service.
@@ -115,7 +116,11 @@ pub(super) fn names(lead: &Metadata, backend: &Backend, service: &Service) -> bo
 
 /// Decides: an ALB if there is one among the ways; else what is known not to be one; else what cannot be seen.
 pub(super) fn decide<'a>(ways: Vec<Way<'a>>) -> Exposed<'a> {
-    let entrances: Vec<Entrance<'a>> = ways.iter().filter_map(Way::entrance).collect();
+    let mut entrances: Vec<Entrance<'a>> = ways.iter().filter_map(Way::entrance).collect();
+    // In a dump of a cluster the controller's own bindings stand beside what it made them of.
+    if entrances.iter().any(|entrance| !matches!(entrance.door, Door::Binding(_))) {
+        entrances.retain(|entrance| !matches!(entrance.door, Door::Binding(of) if is_made_by_controller(of)));
+    }
     if !entrances.is_empty() {
         return Exposed::Alb(entrances);
     }

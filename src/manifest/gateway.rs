@@ -1,7 +1,9 @@
 //! The Gateway API: who serves a gateway, and where its routes lead.
 
 use super::field::Field;
+use super::load_balancer_configuration::Reference;
 use super::network::{Backend, once_each, port};
+use super::objects::Objects;
 use super::source::At;
 use super::workload::Metadata;
 use crate::error::Error;
@@ -12,6 +14,7 @@ pub(super) struct GatewayClass {
     pub(super) metadata: Metadata,
     /// Nothing, if it names none.
     pub(super) controller: Option<At<String>>,
+    pub(super) configuration: Option<Reference>,
 }
 
 /// `gateway.networking.k8s.io Gateway`.
@@ -19,6 +22,7 @@ pub(super) struct GatewayClass {
 pub(super) struct Gateway {
     pub(super) metadata: Metadata,
     pub(super) class: At<String>,
+    pub(super) configuration: Option<Reference>,
 }
 
 /// A route of any protocol.
@@ -42,18 +46,28 @@ pub(super) struct Parent {
 
 impl GatewayClass {
     pub(super) fn read(object: &Field<'_>) -> Result<GatewayClass, Error> {
-        let controller = object.need("spec")?.get("controllerName")?.map(|name| name.text()).transpose()?;
+        let spec = object.need("spec")?;
+        let controller = spec.get("controllerName")?.map(|name| name.text()).transpose()?;
         Ok(GatewayClass {
             metadata: Metadata::read(object)?,
             controller: controller.filter(|name| !name.value.is_empty()),
+            configuration: Reference::read(spec.get("parametersRef")?.as_ref())?,
         })
     }
 }
 
 impl Gateway {
     pub(super) fn read(object: &Field<'_>) -> Result<Gateway, Error> {
-        let class = object.need("spec")?.need("gatewayClassName")?.text()?;
-        Ok(Gateway { metadata: Metadata::read(object)?, class })
+        let spec = object.need("spec")?;
+        let parameters = match spec.get("infrastructure")? {
+            Some(infrastructure) => infrastructure.get("parametersRef")?,
+            None => None,
+        };
+        Ok(Gateway {
+            metadata: Metadata::read(object)?,
+            class: spec.need("gatewayClassName")?.text()?,
+            configuration: Reference::read(parameters.as_ref())?,
+        })
     }
 }
 
@@ -82,6 +96,19 @@ impl Route {
             }
         }
         Ok(Route { metadata, kind, parents, backends: once_each(backends) })
+    }
+}
+
+impl Parent {
+    /// The gateway that it names.
+    pub(super) fn gateway<'a>(&self, objects: &'a Objects, route: &Route) -> Option<&'a Gateway> {
+        let namespace = self.namespace.as_deref().unwrap_or(route.metadata.namespace());
+        let is_meant = |gateway: &&Gateway| {
+            let own = gateway.metadata.namespace();
+            let is_there = own == namespace || own.is_empty() || namespace.is_empty();
+            gateway.metadata.name.value == self.name.value && is_there
+        };
+        objects.gateways.iter().find(is_meant)
     }
 }
 

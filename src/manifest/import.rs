@@ -4,8 +4,13 @@ mod containers;
 mod gate;
 mod hook;
 mod node_port;
+mod not_modelled;
 mod other_target_groups;
 mod references;
+mod replicas;
+mod shared_load;
+mod somebody_elses;
+mod start_up;
 
 use super::annotation;
 use super::balancing;
@@ -71,6 +76,7 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
         other_target_groups: Vec::new(),
         references: Vec::new(),
         unmodelled: None,
+        init_containers: None,
     };
     import.rollout();
     import.pod();
@@ -80,6 +86,7 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
     import.other_target_groups(entrances)?;
     import.check_references(&exposed);
     import.remarks();
+    import.not_modelled()?;
     let hook = import.hook(given.iter().any(|given| given.key == "pod.pre_stop"));
     for Given { key, value, option } in given {
         import.values.push(key, Document::value_in_toml(key, value)?, Origin::Given(option.clone()));
@@ -122,6 +129,8 @@ struct Import<'a> {
     references: Vec<Notice>,
     /// What of the pods is not modelled.
     unmodelled: Option<Notice>,
+    /// Their names, if there are any.
+    init_containers: Option<String>,
 }
 
 impl<'a> Import<'a> {
@@ -147,30 +156,6 @@ impl<'a> Import<'a> {
         values.written("deployment.max_unavailable", deployment.max_unavailable.as_ref(), count);
         values.seconds("deployment.min_ready", deployment.min_ready.as_ref());
         values.seconds("deployment.progress_deadline", deployment.progress_deadline.as_ref());
-    }
-
-    /// An autoscaler keeps the number between its bounds; where the Deployment leaves it open, at the lower one.
-    fn replicas(&mut self) {
-        let deployment = self.deployment;
-        let autoscaler = self.objects.autoscalers.iter().find(|autoscaler| {
-            entrance::together(&autoscaler.metadata, &deployment.metadata)
-                && autoscaler.target.as_ref() == Some(&deployment.metadata.name.value)
-        });
-        let key = "deployment.replicas";
-        let Some(autoscaler) = autoscaler else {
-            return self.values.written(key, deployment.replicas.as_ref(), u32::to_string);
-        };
-        let least = autoscaler.min.as_ref().map_or(1, |min| min.value);
-        let bound = autoscaler.min.as_ref().map_or(&autoscaler.max.place, |min| &min.place);
-        match &deployment.replicas {
-            Some(replicas) if (least..=autoscaler.max.value).contains(&replicas.value) => {
-                self.values.written(key, Some(replicas), u32::to_string);
-            }
-            _ => {
-                let why = format!("the autoscaler keeps {least} to {}; the fewest are taken", autoscaler.max.value);
-                self.values.push(key, least.to_string(), Origin::Concluded(bound.clone(), why));
-            }
-        }
     }
 
     /// `[pod]`, apart from hook and gate. Probes are those of the container that serves.
@@ -214,6 +199,14 @@ impl<'a> Import<'a> {
 
     /// What no manifest can say, unless the user did, or a profile that documents it.
     fn ask_for_the_rest(&mut self, scenario: &Scenario) {
+        self.bound_start_up(scenario);
+        self.share_load(scenario);
+        self.ask_for_somebody_elses();
+        if let Some(names) = self.init_containers.take().filter(|_| !self.values.has("cluster.pod_start")) {
+            let key = "cluster.pod_start";
+            self.ask(key, format!("how long do the init containers {names} take, on top of what is assumed?"));
+            self.values.show(key, scenario, "no time of the init containers in it; give all of it");
+        }
         let profile = scenario.revisions[0].app.profile.as_deref().and_then(profile::find);
         for (key, what) in ASKED {
             let row = profile.and_then(|profile| profile.row(key));
@@ -373,6 +366,7 @@ fn health_check(entrance: &Entrance<'_>, table: &str, values: &mut Values) -> Re
             (None, _) => {}
         }
     }
+    somebody_elses::defaults(entrance, table, values);
     Ok(())
 }
 

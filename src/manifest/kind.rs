@@ -22,6 +22,7 @@ pub(super) enum Kind {
     TlsRoute,
     TcpRoute,
     UdpRoute,
+    LoadBalancerConfiguration,
     StatefulSet,
     DaemonSet,
     ReplicaSet,
@@ -31,6 +32,7 @@ pub(super) enum Kind {
     DeploymentConfig,
     Canary,
     HorizontalPodAutoscaler,
+    ScaledObject,
     PodDisruptionBudget,
 }
 
@@ -64,6 +66,7 @@ const KINDS: &[Row] = &[
     row(Kind::IngressClassParams, "IngressClassParams", LBC, &["v1beta1", "v1"]),
     row(Kind::TargetGroupBinding, "TargetGroupBinding", LBC, &["v1beta1", "v1"]),
     row(Kind::TargetGroupConfiguration, "TargetGroupConfiguration", &["gateway.k8s.aws"], &["v1beta1", "v1"]),
+    row(Kind::LoadBalancerConfiguration, "LoadBalancerConfiguration", &["gateway.k8s.aws"], &["v1beta1", "v1"]),
     row(Kind::GatewayClass, "GatewayClass", GATEWAY, &["v1", "v1beta1", "v1alpha2"]),
     row(Kind::Gateway, "Gateway", GATEWAY, &["v1", "v1beta1", "v1alpha2"]),
     row(Kind::HttpRoute, "HTTPRoute", GATEWAY, &["v1", "v1beta1"]),
@@ -80,6 +83,7 @@ const KINDS: &[Row] = &[
     row(Kind::DeploymentConfig, "DeploymentConfig", &["apps.openshift.io"], &["v1"]),
     row(Kind::Canary, "Canary", &["flagger.app"], &["v1beta1"]),
     row(Kind::HorizontalPodAutoscaler, "HorizontalPodAutoscaler", &["autoscaling"], &["v1", "v2"]),
+    row(Kind::ScaledObject, "ScaledObject", &["keda.sh"], &["v1alpha1"]),
     row(Kind::PodDisruptionBudget, "PodDisruptionBudget", &["policy"], &["v1"]),
 ];
 

@@ -3,7 +3,9 @@
 //! Files are read into trees (`yaml`), trees into the objects that matter (`workload`, `network`); what
 //! belongs together is paired (`entrance`) and written down as a [`Draft`] for each Deployment.
 
+mod action;
 mod annotation;
+mod attributes;
 mod balancing;
 mod controller;
 mod draft;
@@ -11,15 +13,19 @@ mod entrance;
 mod exposure;
 mod facts;
 mod field;
+mod folder;
 mod gateway;
 mod hook;
 mod import;
+mod json;
 mod kind;
 mod left_out;
+mod load_balancer_configuration;
 mod network;
 mod objects;
 mod other_workload;
 mod proxy_route;
+mod scalar;
 mod shape;
 mod source;
 mod variables;
@@ -32,6 +38,7 @@ use std::path::PathBuf;
 use crate::error::Error;
 pub use draft::{Draft, Notice, Origin, OtherTargetGroup, Value};
 pub use facts::{Exposure, Facts, HookFacts, Ignored, Names, NotRead};
+pub use folder::{Rendered, Skipped};
 pub use import::Given;
 use objects::Objects;
 pub use source::Place;
@@ -46,8 +53,14 @@ pub struct Import {
     pub left_out: Vec<LeftOut>,
     /// Services behind an ALB that lead nowhere.
     pub dangling: Vec<Dangling>,
+    /// Objects that are written more than once, and files that look like manifests and cannot be read.
+    pub notices: Vec<Notice>,
     /// How many objects of each kind were found.
     pub kinds: BTreeMap<String, usize>,
+    /// What was found in folders and is not read: no manifests.
+    pub skipped: Vec<Skipped>,
+    /// Folders that a tool makes manifests of.
+    pub rendered: Vec<Rendered>,
 }
 
 /// An object of which there is no forecast.
@@ -99,7 +112,8 @@ pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
     }
     let mut dangling = Vec::new();
     left_out::leads(&objects, &mut left_out, &mut dangling);
-    let mut import = Import { drafts, left_out, dangling, kinds: objects.kinds };
+    let Objects { kinds, notices, skipped, rendered, .. } = objects;
+    let mut import = Import { drafts, left_out, dangling, notices, kinds, skipped, rendered };
     import.tell_apart();
     Ok(import)
 }
@@ -116,9 +130,14 @@ impl Import {
         let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let found = if kinds.is_empty() { "no object".to_owned() } else { kinds.join(", ") };
         let error = Error::input("no Deployment to roll out among the manifests");
-        Err(error.hint(match self.left_out.first() {
-            Some(left_out) => format!("{}: {}: {}", left_out.place, left_out.object, left_out.why),
-            None => format!("found {found}"),
+        let is_kustomization = self.kinds.contains_key("Kustomization");
+        Err(error.hint(match (self.rendered.first(), self.left_out.first()) {
+            (Some(rendered), _) => format!("they are made by a tool: {}", rendered.pipe("check")),
+            (None, Some(left_out)) => format!("{}: {}: {}", left_out.place, left_out.object, left_out.why),
+            (None, None) if is_kustomization => {
+                format!("found {found}: build it, `kustomize build FOLDER | rollcast check -`")
+            }
+            (None, None) => format!("found {found}"),
         }))
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
+use super::action::forwarded;
 use super::annotation::{ACTIONS, Attributes};
+use super::attributes::OtherField;
 use super::field::Field;
 use super::source::{At, Place};
 use super::workload::{Metadata, Port};
@@ -90,15 +90,19 @@ pub(super) struct TargetGroupBinding {
     pub(super) protocol: Option<At<String>>,
     /// Of EKS Auto Mode (`eks.amazonaws.com`).
     pub(super) is_auto_mode: bool,
+    pub(super) others: Vec<OtherField>,
 }
 
 /// `gateway.k8s.aws/v1beta1 TargetGroupConfiguration`.
 #[derive(Debug)]
 pub(super) struct TargetGroupConfiguration {
     pub(super) metadata: Metadata,
-    pub(super) service: String,
+    /// The Service that it is for; without one it is for whoever names it.
+    pub(super) service: Option<String>,
     pub(super) target_type: Option<At<TargetType>>,
     pub(super) attributes: Attributes,
+    pub(super) has_health_check: bool,
+    pub(super) others: Vec<OtherField>,
     pub(super) interval: Option<At<u32>>,
     pub(super) timeout: Option<At<u32>>,
     pub(super) healthy: Option<At<u32>>,
@@ -202,7 +206,11 @@ impl Ingress {
         }
         for (key, action) in &metadata.annotations {
             if key.starts_with(ACTIONS) {
-                named.extend(forwarded(action)?);
+                named.extend(forwarded(action)?.into_iter().map(|to| Backend {
+                    port: to.value.port.map(|port| At { value: port, place: to.place.clone() }),
+                    service: At { value: to.value.service, place: to.place },
+                    namespace: None,
+                }));
             }
         }
         let annotated = metadata.annotations.get("kubernetes.io/ingress.class").cloned();
@@ -236,58 +244,6 @@ fn backend_of(backend: &Field<'_>) -> Result<Option<Backend>, Error> {
     };
     let is_action = port.as_ref().is_some_and(|port| port.value == Port::Name(ACTION_PORT.to_owned()));
     Ok((!is_action).then_some(Backend { service: name, namespace: None, port }))
-}
-
-/// An action of the controller, as far as it leads to Services.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Action {
-    forward_config: Option<ForwardConfig>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct ForwardConfig {
-    target_groups: Vec<ForwardTarget>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct ForwardTarget {
-    service_name: Option<String>,
-    service_port: Option<ActionPort>,
-}
-
-/// A port as an action names it: a number, also in quotes, or a name.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ActionPort {
-    Number(u32),
-    Text(String),
-}
-
-impl ActionPort {
-    fn port(self) -> Port {
-        match self {
-            ActionPort::Number(number) => Port::Number(number),
-            ActionPort::Text(text) => text.parse().map_or(Port::Name(text), Port::Number),
-        }
-    }
-}
-
-fn forwarded(action: &At<String>) -> Result<Vec<Backend>, Error> {
-    let parsed: Action = serde_saphyr::from_str(&action.value).map_err(|_| {
-        action.place.error("this action is no JSON of a known form").hint("the controller refuses it, too")
-    })?;
-    let groups = parsed.forward_config.map(|forward| forward.target_groups).unwrap_or_default();
-    let backend = |group: ForwardTarget| {
-        Some(Backend {
-            service: At { value: group.service_name?, place: action.place.clone() },
-            namespace: None,
-            port: group.service_port.map(|port| action.clone().map(|_| port.port())),
-        })
-    };
-    Ok(groups.into_iter().filter_map(backend).collect())
 }
 
 /// Each Service with each of its ports once, where it is named first.
@@ -349,6 +305,7 @@ impl TargetGroupBinding {
             target_type: optional_target_type(&spec)?,
             protocol: spec.get("targetGroupProtocol")?.map(|protocol| protocol.text()).transpose()?,
             is_auto_mode: is_auto_mode(object)?,
+            others: OtherField::read(&spec)?,
         })
     }
 }
@@ -362,7 +319,10 @@ impl TargetGroupConfiguration {
     pub(super) fn read(object: &Field<'_>) -> Result<TargetGroupConfiguration, Error> {
         let metadata = Metadata::read(object)?;
         let spec = object.need("spec")?;
-        let service = spec.need("targetReference")?.need("name")?.text()?.value;
+        let service = match spec.get("targetReference")? {
+            Some(reference) => Some(reference.need("name")?.text()?.value),
+            None => None,
+        };
         let default = spec.get("defaultConfiguration")?;
         let check = default.as_ref().map(|default| default.get("healthCheckConfig")).transpose()?.flatten();
         let whole = |key| match &check {
@@ -379,6 +339,8 @@ impl TargetGroupConfiguration {
             timeout: whole("healthCheckTimeout")?,
             healthy: whole("healthyThresholdCount")?,
             unhealthy: whole("unhealthyThresholdCount")?,
+            has_health_check: check.is_some(),
+            others: default.as_ref().map(OtherField::read).transpose()?.unwrap_or_default(),
             of_routes: spec.list("routeConfigurations")?.first().map(Field::place),
             metadata,
             service,

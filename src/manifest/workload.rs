@@ -41,6 +41,8 @@ pub(super) struct Template {
     pub(super) grace: Option<At<u32>>,
     pub(super) gates: Vec<At<String>>,
     pub(super) containers: Vec<Container>,
+    /// Containers that end before the others start.
+    pub(super) init: Vec<At<String>>,
 }
 
 /// A container that runs as long as the pod: one of `containers`, or a native sidecar.
@@ -53,6 +55,8 @@ pub(super) struct Container {
     pub(super) variables: Variables,
     pub(super) ports: Vec<ContainerPort>,
     pub(super) pre_stop: Option<At<Hook>>,
+    /// `lifecycle.stopSignal`
+    pub(super) stop_signal: Option<At<String>>,
     pub(super) readiness: Option<Probe>,
     pub(super) startup: Option<Probe>,
     pub(super) liveness: Option<Probe>,
@@ -89,6 +93,8 @@ pub(super) struct Probe {
     pub(super) timeout: Option<At<u32>>,
     pub(super) success_threshold: Option<At<u32>>,
     pub(super) failure_threshold: Option<At<u32>>,
+    /// `terminationGracePeriodSeconds`
+    pub(super) grace: Option<At<u32>>,
 }
 
 /// `autoscaling HorizontalPodAutoscaler` of a Deployment.
@@ -211,15 +217,19 @@ impl Template {
         if containers.is_empty() {
             return Err(spec.need("containers")?.error("a pod without containers").hint("Kubernetes refuses this"));
         }
+        let mut init = Vec::new();
         for container in spec.list("initContainers")? {
             let policy = container.get("restartPolicy")?.map(|policy| policy.text()).transpose()?;
             if policy.is_some_and(|policy| policy.value == "Always") {
                 containers.push(Container { is_native: true, ..Container::read(&container)? });
+            } else {
+                init.push(container.need("name")?.text()?);
             }
         }
         Ok(Template {
             labels: texts("labels")?,
             annotations: texts("annotations")?,
+            init,
             grace: whole(&spec, "terminationGracePeriodSeconds", 0)?,
             gates: gates.collect::<Result<_, _>>()?,
             containers,
@@ -246,6 +256,14 @@ pub(super) enum Port {
 }
 
 impl Container {
+    /// Whether one of its ports has this name or number.
+    pub(super) fn declares(&self, port: &Port) -> bool {
+        self.ports.iter().any(|declared| match port {
+            Port::Name(name) => declared.name.as_ref() == Some(name),
+            Port::Number(number) => declared.number == *number,
+        })
+    }
+
     fn read(field: &Field<'_>) -> Result<Container, Error> {
         let probe = |key| field.get(key)?.map(|probe| Probe::read(&probe)).transpose();
         let mut ports = Vec::new();
@@ -256,8 +274,10 @@ impl Container {
             });
         }
         let lifecycle = field.get("lifecycle")?;
-        let pre_stop = lifecycle.map(|lifecycle| lifecycle.get("preStop")).transpose()?.flatten();
+        let of_lifecycle = |key| lifecycle.as_ref().map(|lifecycle| lifecycle.get(key)).transpose();
+        let (pre_stop, stop_signal) = (of_lifecycle("preStop")?.flatten(), of_lifecycle("stopSignal")?.flatten());
         Ok(Container {
+            stop_signal: stop_signal.map(|signal| signal.text()).transpose()?,
             name: field.need("name")?.text()?,
             image: field.get("image")?.map(|image| image.text()).transpose()?.map(|image| image.value),
             is_native: false,
@@ -272,14 +292,6 @@ impl Container {
 }
 
 impl Container {
-    /// Whether it declares a port of this number or name.
-    pub(super) fn declares(&self, port: &Port) -> bool {
-        self.ports.iter().any(|declared| match port {
-            Port::Name(name) => declared.name.as_ref() == Some(name),
-            Port::Number(number) => declared.number == *number,
-        })
-    }
-
     /// Whether one of its probes asks at this port.
     pub(super) fn is_probed_at(&self, number: u32) -> bool {
         let probes = [&self.readiness, &self.startup, &self.liveness];
@@ -333,6 +345,7 @@ impl Probe {
             timeout: whole(field, "timeoutSeconds", 0)?,
             success_threshold: whole(field, "successThreshold", 0)?,
             failure_threshold: whole(field, "failureThreshold", 0)?,
+            grace: whole(field, "terminationGracePeriodSeconds", 0)?,
         })
     }
 }
@@ -352,6 +365,35 @@ impl Autoscaler {
         })
     }
 }
+
+impl Autoscaler {
+    /// KEDA's ScaledObject, of which it makes a HorizontalPodAutoscaler (keda.sh, ScaledObject specification).
+    /// While there is work it keeps one pod at least; `paused-replicas` holds the number where it is.
+    pub(super) fn read_scaled(object: &Field<'_>) -> Result<Autoscaler, Error> {
+        let metadata = Metadata::read(object)?;
+        let spec = object.need("spec")?;
+        let target = spec.need("scaleTargetRef")?;
+        let kind = target.get("kind")?.map(|kind| kind.text()).transpose()?;
+        let name = target.need("name")?.text()?;
+        let is_deployment = kind.is_none_or(|kind| kind.value == "Deployment");
+        let paused = metadata.annotations.get("autoscaling.keda.sh/paused-replicas");
+        let paused =
+            paused.and_then(|text| Some(At { value: text.value.trim().parse().ok()?, place: text.place.clone() }));
+        let at_least_one = |at: At<u32>| at.map(|pods| pods.max(1));
+        let place = &name.place;
+        let min = whole(&spec, "minReplicaCount", 0)?.map(at_least_one);
+        let max = whole(&spec, "maxReplicaCount", 1)?;
+        Ok(Autoscaler {
+            min: Some(paused.clone().or(min).unwrap_or_else(|| At { value: 1, place: place.clone() })),
+            max: paused.or(max).unwrap_or_else(|| At { value: MOST_SCALED, place: place.clone() }),
+            target: is_deployment.then_some(name.value),
+            metadata,
+        })
+    }
+}
+
+/// `maxReplicaCount`, unless given (keda.sh, ScaledObject specification).
+const MOST_SCALED: u32 = 100;
 
 impl Budget {
     pub(super) fn read(object: &Field<'_>) -> Result<Budget, Error> {

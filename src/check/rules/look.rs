@@ -172,7 +172,9 @@ pub(super) fn gate_may_be_missing(subject: &Subject) -> Option<Found> {
 
 pub(super) fn no_readiness_probe(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let missing = scenario.revisions[0].pod.readiness_probe.is_none();
+    // With a startup probe a container is Ready only once that has succeeded (kubelet, prober_manager.go).
+    let pod = &scenario.revisions[0].pod;
+    let missing = pod.readiness_probe.is_none() && pod.startup_probe.is_none();
     let message = "pods have no readiness probe: ready before the application listens".to_owned();
     found(missing, &["name"], message, vec![set("pod.readiness_probe.period", "5s")])
 }

@@ -3,6 +3,7 @@
 //! Sources: Kubernetes' and the AWS Load Balancer Controller's documentation and source, and the AWS guide.
 
 mod hook;
+mod limits;
 mod look;
 #[cfg(test)]
 mod tests;
@@ -221,6 +222,15 @@ pub const RULES: &[Rule] = &[
         explanation: "A process that ignores SIGTERM serves until SIGKILL, when the grace period is over: what is in flight then is cut, and every pod of a rollout takes its whole grace period. A shell as process 1 does not pass the signal on (`exec` does).",
         source: "kubernetes.io, Pod lifecycle: termination of pods",
         look: look::sigterm_ignored,
+    },
+    Rule {
+        id: "RL023",
+        name: "refused-by-aws",
+        severity: Severity::Error,
+        summary: "AWS refuses a setting of the target group or the load balancer",
+        explanation: "The controller cannot make what AWS refuses: a new target group is never made, an old one keeps its old settings, and its events say why.",
+        source: "AWS API reference, CreateTargetGroup, TargetGroupAttribute, LoadBalancerAttribute",
+        look: limits::refused_by_aws,
     },
 ];
 

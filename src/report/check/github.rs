@@ -30,6 +30,7 @@ pub fn render(report: &Report) -> String {
         text.push_str(&line(command, &one.spot, &words));
         one.remarks.iter().for_each(|noticed| text.push_str(&line("notice", &noticed.spot, &remark(noticed))));
     }
+    report.remarks.iter().for_each(|noticed| text.push_str(&line("notice", &noticed.spot, &remark(noticed))));
     for omission in &report.left_out {
         let command = if omission.is_open { "warning" } else { "notice" };
         text.push_str(&line(command, &omission.spot, &format!("not forecast: {}", left_out(omission))));

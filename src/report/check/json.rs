@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::check::{Checked, End, Finding, HookEnds, Judgement, Omission, Report};
+use crate::check::{Checked, End, Finding, HookEnds, Judgement, Omission, Remark, Report};
 use crate::report::figures::{json_exact, json_number};
 use crate::stats::{Proportion, Summary};
 use crate::time::Span;
@@ -13,9 +13,14 @@ pub fn render(report: &Report) -> String {
         "schema_version": 2,
         "version": env!("CARGO_PKG_VERSION"),
         "configurations": report.checked.iter().map(configuration).collect::<Vec<_>>(),
+        "noticed": report.remarks.iter().map(noticed).collect::<Vec<_>>(),
         "left_out": report.left_out.iter().map(omission).collect::<Vec<_>>(),
     });
     format!("{value:#}\n")
+}
+
+fn noticed(remark: &Remark) -> Value {
+    json!({ "file": remark.spot.path, "line": remark.spot.row, "message": remark.words })
 }
 
 fn omission(omission: &Omission) -> Value {
@@ -44,11 +49,7 @@ fn configuration(checked: &Checked) -> Value {
         },
         "judgement": judgement,
         "assumed": checked.asked,
-        "noticed": checked.remarks.iter().map(|remark| json!({
-            "file": remark.spot.path,
-            "line": remark.spot.row,
-            "message": remark.words,
-        })).collect::<Vec<_>>(),
+        "noticed": checked.remarks.iter().map(noticed).collect::<Vec<_>>(),
         "patch": checked.patch,
         "findings": checked.findings.iter().map(finding).collect::<Vec<_>>(),
     })

@@ -50,6 +50,9 @@ pub fn render(report: &Report) -> String {
             text.push_str(&format!("\nAssumed, since no manifest says it: {}.\n", cell(&one.asked.join(", "))));
         }
     }
+    for noticed in &report.remarks {
+        text.push_str(&format!("\nNoticed: {}\n", cell(&remark(noticed))));
+    }
     if !report.left_out.is_empty() {
         text.push_str("\n### Not forecast\n\n");
     }

@@ -49,6 +49,7 @@ fn notifications(report: &Report) -> Vec<Value> {
         all.push(notification("note", &one.spot, &format!("{}: {entrance}{}", one.name, verdict(one))));
         all.extend(one.remarks.iter().map(|noticed| notification("note", &noticed.spot, &remark(noticed))));
     }
+    all.extend(report.remarks.iter().map(|noticed| notification("note", &noticed.spot, &remark(noticed))));
     all.extend(report.left_out.iter().map(|omission| {
         let level = if omission.is_open { "warning" } else { "note" };
         notification(level, &omission.spot, &format!("not forecast: {}", left_out(omission)))

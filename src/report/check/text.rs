@@ -34,10 +34,13 @@ pub fn render(report: &Report) -> String {
         }
         text.push('\n');
     }
+    for noticed in &report.remarks {
+        text.push_str(&paragraph(&format!("Noticed: {}", remark(noticed))));
+    }
     for omission in &report.left_out {
         text.push_str(&paragraph(&format!("Not forecast: {}", left_out(omission))));
     }
-    if !report.left_out.is_empty() {
+    if !(report.left_out.is_empty() && report.remarks.is_empty()) {
         text.push('\n');
     }
     text.push_str(&table(report));
