@@ -66,7 +66,7 @@ fn w2_counts(
     runs: u64,
     mut simulate: impl FnMut(&Timeline, &Streams, &mut Outcome),
 ) -> (u64, u64) {
-    let (mut outcome, mut timeline) = (Outcome::new(scenario.load.duration), W2::new());
+    let (mut outcome, mut timeline) = (Outcome::new(), W2::new());
     (0..runs).fold((0, 0), |(resets, time_outs), replication| {
         let streams = Streams::new(1, replication);
         simulate(timeline.close_at_random(&streams), &streams, &mut outcome);

@@ -19,7 +19,7 @@ pub fn print() {
     println!("|---|---:|---:|---:|---:|");
     for file in FILES {
         let scenario = scenario(&format!("scenarios/{file}.toml"), |_| {});
-        let (mut rollout, mut outcome) = (Rollout::new(scenario), Outcome::new(scenario.load.duration));
+        let (mut rollout, mut outcome) = (Rollout::new(scenario), Outcome::new());
         let mut engine = Engine::new(scenario, EngineChoice::Interval).expect("nothing feeds back");
         let mut moments = [[Moments::default(); 2]; STATUSES.len()];
         for replication in 0..ROLLOUTS {

@@ -59,7 +59,7 @@ fn rollout(scenario: &'static Scenario) -> Workload {
 fn whole(scenario: &'static Scenario) -> Workload {
     let mut rollout = Rollout::new(scenario);
     let mut engine = Engine::new(scenario, EngineChoice::Interval).expect("nothing feeds back");
-    let mut outcome = Outcome { pool_latencies: true, ..Outcome::new(scenario.load.duration) };
+    let mut outcome = Outcome { pool_latencies: true, ..Outcome::new() };
     let goal = Goal { revision: RevisionId::NEW, replicas: scenario.deployment.replicas, min_ready: Span::ZERO };
     Box::new(move |from, runs| {
         (from..from + runs).fold(0, |fold, replication| {
@@ -76,7 +76,7 @@ fn whole(scenario: &'static Scenario) -> Workload {
 fn traffic(scenario: Scenario, choice: EngineChoice) -> Workload {
     let scenario: &'static Scenario = Box::leak(Box::new(scenario));
     let mut engine = Engine::new(scenario, choice).expect("nothing feeds back");
-    let mut outcome = Outcome { pool_latencies: true, ..Outcome::new(scenario.load.duration) };
+    let mut outcome = Outcome { pool_latencies: true, ..Outcome::new() };
     let mut timeline = W2::new();
     Box::new(move |from, runs| {
         (from..from + runs).fold(0, |fold, replication| {

@@ -3,6 +3,7 @@
 use crate::aws::alb_node::Belief;
 use crate::id::RevisionId;
 use crate::observe::timeline::{BeliefChange, PodRecord, Socket, Timeline};
+use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 
 /// What a rollout is to reach.
@@ -14,6 +15,21 @@ pub struct Goal {
     pub replicas: u32,
     /// How long each must be Ready to count.
     pub min_ready: Span,
+    /// Whether it is to rest before that (`spec.paused`).
+    pub paused: bool,
+}
+
+impl Goal {
+    /// Where the last step of a scenario leads.
+    pub fn of(scenario: &Scenario) -> Goal {
+        let last = scenario.deployment_over_time().last().map(|(_, object)| object);
+        Goal {
+            revision: last.map_or(RevisionId::NEW, |object| object.revision),
+            replicas: last.map_or(scenario.deployment.replicas, |object| object.replicas),
+            min_ready: scenario.deployment.min_ready,
+            paused: last.is_some_and(|object| object.paused),
+        }
+    }
 }
 
 /// What one rollout cost the cluster.
@@ -31,6 +47,32 @@ pub struct Measures {
     /// The least number of targets, over all ALB nodes and the time from the rollout's start, that a node
     /// believed healthy and that did serve.
     pub min_routable_targets: u32,
+    /// How long requests were sent.
+    pub load: Span,
+    /// Whether requests were sent no longer before the rollout was over for the load balancer, too.
+    pub cut_short: bool,
+    /// How the rollout went.
+    pub course: Course,
+}
+
+/// What was seen of a rollout beside its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Course {
+    /// Whether it is to end at all: one that is paused for good is not.
+    pub is_paused: bool,
+    /// Whether `kubectl rollout status` failed: no progress for `progress_deadline`.
+    pub deadline_exceeded: bool,
+    /// How often the kubelet started a container of the new revision again, in the pod that had most of it.
+    pub restarts: u32,
+    /// The longest time for which a new pod had its containers ready and was not Ready: its gates were closed.
+    pub gate_closed: Span,
+}
+
+impl Measures {
+    /// Whether it was complete, in time.
+    pub const fn is_complete(&self) -> bool {
+        self.duration.is_some() && !self.course.deadline_exceeded
+    }
 }
 
 impl Measures {
@@ -42,12 +84,15 @@ impl Measures {
             old_pods_gone: old_pods_gone(timeline, goal.revision).map(since_start),
             extra_pod_time: extra_pod_time(timeline, goal.replicas),
             min_routable_targets: min_routable_targets(timeline),
+            load: timeline.load_until - Time::ZERO,
+            cut_short: timeline.over.is_none_or(|over| over > timeline.load_until),
+            course: course(timeline, goal),
         }
     }
 }
 
 /// The first instant from the rollout's start at which the goal is reached.
-fn completion(timeline: &Timeline, goal: &Goal) -> Option<Time> {
+pub(super) fn completion(timeline: &Timeline, goal: &Goal) -> Option<Time> {
     let mut changes: Vec<(Time, i64, i64)> = Vec::with_capacity(2 * timeline.pods.len());
     for pod in &timeline.pods {
         let is_new = pod.pod.revision() == goal.revision;
@@ -70,6 +115,21 @@ fn completion(timeline: &Timeline, goal: &Goal) -> Option<Time> {
         }
     }
     None
+}
+
+fn course(timeline: &Timeline, goal: &Goal) -> Course {
+    let new = || timeline.pods.iter().filter(|pod| !pod.initial);
+    let closed = |pod: &PodRecord| {
+        // Those that never opened are closed until nobody looks any more.
+        let end = [pod.ready, pod.terminating, pod.finished].into_iter().flatten().fold(timeline.end, Time::min);
+        pod.containers_ready.map_or(Span::ZERO, |ready| end.saturating_since(ready))
+    };
+    Course {
+        is_paused: goal.paused,
+        deadline_exceeded: timeline.conditions.iter().any(|change| change.reason == "ProgressDeadlineExceeded"),
+        restarts: new().map(|pod| pod.starts.saturating_sub(1)).max().unwrap_or(0),
+        gate_closed: new().map(closed).max().unwrap_or_default(),
+    }
 }
 
 /// When the last pod of another revision was gone; `None` if one is left or there never was one.
@@ -174,7 +234,7 @@ mod tests {
         Time::from_micros(secs * 1_000_000)
     }
 
-    const GOAL: Goal = Goal { revision: RevisionId::NEW, replicas: 1, min_ready: Span::ZERO };
+    const GOAL: Goal = Goal { revision: RevisionId::NEW, replicas: 1, min_ready: Span::ZERO, paused: false };
 
     /// One old pod is replaced by one new one: created at 10 s, ready at 20 s, the old one deleted at 21 s,
     /// its listener closed at 22 s, gone at 25 s. Node 0 hears of the new target at 24 s and of the old one's end at 30 s.
@@ -222,6 +282,8 @@ mod tests {
             old_pods_gone: Some(Span::from_secs(15)),
             extra_pod_time: Span::from_secs(15),
             min_routable_targets: 0,
+            cut_short: true,
+            ..Measures::default()
         };
         assert_eq!(Measures::of(&one_for_one(), &GOAL), expected);
     }

@@ -102,7 +102,10 @@ pub(super) fn load(load: &LoadSpec, poisson: &str) -> String {
             format!("{rate} to {} requests/s and back every {period}, {pacing}", amount(to))
         }
     };
-    format!("{sent} for {}", load.duration)
+    match load.duration {
+        Some(duration) => format!("{sent} for {duration}"),
+        None => format!("{sent} until the rollout is over"),
+    }
 }
 
 /// What reproduces the picture, then as many assumptions as fit: first those about the load balancer, which

@@ -86,7 +86,7 @@ pub(super) fn assumptions() -> [Assumption; 1] {
 
 /// One run of the 2023 load test as published, without what was not.
 pub(super) fn published() -> Outcome {
-    let mut outcome = Outcome::new(Span::from_secs(120));
+    let mut outcome = Outcome::new();
     (outcome.requests, outcome.ok, outcome.target) = (12_000, 11_300, 1);
     outcome.causes[Cause::Refused.index()] = 27;
     outcome.causes[Cause::ConnectTimeout.index()] = 672;

@@ -271,11 +271,11 @@ fn assumptions(answer: &Answer<'_>) -> String {
 
 fn vegeta_blocks(forecast: &Forecast) -> String {
     let mut text = String::new();
-    if let Some(first) = &forecast.first {
+    if let (Some(first), Some(sample)) = (&forecast.first, forecast.samples.first()) {
         let _ = write!(
             text,
             "\nReplication 0, as vegeta would report it\n{}",
-            vegeta::of_outcome(first, forecast.load.duration)
+            vegeta::of_outcome(first, sample.measures.load)
         );
     }
     let _ =

@@ -81,7 +81,7 @@ fn w2() -> Scene {
 fn staged(name: &'static str, pacing: Pacing, nodes: u8, change: impl Fn(&mut Scenario)) -> Scene {
     let mut scenario = scenario();
     scenario.load.pacing = pacing;
-    scenario.load.duration = Span::from_secs(40);
+    scenario.load.duration = Some(Span::from_secs(40));
     scenario.load_balancer.nodes = nodes;
     scenario.load_balancer.host_unreachable_share = HostUnreachableShare::Fixed(0.4);
     let service = |median, sigma| Dist::LogNormal(LogNormal::new(Span::from_millis(median), sigma));
@@ -190,7 +190,7 @@ fn names() -> Vec<String> {
 /// Replications of a scene by one engine: each number's sample, and all latencies together.
 fn sample(scene: &Scene, scenario: &Scenario, choice: EngineChoice, runs: u64, seed: u64) -> (Vec<Vec<f64>>, Outcome) {
     let mut engine = Engine::new(scenario, choice).unwrap();
-    let (mut outcome, mut all) = (Outcome::new(scenario.load.duration), Outcome::new(scenario.load.duration));
+    let (mut outcome, mut all) = (Outcome::new(), Outcome::new());
     let mut samples = vec![Vec::with_capacity(runs as usize); names().len()];
     let mut timeline = (scene.timeline)(&Streams::new(seed, 0));
     for replication in 0..runs {

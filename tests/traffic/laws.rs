@@ -51,7 +51,7 @@ pub fn rollout(delays: Delays, streams: &Streams) -> Stage {
 
 pub fn ten_seconds(pacing: Pacing) -> Scenario {
     let mut scenario = scenario();
-    scenario.load.duration = Span::from_secs(10);
+    scenario.load.duration = Some(Span::from_secs(10));
     scenario.load.pacing = pacing;
     scenario.revisions[0].app.service_time =
         Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(100), 1.5));
@@ -120,7 +120,7 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_ne!(first, printed(&run(&scenario, &timeline, Streams::new(1, 1))));
     // An engine and an outcome that have seen another replication forget it.
     let mut engine = rollcast::traffic::request::RequestEngine::new(&scenario);
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     outcome.keep_failures = true;
     engine.simulate(&Stage::serving(9, 2).0, &Streams::new(3, 3), &mut outcome);
     engine.simulate(&timeline, &streams, &mut outcome);
@@ -130,7 +130,7 @@ fn the_same_seed_gives_the_same_bytes() {
 #[test]
 fn a_trace_changes_nothing() {
     let scenario = ten_seconds(Pacing::Poisson);
-    let mut untraced = Outcome::new(scenario.load.duration);
+    let mut untraced = Outcome::new();
     let mut engine = rollcast::traffic::request::RequestEngine::new(&scenario);
     for pair in 0..PAIRS {
         let streams = Streams::new(1, pair);

@@ -23,7 +23,7 @@ fn one_pod(workers: u32, rate: f64) -> Scenario {
     scenario.load_balancer.nodes = 1;
     scenario.load.pacing = Pacing::Poisson;
     scenario.load.rate = rate;
-    scenario.load.duration = Span::from_secs(400);
+    scenario.load.duration = Some(Span::from_secs(400));
     scenario
 }
 
@@ -138,7 +138,7 @@ fn twice_as_slow_waits_the_same() {
         let millis = |millis: u64| Span::from_millis(millis * slowdown);
         let mut scenario = closed(20, Dist::constant(millis(13)), Some(3));
         scenario.revisions[0].app.service_time = Dist::constant(millis(7));
-        scenario.load.duration = millis(5_000);
+        scenario.load.duration = Some(millis(5_000));
         scenario.load_balancer.round_trip = millis(1);
         scenario
     };

@@ -62,7 +62,7 @@ fn scenario(edits: [Edits<'_>; 2]) -> Scenario {
 /// A number of every one of so many replications.
 fn replicate(scenario: &Scenario, runs: u64, number: impl Fn(&Measures, &Outcome) -> u64) -> Vec<u64> {
     let (mut rollout, mut engine) = (Rollout::new(scenario), RequestEngine::new(scenario));
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     let goal = Goal { revision: RevisionId::NEW, replicas: scenario.deployment.replicas, min_ready: Span::ZERO };
     let one = |replication| {
         let streams = Streams::new(7, replication);

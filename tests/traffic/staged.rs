@@ -101,7 +101,7 @@ impl Stage {
 
 /// One replication, failures kept.
 pub fn run(scenario: &Scenario, timeline: &Timeline, streams: Streams) -> Outcome {
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     outcome.keep_failures = true;
     RequestEngine::new(scenario).simulate(timeline, &streams, &mut outcome);
     outcome
@@ -115,7 +115,7 @@ pub fn replicate(
     number: impl Fn(&Outcome) -> u64,
 ) -> Sample {
     let mut engine = RequestEngine::new(scenario);
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     Sample(
         (0..runs)
             .map(|replication| {

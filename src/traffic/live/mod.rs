@@ -19,6 +19,7 @@ use crate::time::{Span, Time};
 use crate::traffic::arrivals::Arrivals;
 use crate::traffic::connection::Way;
 use crate::traffic::fate::{End, Limits, Request, Surroundings};
+use crate::traffic::load_end;
 use crate::traffic::outcome::Witness;
 use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
@@ -117,7 +118,7 @@ impl<'a> LiveEngine<'a> {
         self.in_flight.clear();
         self.in_flight.resize(lanes, 0);
         self.anomalies.begin(lanes);
-        self.users.begin(streams);
+        self.users.begin(streams, load_end(&self.scenario.load, timeline));
         self.flights.clear();
         self.schedule.clear();
     }
@@ -437,7 +438,7 @@ mod tests {
         let peak = |secs| {
             let mut scenario = Scenario::default();
             scenario.load.workers = Some(50);
-            scenario.load.duration = Span::from_secs(secs);
+            scenario.load.duration = Some(Span::from_secs(secs));
             let mut engine = LiveEngine::new(&scenario);
             let mut ended: Vec<crate::traffic::outcome::Failure> = Vec::new();
             engine.simulate(std::iter::empty(), &Timeline::default(), &Streams::new(1, 0), &mut ended);
