@@ -76,7 +76,7 @@ fn lasted(timeline: &Timeline, load: Span, wanted: Socket) -> f64 {
 fn a_successor_answers_at_its_predecessors_ip() {
     for edit in [("name", "plain"), ("app.keep_alive", "60s"), ("app.concurrency", "50")] {
         let scenario = scenario(SUCCESSOR, &[edit]);
-        let load = scenario.load.duration;
+        let load = scenario.load.duration.expect("SUCCESSOR says so");
         each(&scenario, |timeline, streams| {
             let [reuse] = timeline.reuses[..] else { panic!("{:?}", timeline.reuses) };
             assert_eq!((reuse.target, reuse.pod), (TargetId(0), timeline.pods[1].pod));

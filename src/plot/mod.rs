@@ -139,7 +139,6 @@ mod tests {
     use super::*;
     use crate::monte_carlo::ErrorSeries;
     use crate::observe::timeline::Timeline;
-    use crate::time::Span;
     use crate::traffic::outcome::Outcome;
     use crate::verdict::Cause;
 

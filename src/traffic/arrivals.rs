@@ -313,7 +313,7 @@ mod tests {
     #[track_caller]
     fn check_shape(shape: Shape, factors: &[(u64, u64, f64)], count: usize, sent: &[(usize, f64)]) {
         let factors: Vec<Stretch> = factors.iter().map(|&(from, to, factor)| stretch(from, to, factor)).collect();
-        let load = LoadSpec { rate: 10.0, shape, duration: Span::from_secs(100), ..LoadSpec::default() };
+        let load = LoadSpec { rate: 10.0, shape, duration: Some(Span::from_secs(100)), ..LoadSpec::default() };
         let times: Vec<Time> = Shaped::new(&load, &factors, None).collect();
         assert_eq!(times.len(), count);
         assert!(times.is_sorted());

@@ -172,8 +172,8 @@ fn twice_as_slow_counts_the_same() {
         revision.app.keep_alive = revision.app.keep_alive * 2;
     }
     let spans = [&mut slow.load_balancer.round_trip, &mut slow.load_balancer.idle_timeout];
-    let client = [&mut slow.load_balancer.connect_timeout, &mut slow.load.client_timeout, &mut slow.load.duration];
-    spans.into_iter().chain(client).for_each(|span| *span = *span * 2);
+    let client = [&mut slow.load_balancer.connect_timeout, &mut slow.load.client_timeout];
+    spans.into_iter().chain(client).chain(&mut slow.load.duration).for_each(|span| *span = *span * 2);
     for replication in 0..PAIRS {
         let streams = Streams::new(1, replication);
         let counts = |scenario: &Scenario, timeline: &Timeline| {
@@ -196,7 +196,7 @@ fn a_later_rollout_costs_the_same() {
         revision.app.service_time = Dist::constant(Span::from_micros(123_456));
     }
     let mut late = early.clone();
-    late.load.duration = late.load.duration + LATER;
+    late.load.duration = late.load.duration.map(|duration| duration + LATER);
     let more = (LATER.as_secs_f64() * early.load.rate) as u64;
     for pair in 0..PAIRS {
         let streams = Streams::new(1, pair);

@@ -162,7 +162,7 @@ fn a_host_that_was_full_and_is_gone_is_unreachable_later() {
     let mut scenario = without_connections();
     scenario.load_balancer.nodes = 1;
     scenario.load_balancer.host_unreachable_share = HostUnreachableShare::Fixed(1.0);
-    (scenario.load.rate, scenario.load.duration) = (1.0, Span::from_secs(2));
+    (scenario.load.rate, scenario.load.duration) = (1.0, Some(Span::from_secs(2)));
     let app = &mut scenario.revisions[0].app;
     (app.service_time, app.concurrency, app.backlog) = (Dist::constant(Span::from_secs(20)), Some(1), 0);
     let mut stage = Stage::serving(1, 1);

@@ -45,7 +45,7 @@ impl Stage {
     /// So many old pods, serving and believed healthy from the start.
     pub fn serving(pods: u16, nodes: u8) -> Stage {
         let beliefs = vec![Vec::new(); usize::from(nodes)];
-        let mut stage = Stage(Timeline { end: Time::NEVER, beliefs, ..Timeline::default() });
+        let mut stage = Stage(Timeline { load_until: at(120.0), end: Time::NEVER, beliefs, ..Timeline::default() });
         for _ in 0..pods {
             stage.add(RevisionId::OLD, 0.0, 0.0);
         }
