@@ -16,7 +16,7 @@ use crate::scenario::rollout::Change;
 use crate::time::Time;
 use crate::wiring::Fact;
 use crate::world::World;
-use ending::{End, Ending, PATIENCE, Vigil};
+use ending::{Ending, PATIENCE, Vigil};
 
 /// Simulates rollouts of one scenario; keeps its buffers between replications.
 pub struct Rollout<'a> {
@@ -141,7 +141,7 @@ impl<'a> Watch<'a> {
 
     /// Until when the load lasts and the timeline tells, and since when the rollout is over.
     fn close(&self, timeline: &mut Timeline, ending: &Ending<'_>) {
-        let end = match self {
+        timeline.over = match self {
             Watch::Given { load_until, load_over } => {
                 let left_alone = *load_over + PATIENCE;
                 // Nothing happens any more where nobody is told anything new: also then it may have been in vain.
@@ -157,7 +157,6 @@ impl<'a> Watch<'a> {
                 Some(end)
             }
         };
-        timeline.over = end.and_then(|end| if let End::Settled(at) = end { Some(at) } else { None });
     }
 }
 

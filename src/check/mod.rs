@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::scenario::objectives::ObjectivesSpec;
+use crate::stats::Proportion;
 use crate::traffic::EngineChoice;
 pub use fix::Edit;
 pub use rules::{RULES, Rule};
@@ -69,6 +70,8 @@ pub struct Finding {
     pub message: String,
     /// What the fix removes, by simulation; nothing where there is no fix to simulate.
     pub evidence: Option<Evidence>,
+    /// The share of simulated rollouts in which it was seen; nothing where the settings alone tell.
+    pub seen: Option<Proportion>,
     /// What to change of the scenario.
     pub fix: Vec<Edit>,
     /// What to change of the manifests, as strategic merge patches.
@@ -125,16 +128,20 @@ pub fn check(subject: &Subject, options: &Options, cancelled: &AtomicBool) -> Re
 }
 
 fn find(rule: &'static Rule, subject: &Subject) -> Option<Finding> {
-    let found = (rule.look)(subject)?;
+    (rule.look)(subject).map(|found| finding(rule, subject, found))
+}
+
+fn finding(rule: &'static Rule, subject: &Subject, found: rules::Found) -> Finding {
     let ignored = subject.ignored.iter().find(|ignored| ignored.rule == rule.id).map(|ignored| ignored.reason.clone());
-    Some(Finding {
+    Finding {
         rule,
         severity: rule.severity,
         spot: subject.spot_of(found.keys),
         message: found.message,
         evidence: None,
+        seen: None,
         patch: subject.names.as_ref().and_then(|names| patch::render(names, &found.fix)),
         fix: found.fix,
         ignored,
-    })
+    }
 }

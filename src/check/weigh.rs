@@ -3,12 +3,14 @@
 use std::sync::atomic::AtomicBool;
 
 use super::fix::{self, Edit};
+use super::rules::{OF_ROLLOUTS, Rollouts};
 use super::subject::Subject;
 use super::{Finding, Options, Severity};
 use crate::error::Error;
-use crate::monte_carlo::{self, Forecast, Sample};
+use crate::monte_carlo::{self, Ends, Sample, Workers};
 use crate::scenario::Scenario;
 use crate::stats::{PairedDifference, Proportion, Summary};
+use crate::traffic::EngineChoice;
 
 /// What a fix removes.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +40,12 @@ pub struct Judgement {
     pub now: Summary,
     /// Share of rollouts that cost no more than the objective allows.
     pub within: Proportion,
-    /// The verdict.
+    /// Share of rollouts that complete, without `ProgressDeadlineExceeded`; or are to stay paused.
+    pub completes: Proportion,
+    /// Share of rollouts whose load ended before the rollout was over: what it would have cost later is not known.
+    pub cut_short: Proportion,
+    /// The verdict: on rollouts that complete and cost no more than the objective allows. It is never [`Verdict::Met`]
+    /// if the load of any ended too early.
     pub verdict: Verdict,
     /// The same with every fix at once, where there are fixes.
     pub all_fixes: Option<(Summary, Proportion)>,
@@ -84,39 +91,59 @@ impl Verdict {
 pub(super) fn weigh(
     subject: &Subject,
     scenario: &Scenario,
-    findings: &mut [Finding],
+    findings: &mut Vec<Finding>,
     options: &Options,
     cancelled: &AtomicBool,
 ) -> Result<Judgement, Error> {
     let level = scenario.monte_carlo.confidence;
-    let forecast = |scenario: &Scenario, runs: u64| forecast(scenario, runs, options, cancelled);
-    let now = forecast(scenario, options.runs)?;
-    for finding in findings.iter_mut().filter(|finding| !finding.fix.is_empty()) {
-        // A fix that another setting forbids is still advice; it cannot be weighed.
-        let Ok(fixed) = fix::applied(&subject.document, &finding.fix) else { continue };
-        let fixed = forecast(&fixed, options.pairs.min(options.runs))?;
-        finding.evidence = evidence(&now.samples, &fixed.samples, level);
+    // A fix that another setting forbids is still advice; it cannot be weighed.
+    let applied = |edits: &[Edit]| if edits.is_empty() { None } else { fix::applied(&subject.document, edits).ok() };
+    let fixes: Vec<Option<Scenario>> = findings.iter().map(|finding| applied(&finding.fix)).collect();
+    let every_fix = applied(&fix::merged(findings.iter().flat_map(|finding| &finding.fix)));
+    let simulation = Simulation::new(scenario, &fixes, every_fix.as_ref(), options, cancelled)?;
+    let now = simulation.samples(scenario, options.runs)?;
+    for (finding, fixed) in findings.iter_mut().zip(&fixes) {
+        let Some(fixed) = fixed else { continue };
+        let fixed = simulation.samples(fixed, options.pairs.min(options.runs))?;
+        finding.evidence = evidence(&now, &fixed, level);
         let harmless = finding.evidence.as_ref().is_some_and(|evidence| !evidence.helps());
         if harmless {
             finding.severity = Severity::Note;
         }
     }
-    let edits: Vec<Edit> = fix::merged(findings.iter().flat_map(|finding| &finding.fix));
-    let all_fixes = match fix::applied(&subject.document, &edits) {
-        Ok(fixed) if !edits.is_empty() => Some(forecast(&fixed, options.runs)?),
-        _ => None,
+    let rollouts = Rollouts { scenario, samples: &now, level };
+    findings.extend(OF_ROLLOUTS.iter().filter_map(|(rule, look)| {
+        let (found, seen) = look(&rollouts)?;
+        Some(Finding { seen: Some(seen), ..super::finding(rule, subject, found) })
+    }));
+    let all_fixes = every_fix.map(|fixed| simulation.samples(&fixed, options.runs)).transpose()?;
+    judge(scenario, &now, all_fixes.as_deref(), options)
+        .ok_or_else(|| Error::invariant("a forecast without a run was judged"))
+}
+
+/// `None` without a run.
+fn judge(scenario: &Scenario, now: &[Sample], fixed: Option<&[Sample]>, options: &Options) -> Option<Judgement> {
+    let (level, objectives) = (scenario.monte_carlo.confidence, &scenario.objectives);
+    let share = |samples: &[Sample], of: &dyn Fn(&Sample) -> bool| {
+        let hits = samples.iter().filter(|sample| of(sample)).count() as u64;
+        Proportion::of(hits, samples.len() as u64, level)
     };
-    let objectives = &scenario.objectives;
-    let within =
-        |forecast: &Forecast| forecast.proportion(|sample| sample.count_5xx() <= objectives.max_5xx_per_rollout);
-    let judged = |forecast: &Forecast| Some((forecast.counts(Sample::count_5xx)?, within(forecast)?));
-    let no_run = || Error::invariant("a forecast without a run was judged");
-    let (summary, share) = judged(&now).ok_or_else(no_run)?;
-    Ok(Judgement {
-        now: summary,
-        verdict: Verdict::of(&share, objectives.probability),
-        within: share,
-        all_fixes: all_fixes.as_ref().and_then(judged),
+    let counts = |samples: &[Sample]| Summary::of_counts(samples.iter().map(Sample::count_5xx), level);
+    let is_cheap = |sample: &Sample| sample.count_5xx() <= objectives.max_5xx_per_rollout;
+    let completes = |sample: &Sample| sample.measures.is_complete();
+    let cut_short = share(now, &|sample| sample.measures.cut_short)?;
+    let good = share(now, &|sample| is_cheap(sample) && completes(sample))?;
+    let verdict = match Verdict::of(&good, objectives.probability) {
+        Verdict::Met if cut_short.hits > 0 => Verdict::Inconclusive,
+        verdict => verdict,
+    };
+    Some(Judgement {
+        now: counts(now)?,
+        within: share(now, &is_cheap)?,
+        completes: share(now, &completes)?,
+        cut_short,
+        verdict,
+        all_fixes: fixed.and_then(|fixed| Some((counts(fixed)?, share(fixed, &is_cheap)?))),
         runs: options.runs,
         seed: options.seed,
     })
@@ -135,13 +162,41 @@ fn evidence(now: &[Sample], fixed: &[Sample], level: f64) -> Option<Evidence> {
     })
 }
 
-fn forecast(scenario: &Scenario, runs: u64, options: &Options, cancelled: &AtomicBool) -> Result<Forecast, Error> {
-    let options = monte_carlo::Options {
-        runs,
-        seed: options.seed,
-        level: scenario.monte_carlo.confidence,
-        threads: options.threads,
-        engine: options.engine,
-    };
-    monte_carlo::forecast(scenario, scenario.digest(), &options, &|_| (), cancelled)
+/// The configuration and its fixes, all under the same chance and under loads that last equally long.
+struct Simulation<'a> {
+    workers: Workers,
+    options: &'a Options,
+    engine: EngineChoice,
+    ends: Ends,
+    cancelled: &'a AtomicBool,
+}
+
+impl<'a> Simulation<'a> {
+    fn new(
+        scenario: &Scenario,
+        fixes: &[Option<Scenario>],
+        every_fix: Option<&Scenario>,
+        options: &'a Options,
+        cancelled: &'a AtomicBool,
+    ) -> Result<Simulation<'a>, Error> {
+        let workers = Workers::new(options.threads)?;
+        let (seed, pairs) = (options.seed, options.pairs.min(options.runs));
+        let all: Vec<&Scenario> = std::iter::once(scenario).chain(every_fix).collect();
+        let singly: Vec<&Scenario> = all.iter().copied().chain(fixes.iter().flatten()).collect();
+        let mut ends = workers.ends(&singly, seed, 0..pairs, cancelled)?;
+        ends.extend(workers.ends(&all, seed, pairs..options.runs, cancelled)?);
+        let engine = match scenario.load.duration {
+            Some(_) => options.engine,
+            None => {
+                let lasts = monte_carlo::about_how_long(scenario, seed)?;
+                options.engine.alike(&singly.iter().map(|scenario| (*scenario, lasts)).collect::<Vec<_>>())
+            }
+        };
+        Ok(Simulation { workers, options, engine, ends, cancelled })
+    }
+
+    fn samples(&self, scenario: &Scenario, runs: u64) -> Result<Vec<Sample>, Error> {
+        let Simulation { workers, options, engine, ends, cancelled } = self;
+        workers.replications_until(scenario, *engine, options.seed, 0..runs, ends, cancelled)
+    }
 }

@@ -227,6 +227,11 @@ impl Ends {
         Ends { others: latest, ..Ends::default() }
     }
 
+    /// Adds those of the replications that follow.
+    pub fn extend(&mut self, following: Ends) {
+        self.ends.extend(following.ends);
+    }
+
     /// The later of two ends for all replications.
     #[must_use]
     pub fn max(&self, other: &Ends) -> Ends {

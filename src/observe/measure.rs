@@ -69,9 +69,9 @@ pub struct Course {
 }
 
 impl Measures {
-    /// Whether it was complete, in time.
+    /// Whether it was complete, without `ProgressDeadlineExceeded` on the way; or is paused for good, as it is to be.
     pub const fn is_complete(&self) -> bool {
-        self.duration.is_some() && !self.course.deadline_exceeded
+        self.course.is_paused || self.duration.is_some() && !self.course.deadline_exceeded
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Timeline {
     /// Until when requests are sent.
     pub load_until: Time,
     /// Since when the rollout has been over for the load balancer, too ([`over`](crate::observe::over::over)), or
-    /// has failed at its progress deadline; `None`: neither, as far as it was simulated.
+    /// has failed at its progress deadline or was left to itself; `None`: not as far as it was simulated.
     pub over: Option<Time>,
     /// When the simulation of the control plane stopped. Nothing is known after it.
     pub end: Time,

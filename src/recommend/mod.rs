@@ -59,7 +59,7 @@ pub struct Recommendation {
 pub enum Verdict {
     /// At the level asked for.
     Proven,
-    /// The runs do not tell: as many more may.
+    /// The runs do not tell: as many more may, or a load that does not end before the rollout is over.
     Inconclusive,
     /// No candidate meets them.
     Unmet,
@@ -175,7 +175,8 @@ fn prove(
     let alpha = (1.0 - effort.level) / ATTEMPTS as f64;
     let within = totals.within(objectives.max_5xx_per_rollout, 1.0 - 2.0 * alpha);
     let verdict = match within {
-        Some(within) if within.low >= objectives.probability => Verdict::Proven,
+        // What a rollout costs after its load is not known.
+        Some(within) if within.low >= objectives.probability && totals.cut_short.sum == 0 => Verdict::Proven,
         Some(within) if within.high < objectives.probability => Verdict::Unmet,
         _ => Verdict::Inconclusive,
     };

@@ -1,8 +1,8 @@
 //! The words around a chart: what was simulated, what was assumed, and what reproduces it.
 
-use super::figures::{amount, number_of};
+use super::figures::{amount, number_of, percent};
 use super::{Answer, Assumption};
-use crate::monte_carlo::Sample;
+use crate::monte_carlo::{Forecast, Sample};
 use crate::recommend::Recommendation;
 use crate::scenario::Scenario;
 use crate::scenario::load::{LoadSpec, Pacing, Shape};
@@ -29,13 +29,22 @@ pub fn of_answer(answer: &Answer<'_>, replicas: u32) -> Words {
     Words {
         title: forecast.scenario.clone(),
         subtitle: format!(
-            "{}, {}, {}, seed {seed}",
+            "{}, {}, {}, seed {seed}{}",
             number_of(replicas.into(), "replica"),
             load(&forecast.load, "at random"),
-            number_of(forecast.runs, "rollout")
+            number_of(forecast.runs, "rollout"),
+            too_early(forecast)
         ),
         footer: footer(answer.assumptions, forecast.version, &forecast.digest, &forecast.fingerprint),
     }
+}
+
+/// What a picture leaves out.
+fn too_early(forecast: &Forecast) -> String {
+    let early = forecast.proportion(|sample| sample.measures.cut_short).filter(|early| early.hits > 0);
+    early.map_or_else(String::new, |early| {
+        format!("; in {} of rollouts the load ended before the rollout was over", percent(early.probability))
+    })
 }
 
 /// Of a chart about one.
@@ -45,9 +54,10 @@ pub fn of_replication(scenario: &Scenario, assumptions: &[Assumption], replicati
     Words {
         title: scenario.name.clone(),
         subtitle: format!(
-            "{}, {}, replication {replication} of seed {seed}",
+            "{}, {}, replication {replication} of seed {seed}{}",
             number_of(scenario.deployment.replicas.into(), "replica"),
-            load(&scenario.load, "at random")
+            load(&scenario.load, "at random"),
+            if sample.measures.cut_short { "; the load ended before the rollout was over" } else { "" }
         ),
         footer: footer(assumptions, env!("CARGO_PKG_VERSION"), &scenario.digest(), &fingerprint),
     }

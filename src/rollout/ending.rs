@@ -24,23 +24,6 @@ pub(super) struct Ending<'a> {
     acted: Time,
 }
 
-/// How a rollout ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// It is over since then: complete, or resting as it was meant to; or it failed, at its progress deadline.
-    Settled(Time),
-    /// It was left to itself.
-    Stuck(Time),
-}
-
-impl End {
-    pub(super) const fn at(self) -> Time {
-        match self {
-            End::Settled(at) | End::Stuck(at) => at,
-        }
-    }
-}
-
 impl<'a> Ending<'a> {
     pub(super) fn new(scenario: &'a Scenario, last_step: Time, unfolded: &Unfolded, scene: Scene<'_>) -> Ending<'a> {
         let events = unfolded.events.iter().map(|(at, _)| *at);
@@ -51,16 +34,17 @@ impl<'a> Ending<'a> {
         Ending { scenario, goal: Goal::of(scenario), acted }
     }
 
-    /// The end, as far as can be told at `now`; none so far: `None`.
-    pub(super) fn look(&self, timeline: &Timeline, now: Time) -> Option<End> {
+    /// The end, as far as can be told at `now`; none so far: `None`. It is over since then: complete, or resting as
+    /// it was meant to; or it failed at its progress deadline; or it was left to itself.
+    pub(super) fn look(&self, timeline: &Timeline, now: Time) -> Option<Time> {
         let progressing = timeline.conditions.iter().rev().find(|change| change.condition == "Progressing");
         let settled = match progressing.map(|change| (change.reason, change.at)) {
             Some(("ProgressDeadlineExceeded", at)) => over(timeline, &self.goal, now).or(Some(at)),
             Some(("NewReplicaSetAvailable" | "DeploymentPaused", _)) | None => over(timeline, &self.goal, now),
             Some(_) => None,
         };
-        let stuck = || Some(End::Stuck(self.left_alone(timeline))).filter(|end| now > end.at());
-        settled.map(|at| End::Settled(at.max(self.acted))).or_else(stuck)
+        let stuck = || Some(self.left_alone(timeline)).filter(|at| now > *at);
+        settled.map(|at| at.max(self.acted)).or_else(stuck)
     }
 
     /// When a rollout is left to itself that has come no further than this.
@@ -80,7 +64,7 @@ pub(super) struct Vigil<'a> {
     at_least: Time,
     /// Nothing is over before.
     not_before: Time,
-    end: Option<End>,
+    end: Option<Time>,
 }
 
 impl<'a> Vigil<'a> {
@@ -95,15 +79,15 @@ impl<'a> Vigil<'a> {
             return false;
         }
         self.end = self.ending.look(timeline, next);
-        let done = self.end.map(|end| (self.load_until(end) + self.tail).max(end.at() + QUIET));
+        let done = self.end.map(|end| (self.load_until(end) + self.tail).max(end + QUIET));
         self.not_before = done.unwrap_or(next + LOOK);
         done.is_some_and(|done| next > done)
     }
 
     /// The end, and until when the load lasts. Where nothing is left to happen, the end is what it looks like then.
-    pub(super) fn close(&self, timeline: &Timeline) -> (End, Time) {
+    pub(super) fn close(&self, timeline: &Timeline) -> (Time, Time) {
         let last = || self.ending.look(timeline, Time::NEVER);
-        let end = self.end.or_else(last).unwrap_or(End::Stuck(timeline.end));
+        let end = self.end.or_else(last).unwrap_or(timeline.end);
         (end, self.load_until(end))
     }
 
@@ -112,7 +96,7 @@ impl<'a> Vigil<'a> {
         self.tail
     }
 
-    fn load_until(&self, end: End) -> Time {
-        (end.at() + self.tail).max(self.at_least)
+    fn load_until(&self, end: Time) -> Time {
+        (end + self.tail).max(self.at_least)
     }
 }

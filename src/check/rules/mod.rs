@@ -3,12 +3,14 @@
 //! Sources: Kubernetes' and the AWS Load Balancer Controller's documentation and source, and the AWS guide.
 
 mod look;
+mod rollout;
 #[cfg(test)]
 mod tests;
 
 use super::Severity;
 use super::fix::Edit;
 use super::subject::Subject;
+pub(super) use rollout::{OF_ROLLOUTS, Rollouts};
 
 /// Something to look for.
 pub struct Rule {
@@ -197,4 +199,8 @@ pub const RULES: &[Rule] = &[
         source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
         look: look::no_graceful_shutdown,
     },
+    rollout::DOES_NOT_COMPLETE,
+    rollout::RESTARTS,
+    rollout::GATE_OPENS_LATE,
+    rollout::TAKES_HOURS,
 ];

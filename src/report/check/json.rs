@@ -42,6 +42,8 @@ fn judged(judgement: &Judgement) -> Value {
         "seed": judgement.seed,
         "5xx_per_rollout": summary(&judgement.now),
         "rollouts_within": proportion(&judgement.within),
+        "rollouts_complete": proportion(&judgement.completes),
+        "load_ended_too_early": proportion(&judgement.cut_short),
         "with_every_fix": judgement.all_fixes.as_ref().map(|(fixed, within)| {
             json!({ "5xx_per_rollout": summary(fixed), "rollouts_within": proportion(within) })
         }),
@@ -73,6 +75,7 @@ fn finding(finding: &Finding) -> Value {
             },
             "rollouts_better": proportion(&evidence.better),
         })),
+        "rollouts_seen": finding.seen.as_ref().map(proportion),
         "fix": fix,
         "patch": finding.patch,
         "ignored": finding.ignored,
