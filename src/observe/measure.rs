@@ -15,19 +15,23 @@ pub struct Goal {
     pub replicas: u32,
     /// How long each must be Ready to count.
     pub min_ready: Span,
+    /// How long after the rollout's start the last step is taken that leads there.
+    pub since: Span,
     /// Whether it is to rest before that (`spec.paused`).
     pub paused: bool,
 }
 
 impl Goal {
-    /// Where the last step of a scenario leads.
+    /// Where the last step of a scenario leads; without a step, that the pods stay what they are.
     pub fn of(scenario: &Scenario) -> Goal {
-        let last = scenario.deployment_over_time().last().map(|(_, object)| object);
+        let last = scenario.deployment_over_time().last();
+        let object = last.map(|(_, object)| object);
         Goal {
-            revision: last.map_or(RevisionId::NEW, |object| object.revision),
-            replicas: last.map_or(scenario.deployment.replicas, |object| object.replicas),
+            revision: object.map_or(RevisionId::OLD, |object| object.revision),
+            replicas: object.map_or(scenario.deployment.replicas, |object| object.replicas),
             min_ready: scenario.deployment.min_ready,
-            paused: last.is_some_and(|object| object.paused),
+            since: last.map_or(Span::ZERO, |(at, _)| at),
+            paused: object.is_some_and(|object| object.paused),
         }
     }
 }
@@ -91,26 +95,31 @@ impl Measures {
     }
 }
 
-/// The first instant from the rollout's start at which the goal is reached.
+/// The first instant from the last step on at which the goal is reached.
 pub(super) fn completion(timeline: &Timeline, goal: &Goal) -> Option<Time> {
+    let since = timeline.rollout_at + goal.since;
     let mut changes: Vec<(Time, i64, i64)> = Vec::with_capacity(2 * timeline.pods.len());
     for pod in &timeline.pods {
         let is_new = pod.pod.revision() == goal.revision;
         // A pod being deleted counts no more, nor does one whose process has ended for good.
         let end = [pod.terminating, pod.finished, pod.gone].into_iter().flatten().min();
-        let start = if is_new { pod.ready.map(|ready| ready + goal.min_ready) } else { Some(created(pod)) };
+        // What ran before the load has long been available.
+        let counts = |pod: &PodRecord| pod.ready.map(|ready| ready + goal.min_ready);
+        let start = if is_new && !pod.initial { counts(pod) } else { Some(created(pod)) };
         let Some(start) = start.filter(|start| end.is_none_or(|end| *start < end)) else { continue };
         let (new, old) = if is_new { (1, 0) } else { (0, 1) };
-        changes.push((start.max(timeline.rollout_at), new, old));
-        changes.extend(end.map(|end| (end.max(timeline.rollout_at), -new, -old)));
+        changes.push((start.max(since), new, old));
+        changes.extend(end.map(|end| (end.max(since), -new, -old)));
     }
     changes.sort_unstable();
+    // The controller counts from the whole second in which a pod became Ready: it is done up to a second sooner.
+    let known = timeline.end.saturating_add(Span::from_secs(1));
     let (mut available, mut old) = (0, 0);
     for together in changes.chunk_by(|a, b| a.0 == b.0) {
         available += together.iter().map(|change| change.1).sum::<i64>();
         old += together.iter().map(|change| change.2).sum::<i64>();
         let at = together[0].0;
-        if at <= timeline.end && available >= i64::from(goal.replicas) && old == 0 {
+        if at <= known && available >= i64::from(goal.replicas) && old == 0 {
             return Some(at);
         }
     }
@@ -234,7 +243,8 @@ mod tests {
         Time::from_micros(secs * 1_000_000)
     }
 
-    const GOAL: Goal = Goal { revision: RevisionId::NEW, replicas: 1, min_ready: Span::ZERO, paused: false };
+    const GOAL: Goal =
+        Goal { revision: RevisionId::NEW, replicas: 1, min_ready: Span::ZERO, since: Span::ZERO, paused: false };
 
     /// One old pod is replaced by one new one: created at 10 s, ready at 20 s, the old one deleted at 21 s,
     /// its listener closed at 22 s, gone at 25 s. Node 0 hears of the new target at 24 s and of the old one's end at 30 s.
