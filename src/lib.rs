@@ -19,10 +19,12 @@
 //! use rollcast::random::Streams;
 //! use rollcast::rollout::Rollout;
 //! use rollcast::scenario::Scenario;
+//! use rollcast::time::Span;
 //! use rollcast::traffic::{outcome::Outcome, request::RequestEngine};
 //!
 //! let mut scenario = Scenario::default();
 //! scenario.deployment.replicas = 4;
+//! scenario.load.duration = Some(Span::from_secs(120));
 //! let streams = Streams::new(1, 0);
 //! let mut rollout = Rollout::new(&scenario);
 //! let timeline = rollout.simulate(&streams)?;

@@ -61,6 +61,8 @@ fn fate(pod: &PodRecord, now: Time) -> Option<Fate> {
         (None, Some(deleted), _) if is_lost(pod, now) => Some(Fate::Gone(pod.network_gone?.max(deleted))),
         (None, Some(_), _) => None,
         (None, None, Some(finished)) => Some(Fate::Gone(finished)),
+        // It went down with its host, and nobody has replaced it.
+        (None, None, None) if pod.network_gone.is_some() => None,
         (None, None, None) if pod.initial => Some(Fate::There(Time::ZERO)),
         (None, None, None) => pod.ready.map(Fate::There),
     }

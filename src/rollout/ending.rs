@@ -1,6 +1,8 @@
 //! When a rollout has come to its end, and until when a load without a duration lasts.
 
+use crate::cluster::api_server;
 use crate::disturbance::{Scene, Unfolded, load_step};
+use crate::event::Event;
 use crate::observe::measure::Goal;
 use crate::observe::over::over;
 use crate::observe::timeline::Timeline;
@@ -20,13 +22,13 @@ const LOOK: Span = Span::from_secs(1);
 pub(super) struct Ending<'a> {
     scenario: &'a Scenario,
     goal: Goal,
-    /// The last time that the scenario itself does something.
+    /// The last time that the scenario itself does something, or that something befalls the cluster.
     acted: Time,
 }
 
 impl<'a> Ending<'a> {
     pub(super) fn new(scenario: &'a Scenario, last_step: Time, unfolded: &Unfolded, scene: Scene<'_>) -> Ending<'a> {
-        let events = unfolded.events.iter().map(|(at, _)| *at);
+        let events = unfolded.events.iter().filter(|(_, event)| !is_consequence(event)).map(|(at, _)| *at);
         let ever = |at: &Time| *at < Time::NEVER;
         let rules = unfolded.rules.iter().flat_map(|rule| [rule.from, rule.to]).filter(ever);
         let crowds = load_step::stretches(&scenario.disturbances, 1.0, Time::NEVER, scene);
@@ -53,6 +55,12 @@ impl<'a> Ending<'a> {
         let scales = timeline.scales.last().map(|change| change.at);
         pods.chain(scales).fold(self.acted, Time::max) + self.scenario.deployment.min_ready + PATIENCE
     }
+}
+
+/// What the control plane does about a host that is gone matters only if pods were lost with it, and they tell.
+const fn is_consequence(event: &Event) -> bool {
+    use api_server::Input::{DeletePodsOn, NodeNotReady};
+    matches!(event, Event::Api(NodeNotReady(..) | DeletePodsOn(_)) | Event::Scheduler(_))
 }
 
 /// Watches out for the end of a rollout that a load without a duration is to meet.

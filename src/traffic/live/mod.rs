@@ -19,7 +19,6 @@ use crate::time::{Span, Time};
 use crate::traffic::arrivals::Arrivals;
 use crate::traffic::connection::Way;
 use crate::traffic::fate::{End, Limits, Request, Surroundings};
-use crate::traffic::load_end;
 use crate::traffic::outcome::Witness;
 use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
@@ -118,7 +117,7 @@ impl<'a> LiveEngine<'a> {
         self.in_flight.clear();
         self.in_flight.resize(lanes, 0);
         self.anomalies.begin(lanes);
-        self.users.begin(streams, load_end(&self.scenario.load, timeline));
+        self.users.begin(streams, super::load_end(&self.scenario.load, timeline));
         self.flights.clear();
         self.schedule.clear();
     }
