@@ -214,7 +214,8 @@ fn a_rollout_of_hours_is_found() {
 /// A host that is lost while nothing is rolled out: its pods are replaced minutes later, and the load covers that.
 #[test]
 fn the_load_covers_what_befalls_the_cluster() {
-    let text = format!("{GENTLE}[cluster]\nnodes = 2\n[[disturbance]]\nkind = \"node_loss\"\nnode = 0\nat = \"200s\"\n");
+    let text =
+        format!("{GENTLE}[cluster]\nnodes = 2\n[[disturbance]]\nkind = \"node_loss\"\nnode = 0\nat = \"200s\"\n");
     for sample in samples(&scenario(&text, &[]), EngineChoice::Request, 2, 5) {
         assert!(sample.measures.load > Span::from_secs(10 + 200 + 300), "{sample:?}");
         assert!(!sample.measures.cut_short);

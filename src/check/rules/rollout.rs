@@ -7,8 +7,8 @@ use crate::scenario::Scenario;
 use crate::stats::{Proportion, Summary};
 use crate::time::Span;
 
-/// A gate that stays closed for longer waits for more than registration and health checks, which with AWS's own
-/// defaults, five checks 30 s apart, take up to 163 s.
+/// A gate that stays closed for longer waits for more than registration and the first health check: even at an
+/// interval of 30 s, with two polls of the controller, they take a minute.
 const LATE: Span = Span::from_secs(180);
 
 /// A rollout that takes longer is nothing that anybody waits for.

@@ -30,14 +30,7 @@ pub(super) fn load(scenario: &Scenario, at: Places) -> Result<(), Error> {
     rate(at, "load.rate", spec.rate)?;
     match spec.shape {
         Shape::Constant => {}
-        Shape::Ramp { to } => {
-            rate(at, "load.shape", to)?;
-            if spec.duration.is_none() {
-                return Err(at
-                    .refuse(&["load.shape"], "a ramp takes the whole load, and nobody said how long that lasts")
-                    .hint("give `load.duration`"));
-            }
-        }
+        Shape::Ramp { to } => rate(at, "load.shape", to)?,
         Shape::Sine { to, period } => {
             rate(at, "load.shape", to)?;
             at.above_zero("load.shape", period)?;
@@ -45,7 +38,14 @@ pub(super) fn load(scenario: &Scenario, at: Places) -> Result<(), Error> {
     }
     clients(scenario, at)?;
     at.above_zero("load.client_timeout", spec.client_timeout)?;
-    let Some(duration) = spec.duration else { return Ok(()) };
+    let Some(duration) = spec.duration else {
+        return match spec.shape {
+            Shape::Ramp { .. } => Err(at
+                .refuse(&["load.shape"], "a ramp takes the whole load, and nobody said how long that lasts")
+                .hint("give `load.duration`")),
+            Shape::Constant | Shape::Sine { .. } => Ok(()),
+        };
+    };
     at.above_zero("load.duration", duration)?;
     if !spec.covers(Span::ZERO) {
         let message = format!("the rollout starts {}", spec.too_late());
@@ -152,7 +152,8 @@ pub(super) fn sizes(scenario: &Scenario, at: Places) -> Result<(), Error> {
     // How long a load without a duration lasts shows when it is simulated: not less than this.
     let lasts = load.duration.unwrap_or(load.rollout_at + load.patience());
     if let Some(excess) = Excess::of(scenario, lasts) {
-        return Err(at.too_large(excess.keys, excess.message).hint(excess.hint));
+        let hint = if load.duration.is_some() { excess.hint } else { "less load, or fewer runs" };
+        return Err(at.too_large(excess.keys, excess.message).hint(hint));
     }
     let pods = pods(scenario);
     if pods > MOST_PODS {
