@@ -129,8 +129,11 @@ pub(super) fn completion(timeline: &Timeline, goal: &Goal) -> Option<Time> {
 fn course(timeline: &Timeline, goal: &Goal) -> Course {
     let new = || timeline.pods.iter().filter(|pod| !pod.initial);
     let closed = |pod: &PodRecord| {
-        // Those that never opened are closed until nobody looks any more.
-        let end = [pod.ready, pod.terminating, pod.finished].into_iter().flatten().fold(timeline.end, Time::min);
+        // Those that never opened are closed until nobody looks any more, or the pod's host is gone.
+        let end = [pod.ready, pod.terminating, pod.finished, pod.network_gone]
+            .into_iter()
+            .flatten()
+            .fold(timeline.end, Time::min);
         pod.containers_ready.map_or(Span::ZERO, |ready| end.saturating_since(ready))
     };
     Course {
