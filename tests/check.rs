@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use rollcast::check::{Checked, Options, Severity, Subject, Verdict, check};
+use rollcast::check::{Checked, Options, Report, Severity, Subject, Verdict, check};
 use rollcast::manifest::{Given, import};
 use rollcast::report::check::{junit, sarif};
 use rollcast::traffic::EngineChoice;
@@ -39,7 +39,7 @@ fn the_published_cure_leaves_the_lag_that_one_load_test_could_not_show() {
     assert_eq!((lag.rule.id, lag.severity, lag.spot.row), ("RL001", Severity::Warning, 101));
     let evidence = lag.evidence.as_ref().unwrap();
     assert!(evidence.removed.low > 0.0 && evidence.fixed.mean < evidence.now.mean, "{evidence:?}");
-    assert!(lag.patch.as_ref().unwrap().contains("sleep:\n"), "{lag:?}");
+    assert!(checked.patch.as_ref().unwrap().contains("sleep:\n"), "{lag:?}");
     assert_eq!(checked.judgement.unwrap().verdict, Verdict::Missed);
 }
 
@@ -52,7 +52,8 @@ fn a_fix_that_removes_nothing_makes_a_note() {
 
 #[test]
 fn what_cannot_be_simulated_is_still_looked_at() {
-    let checked = checked("instance-targets.yaml", &[("pod.readiness_gate", "true")]);
+    let given = [("pod.readiness_gate", "true"), ("target_group.target_type", "instance")];
+    let checked = checked("instance-targets.yaml", &given);
     assert_eq!(rules(&checked), ["RL004"]);
     assert!(checked.judgement.unwrap_err().contains("no readiness gate"));
 }
@@ -83,8 +84,12 @@ fn every_manifest_of_the_corpus_can_be_checked() {
 }
 
 /// What the formats are tried on: findings that count, one that is ignored, what was not simulated, nothing.
-fn reports() -> Vec<Vec<Checked>> {
-    vec![vec![], ["eks-2048.yaml", "ignored-rules.yaml", "instance-targets.yaml"].map(|name| checked(name, &[])).into()]
+fn reports() -> Vec<Report> {
+    let checked = ["eks-2048.yaml", "ignored-rules.yaml", "instance-targets.yaml"].map(|name| checked(name, &[]));
+    let import = import(&[Path::new("tests/manifests/other-kinds.yaml").to_owned()], &[]).unwrap();
+    let left_out: Vec<_> = import.judged(false).1.into_iter().map(Into::into).collect();
+    assert!(!left_out.is_empty());
+    vec![Report::default(), Report { checked: checked.into(), left_out }]
 }
 
 #[test]
@@ -94,8 +99,8 @@ fn sarif_is_what_its_schema_demands() {
     let text = include_str!("schemas/sarif-2.1.0.json").replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}$");
     let schema = serde_json::from_str(&text).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
-    for checked in reports() {
-        let log = serde_json::from_str(&sarif::render(&checked)).unwrap();
+    for report in reports() {
+        let log = serde_json::from_str(&sarif::render(&report)).unwrap();
         let faults: Vec<String> =
             schema.iter_errors(&log).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
         assert!(faults.is_empty(), "{faults:#?}");
@@ -127,8 +132,8 @@ const JUNIT: [Element; 6] = [
 
 #[test]
 fn junit_is_what_ci_systems_read() {
-    for checked in reports() {
-        let xml = junit::render(&checked);
+    for report in reports() {
+        let xml = junit::render(&report);
         let document = roxmltree::Document::parse(&xml).unwrap();
         assert_eq!(document.root_element().tag_name().name(), "testsuites");
         for node in document.descendants().filter(roxmltree::Node::is_element) {

@@ -174,7 +174,7 @@ fn a_load_that_meets_a_gentle_rollout_is_green() {
 fn a_rollout_that_never_completes_is_no_success() {
     let stuck = [("pod.readiness_probe.initial_delay", "660s"), ("load_balancer.deregistration_propagation", "5s")];
     let found = checked(GENTLE, &stuck);
-    assert_eq!((rules(&found), verdict(&found)), (vec!["RL017"], Verdict::Missed));
+    assert_eq!((rules(&found), verdict(&found)), (vec!["RL019"], Verdict::Missed));
     let finding = found.open().next().unwrap();
     assert!(
         finding.message.contains("ProgressDeadlineExceeded") && finding.message.contains("60 of 60"),
@@ -192,7 +192,7 @@ fn a_probe_that_kills_new_containers_is_found() {
     let edits =
         [("pod.startup_probe.failure_threshold", "2"), ("pod.startup_probe.period", "5s"), ("app.start_up", "40s")];
     let found = checked(GENTLE, &edits);
-    assert!(rules(&found).starts_with(&["RL017", "RL018"]), "{:?}", rules(&found));
+    assert!(rules(&found).starts_with(&["RL019", "RL020"]), "{:?}", rules(&found));
     assert_eq!(verdict(&found), Verdict::Missed);
 }
 
@@ -200,7 +200,7 @@ fn a_probe_that_kills_new_containers_is_found() {
 fn a_gate_that_opens_late_is_found() {
     let text = format!("{GENTLE}[[disturbance]]\nkind = \"lbc_outage\"\nduration = \"5m\"\n");
     let found = checked(&text, &[]);
-    assert!(rules(&found).contains(&"RL019"), "{:?}", rules(&found));
+    assert!(rules(&found).contains(&"RL021"), "{:?}", rules(&found));
     assert_eq!(found.judgement.unwrap().completes.hits, 60);
 }
 
@@ -208,7 +208,7 @@ fn a_gate_that_opens_late_is_found() {
 fn a_rollout_of_hours_is_found() {
     let edits = [("deployment.replicas", "8"), ("deployment.min_ready", "590s"), ("deployment.max_surge", "1")];
     let found = checked(GENTLE, &[&edits[..], &[("deployment.max_unavailable", "0")]].concat());
-    assert!(rules(&found).contains(&"RL020"), "{:?}", rules(&found));
+    assert!(rules(&found).contains(&"RL022"), "{:?}", rules(&found));
 }
 
 /// A host that is lost while nothing is rolled out: its pods are replaced minutes later, and the load covers that.

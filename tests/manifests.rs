@@ -48,7 +48,7 @@ fn read(path: &Path, given: &[Given]) -> Result<Import, Error> {
 
 /// The drafts of a case, one after another, and what was noticed. Each is a scenario, or says why not.
 fn drafts(path: &Path) -> String {
-    let import = read(path, &[]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let import = import(&[path.to_owned()], &[]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut shown = String::new();
     for draft in &import.drafts {
         shown.push_str(&draft.to_toml());
@@ -63,7 +63,12 @@ fn drafts(path: &Path) -> String {
         }
         shown.push('\n');
     }
-    import.notices.iter().for_each(|notice| shown.push_str(&format!("# {}: {}\n", notice.place, notice.words)));
+    for left_out in &import.left_out {
+        shown.push_str(&format!("# {}: {}: {}\n", left_out.place, left_out.object, left_out.why));
+    }
+    for dangling in &import.dangling {
+        shown.push_str(&format!("# {}: {}\n", dangling.notice.place, dangling.notice.words));
+    }
     shown
 }
 

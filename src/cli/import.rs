@@ -72,13 +72,18 @@ impl Import {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         options::refuse_stdin_twice(&self.manifests)?;
         self.directory.as_deref().map_or(Ok(()), output::make_directory)?;
-        let import = manifest::import(&self.manifests, &self.known.given())?.some()?;
+        let import = manifest::import(&self.manifests, &self.known.given())?;
+        let is_refused = import.drafts.is_empty() && import.left_out.iter().any(|left_out| left_out.is_open);
+        let import = if is_refused { import } else { import.some()? };
         interrupt::watch()?;
-        for notice in &import.notices {
-            terminal.note(&format_args!("{}: {}", notice.place, notice.words));
+        for left_out in &import.left_out {
+            terminal.note(&format_args!("{}: {}: {}", left_out.place, left_out.object, left_out.why));
+        }
+        for dangling in &import.dangling {
+            terminal.note(&format_args!("{}: {}", dangling.notice.place, dangling.notice.words));
         }
         self.deliver(&import.drafts, terminal)?;
-        Ok(ExitCode::SUCCESS)
+        Ok(if is_refused { ExitCode::from(3) } else { ExitCode::SUCCESS })
     }
 
     fn deliver(&self, drafts: &[Draft], terminal: &Terminal) -> Result<(), Error> {

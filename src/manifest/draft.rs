@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use super::facts::Exposure;
 use super::source::{At, Place};
 use crate::error::Error;
 use crate::scenario::{self, Document, Scenario};
@@ -121,6 +122,21 @@ impl Draft {
         toml
     }
 
+    /// What leads to the pods, in a line.
+    pub fn exposure(&self) -> String {
+        match &self.facts.exposure {
+            Exposure::Alb(route) | Exposure::Broken(route) => route.clone(),
+            Exposure::Other(way) => way.words.clone(),
+            Exposure::Unseen(way) => format!("assumed: an ALB; {}", way.words),
+            Exposure::Nothing => {
+                format!(
+                    "assumed: an ALB → Deployment {}; nothing in these files leads there",
+                    self.facts.names.deployment
+                )
+            }
+        }
+    }
+
     fn head(&self) -> String {
         let mut head = format!(
             "# Deployment {} of {}, imported by rollcast {}.\n\
@@ -130,13 +146,15 @@ impl Draft {
             self.place.path().display(),
             env!("CARGO_PKG_VERSION"),
         );
+        head.push_str(&format!("#\n# {}\n", plain(&self.exposure())));
         if !self.asked.is_empty() {
             head.push_str("#\n# No manifest says, and the forecast depends on it:\n");
             self.asked.iter().for_each(|(key, what)| head.push_str(&format!("#   {key}: {}\n", plain(what))));
         }
-        if !self.notices.is_empty() {
-            head.push_str("#\n# Noticed:\n");
-            self.notices.iter().for_each(|notice| {
+        let lists = [("Leads nowhere", &self.facts.references), ("Noticed", &self.notices)];
+        for (title, notices) in lists.iter().filter(|(_, notices)| !notices.is_empty()) {
+            head.push_str(&format!("#\n# {title}:\n"));
+            notices.iter().for_each(|notice| {
                 head.push_str(&format!("#   {}: {}\n", notice.place, plain(&notice.words)));
             });
         }

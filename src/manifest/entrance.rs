@@ -1,10 +1,14 @@
-//! Who leads the load balancer's requests to a Deployment's pods, and with which target group.
+//! An ALB's way to the pods of a Service: the target group that it goes through, and whose settings count.
 
 use super::annotation::{self, Attributes};
-use super::network::{HttpRoute, Ingress, IngressClassParams, Service, TargetGroupBinding, TargetGroupConfiguration};
+use super::controller::{self, Controller, Platform};
+use super::gateway::Route;
+use super::network::{
+    Backend, Ingress, IngressClassParams, Service, ServicePort, TargetGroupBinding, TargetGroupConfiguration,
+};
 use super::objects::Objects;
 use super::source::{At, Place};
-use super::workload::{Deployment, Metadata};
+use super::workload::{Metadata, Port};
 use crate::aws::target_group::TargetType;
 use crate::error::Error;
 
@@ -12,7 +16,10 @@ use crate::error::Error;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entrance<'a> {
     pub(super) service: &'a Service,
+    /// The Service's port that is named, if one is.
+    pub(super) port: Option<&'a At<Port>>,
     pub(super) door: Door<'a>,
+    pub(super) platform: Platform,
 }
 
 /// What makes the target group.
@@ -23,7 +30,7 @@ pub(super) enum Door<'a> {
     /// An Ingress of the controller's class.
     Ingress(&'a Ingress, Option<&'a IngressClassParams>),
     /// A route of the Gateway API.
-    Route(&'a HttpRoute, Option<&'a TargetGroupConfiguration>),
+    Route(&'a Route, Option<&'a TargetGroupConfiguration>),
 }
 
 /// Health checks as far as somebody set them.
@@ -41,84 +48,84 @@ pub(super) fn together(one: &Metadata, other: &Metadata) -> bool {
     one == other || one.is_empty() || other.is_empty()
 }
 
-/// The Services that select a Deployment's pods.
-pub(super) fn services<'a>(objects: &'a Objects, deployment: &Deployment) -> Vec<&'a Service> {
-    let labels = &deployment.template.labels;
-    let selects = |service: &&Service| {
-        !service.selector.is_empty()
-            && together(&service.metadata, &deployment.metadata)
-            && service
-                .selector
-                .iter()
-                .all(|(key, wanted)| labels.get(key).is_some_and(|label| label.value == wanted.value))
-    };
-    objects.services.iter().filter(selects).collect()
-}
-
-/// Every way to the pods of a Deployment, in the order of the controller's own objects: bindings, Ingresses, routes.
-pub(super) fn entrances<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Entrance<'a>> {
-    let mut entrances = Vec::new();
-    for service in services {
-        let name = &service.metadata.name.value;
-        let names =
-            |metadata: &Metadata, named: &At<String>| together(metadata, &service.metadata) && named.value == *name;
-        let bindings = objects.bindings.iter().filter(|binding| names(&binding.metadata, &binding.service));
-        entrances.extend(bindings.map(|binding| Entrance { service, door: Door::Binding(binding) }));
-        let ingresses = objects.ingresses.iter().filter(|ingress| {
-            is_alb(objects, ingress) && ingress.services.iter().any(|named| names(&ingress.metadata, named))
-        });
-        entrances.extend(
-            ingresses.map(|ingress| Entrance { service, door: Door::Ingress(ingress, params(objects, ingress)) }),
-        );
-        let routes = objects.routes.iter();
-        let routes = routes.filter(|route| route.services.iter().any(|named| names(&route.metadata, named)));
-        let configuration = objects.configurations.iter().find(|configuration| {
-            together(&configuration.metadata, &service.metadata) && configuration.service == *name
-        });
-        entrances.extend(routes.map(|route| Entrance { service, door: Door::Route(route, configuration) }));
-    }
-    entrances
-}
-
-/// Whether the AWS controller serves an Ingress. One without a class goes to the cluster's default class, which no
-/// manifest tells: annotations of the controller then do.
-pub(super) fn is_alb(objects: &Objects, ingress: &Ingress) -> bool {
-    const CONTROLLERS: [&str; 2] = ["ingress.k8s.aws/alb", "eks.amazonaws.com/alb"];
-    let annotated = || ingress.metadata.annotations.keys().any(|key| key.starts_with(annotation::PREFIX));
-    match &ingress.class {
-        None => annotated(),
-        Some(class) => match objects.classes.iter().find(|known| known.metadata.name.value == class.value) {
-            Some(known) => CONTROLLERS.contains(&known.controller.as_str()),
-            None => class.value.contains("alb") || (annotated() && class.value != "nginx"),
-        },
-    }
-}
-
 /// The parameters of an Ingress' class: those that the class names, or, without the class, those of its name.
 fn params<'a>(objects: &'a Objects, ingress: &Ingress) -> Option<&'a IngressClassParams> {
     let class = &ingress.class.as_ref()?.value;
-    let known = objects.classes.iter().find(|known| known.metadata.name.value == *class);
+    let known = objects.ingress_classes.iter().find(|known| known.metadata.name.value == *class);
     let name = known.map_or(Some(class), |known| known.params.as_ref())?;
     objects.params.iter().find(|params| params.metadata.name.value == *name)
 }
 
-impl<'a> Entrance<'a> {
-    /// The object that leads to the Service.
-    pub(super) fn metadata(&self) -> &'a Metadata {
-        match self.door {
+impl<'a> Door<'a> {
+    pub(super) fn metadata(self) -> &'a Metadata {
+        match self {
             Door::Binding(binding) => &binding.metadata,
             Door::Ingress(ingress, _) => &ingress.metadata,
             Door::Route(route, _) => &route.metadata,
         }
     }
 
-    /// Its kind.
-    pub(super) fn kind(&self) -> &'static str {
-        match self.door {
+    pub(super) const fn kind(self) -> &'static str {
+        match self {
             Door::Binding(_) => "TargetGroupBinding",
             Door::Ingress(..) => "Ingress",
-            Door::Route(..) => "HTTPRoute",
+            Door::Route(route, _) => route.kind,
         }
+    }
+
+    /// The Services that it leads to.
+    pub(super) fn backends(self) -> &'a [Backend] {
+        match self {
+            Door::Binding(binding) => std::slice::from_ref(&binding.backend),
+            Door::Ingress(ingress, _) => &ingress.backends,
+            Door::Route(route, _) => &route.backends,
+        }
+    }
+
+    /// With the objects that say more about its target group for this Service.
+    pub(super) fn configured(self, objects: &'a Objects, service: &Service) -> Door<'a> {
+        match self {
+            Door::Binding(_) => self,
+            Door::Ingress(ingress, _) => Door::Ingress(ingress, params(objects, ingress)),
+            Door::Route(route, _) => Door::Route(route, configuration(objects, service)),
+        }
+    }
+
+    /// Who serves it. A configuration of its target group is only read by the controller that makes ALBs.
+    pub(super) fn controller(self, objects: &Objects, service: Option<&Service>) -> Controller {
+        match self {
+            Door::Binding(binding) => controller::of_binding(binding),
+            Door::Ingress(ingress, _) => controller::of_ingress(objects, ingress),
+            Door::Route(route, _) => match controller::of_route(objects, route) {
+                Controller::Unseen(_) if service.is_some_and(|service| configuration(objects, service).is_some()) => {
+                    Controller::Alb(Platform::Installed)
+                }
+                controller => controller,
+            },
+        }
+    }
+}
+
+fn configuration<'a>(objects: &'a Objects, service: &Service) -> Option<&'a TargetGroupConfiguration> {
+    objects.configurations.iter().find(|configuration| {
+        together(&configuration.metadata, &service.metadata) && configuration.service == service.metadata.name.value
+    })
+}
+
+impl<'a> Entrance<'a> {
+    /// The object that leads to the Service.
+    pub(super) fn metadata(&self) -> &'a Metadata {
+        self.door.metadata()
+    }
+
+    /// Its kind.
+    pub(super) fn kind(&self) -> &'static str {
+        self.door.kind()
+    }
+
+    /// The Service's port that it leads to.
+    pub(super) fn service_port(&self) -> Option<&'a ServicePort> {
+        self.service.port(self.port.map(|port| &port.value))
     }
 
     /// Service and Ingress, whose annotations say what the target group is like; the Service's win.
@@ -158,6 +165,13 @@ impl<'a> Entrance<'a> {
             Door::Route(_, configuration) => Ok(configuration.map(|of| of.attributes.clone()).unwrap_or_default()),
             _ => Attributes::of_annotation(annotation::find(&self.annotated(), "target-group-attributes")),
         }
+    }
+
+    /// The text of the annotation that holds the target group's attributes, where one can: behind an Ingress.
+    pub(super) fn attributes_text(&self) -> Option<String> {
+        let Door::Ingress(..) = self.door else { return None };
+        let text = annotation::find(&self.annotated(), "target-group-attributes");
+        Some(text.map_or_else(String::new, |text| text.value))
     }
 
     /// An attribute of the load balancer: of the class' parameters, of the Ingress, or of one of its group.

@@ -5,17 +5,24 @@
 
 mod annotation;
 mod balancing;
+mod controller;
 mod draft;
 mod entrance;
+mod exposure;
 mod facts;
 mod field;
+mod gateway;
 mod hook;
 mod import;
 mod kind;
+mod left_out;
 mod network;
 mod objects;
+mod other_workload;
+mod proxy_route;
 mod shape;
 mod source;
+mod variables;
 mod workload;
 mod yaml;
 
@@ -24,7 +31,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 pub use draft::{Draft, Notice, Origin, OtherTargetGroup, Value};
-pub use facts::{CommandHook, Facts, Ignored, Names};
+pub use facts::{Exposure, Facts, HookFacts, Ignored, Names, NotRead};
 pub use import::Given;
 use objects::Objects;
 pub use source::Place;
@@ -32,12 +39,37 @@ pub use source::Place;
 /// What the manifests come to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Import {
-    /// One for each Deployment that has pods to replace, in the order of the files.
+    /// One for each Deployment that has pods to replace and no entrance that is known not to be an ALB, in the order of
+    /// the files.
     pub drafts: Vec<Draft>,
-    /// Deployments that were left out, and Ingresses of other controllers.
-    pub notices: Vec<Notice>,
+    /// Objects of which there is no forecast, and why.
+    pub left_out: Vec<LeftOut>,
+    /// Services behind an ALB that lead nowhere.
+    pub dangling: Vec<Dangling>,
     /// How many objects of each kind were found.
     pub kinds: BTreeMap<String, usize>,
+}
+
+/// An object of which there is no forecast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// `StatefulSet shop/web`
+    pub object: String,
+    /// Where it is.
+    pub place: Place,
+    /// Why there is none.
+    pub why: String,
+    /// Whether requests may well come to it, so that what a rollout of it costs is an open question.
+    pub is_open: bool,
+}
+
+/// A Service behind an ALB that leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dangling {
+    /// `Service shop/web`
+    pub object: String,
+    /// What is wrong, and where.
+    pub notice: Notice,
 }
 
 /// Imports files, the manifests of folders, and stdin (`-`). What is given wins over the manifests.
@@ -47,29 +79,30 @@ pub struct Import {
 /// what to do; exit code 2. It is larger than any manifest; exit code 4.
 pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
     let objects = Objects::read(paths)?;
-    let mut import = Import { drafts: Vec::new(), notices: Vec::new(), kinds: objects.kinds.clone() };
+    let mut left_out = Vec::new();
+    let mut drafts = Vec::new();
     for deployment in &objects.deployments {
-        if let Some(none) = deployment.replicas.as_ref().filter(|replicas| replicas.value == 0) {
-            let words = format!("Deployment `{}` has 0 replicas: nothing to replace", deployment.metadata.name.value);
-            import.notices.push(Notice { place: none.place.clone(), words });
-            continue;
+        match left_out::of_deployment(&objects, deployment) {
+            Some(reason) => left_out.push(reason),
+            None => drafts.push(import::draft(&objects, deployment, given)?),
         }
-        import.drafts.push(import::draft(&objects, deployment, given)?);
     }
-    for ingress in objects.ingresses.iter().filter(|ingress| !entrance::is_alb(&objects, ingress)) {
-        let words = format!("Ingress `{}` is not the AWS controller's: left out", ingress.metadata.name.value);
-        import.notices.push(Notice { place: ingress.metadata.name.place.clone(), words });
+    drafts.retain(|draft| match left_out::of_draft(draft) {
+        Some(reason) => {
+            left_out.push(reason);
+            false
+        }
+        None => true,
+    });
+    for workload in &objects.other_workloads {
+        left_out.extend(left_out::of_other(&objects, workload)?);
     }
-    for other in objects.others.iter().filter(|other| ROLLED_OUT.contains(&other.kind.as_str())) {
-        let words = format!("a {} is not rolled out as a Deployment is: left out", other.kind);
-        import.notices.push(Notice { place: other.place.clone(), words });
-    }
+    let mut dangling = Vec::new();
+    left_out::leads(&objects, &mut left_out, &mut dangling);
+    let mut import = Import { drafts, left_out, dangling, kinds: objects.kinds };
     import.tell_apart();
     Ok(import)
 }
-
-/// Kinds that have rollouts of their own.
-const ROLLED_OUT: [&str; 4] = ["StatefulSet", "DaemonSet", "Rollout", "DeploymentConfig"];
 
 impl Import {
     /// Why there is no draft, if there is none.
@@ -83,10 +116,28 @@ impl Import {
         let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let found = if kinds.is_empty() { "no object".to_owned() } else { kinds.join(", ") };
         let error = Error::input("no Deployment to roll out among the manifests");
-        Err(error.hint(match self.notices.first() {
-            Some(notice) => format!("{}: {}", notice.place, notice.words),
+        Err(error.hint(match self.left_out.first() {
+            Some(left_out) => format!("{}: {}: {}", left_out.place, left_out.object, left_out.why),
             None => format!("found {found}"),
         }))
+    }
+
+    /// The drafts to judge, and what else is left out: where no ALB is seen to lead to a Deployment, one is only
+    /// assumed on request, and only if none leads to any other.
+    pub fn judged(&self, assume_alb: bool) -> (Vec<&Draft>, Vec<LeftOut>) {
+        let is_led_to = |draft: &&Draft| matches!(draft.facts.exposure, Exposure::Alb(_) | Exposure::Broken(_));
+        let (mut judged, hidden): (Vec<&Draft>, Vec<&Draft>) = self.drafts.iter().partition(is_led_to);
+        let mut left_out = Vec::new();
+        let assume_all = assume_alb && judged.is_empty();
+        for draft in hidden {
+            if assume_all || (assume_alb && matches!(draft.facts.exposure, Exposure::Unseen(_))) {
+                judged.push(draft);
+            } else {
+                left_out.push(left_out::unseen(draft));
+            }
+        }
+        left_out.extend(self.left_out.iter().cloned());
+        (judged, left_out)
     }
 
     /// Deployments of one name in several namespaces get the namespace into their names.

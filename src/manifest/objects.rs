@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::field::Field;
+use super::gateway::{Gateway, GatewayClass, Route};
 use super::kind::{Identity, Kind, identify};
 use super::network::{
-    HttpRoute, Ingress, IngressClass, IngressClassParams, Namespace, Service, TargetGroupBinding,
-    TargetGroupConfiguration,
+    Ingress, IngressClass, IngressClassParams, Namespace, Service, TargetGroupBinding, TargetGroupConfiguration,
 };
+use super::other_workload::OtherWorkload;
+use super::proxy_route::ProxyRoute;
 use super::shape;
-use super::source::{self, Place, Source};
+use super::source::{self, Source};
+use super::variables::ConfigMap;
 use super::workload::{Autoscaler, Budget, Deployment};
 use super::yaml;
 use crate::error::Error;
@@ -26,24 +29,21 @@ pub(super) struct Objects {
     pub(super) services: Vec<Service>,
     pub(super) namespaces: Vec<Namespace>,
     pub(super) ingresses: Vec<Ingress>,
-    pub(super) classes: Vec<IngressClass>,
+    pub(super) ingress_classes: Vec<IngressClass>,
     pub(super) params: Vec<IngressClassParams>,
     pub(super) bindings: Vec<TargetGroupBinding>,
     pub(super) configurations: Vec<TargetGroupConfiguration>,
-    pub(super) routes: Vec<HttpRoute>,
+    pub(super) gateway_classes: Vec<GatewayClass>,
+    pub(super) gateways: Vec<Gateway>,
+    pub(super) routes: Vec<Route>,
+    pub(super) proxy_routes: Vec<ProxyRoute>,
+    /// Workloads that are not rolled out as a Deployment is.
+    pub(super) other_workloads: Vec<OtherWorkload>,
     pub(super) autoscalers: Vec<Autoscaler>,
     pub(super) budgets: Vec<Budget>,
-    /// Objects that are none of a rollout's business.
-    pub(super) others: Vec<Other>,
+    pub(super) config_maps: Vec<ConfigMap>,
     /// How many of each kind, known or not.
     pub(super) kinds: BTreeMap<String, usize>,
-}
-
-/// An object that is not read.
-#[derive(Debug)]
-pub(super) struct Other {
-    pub(super) kind: String,
-    pub(super) place: Place,
 }
 
 impl Objects {
@@ -80,8 +80,11 @@ impl Objects {
                 shape::check(kind, object)
             }
             Identity::Other(kind) => {
+                if kind == "ConfigMap" {
+                    self.config_maps.extend(ConfigMap::read(object));
+                }
                 *self.kinds.entry(kind.clone()).or_default() += 1;
-                self.others.push(Other { kind, place: object.place() });
+                self.proxy_routes.extend(ProxyRoute::read(object, &kind));
                 Ok(())
             }
             Identity::List if depth == 0 => Err(object.error("lists within lists within lists")),
@@ -100,11 +103,23 @@ impl Objects {
             Kind::Service => self.services.push(Service::read(object)?),
             Kind::Namespace => self.namespaces.push(Namespace::read(object)?),
             Kind::Ingress => self.ingresses.push(Ingress::read(object)?),
-            Kind::IngressClass => self.classes.push(IngressClass::read(object)?),
+            Kind::IngressClass => self.ingress_classes.push(IngressClass::read(object)?),
             Kind::IngressClassParams => self.params.push(IngressClassParams::read(object)?),
             Kind::TargetGroupBinding => self.bindings.push(TargetGroupBinding::read(object)?),
             Kind::TargetGroupConfiguration => self.configurations.push(TargetGroupConfiguration::read(object)?),
-            Kind::HttpRoute => self.routes.push(HttpRoute::read(object)?),
+            Kind::GatewayClass => self.gateway_classes.push(GatewayClass::read(object)?),
+            Kind::Gateway => self.gateways.push(Gateway::read(object)?),
+            Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute | Kind::TcpRoute | Kind::UdpRoute => {
+                self.routes.push(Route::read(object, kind.name())?);
+            }
+            Kind::StatefulSet
+            | Kind::DaemonSet
+            | Kind::ReplicaSet
+            | Kind::ReplicationController
+            | Kind::Pod
+            | Kind::Rollout
+            | Kind::DeploymentConfig
+            | Kind::Canary => self.other_workloads.extend(OtherWorkload::read(object, kind.name())?),
             Kind::HorizontalPodAutoscaler => self.autoscalers.push(Autoscaler::read(object)?),
             Kind::PodDisruptionBudget => self.budgets.push(Budget::read(object)?),
         }

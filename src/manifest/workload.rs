@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::field::Field;
+use super::network;
 use super::source::{At, Place};
+use super::variables::Variables;
 use crate::cluster::deployment::Strategy;
 use crate::error::Error;
 use crate::setting::Count;
@@ -35,6 +37,7 @@ pub(super) struct Deployment {
 #[derive(Debug)]
 pub(super) struct Template {
     pub(super) labels: BTreeMap<String, At<String>>,
+    pub(super) annotations: BTreeMap<String, At<String>>,
     pub(super) grace: Option<At<u32>>,
     pub(super) gates: Vec<At<String>>,
     pub(super) containers: Vec<Container>,
@@ -44,6 +47,10 @@ pub(super) struct Template {
 #[derive(Debug)]
 pub(super) struct Container {
     pub(super) name: At<String>,
+    pub(super) image: Option<String>,
+    /// One of `initContainers`, which goes on beside the others.
+    pub(super) is_native: bool,
+    pub(super) variables: Variables,
     pub(super) ports: Vec<ContainerPort>,
     pub(super) pre_stop: Option<At<Hook>>,
     pub(super) readiness: Option<Probe>,
@@ -75,6 +82,8 @@ pub(super) enum Hook {
 #[derive(Debug)]
 pub(super) struct Probe {
     pub(super) place: Place,
+    /// Where it asks; a command asks nowhere.
+    pub(super) port: Option<Port>,
     pub(super) initial_delay: Option<At<u32>>,
     pub(super) period: Option<At<u32>>,
     pub(super) timeout: Option<At<u32>>,
@@ -111,6 +120,14 @@ impl Metadata {
             labels: texts("labels")?,
             annotations: texts("annotations")?,
         })
+    }
+
+    /// `shop/web`, or `web` where no namespace is given.
+    pub(super) fn called(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{}/{}", namespace.value, self.name.value),
+            None => self.name.value.clone(),
+        }
     }
 
     /// The namespace's name; empty where none is given.
@@ -180,9 +197,10 @@ fn whole(field: &Field<'_>, key: &str, least: u32) -> Result<Option<At<u32>>, Er
 
 impl Template {
     fn read(field: &Field<'_>) -> Result<Template, Error> {
-        let labels = match field.get("metadata")? {
-            Some(metadata) => metadata.get("labels")?.map(|labels| labels.texts()).transpose()?.unwrap_or_default(),
-            None => BTreeMap::new(),
+        let metadata = field.get("metadata")?;
+        let texts = |key| match &metadata {
+            Some(metadata) => metadata.get(key)?.map_or(Ok(BTreeMap::new()), |field| field.texts()),
+            None => Ok(BTreeMap::new()),
         };
         let spec = field.need("spec")?;
         let gates = spec.list("readinessGates")?.into_iter().map(|gate| gate.need("conditionType")?.text());
@@ -196,27 +214,27 @@ impl Template {
         for container in spec.list("initContainers")? {
             let policy = container.get("restartPolicy")?.map(|policy| policy.text()).transpose()?;
             if policy.is_some_and(|policy| policy.value == "Always") {
-                containers.push(Container::read(&container)?);
+                containers.push(Container { is_native: true, ..Container::read(&container)? });
             }
         }
         Ok(Template {
-            labels,
+            labels: texts("labels")?,
+            annotations: texts("annotations")?,
             grace: whole(&spec, "terminationGracePeriodSeconds", 0)?,
             gates: gates.collect::<Result<_, _>>()?,
             containers,
         })
     }
 
-    /// The container behind a Service's port: the one that declares it, or else the first.
+    /// The container behind a port: the one that declares it; else one that is asked there; else the first.
     pub(super) fn serving(&self, port: Option<&Port>) -> &Container {
-        let declares = |container: &&Container| {
-            container.ports.iter().any(|declared| match port {
-                Some(Port::Name(name)) => declared.name.as_ref() == Some(name),
-                Some(Port::Number(number)) => declared.number == *number,
-                None => false,
-            })
+        let declares = |container: &&Container| port.is_some_and(|port| container.declares(port));
+        let is_probed = |container: &&Container| match port {
+            Some(Port::Number(number)) => container.is_probed_at(*number),
+            _ => false,
         };
-        self.containers.iter().find(declares).unwrap_or(&self.containers[0])
+        let all = || self.containers.iter();
+        all().find(declares).or_else(|| all().find(is_probed)).unwrap_or(&self.containers[0])
     }
 }
 
@@ -241,12 +259,31 @@ impl Container {
         let pre_stop = lifecycle.map(|lifecycle| lifecycle.get("preStop")).transpose()?.flatten();
         Ok(Container {
             name: field.need("name")?.text()?,
+            image: field.get("image")?.map(|image| image.text()).transpose()?.map(|image| image.value),
+            is_native: false,
+            variables: Variables::read(field)?,
             ports,
             pre_stop: pre_stop.map(|hook| Hook::read(&hook)).transpose()?,
             readiness: probe("readinessProbe")?,
             startup: probe("startupProbe")?,
             liveness: probe("livenessProbe")?,
         })
+    }
+}
+
+impl Container {
+    /// Whether it declares a port of this number or name.
+    pub(super) fn declares(&self, port: &Port) -> bool {
+        self.ports.iter().any(|declared| match port {
+            Port::Name(name) => declared.name.as_ref() == Some(name),
+            Port::Number(number) => declared.number == *number,
+        })
+    }
+
+    /// Whether one of its probes asks at this port.
+    pub(super) fn is_probed_at(&self, number: u32) -> bool {
+        let probes = [&self.readiness, &self.startup, &self.liveness];
+        probes.into_iter().flatten().any(|probe| probe.port == Some(Port::Number(number)))
     }
 }
 
@@ -282,8 +319,15 @@ impl Hook {
 
 impl Probe {
     fn read(field: &Field<'_>) -> Result<Probe, Error> {
+        let mut at = None;
+        for kind in ["httpGet", "tcpSocket", "grpc"] {
+            if let Some(handler) = field.get(kind)? {
+                at = handler.get("port")?.map(|field| network::port(&field, 0)).transpose()?;
+            }
+        }
         Ok(Probe {
             place: field.place(),
+            port: at.map(|at| at.value),
             initial_delay: whole(field, "initialDelaySeconds", 0)?,
             period: whole(field, "periodSeconds", 0)?,
             timeout: whole(field, "timeoutSeconds", 0)?,

@@ -1,5 +1,6 @@
 //! Rules about the rollout itself. Settings alone do not tell: they look at what was simulated.
 
+use super::look::found;
 use super::{Found, Rule};
 use crate::check::{Severity, Subject};
 use crate::monte_carlo::Sample;
@@ -34,7 +35,7 @@ pub(in crate::check) const OF_ROLLOUTS: [(&Rule, Look); 4] = [
 ];
 
 pub(super) const DOES_NOT_COMPLETE: Rule = Rule {
-    id: "RL017",
+    id: "RL019",
     name: "rollout-does-not-complete",
     severity: Severity::Error,
     summary: "the rollout does not complete",
@@ -44,7 +45,7 @@ pub(super) const DOES_NOT_COMPLETE: Rule = Rule {
 };
 
 pub(super) const RESTARTS: Rule = Rule {
-    id: "RL018",
+    id: "RL020",
     name: "new-containers-restart",
     severity: Severity::Error,
     summary: "new containers are killed or crash, and are started again",
@@ -54,7 +55,7 @@ pub(super) const RESTARTS: Rule = Rule {
 };
 
 pub(super) const GATE_OPENS_LATE: Rule = Rule {
-    id: "RL019",
+    id: "RL021",
     name: "gate-opens-late",
     severity: Severity::Warning,
     summary: "readiness gates open minutes after the containers are ready",
@@ -64,7 +65,7 @@ pub(super) const GATE_OPENS_LATE: Rule = Rule {
 };
 
 pub(super) const TAKES_HOURS: Rule = Rule {
-    id: "RL020",
+    id: "RL022",
     name: "rollout-takes-hours",
     severity: Severity::Warning,
     summary: "a rollout takes more than an hour",
@@ -107,7 +108,7 @@ fn does_not_complete(rollouts: &Rollouts<'_>) -> Option<(Found, Proportion)> {
         _ => "new pods do not all become available for as long as was simulated".to_owned(),
     };
     let message = format!("the rollout does not complete in {}: {how}", of_all(&seen));
-    Some((Found { keys: to_blame(rollouts), message, fix: Vec::new() }, seen))
+    Some((found(true, to_blame(rollouts), message, Vec::new())?, seen))
 }
 
 /// What keeps new pods from being available: the first of these keys that was given is where to look.
@@ -167,7 +168,7 @@ fn restarts(rollouts: &Rollouts<'_>) -> Option<(Found, Proportion)> {
         (false, false) => "a crash",
     };
     let message = format!("{who} has a new container restarted {times}, in {}", of_all(&seen));
-    Some((Found { keys: KEYS, message, fix: Vec::new() }, seen))
+    Some((found(true, KEYS, message, Vec::new())?, seen))
 }
 
 fn gate_opens_late(rollouts: &Rollouts<'_>) -> Option<(Found, Proportion)> {
@@ -182,7 +183,7 @@ fn gate_opens_late(rollouts: &Rollouts<'_>) -> Option<(Found, Proportion)> {
     let median = rollouts.median(closed)?;
     let message =
         format!("a readiness gate opens {median} after its containers are ready (median), in {}", of_all(&seen));
-    Some((Found { keys: KEYS, message, fix: Vec::new() }, seen))
+    Some((found(true, KEYS, message, Vec::new())?, seen))
 }
 
 fn takes_hours(rollouts: &Rollouts<'_>) -> Option<(Found, Proportion)> {
@@ -203,5 +204,5 @@ fn takes_hours(rollouts: &Rollouts<'_>) -> Option<(Found, Proportion)> {
         deployment.replicas,
         of_all(&seen)
     );
-    Some((Found { keys: KEYS, message, fix: Vec::new() }, seen))
+    Some((found(true, KEYS, message, Vec::new())?, seen))
 }

@@ -8,7 +8,9 @@ pub mod sarif;
 pub mod text;
 
 use super::figures::{amount, grouped, level, number_of, percent, range};
-use crate::check::{Checked, Edit, Evidence, Finding, Judgement, Severity, Spot, Verdict};
+use crate::check::{
+    Checked, Edit, Evidence, Finding, HookEnds, Judgement, Omission, Remark, Report, Severity, Spot, Verdict,
+};
 use crate::stats::{Proportion, Summary};
 
 /// `file:line:column`.
@@ -28,10 +30,20 @@ fn evidence(evidence: &Evidence) -> String {
     let interval = range(removed.low, removed.high);
     if evidence.helps() {
         let (fewer, share) = (amount(removed.mean), percent(better.probability));
-        format!("{costs}: {fewer} fewer ({interval}), and fewer in {share} of them; intervals at {level}")
+        let price = price(evidence).map(|price| format!("; the price: {price}")).unwrap_or_default();
+        format!("{costs}: {fewer} fewer ({interval}), and fewer in {share} of them{price}; intervals at {level}")
+    } else if removed.high < 0.0 {
+        format!("{costs}: it costs more here ({interval} removed), and is not offered; intervals at {level}")
     } else {
         format!("{costs}: it removes nothing here ({interval}); intervals at {level}")
     }
+}
+
+/// What a fix costs besides: `old pods go 45 s later`.
+fn price(evidence: &Evidence) -> Option<String> {
+    let later = evidence.old_pods_stay.filter(|later| later.abs() >= 0.5)?;
+    let way = if later > 0.0 { "later" } else { "earlier" };
+    Some(format!("the last old pod is gone {:.0} s {way}", later.abs()))
 }
 
 /// `21.3 (7.30 to 35.3)`.
@@ -54,6 +66,7 @@ fn verdict(checked: &Checked) -> String {
         Err(why) => return format!("not simulated: {why}"),
     };
     let Judgement { within, now, .. } = judgement;
+    let hook = judgement.hook.as_ref().map(hook_ends).unwrap_or_default();
     let allowed = checked.objectives.max_5xx_per_rollout;
     let with_fixes = judgement
         .all_fixes
@@ -78,12 +91,8 @@ fn verdict(checked: &Checked) -> String {
         ),
     };
     format!(
-        "objective {}: {} 5xx a rollout; at most {} in {} of rollouts, {} wanted{complete}{early}{}{further}; intervals at {}",
-        match judgement.verdict {
-            Verdict::Met => "met",
-            Verdict::Missed => "missed",
-            Verdict::Inconclusive => "neither met nor missed for sure",
-        },
+        "objective {}: {hook}{} 5xx a rollout; at most {} in {} of rollouts, {} wanted{complete}{early}{}{further}; intervals at {}",
+        word(judgement.verdict),
         mean(now),
         grouped(allowed),
         share(within),
@@ -97,18 +106,96 @@ fn share(within: &Proportion) -> String {
     format!("{} ({} to {})", percent(within.probability), percent(within.low), percent(within.high))
 }
 
-/// Counts by severity: `1 error, 3 warnings, 1 note`. Nothing to check is not nothing found.
-fn tally(checked: &[Checked]) -> String {
-    if checked.is_empty() {
-        return "nothing to check".to_owned();
+/// What a hook that is not read costs at its ends, and which length decides.
+fn hook_ends(hook: &HookEnds) -> String {
+    let HookEnds { what, least, most, .. } = hook;
+    let decides = match (hook.met_from, hook.met_to) {
+        (None, _) => String::new(),
+        (Some(from), None) => format!("; it is met from {from} on"),
+        (Some(from), Some(to)) => format!("; it is met from {from} to {to}"),
+    };
+    let ask = match hook.verdict() {
+        Verdict::Inconclusive => ", so say how long: --set pod.pre_stop=…",
+        Verdict::Met | Verdict::Missed => "",
+    };
+    format!(
+        "{what} is not read: if the pods serve on for {} it is {}, {} 5xx a rollout; for {}, {}, {} 5xx{decides}{ask}. For {}: ",
+        least.serves,
+        word(least.verdict),
+        mean(&least.now),
+        most.serves,
+        word(most.verdict),
+        mean(&most.now),
+        least.serves,
+    )
+}
+
+/// The verdict in a sentence.
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Met => "met",
+        Verdict::Missed => "missed",
+        Verdict::Inconclusive => "neither met nor missed for sure",
     }
-    let open = || checked.iter().flat_map(Checked::open);
+}
+
+/// Counts by severity: `1 error, 3 warnings, 1 note`. Nothing to check is not nothing found.
+fn tally(report: &Report) -> String {
+    let open = || report.checked.iter().flat_map(Checked::open);
     let of = |severity: Severity| {
         let count = open().filter(|finding| finding.severity == severity).count();
         (count > 0).then(|| number_of(count as u64, severity.name()))
     };
-    let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(of).collect();
-    if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
+    let mut parts: Vec<String> =
+        [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(of).collect();
+    if report.checked.is_empty() {
+        parts.push("nothing to check".to_owned());
+    } else if parts.is_empty() {
+        parts.push("no findings".to_owned());
+    }
+    let undecided = report.left_out.iter().filter(|omission| omission.is_open).count();
+    if undecided > 0 {
+        parts.push(format!("{} not forecast", number_of(undecided as u64, "object")));
+    }
+    parts.join(", ")
+}
+
+/// What was noticed, with its place.
+fn remark(remark: &Remark) -> String {
+    format!("{}:{}: {}", remark.spot.path.display(), remark.spot.row, remark.words)
+}
+
+/// What was not forecast, with its place and the reason.
+fn left_out(omission: &Omission) -> String {
+    format!("{} ({}:{}): {}", omission.object, omission.spot.path.display(), omission.spot.row, omission.why)
+}
+
+/// All that was looked at, a row each, beneath the names of the columns: service, entrance, 5xx now, 5xx with every
+/// fix, verdict.
+fn overview(report: &Report) -> Vec<[String; 5]> {
+    let mut rows = vec![["service", "entrance", "5xx now", "with every fix", "verdict"].map(str::to_owned)];
+    rows.extend(report.checked.iter().map(row_of_checked));
+    rows.extend(report.left_out.iter().map(|omission| {
+        let verdict = if omission.is_open { "not forecast" } else { "left out" };
+        [omission.object.as_str(), "-", "-", "-", verdict].map(str::to_owned)
+    }));
+    rows
+}
+
+fn row_of_checked(one: &Checked) -> [String; 5] {
+    let nothing = || "-".to_owned();
+    let entrance = one.exposure.as_ref().map_or_else(nothing, |route| {
+        route.split(" → ").next().unwrap_or_default().split(';').next().unwrap_or_default().to_owned()
+    });
+    let (now, fixed, verdict) = match &one.judgement {
+        Ok(judgement) => (
+            amount(judgement.now.mean),
+            judgement.all_fixes.as_ref().map_or_else(nothing, |(fixed, _)| amount(fixed.mean)),
+            word(judgement.verdict),
+        ),
+        Err(_) => (nothing(), nothing(), "not simulated"),
+    };
+    [one.name.clone(), entrance, now, fixed, verdict.to_owned()]
 }
 
 /// The finding, its place left to the format: message, evidence, fix.
@@ -119,6 +206,9 @@ fn paragraph(finding: &Finding) -> String {
     }
     if !finding.fix.is_empty() {
         text.push_str(&format!(". Fix: {}", edits(&finding.fix)));
+    }
+    if let Some(advice) = &finding.advice {
+        text.push_str(&format!(". By hand: {advice}"));
     }
     text
 }
