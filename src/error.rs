@@ -107,10 +107,12 @@ impl Error {
         error
     }
 
-    /// Says which replication of which seed broke.
+    /// Says which replication of which seed broke. What was refused or interrupted is not replayed.
     #[must_use]
     pub const fn in_replication(mut self, seed: u64, replication: u64) -> Error {
-        self.replication = Some((seed, replication));
+        if matches!(self.kind, ErrorKind::Invariant) {
+            self.replication = Some((seed, replication));
+        }
         self
     }
 

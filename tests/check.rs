@@ -61,13 +61,13 @@ fn what_cannot_be_simulated_is_still_looked_at() {
 #[test]
 fn what_aws_refuses_is_an_error_where_it_is_written() {
     let checked = checked("interval-reaches-timeout.yaml", &[]);
-    assert_eq!(rules(&checked), ["RL017"]);
+    assert_eq!(rules(&checked), ["RL023"]);
     let refused = &checked.findings[0];
     assert_eq!((refused.severity, refused.spot.row), (Severity::Error, 18), "{refused:?}");
     assert!(refused.message.contains("the controller's default"), "{refused:?}");
     let given = |key, value| rules(&self::checked("octal-replicas.yaml", &[(key, value)]));
-    assert_eq!(given("target_group.health_check.healthy_threshold", "11"), ["RL017"]);
-    assert_eq!(given("target_group.deregistration_delay", "2h"), ["RL017"]);
+    assert_eq!(given("target_group.health_check.healthy_threshold", "11"), ["RL023"]);
+    assert_eq!(given("target_group.deregistration_delay", "2h"), ["RL023"]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 use crate::error::Error;
 use crate::manifest::{Dangling, LeftOut, Notice};
 use crate::scenario::objectives::ObjectivesSpec;
+use crate::stats::Proportion;
 use crate::traffic::EngineChoice;
 pub use fix::Edit;
 pub use hook_ends::{End, HookEnds};
@@ -72,6 +73,8 @@ pub struct Finding {
     pub message: String,
     /// What the fix removes, by simulation; nothing where there is no fix to simulate.
     pub evidence: Option<Evidence>,
+    /// The share of simulated rollouts in which it was seen; nothing where the settings alone tell.
+    pub seen: Option<Proportion>,
     /// What to change of the scenario.
     pub fix: Vec<Edit>,
     /// What to do by hand, in a sentence, where no patch may.
@@ -192,6 +195,7 @@ pub fn dangling(dangling: &Dangling) -> Checked {
         spot: spot.clone(),
         message: dangling.notice.words.clone(),
         evidence: None,
+        seen: None,
         fix: Vec::new(),
         advice: None,
         ignored: None,
@@ -217,16 +221,20 @@ impl Finding {
 }
 
 fn find(rule: &'static Rule, subject: &Subject) -> Option<Finding> {
-    let found = (rule.look)(subject)?;
+    (rule.look)(subject).map(|found| finding(rule, subject, found))
+}
+
+fn finding(rule: &'static Rule, subject: &Subject, found: rules::Found) -> Finding {
     let ignored = subject.ignored.iter().find(|ignored| ignored.rule == rule.id).map(|ignored| ignored.reason.clone());
-    Some(Finding {
+    Finding {
         rule,
         severity: found.severity.unwrap_or(rule.severity),
         spot: found.spot.unwrap_or_else(|| subject.spot_of(found.keys)),
         message: found.message,
         evidence: None,
+        seen: None,
         advice: found.advice,
         fix: found.fix,
         ignored,
-    })
+    }
 }

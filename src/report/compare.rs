@@ -72,6 +72,7 @@ pub fn json(compared: &Compared<'_>) -> String {
         },
         "any_5xx": object(&comparison.failed),
         "rollouts_with_any_5xx": object(&comparison.any_5xx),
+        "load_ended_too_early": { "a": json_number(comparison.cut_short[0]), "b": json_number(comparison.cut_short[1]) },
         "requests": comparison.requests.iter().map(object).collect::<Value>(),
         "rollout": comparison.rollout.iter().map(object).collect::<Value>(),
     });
@@ -95,6 +96,23 @@ fn object(row: &Row) -> Value {
 }
 
 fn sentence(compared: &Compared<'_>) -> String {
+    answer(compared) + &too_early(compared.comparison)
+}
+
+/// What the answer leaves out.
+fn too_early(comparison: &Comparison) -> String {
+    let early = |(name, share): (&str, f64)| {
+        let warning = format!(
+            " Warning: in {} of rollouts of {name} the load ends before the rollout is over; what it costs later is not \
+             counted.",
+            percent(share)
+        );
+        (share > 0.0).then_some(warning)
+    };
+    ["A", "B"].into_iter().zip(comparison.cut_short).filter_map(early).collect()
+}
+
+fn answer(compared: &Compared<'_>) -> String {
     let comparison = compared.comparison;
     let (pairs, at_level) = (number_of(comparison.pairs, "pair"), level(comparison.level));
     let apart = comparison.failed.difference.map_or((0.0, 0.0, 0.0), |difference| {

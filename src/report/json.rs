@@ -32,6 +32,10 @@ fn object(answer: &Answer<'_>) -> Value {
         "engine": forecast.engine,
         "engine_reason": forecast.refusal,
         "fingerprint": forecast.fingerprint,
+        "load": {
+            "duration_s": measurements(forecast, |sample| Some(sample.measures.load.as_secs_f64())),
+            "ended_too_early": proportion(forecast.proportion(|sample| sample.measures.cut_short)),
+        },
         "requests": measurements(forecast, |sample| Some(sample.requests as f64)),
         "statuses": statuses(forecast),
         "causes": causes(forecast),

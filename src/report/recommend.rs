@@ -9,6 +9,7 @@ use super::sweep::aligned;
 use crate::recommend::{Candidate, Change, Recommendation, Verdict, pareto, why_it_stays};
 use crate::scenario::Scenario;
 use crate::stats::zero_bound;
+use crate::sweep::Sum;
 use crate::sweep::totals::cause_name;
 
 const WIDTH: usize = 100;
@@ -60,6 +61,29 @@ fn objective(found: &Recommendation) -> String {
 }
 
 fn sentence(found: &Recommendation) -> String {
+    answer(found) + &course(&found.chosen)
+}
+
+/// What keeps the objective from being met besides 5xx.
+fn course(candidate: &Candidate) -> String {
+    let totals = &candidate.totals;
+    let share = |sum: &Sum| percent(sum.mean());
+    let mut text = String::new();
+    if totals.incomplete.sum > 0 {
+        let _ = write!(text, " The rollout does not complete in {} of rollouts.", share(&totals.incomplete));
+    }
+    if totals.cut_short.sum > 0 {
+        let early = share(&totals.cut_short);
+        let _ = write!(
+            text,
+            " In {early} of rollouts the load ends before the rollout is over, so that what it costs later is not known: \
+             leave `load.duration` out."
+        );
+    }
+    text
+}
+
+fn answer(found: &Recommendation) -> String {
     let (before, after) = (found.original.cost(), found.chosen.cost());
     let proof = found.proof.map_or_else(String::new, |proof| {
         format!(
@@ -206,6 +230,8 @@ fn candidate(candidate: &Candidate) -> Value {
         "any_5xx": json_number(cost.any_5xx),
         "old_pods_gone_s": json_number(cost.old_pods_gone),
         "duration_s": json_number(cost.duration),
+        "incomplete": json_number(candidate.totals.incomplete.mean()),
+        "load_ended_too_early": json_number(candidate.totals.cut_short.mean()),
         "extra_pod_seconds": json_number(cost.extra_pod_seconds),
     })
 }

@@ -80,7 +80,8 @@ impl Standing {
     pub(super) fn of(survey: &Survey, totals: &Totals) -> Standing {
         let two_sided = (2.0 * survey.budget.level - 1.0).max(0.02);
         match totals.within(survey.objectives.max_5xx_per_rollout, two_sided) {
-            Some(within) if within.low >= survey.objectives.probability => Standing::Met,
+            // What a rollout costs after its load is not known.
+            Some(within) if within.low >= survey.objectives.probability && totals.cut_short.sum == 0 => Standing::Met,
             Some(within) if within.high < survey.objectives.probability => Standing::Missed,
             _ => Standing::Unclear,
         }
@@ -93,6 +94,10 @@ impl Standing {
             Standing::Unclear => "unclear",
         }
     }
+}
+
+fn in_any(survey: &Survey, holds: fn(&Totals) -> bool) -> u64 {
+    survey.totals.iter().filter(|totals| holds(totals)).count() as u64
 }
 
 fn objective(survey: &Survey) -> String {
@@ -120,6 +125,14 @@ pub(super) fn sentence(survey: &Survey) -> String {
     };
     if unclear > 0 {
         let _ = write!(text, " For {} the runs do not tell.", number_of(unclear as u64, "point"));
+    }
+    for (count, what) in [
+        (in_any(survey, |totals| totals.incomplete.sum > 0), "rollouts that do not complete"),
+        (in_any(survey, |totals| totals.cut_short.sum > 0), "rollouts whose load ends before they are over"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, " {} had {what}.", number_of(count, "point"));
+        }
     }
     let mean = |number: &usize| survey.totals[*number].failed.mean();
     let worst = (0..points).max_by(|a, b| mean(a).total_cmp(&mean(b)));

@@ -95,6 +95,8 @@ pub(super) fn figures(survey: &Survey, totals: &Totals) -> Map<String, Value> {
     put("duration_s", number(totals.duration.mean_secs()));
     put("old_pods_gone_s", number(totals.old_pods_gone.mean_secs()));
     put("extra_pod_seconds", number(totals.extra_pod_time.mean_secs()));
+    put("incomplete", json_number(totals.incomplete.mean()));
+    put("load_ended_too_early", json_number(totals.cut_short.mean()));
     figures
 }
 

@@ -27,6 +27,7 @@ fn report(answer: &Answer<'_>) -> String {
     let forecast = answer.forecast;
     let mut text = title(forecast);
     text.push_str(&wrapped(&sentence(forecast), 0, WIDTH));
+    text.push_str(&warning(forecast));
     if let Some(rare) = &forecast.rare {
         text.push('\n');
         text.push_str(&wrapped(&rare::sentences(rare, forecast.level), 0, WIDTH));
@@ -67,9 +68,10 @@ fn sentence(forecast: &Forecast) -> String {
         );
     }
     let cost = format!(
-        "{} of {} requests a 5xx{}, {}; nine rollouts in ten cost {}",
+        "{} of {} requests{} a 5xx{}, {}; nine rollouts in ten cost {}",
         amount(failed.mean),
         amount(requests.mean),
+        window(forecast),
         mean_interval(&failed),
         percent(failed.mean / requests.mean),
         range(failed.p05, failed.p95)
@@ -86,6 +88,29 @@ fn sentence(forecast: &Forecast) -> String {
         }
         None => format!("A rollout costs {cost}. {cause}."),
     }
+}
+
+/// In which window requests were sent, where the title does not say it.
+fn window(forecast: &Forecast) -> String {
+    let lasted = forecast.measurements(|sample| Some(sample.measures.load.as_secs_f64()));
+    match lasted.filter(|_| forecast.load.duration.is_none()) {
+        Some(lasted) => format!(" sent until it is over ({} s of load)", amount(lasted.mean)),
+        None => String::new(),
+    }
+}
+
+/// What the answer leaves out.
+fn warning(forecast: &Forecast) -> String {
+    let early = forecast.proportion(|sample| sample.measures.cut_short).filter(|early| early.hits > 0);
+    early.map_or_else(String::new, |early| {
+        let text = format!(
+            "Warning: in {} of rollouts ({}) the load ends before the rollout is over. What it costs later is not \
+             counted: leave `load.duration` out, or make it longer.",
+            percent(early.probability),
+            percents(early.low, early.high)
+        );
+        format!("\n{}", wrapped(&text, 0, WIDTH))
+    })
 }
 
 fn mean_interval(summary: &Summary) -> String {
@@ -271,11 +296,11 @@ fn assumptions(answer: &Answer<'_>) -> String {
 
 fn vegeta_blocks(forecast: &Forecast) -> String {
     let mut text = String::new();
-    if let Some(first) = &forecast.first {
+    if let (Some(first), Some(sample)) = (&forecast.first, forecast.samples.first()) {
         let _ = write!(
             text,
             "\nReplication 0, as vegeta would report it\n{}",
-            vegeta::of_outcome(first, forecast.load.duration)
+            vegeta::of_outcome(first, sample.measures.load)
         );
     }
     let _ =

@@ -285,11 +285,8 @@ fn objectives(scenario: &Scenario, at: Places) -> Result<(), Error> {
 fn in_time(scenario: &Scenario, step: &Step, leaf: Option<&Leaf>) -> Result<(), Error> {
     let load = &scenario.load;
     match leaf {
-        Some(leaf) if load.rollout_at + step.at >= load.duration => {
-            let message = format!(
-                "this step comes {} after the rollout's start at {}, when the load of {} is over",
-                step.at, load.rollout_at, load.duration
-            );
+        Some(leaf) if !load.covers(step.at) => {
+            let message = format!("this step comes {} after the rollout's start {}", step.at, load.too_late());
             Err(leaf.error(message).hint("let the load last longer: `load.duration`"))
         }
         _ => Ok(()),

@@ -26,7 +26,7 @@ fn intervals_cover_the_closed_form() {
     scenario.load_balancer.no_routable_target = NoRoutableTarget::Strict;
     scenario.load.pacing = Pacing::Poisson;
     scenario.load.rate = 0.4;
-    scenario.load.duration = Span::from_secs(6);
+    scenario.load.duration = Some(Span::from_secs(6));
     let (mean, any) = (1.2_f64, 1.0 - (-1.2_f64).exp());
     let mut stage = Stage::serving(1, 1);
     stage.socket(0, 2.0, Socket::Silent);

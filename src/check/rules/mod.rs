@@ -5,12 +5,14 @@
 mod hook;
 mod limits;
 mod look;
+mod rollout;
 #[cfg(test)]
 mod tests;
 
 use super::Severity;
 use super::fix::Edit;
 use super::subject::{Spot, Subject};
+pub(super) use rollout::{OF_ROLLOUTS, Rollouts};
 
 /// Something to look for.
 pub struct Rule {
@@ -223,6 +225,10 @@ pub const RULES: &[Rule] = &[
         source: "kubernetes.io, Pod lifecycle: termination of pods",
         look: look::sigterm_ignored,
     },
+    rollout::DOES_NOT_COMPLETE,
+    rollout::RESTARTS,
+    rollout::GATE_OPENS_LATE,
+    rollout::TAKES_HOURS,
     Rule {
         id: "RL023",
         name: "refused-by-aws",

@@ -62,6 +62,8 @@ fn judged(judgement: &Judgement) -> Value {
         "seed": judgement.seed,
         "5xx_per_rollout": summary(&judgement.now),
         "rollouts_within": proportion(&judgement.within),
+        "rollouts_complete": proportion(&judgement.completes),
+        "load_ended_too_early": proportion(&judgement.cut_short),
         "hook_not_read": judgement.hook.as_ref().map(hook_ends),
         "with_every_fix": judgement.all_fixes.as_ref().map(|(fixed, within)| {
             json!({ "5xx_per_rollout": summary(fixed), "rollouts_within": proportion(within) })
@@ -114,6 +116,7 @@ fn finding(finding: &Finding) -> Value {
             "rollouts_better": proportion(&evidence.better),
             "old_pods_gone_later_s": evidence.old_pods_stay.map(json_number),
         })),
+        "rollouts_seen": finding.seen.as_ref().map(proportion),
         "fix": fix,
         "by_hand": finding.advice,
         "ignored": finding.ignored,

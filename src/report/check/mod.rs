@@ -78,8 +78,20 @@ fn verdict(checked: &Checked) -> String {
         Verdict::Missed if is_left => "; no fix of a rule meets it, `rollcast recommend` searches further",
         _ => "",
     };
+    let Judgement { completes, cut_short, .. } = judgement;
+    let complete = match completes.hits < completes.n {
+        true => format!("; it completes in {}", share(completes)),
+        false => String::new(),
+    };
+    let early = match cut_short.hits {
+        0 => String::new(),
+        _ => format!(
+            "; in {} the load ends before the rollout is over, so what it costs later is not known: leave `load.duration` out",
+            share(cut_short)
+        ),
+    };
     format!(
-        "objective {}: {hook}{} 5xx a rollout; at most {} in {} of rollouts, {} wanted{}{further}; intervals at {}",
+        "objective {}: {hook}{} 5xx a rollout; at most {} in {} of rollouts, {} wanted{complete}{early}{}{further}; intervals at {}",
         word(judgement.verdict),
         mean(now),
         grouped(allowed),
