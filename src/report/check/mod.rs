@@ -7,9 +7,9 @@ pub mod markdown;
 pub mod sarif;
 pub mod text;
 
-use super::figures::{amount, grouped, level, number_of, percent, range};
+use super::figures::{about, amount, grouped, level, number_of, percent, range};
 use crate::check::{Checked, Edit, Evidence, Finding, Judgement, Severity, Spot, Verdict};
-use crate::stats::{Proportion, Summary};
+use crate::stats::{Proportion, Summary, zero_bound};
 
 /// `file:line:column`.
 fn place(spot: &Spot) -> String {
@@ -21,24 +21,29 @@ fn evidence(evidence: &Evidence) -> String {
     let (removed, better) = (&evidence.removed, &evidence.better);
     let (pairs, level) = (number_of(evidence.now.n, "pair"), level(removed.level));
     let costs = format!(
-        "simulated in {pairs} of rollouts: {} 5xx each now, {} with the fix",
-        mean(&evidence.now),
-        mean(&evidence.fixed)
+        "simulated in {pairs} of rollouts: {} each now, {} with the fix",
+        cost(&evidence.now),
+        cost(&evidence.fixed)
     );
-    let interval = range(removed.low, removed.high);
+    let interval = removed.interval.map_or_else(String::new, |(low, high)| format!(" ({})", range(low, high)));
     if evidence.helps() {
         let (fewer, share) = (amount(removed.mean), percent(better.probability));
-        format!("{costs}: {fewer} fewer ({interval}), and fewer in {share} of them; intervals at {level}")
+        format!("{costs}: {fewer} fewer{interval}, and fewer in {share} of them; intervals at {level}")
     } else {
-        format!("{costs}: it removes nothing here ({interval}); intervals at {level}")
+        format!("{costs}: it removes nothing here{interval}; intervals at {level}")
     }
 }
 
-/// `21.3 (7.30 to 35.3)`.
-fn mean(counts: &Summary) -> String {
-    match counts.mean_interval {
-        Some((low, high)) => format!("{} ({})", amount(counts.mean), range(low, high)),
-        None => amount(counts.mean),
+/// `21.3 5xx (7.30 to 35.3)`; of too few rollouts with any for an interval, how many they are and what they cost.
+fn cost(counts: &Summary) -> String {
+    let any = counts.if_any.and_then(|any| Some((Proportion::of(any.runs, counts.n, counts.level)?, any)));
+    match (counts.mean_interval, any) {
+        (Some((low, high)), _) => format!("{} 5xx ({})", amount(counts.mean), range(low, high)),
+        (None, Some((share, any))) if share.hits < share.n => {
+            format!("any 5xx in {}, if any {}", self::share(&share), about(&any))
+        }
+        (None, Some((_, any))) => format!("{} 5xx", about(&any)),
+        (None, None) => format!("no 5xx (any in at most {})", percent(zero_bound(counts.n, counts.level))),
     }
 }
 
@@ -58,7 +63,7 @@ fn verdict(checked: &Checked) -> String {
     let with_fixes = judgement
         .all_fixes
         .as_ref()
-        .map(|(summary, within)| format!("; with every fix {} 5xx, and {} of rollouts", mean(summary), share(within)));
+        .map(|(summary, within)| format!("; with every fix {}, and {} of rollouts", cost(summary), share(within)));
     // Rules know what is commonly wrong, not everything that a setting could do.
     let is_left = judgement.all_fixes.as_ref().is_none_or(|(_, fixed)| fixed.high < checked.objectives.probability);
     let further = match judgement.verdict {
@@ -66,13 +71,13 @@ fn verdict(checked: &Checked) -> String {
         _ => "",
     };
     format!(
-        "objective {}: {} 5xx a rollout; at most {} in {} of rollouts, {} wanted{}{further}; intervals at {}",
+        "objective {}: {} a rollout; at most {} in {} of rollouts, {} wanted{}{further}; intervals at {}",
         match judgement.verdict {
             Verdict::Met => "met",
             Verdict::Missed => "missed",
             Verdict::Inconclusive => "neither met nor missed for sure",
         },
-        mean(now),
+        cost(now),
         grouped(allowed),
         share(within),
         percent(checked.objectives.probability),
