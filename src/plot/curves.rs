@@ -118,7 +118,10 @@ fn draw_curves<DB: DrawingBackend>(sheet: &Sheet<DB>, panel: &Panel, x: &Axis, y
 /// From zero, because the height of a curve is what counts.
 fn scale(panel: &Panel) -> Axis {
     let points = panel.curves.iter().flat_map(|curve| &curve.points);
-    let highest = points.map(|point| point.interval.map_or(point.y, |(_, high)| high.max(point.y))).filter(|y| y.is_finite()).fold(0.0, f64::max);
+    let highest = points
+        .map(|point| point.interval.map_or(point.y, |(_, high)| high.max(point.y)))
+        .filter(|y| y.is_finite())
+        .fold(0.0, f64::max);
     let top = if panel.is_share { highest.clamp(0.01, 1.0) } else { highest.max(1e-6) };
     Axis { values: (0.0, top * 1.04), points: (PANEL_HEIGHT, 0.0) }
 }

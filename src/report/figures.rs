@@ -38,7 +38,11 @@ pub(super) fn range(low: f64, high: f64) -> String {
 /// What rollouts with any cost: `about 70 (3 to 140)`, from the smallest to the greatest seen.
 pub(super) fn about(if_any: &IfAny) -> String {
     let IfAny { median, min, max, .. } = if_any;
-    if min == max { format!("about {}", amount(*median)) } else { format!("about {} ({})", amount(*median), range(*min, *max)) }
+    if min == max {
+        format!("about {}", amount(*median))
+    } else {
+        format!("about {} ({})", amount(*median), range(*min, *max))
+    }
 }
 
 /// A share as a percentage, with as many digits as keep it apart from 0 % and 100 %.

@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(
             rows,
             [
-                "sent                     12,000     12,000 to 12,000   12,000 to 12,000",
+                "sent                     12,000                    –   12,000 to 12,000",
                 "sent again                 19.5         15.8 to 23.2       1.95 to 37.0",
             ]
         );

@@ -40,8 +40,7 @@ fn hold(text: &str, streams: &Streams) -> Result<(), String> {
     }
     if streams.replication().is_multiple_of(CHECKED) {
         let document = Document::parse(Path::new("swarm.toml"), text).map_err(|error| error.to_string())?;
-        let options =
-            check::Options { runs: RUNS, pairs: RUNS, seed, threads: Some(1), engine: EngineChoice::Request };
+        let options = check::Options { runs: RUNS, pairs: RUNS, seed, threads: Some(1), engine: EngineChoice::Request };
         let subject = Subject::of_document(document).map_err(|error| error.to_string())?;
         let checked = check::check(&subject, &options, &AtomicBool::new(false)).map_err(|error| error.to_string())?;
         walk(&parsed(&check_report::json::render(&[checked]))?, "check")?;
