@@ -103,7 +103,7 @@ fn in_order(value: &Value) -> Result<(), String> {
     holds(value.get("max").is_none() || any.is_null() || any["max"] == value["max"], "two greatest")
 }
 
-/// Means of causes are those of their status, and those of statuses all requests.
+/// Means of causes are those of their status, and those of statuses and of clients that gave up all requests.
 fn adds_up(run: &Value) -> Result<(), String> {
     let mean = |value: &Value| value["mean"].as_f64().unwrap_or(f64::NAN);
     let close = |got: f64, expected: f64, what: &str| {
@@ -116,6 +116,6 @@ fn adds_up(run: &Value) -> Result<(), String> {
         let own = if status == 503 { mean(&causes["target"]) } else { 0.0 };
         close(of.sum::<f64>() + own, mean(&statuses[status.to_string()]), "causes")?;
     }
-    let all = statuses.as_object().into_iter().flat_map(|statuses| statuses.values()).map(mean).sum();
-    close(all, mean(&run["requests"]), "statuses")
+    let all = statuses.as_object().into_iter().flat_map(|statuses| statuses.values()).map(mean).sum::<f64>();
+    close(all + mean(&causes[Cause::ClientGaveUp.name()]), mean(&run["requests"]), "statuses")
 }
