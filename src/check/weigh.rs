@@ -37,8 +37,8 @@ impl Evidence {
     }
 
     /// Whether the fix does harm beyond doubt.
-    fn harms(&self) -> bool {
-        self.removed.high < 0.0
+    pub fn harms(&self) -> bool {
+        self.removed.interval.is_some_and(|(_, high)| high < 0.0)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::figures::{amount, grouped, level, number_of, percent, range, wrapped};
+use super::figures::{about, amount, grouped, level, number_of, percent, range, wrapped};
 use crate::stats::zero_bound;
+use crate::stats::zero_inflated::FEWEST;
 use crate::sweep::{Design, Survey, Totals};
 
 /// Lines of sentences are no longer than this.
@@ -163,7 +164,11 @@ pub(super) fn table(survey: &Survey) -> Option<Vec<Vec<String>>> {
 fn cells(survey: &Survey, totals: &Totals) -> [String; 7] {
     let level = survey.budget.level;
     let none = totals.failed.sum == 0;
-    let interval = totals.failed.count_interval(level).map_or_else(|| "–".to_owned(), |(low, high)| range(low, high));
+    let interval = match (totals.mean_interval(level), totals.if_any()) {
+        (Some((low, high)), _) => range(low, high),
+        (None, Some(few)) if few.runs < FEWEST => format!("if any, {}", about(&few)),
+        _ => "–".to_owned(),
+    };
     let quantiles = totals.quantile(0.05).zip(totals.quantile(0.95));
     let any = totals.any_5xx(level).map_or_else(String::new, |any| match any.hits {
         0 => format!("at most {}", percent(zero_bound(any.n, level))),

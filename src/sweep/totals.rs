@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::monte_carlo::Sample;
-use crate::stats::{self, Moments, Proportion};
+use crate::stats::{self, IfAny, Moments, Proportion, zero_inflated};
 use crate::time::Span;
 use crate::verdict::Cause;
 
@@ -78,15 +78,6 @@ impl Sum {
     pub fn mean_secs(&self) -> Option<f64> {
         (self.n > 0).then(|| self.mean() / 1e6)
     }
-
-    /// The interval of the mean of a count: never below 0, and where nothing was counted the bound of
-    /// [`stats::Summary::of_counts`].
-    pub fn count_interval(&self, level: f64) -> Option<(f64, f64)> {
-        if self.n > 0 && self.sum == 0 {
-            return Some((0.0, -(1.0 - level).ln() / self.n as f64));
-        }
-        self.moments().mean_interval(level).map(|(low, high)| (low.max(0.0), high))
-    }
 }
 
 impl Totals {
@@ -143,6 +134,21 @@ impl Totals {
         Proportion::of(cheap.saturating_sub(self.incomplete.sum as u64), self.runs(), level)
     }
 
+    /// The interval of the mean of 5xx, as [`stats::Summary::of_counts`] has it.
+    pub fn mean_interval(&self, level: f64) -> Option<(f64, f64)> {
+        let counts = self.distribution.iter().map(|(failed, runs)| (*failed as f64, *runs));
+        zero_inflated::mean_interval(counts, level).map(|(low, high)| (low.max(0.0), high))
+    }
+
+    /// The 5xx of those replications that had any.
+    pub fn if_any(&self) -> Option<IfAny> {
+        let clean = self.distribution.get(&0).copied().unwrap_or(0);
+        let runs = self.runs() - clean;
+        let (min, max) = (self.ranked(clean)?, self.ranked(self.runs() - 1)?);
+        let median = f64::midpoint(self.ranked(clean + (runs - 1) / 2)?, self.ranked(clean + runs / 2)?);
+        Some(IfAny { runs, median, min, max })
+    }
+
     /// Quantile of the 5xx of a replication.
     pub fn quantile(&self, p: f64) -> Option<f64> {
         let last = self.runs().checked_sub(1)?;
@@ -193,9 +199,10 @@ mod tests {
             assert!((got - expected).abs() < 1e-9 * expected.abs().max(1.0), "{got} {expected}");
         };
         close(totals.failed.mean(), summary.mean);
-        let (got, expected) = (totals.failed.count_interval(0.95).unwrap(), summary.mean_interval.unwrap());
+        let (got, expected) = (totals.mean_interval(0.95).unwrap(), summary.mean_interval.unwrap());
         close(got.0, expected.0);
         close(got.1, expected.1);
+        assert_eq!(totals.if_any(), summary.if_any);
         for (p, expected) in [(0.05, summary.p05), (0.5, summary.p50), (0.95, summary.p95)] {
             close(totals.quantile(p).unwrap(), expected);
         }
@@ -217,7 +224,7 @@ mod tests {
         sample.measures.duration = Some(Span::from_secs(40));
         totals.extend(&[sample; 299]);
         assert!(totals.any_5xx(0.95).unwrap().high < 0.0125);
-        assert!((totals.failed.count_interval(0.95).unwrap().1 - 0.010_019).abs() < 1e-6);
+        assert_eq!((totals.mean_interval(0.95), totals.if_any()), (None, None));
         assert_eq!(totals.within(0, 0.95).unwrap().hits, 299);
         sample.measures.course.deadline_exceeded = true;
         totals.extend(&[sample]);

@@ -5,6 +5,7 @@
 
 mod hosts;
 mod laws;
+mod outputs;
 mod scenarios;
 
 use std::collections::BTreeMap;

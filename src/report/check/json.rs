@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::check::{Checked, End, Finding, HookEnds, Judgement, Omission, Remark, Report};
 use crate::report::figures::{json_exact, json_number};
+use crate::report::json::if_any;
 use crate::stats::{Proportion, Summary};
 use crate::time::Span;
 
@@ -109,8 +110,8 @@ fn finding(finding: &Finding) -> Value {
             "5xx_per_rollout_fixed": summary(&evidence.fixed),
             "removed": {
                 "mean": json_number(evidence.removed.mean),
-                "low": json_number(evidence.removed.low),
-                "high": json_number(evidence.removed.high),
+                "low": evidence.removed.interval.map(|(low, _)| json_number(low)),
+                "high": evidence.removed.interval.map(|(_, high)| json_number(high)),
                 "level": json_exact(evidence.removed.level),
             },
             "rollouts_better": proportion(&evidence.better),
@@ -131,6 +132,7 @@ fn summary(summary: &Summary) -> Value {
         "mean_high": high.map(json_number),
         "level": json_exact(summary.level),
         "runs": summary.n,
+        "if_any": if_any(summary.if_any.as_ref()),
     })
 }
 

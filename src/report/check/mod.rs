@@ -7,11 +7,11 @@ pub mod markdown;
 pub mod sarif;
 pub mod text;
 
-use super::figures::{amount, grouped, level, number_of, percent, range};
+use super::figures::{about, amount, grouped, level, number_of, percent, range};
 use crate::check::{
     Checked, Edit, Evidence, Finding, HookEnds, Judgement, Omission, Remark, Report, Severity, Spot, Verdict,
 };
-use crate::stats::{Proportion, Summary};
+use crate::stats::{Proportion, Summary, zero_bound};
 
 /// `file:line:column`.
 fn place(spot: &Spot) -> String {
@@ -23,19 +23,19 @@ fn evidence(evidence: &Evidence) -> String {
     let (removed, better) = (&evidence.removed, &evidence.better);
     let (pairs, level) = (number_of(evidence.now.n, "pair"), level(removed.level));
     let costs = format!(
-        "simulated in {pairs} of rollouts: {} 5xx each now, {} with the fix",
-        mean(&evidence.now),
-        mean(&evidence.fixed)
+        "simulated in {pairs} of rollouts: {} each now, {} with the fix",
+        cost(&evidence.now),
+        cost(&evidence.fixed)
     );
-    let interval = range(removed.low, removed.high);
+    let interval = removed.interval.map_or_else(String::new, |(low, high)| format!(" ({})", range(low, high)));
     if evidence.helps() {
         let (fewer, share) = (amount(removed.mean), percent(better.probability));
         let price = price(evidence).map(|price| format!("; the price: {price}")).unwrap_or_default();
-        format!("{costs}: {fewer} fewer ({interval}), and fewer in {share} of them{price}; intervals at {level}")
-    } else if removed.high < 0.0 {
-        format!("{costs}: it costs more here ({interval} removed), and is not offered; intervals at {level}")
+        format!("{costs}: {fewer} fewer{interval}, and fewer in {share} of them{price}; intervals at {level}")
+    } else if evidence.harms() {
+        format!("{costs}: it costs more here, and is not offered; intervals at {level}")
     } else {
-        format!("{costs}: it removes nothing here ({interval}); intervals at {level}")
+        format!("{costs}: it removes nothing here{interval}; intervals at {level}")
     }
 }
 
@@ -46,11 +46,16 @@ fn price(evidence: &Evidence) -> Option<String> {
     Some(format!("the last old pod is gone {:.0} s {way}", later.abs()))
 }
 
-/// `21.3 (7.30 to 35.3)`.
-fn mean(counts: &Summary) -> String {
-    match counts.mean_interval {
-        Some((low, high)) => format!("{} ({})", amount(counts.mean), range(low, high)),
-        None => amount(counts.mean),
+/// `21.3 5xx (7.30 to 35.3)`; of too few rollouts with any for an interval, how many they are and what they cost.
+fn cost(counts: &Summary) -> String {
+    let any = counts.if_any.and_then(|any| Some((Proportion::of(any.runs, counts.n, counts.level)?, any)));
+    match (counts.mean_interval, any) {
+        (Some((low, high)), _) => format!("{} 5xx ({})", amount(counts.mean), range(low, high)),
+        (None, Some((share, any))) if share.hits < share.n => {
+            format!("any 5xx in {}, if any {}", self::share(&share), about(&any))
+        }
+        (None, Some((_, any))) => format!("{} 5xx", about(&any)),
+        (None, None) => format!("no 5xx (any in at most {})", percent(zero_bound(counts.n, counts.level))),
     }
 }
 
@@ -71,7 +76,7 @@ fn verdict(checked: &Checked) -> String {
     let with_fixes = judgement
         .all_fixes
         .as_ref()
-        .map(|(summary, within)| format!("; with every fix {} 5xx, and {} of rollouts", mean(summary), share(within)));
+        .map(|(summary, within)| format!("; with every fix {}, and {} of rollouts", cost(summary), share(within)));
     // Rules know what is commonly wrong, not everything that a setting could do.
     let is_left = judgement.all_fixes.as_ref().is_none_or(|(_, fixed)| fixed.high < checked.objectives.probability);
     let further = match judgement.verdict {
@@ -91,9 +96,9 @@ fn verdict(checked: &Checked) -> String {
         ),
     };
     format!(
-        "objective {}: {hook}{} 5xx a rollout; at most {} in {} of rollouts, {} wanted{complete}{early}{}{further}; intervals at {}",
+        "objective {}: {hook}{} a rollout; at most {} in {} of rollouts, {} wanted{complete}{early}{}{further}; intervals at {}",
         word(judgement.verdict),
-        mean(now),
+        cost(now),
         grouped(allowed),
         share(within),
         percent(checked.objectives.probability),
@@ -119,13 +124,13 @@ fn hook_ends(hook: &HookEnds) -> String {
         Verdict::Met | Verdict::Missed => "",
     };
     format!(
-        "{what} is not read: if the pods serve on for {} it is {}, {} 5xx a rollout; for {}, {}, {} 5xx{decides}{ask}. For {}: ",
+        "{what} is not read: if the pods serve on for {} it is {}, {} a rollout; for {}, {}, {}{decides}{ask}. For {}: ",
         least.serves,
         word(least.verdict),
-        mean(&least.now),
+        cost(&least.now),
         most.serves,
         word(most.verdict),
-        mean(&most.now),
+        cost(&most.now),
         least.serves,
     )
 }
