@@ -77,8 +77,8 @@ pub fn tell_of_folders(import: &manifest::Import, command: &str, terminal: &Term
     }
     match import.skipped.len() {
         0 => {}
-        1 => terminal.note(&"1 file or folder left out, no manifest (-v names it)"),
-        many => terminal.note(&format_args!("{many} files and folders left out, no manifests (-v names them)")),
+        1 => terminal.note(&"1 file or folder skipped, no manifest (-v names it)"),
+        many => terminal.note(&format_args!("{many} files and folders skipped, no manifests (-v names them)")),
     }
     import.skipped.iter().for_each(|skipped| terminal.detail(skipped));
 }

@@ -12,8 +12,8 @@ use super::workload::Metadata;
 pub(super) enum Controller {
     /// An Application Load Balancer.
     Alb(Platform),
-    /// Something else, by the name that people use.
-    Other(String),
+    /// Something else, by the name that people use, and what tells.
+    Other(String, Option<String>),
     /// It cannot be seen from these files, and why.
     Unseen(String),
     /// Nobody: the class names no controller. Where.
@@ -73,7 +73,7 @@ const OTHERS: [(&str, &str); 24] = [
 fn other(name: &str) -> Option<Controller> {
     let name = name.to_lowercase();
     let found = OTHERS.iter().find(|(word, _)| name.contains(word));
-    found.map(|(_, called)| Controller::Other((*called).to_owned()))
+    found.map(|(_, called)| Controller::Other((*called).to_owned(), None))
 }
 
 /// Whether `word` is one of the words that a name is made of: `alb` in `internal-alb`, not in `albany`.
@@ -120,7 +120,16 @@ fn of_class(class: &IngressClass) -> Controller {
     let Some(controller) = &class.controller else { return Controller::Nobody(class.metadata.name.place.clone()) };
     match ALB_CONTROLLERS.iter().find(|(name, _)| *name == controller.value) {
         Some((_, platform)) => Controller::Alb(*platform),
-        None => other(&controller.value).unwrap_or_else(|| Controller::Other(controller.value.clone())),
+        None => {
+            let detail = Some(format!(
+                "the controller of IngressClass `{}` is `{}`",
+                class.metadata.name.value, controller.value
+            ));
+            match other(&controller.value) {
+                Some(Controller::Other(name, _)) => Controller::Other(name, detail),
+                _ => Controller::Other(controller.value.clone(), detail),
+            }
+        }
     }
 }
 
@@ -136,7 +145,9 @@ fn platform_of(objects: &Objects, class: &str) -> Platform {
 /// Who serves the target group of a TargetGroupBinding: somebody else made it, for a listener of its protocol.
 pub(super) fn of_binding(binding: &TargetGroupBinding) -> Controller {
     match &binding.protocol {
-        Some(protocol) if !["HTTP", "HTTPS"].contains(&protocol.value.as_str()) => Controller::Other(NLB.to_owned()),
+        Some(protocol) if !["HTTP", "HTTPS"].contains(&protocol.value.as_str()) => {
+            Controller::Other(NLB.to_owned(), None)
+        }
         _ if binding.is_auto_mode => Controller::Alb(Platform::AutoMode),
         _ => Controller::Alb(Platform::Installed),
     }
@@ -154,7 +165,7 @@ pub(super) fn of_route(objects: &Objects, route: &Route) -> Controller {
 
 fn of_parent(objects: &Objects, route: &Route, parent: &Parent) -> Controller {
     if parent.kind != "Gateway" {
-        return Controller::Other("a mesh".to_owned());
+        return Controller::Other("a mesh".to_owned(), None);
     }
     match parent.gateway(objects, route) {
         Some(gateway) => of_gateway(objects, gateway),
@@ -164,17 +175,17 @@ fn of_parent(objects: &Objects, route: &Route, parent: &Parent) -> Controller {
 
 fn of_gateway(objects: &Objects, gateway: &Gateway) -> Controller {
     let name = &gateway.class.value;
-    let called = |what: &str| Controller::Other(format!("Gateway class {name}{what}"));
+    let of_class = |detail| Controller::Other(format!("Gateway class {name}"), detail);
     match objects.gateway_classes.iter().find(|class| class.metadata.name.value == *name) {
         Some(class) => match class.controller.as_ref().map(|controller| controller.value.as_str()) {
             Some(ALB_GATEWAY) => Controller::Alb(Platform::Installed),
-            Some(NLB_GATEWAY) => called(", NLB"),
-            Some(_) => called(""),
+            Some(NLB_GATEWAY) => Controller::Other(NLB.to_owned(), None),
+            Some(controller) => of_class(Some(format!("its controller is `{controller}`"))),
             None => Controller::Nobody(class.metadata.name.place.clone()),
         },
         None if has_word(name, "alb") => Controller::Alb(Platform::Installed),
-        None if has_word(name, "nlb") => called(", NLB"),
-        None if other(name).is_some() || name == "eg" => called(""),
+        None if has_word(name, "nlb") => Controller::Other(NLB.to_owned(), None),
+        None if other(name).is_some() || name == "eg" => of_class(None),
         None => Controller::Unseen(format!("GatewayClass `{name}` is not among the files")),
     }
 }
@@ -192,5 +203,5 @@ pub(super) fn of_service(service: &Service) -> Option<Controller> {
         (None, Some("nlb" | "nlb-ip" | "external")) => NLB,
         (None, _) => "NLB or Classic Load Balancer",
     };
-    Some(Controller::Other(name.to_owned()))
+    Some(Controller::Other(name.to_owned(), Some("the Service is of type LoadBalancer".to_owned())))
 }

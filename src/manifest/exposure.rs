@@ -85,7 +85,7 @@ pub(super) fn ways<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Wa
             service,
             port: None,
             lead: Lead::ProxyRoute(&route.metadata, &route.kind),
-            controller: Controller::Other(route.proxy.to_owned()),
+            controller: Controller::Other(route.proxy.to_owned(), None),
         }));
         let own = controller::of_service(service).map(|controller| Way {
             service,
@@ -127,7 +127,7 @@ pub(super) fn decide<'a>(ways: Vec<Way<'a>>) -> Exposed<'a> {
     let rank = |way: &Way<'_>| match way.controller {
         Controller::Nobody(_) => 0,
         Controller::Unseen(_) => 2,
-        Controller::Other(_) | Controller::Alb(_) => 1,
+        Controller::Other(..) | Controller::Alb(_) => 1,
     };
     ways.into_iter().min_by_key(rank).map_or(Exposed::Nothing, Exposed::Not)
 }
@@ -141,19 +141,47 @@ impl<'a> Way<'a> {
     /// `Ingress shop/web (nginx) → Service web:80`
     pub(super) fn route(&self) -> String {
         let by = match &self.controller {
-            Controller::Other(name) => name.as_str(),
+            Controller::Other(name, _) => name.as_str(),
             Controller::Alb(_) => "ALB",
             Controller::Unseen(_) => "of an unknown controller",
             Controller::Nobody(_) => "of no controller",
         };
-        match self.lead {
-            Lead::Service(_) => format!("{} ({by})", self.lead.called()),
-            _ => format!("{} ({by}) → {}", self.lead.called(), service_and_port(self.service, self.port)),
+        format!("{} ({by}) → {}", self.lead.called(), service_and_port(self.service, self.port))
+    }
+
+    /// Why there is no forecast of it.
+    pub(super) fn why_not(&self) -> String {
+        const NOT: &str = "not an ALB, which is all that is forecast";
+        match &self.controller {
+            Controller::Unseen(why) => why.clone(),
+            Controller::Other(_, Some(detail)) => format!("{detail}: {NOT}"),
+            _ => NOT.to_owned(),
         }
+    }
+
+    /// The pods' port that it leads to.
+    pub(super) fn target(&self) -> Option<&'a Port> {
+        self.service.port(self.port.map(|port| &port.value)).map(|port| &port.target.value)
     }
 
     pub(super) fn place(&self) -> &'a Place {
         &self.lead.metadata().name.place
+    }
+}
+
+/// `Deployment web:8080`: a workload and its pods' port, by number where a container declares its name.
+pub(super) fn workload_and_port<'p>(
+    workload: &str,
+    target: Option<&Port>,
+    mut declared: impl Iterator<Item = (&'p Option<String>, u32)>,
+) -> String {
+    match target {
+        Some(Port::Number(number)) => format!("{workload}:{number}"),
+        Some(Port::Name(name)) => match declared.find(|(known, _)| known.as_ref() == Some(name)) {
+            Some((_, number)) => format!("{workload}:{number}"),
+            None => format!("{workload}:{name}"),
+        },
+        None => workload.to_owned(),
     }
 }
 

@@ -22,7 +22,7 @@ use super::facts::{Exposure, Facts, Ignored, Names};
 use super::network::Service;
 use super::objects::Objects;
 use super::source::{At, Place};
-use super::workload::{Container, Deployment, Port, Probe};
+use super::workload::{Container, Deployment, Probe};
 use crate::aws::target_group::TargetType;
 use crate::cluster::deployment::Strategy;
 use crate::error::Error;
@@ -316,32 +316,24 @@ impl<'a> Import<'a> {
         })
     }
 
-    /// The number of the pods' port that the way leads to; a name that nobody declares stays a name.
-    fn port_of_pods(&self) -> String {
-        let Some(port) = self.entrance.and_then(|entrance| entrance.service_port()) else { return "?".to_owned() };
-        match &port.target.value {
-            Port::Number(number) => number.to_string(),
-            Port::Name(name) => {
-                let number = self.container().ports.iter().find(|declared| declared.name.as_ref() == Some(name));
-                number.map_or_else(|| name.clone(), |declared| declared.number.to_string())
-            }
-        }
-    }
-
     /// What leads to the pods, in a line.
     fn exposure(&self, exposed: &Exposed<'_>) -> Result<Exposure, Error> {
-        let deployment = format!("Deployment {}", self.deployment.metadata.name.value);
+        let name = format!("Deployment {}", self.deployment.metadata.name.value);
+        let ports = || self.deployment.template.containers.iter().flat_map(|container| &container.ports);
+        let deployment =
+            |target| exposure::workload_and_port(&name, target, ports().map(|port| (&port.name, port.number)));
         Ok(match exposed {
             Exposed::Alb(entrances) => {
-                Exposure::Alb(format!("{}:{}", alb_route(&entrances[0], &deployment)?, self.port_of_pods()))
+                let target = entrances[0].service_port().map(|port| &port.target.value);
+                Exposure::Alb(alb_route(&entrances[0], &deployment(target))?)
             }
             Exposed::Not(way) => {
-                let route = format!("{} → {deployment}", way.route());
-                let place = way.place().clone();
+                let route = format!("{} → {}", way.route(), deployment(way.target()));
+                let notice = |words| Notice { place: way.place().clone(), words };
                 match &way.controller {
-                    Controller::Unseen(why) => Exposure::Unseen(Notice { place, words: format!("{route}: {why}") }),
+                    Controller::Unseen(_) => Exposure::Unseen(notice(format!("{route}: {}", way.why_not()))),
                     Controller::Nobody(_) => Exposure::Broken(route),
-                    _ => Exposure::Other(Notice { place, words: route }),
+                    _ => Exposure::Other(notice(format!("{route}: {}", way.why_not()))),
                 }
             }
             Exposed::Nothing => Exposure::Nothing,
@@ -391,7 +383,7 @@ pub(super) fn alb_route(entrance: &Entrance<'_>, workload: &str) -> Result<Strin
     let kind = match (entrance.target_type()?.map(|kind| kind.value), entrance.target_type_left_to_controller()) {
         (Some(TargetType::Ip), _) => "ip targets",
         (Some(TargetType::Instance), _) => "instance targets",
-        (None, true) => "instance targets by default",
+        (None, true) => "instance targets",
         (None, false) => "ip targets assumed",
     };
     let service = exposure::service_and_port(entrance.service, entrance.port);

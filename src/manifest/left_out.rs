@@ -1,14 +1,17 @@
 //! Objects of which there is no forecast, each with its reason.
 
+use super::annotation::ACTIONS;
 use super::controller::Controller;
 use super::draft::{Draft, Notice};
-use super::exposure::{self, Exposed, Way};
+use super::entrance::Door;
+use super::exposure::{self, Exposed};
 use super::facts::Exposure;
 use super::import;
-use super::network::{Backend, Service};
+use super::network::{Backend, Ingress, Service};
 use super::objects::Objects;
 use super::other_workload::OtherWorkload;
-use super::workload::{Deployment, Metadata};
+use super::source::At;
+use super::workload::{Deployment, Metadata, Port};
 use super::{Dangling, LeftOut};
 use crate::error::Error;
 
@@ -34,7 +37,7 @@ pub(super) fn of_deployment(objects: &Objects, deployment: &Deployment) -> Optio
 /// A Deployment behind something that is not modelled.
 pub(super) fn of_draft(draft: &Draft) -> Option<LeftOut> {
     let (place, why) = match (&draft.facts.exposure, &draft.facts.unmodelled) {
-        (Exposure::Other(way), _) => (&way.place, format!("{}: not an ALB, which is all that is forecast", way.words)),
+        (Exposure::Other(way), _) => (&way.place, way.words.clone()),
         (Exposure::Alb(route), Some(what)) => (&what.place, format!("{route}: {}", what.words)),
         _ => return None,
     };
@@ -68,27 +71,27 @@ pub(super) fn of_other(objects: &Objects, workload: &OtherWorkload) -> Result<Op
     let object = format!("{} {}", workload.kind, workload.metadata.called());
     let services = exposure::services(objects, &workload.metadata, &workload.labels);
     let short = format!("{} {}", workload.kind, workload.metadata.name.value);
+    let called = |target: Option<&Port>| exposure::workload_and_port(&short, target, std::iter::empty());
     let (why, is_open) = match exposure::decide(exposure::ways(objects, &services)) {
         Exposed::Alb(entrances) => {
-            (format!("{}: {}", import::alb_route(&entrances[0], &short)?, workload.reason()), true)
+            let target = entrances[0].service_port().map(|port| &port.target.value);
+            (format!("{}: {}", import::alb_route(&entrances[0], &called(target))?, workload.reason()), true)
         }
-        Exposed::Not(way) => (format!("{} → {short}: {}", way.route(), why_not(&way)), true),
+        Exposed::Not(way) => (format!("{} → {}: {}", way.route(), called(way.target()), way.why_not()), true),
         Exposed::Nothing => (NOTHING.to_owned(), false),
     };
     Ok(Some(LeftOut { object, place: workload.place.clone(), why, is_open }))
-}
-
-fn why_not(way: &Way<'_>) -> String {
-    match &way.controller {
-        Controller::Unseen(why) => why.clone(),
-        _ => "not an ALB, which is all that is forecast".to_owned(),
-    }
 }
 
 /// What an ALB leads to, as far as that is nowhere or nowhere in these files.
 pub(super) fn leads(objects: &Objects, left_out: &mut Vec<LeftOut>, dangling: &mut Vec<Dangling>) {
     let mut seen: Vec<&Service> = Vec::new();
     for door in exposure::doors(objects) {
+        if let Door::Ingress(ingress, _) = door
+            && may_be_alb(&door.controller(objects, None))
+        {
+            dangling.extend(ingress.missing_actions.iter().map(missing_action(ingress)));
+        }
         for backend in door.backends() {
             let metadata = door.metadata();
             let found = objects.services.iter().find(|service| exposure::names(metadata, backend, service));
@@ -123,6 +126,18 @@ pub(super) fn leads(objects: &Objects, left_out: &mut Vec<LeftOut>, dangling: &m
     }
 }
 
+/// A backend that names an action which no annotation has: the controller makes no rule of it, nor of any other.
+fn missing_action(ingress: &Ingress) -> impl Fn(&At<String>) -> Dangling + '_ {
+    move |name| {
+        let object = format!("Ingress {}", ingress.metadata.called());
+        let words = format!(
+            "{object} names the action `{}`, and has no annotation {ACTIONS}{}: the controller refuses the whole Ingress",
+            name.value, name.value
+        );
+        Dangling { object, notice: Notice { place: name.place.clone(), words } }
+    }
+}
+
 const fn may_be_alb(controller: &Controller) -> bool {
     matches!(controller, Controller::Alb(_))
 }
@@ -138,6 +153,14 @@ fn is_selected(objects: &Objects, service: &Service) -> bool {
 /// A Service that selects nothing here: what its author most likely meant, or why nothing can be said.
 fn nowhere(objects: &Objects, lead: &str, backend: &Backend, service: &Service) -> Result<Notice, String> {
     let name = &service.metadata.name.value;
+    if let Some(kind) = service.kind.as_ref().filter(|kind| kind.value == "ExternalName") {
+        let words = format!(
+            "{lead} leads to Service {name} ({}), which is of type ExternalName: it has no pods that could be targets, \
+             and the controller refuses it",
+            backend.service.place
+        );
+        return Ok(Notice { place: kind.place.clone(), words });
+    }
     let Some(selector) = service.selector.values().next() else {
         return Err(format!(
             "it leads to Service `{name}`, which has no selector: its endpoints are not in these files"

@@ -100,9 +100,11 @@ pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
             None => drafts.push(import::draft(&objects, deployment, given)?),
         }
     }
+    let mut noticed = Vec::new();
     drafts.retain(|draft| match left_out::of_draft(draft) {
         Some(reason) => {
             left_out.push(reason);
+            noticed.extend(draft.notices.iter().cloned());
             false
         }
         None => true,
@@ -112,7 +114,8 @@ pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
     }
     let mut dangling = Vec::new();
     left_out::leads(&objects, &mut left_out, &mut dangling);
-    let Objects { kinds, notices, skipped, rendered, .. } = objects;
+    let Objects { kinds, mut notices, skipped, rendered, .. } = objects;
+    notices.extend(noticed);
     let mut import = Import { drafts, left_out, dangling, notices, kinds, skipped, rendered };
     import.tell_apart();
     Ok(import)

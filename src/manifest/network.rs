@@ -58,6 +58,8 @@ pub(super) struct Ingress {
     pub(super) class: Option<At<String>>,
     /// The Services that it routes to, each port where it is named first.
     pub(super) backends: Vec<Backend>,
+    /// Actions that backends name and no annotation has.
+    pub(super) missing_actions: Vec<At<String>>,
 }
 
 /// `networking.k8s.io/v1 IngressClass`.
@@ -196,14 +198,25 @@ impl Ingress {
     pub(super) fn read(object: &Field<'_>) -> Result<Ingress, Error> {
         let metadata = Metadata::read(object)?;
         let spec = object.need("spec")?;
-        let mut named = Vec::new();
-        named.extend(spec.get("defaultBackend")?.map(|backend| backend_of(&backend)).transpose()?.flatten());
+        let mut all = spec
+            .get("defaultBackend")?
+            .map(|backend| backend_of(&backend))
+            .transpose()?
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>();
         for rule in spec.list("rules")? {
             let Some(http) = rule.get("http")? else { continue };
             for path in http.need("paths")?.items()? {
-                named.extend(backend_of(&path.need("backend")?)?);
+                all.extend(backend_of(&path.need("backend")?)?);
             }
         }
+        let is_action = |backend: &Backend| {
+            backend.port.as_ref().is_some_and(|port| port.value == Port::Name(ACTION_PORT.to_owned()))
+        };
+        let (actions, mut named): (Vec<Backend>, Vec<Backend>) = all.into_iter().partition(is_action);
+        let has = |action: &Backend| metadata.annotations.contains_key(&format!("{ACTIONS}{}", action.service.value));
+        let missing_actions = actions.into_iter().filter(|action| !has(action)).map(|action| action.service).collect();
         for (key, action) in &metadata.annotations {
             if key.starts_with(ACTIONS) {
                 named.extend(forwarded(action)?.into_iter().map(|to| Backend {
@@ -218,14 +231,14 @@ impl Ingress {
             || spec.get("ingressClassName")?.map(|class| class.text()).transpose(),
             |class| Ok(Some(class)),
         )?;
-        Ok(Ingress { metadata, class, backends: once_each(named) })
+        Ok(Ingress { metadata, class, backends: once_each(named), missing_actions })
     }
 }
 
 /// The port of a backend that names an action of an annotation, not a Service.
 const ACTION_PORT: &str = "use-annotation";
 
-/// `backend.service`; a backend that is a resource or an action has none.
+/// `backend.service`; a backend that is a resource has none.
 fn backend_of(backend: &Field<'_>) -> Result<Option<Backend>, Error> {
     if let Some(old) = backend.get("serviceName")? {
         return Err(old
@@ -242,8 +255,7 @@ fn backend_of(backend: &Field<'_>) -> Result<Option<Backend>, Error> {
         },
         None => None,
     };
-    let is_action = port.as_ref().is_some_and(|port| port.value == Port::Name(ACTION_PORT.to_owned()));
-    Ok((!is_action).then_some(Backend { service: name, namespace: None, port }))
+    Ok(Some(Backend { service: name, namespace: None, port }))
 }
 
 /// Each Service with each of its ports once, where it is named first.

@@ -77,6 +77,10 @@ impl Objects {
                 objects.gather(found, Field::document(&found.source, document), DEEPEST_LIST, &mut all)?;
             }
         }
+        if all.is_empty() && !objects.rendered.is_empty() {
+            // How to render them is the answer.
+            return Ok(objects);
+        }
         if files.iter().all(|(_, documents)| documents.is_empty()) || (all.is_empty() && !objects.skipped.is_empty()) {
             return Err(objects.nothing(read.sources.first()));
         }
@@ -90,10 +94,6 @@ impl Objects {
     /// Why there is nothing to read.
     fn nothing(&self, first: Option<&Found>) -> Error {
         let of = |error: Error| first.map_or(error.clone(), |found| error.in_file(&found.source.path));
-        if let Some(rendered) = self.rendered.first() {
-            let hint = format!("it is made by a tool: {}", rendered.pipe("check"));
-            return Error::input("no Kubernetes object here as it is").in_file(&rendered.folder).hint(hint);
-        }
         if let Some(skipped) = self.skipped.first() {
             let error = Error::input("no Kubernetes object among the files of the folder").in_file(&skipped.path);
             return error.hint(skipped.to_string());
@@ -230,7 +230,9 @@ impl Objects {
             | Kind::Pod
             | Kind::Rollout
             | Kind::DeploymentConfig
-            | Kind::Canary => self.other_workloads.extend(OtherWorkload::read(object, kind.name())?),
+            | Kind::Canary
+            | Kind::Job
+            | Kind::CronJob => self.other_workloads.extend(OtherWorkload::read(object, kind.name())?),
             Kind::HorizontalPodAutoscaler => self.autoscalers.push(Autoscaler::read(object)?),
             Kind::ScaledObject => self.autoscalers.push(Autoscaler::read_scaled(object)?),
             Kind::PodDisruptionBudget => self.budgets.push(Budget::read(object)?),

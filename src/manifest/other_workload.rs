@@ -24,7 +24,7 @@ impl OtherWorkload {
     pub(super) fn read(object: &Field<'_>, kind: &'static str) -> Result<Option<OtherWorkload>, Error> {
         let metadata = Metadata::read(object)?;
         let is_owned = !object.need("metadata")?.list("ownerReferences")?.is_empty();
-        if is_owned && ["Pod", "ReplicaSet", "ReplicationController"].contains(&kind) {
+        if is_owned && ["Pod", "ReplicaSet", "ReplicationController", "Job"].contains(&kind) {
             return Ok(None);
         }
         let spec = object.get("spec")?;

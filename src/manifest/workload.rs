@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::draft::Notice;
 use super::field::Field;
 use super::network;
 use super::source::{At, Place};
@@ -30,6 +31,8 @@ pub(super) struct Deployment {
     pub(super) max_unavailable: Option<At<Count>>,
     pub(super) min_ready: Option<At<u32>>,
     pub(super) progress_deadline: Option<At<u32>>,
+    /// Where the selector does not select the template's pods, which the API refuses.
+    pub(super) selector_mismatch: Option<Notice>,
     pub(super) template: Template,
 }
 
@@ -100,6 +103,7 @@ pub(super) struct Probe {
 /// `autoscaling HorizontalPodAutoscaler` of a Deployment.
 #[derive(Debug)]
 pub(super) struct Autoscaler {
+    pub(super) kind: &'static str,
     pub(super) metadata: Metadata,
     /// The Deployment's name; of another kind: nothing.
     pub(super) target: Option<String>,
@@ -152,7 +156,8 @@ impl Deployment {
             Some(rolling) => rolling.get(key)?.map(|field| field.count()).transpose(),
             None => Ok(None),
         };
-        let deployment = Deployment {
+        let mut deployment = Deployment {
+            selector_mismatch: None,
             place: object.place(),
             replicas: whole(&spec, "replicas", 0)?,
             strategy: strategy.map(|field| kind_of_strategy(&field)).transpose()?.flatten(),
@@ -168,22 +173,26 @@ impl Deployment {
                 .error("`spec.strategy.rollingUpdate` beside `type: Recreate`")
                 .hint("Kubernetes refuses this: leave one of them out"));
         }
-        deployment.selects_its_pods(&spec)?;
+        deployment.selector_mismatch = deployment.mismatch(&spec)?;
         Ok(deployment)
     }
 
     /// A selector that does not select the template's pods is refused by the API.
-    fn selects_its_pods(&self, spec: &Field<'_>) -> Result<(), Error> {
+    fn mismatch(&self, spec: &Field<'_>) -> Result<Option<Notice>, Error> {
         let labels = spec.need("selector")?.get("matchLabels")?.map(|field| field.texts()).transpose()?;
-        for (key, label) in labels.unwrap_or_default() {
-            if self.template.labels.get(&key).map(|label| &label.value) != Some(&label.value) {
-                return Err(label
-                    .place
-                    .error(format!("the selector wants `{key}: {}`, which the template does not have", label.value))
-                    .hint("Kubernetes refuses this: `spec.template.metadata.labels` must match `spec.selector`"));
-            }
-        }
-        Ok(())
+        let labels = labels.unwrap_or_default();
+        let is_missing = |(key, label): &(&String, &At<String>)| {
+            self.template.labels.get(*key).map(|label| &label.value) != Some(&label.value)
+        };
+        Ok(labels.iter().find(is_missing).map(|(key, label)| Notice {
+            place: label.place.clone(),
+            words: format!(
+                "the selector wants `{key}: {}`, which the template's labels ({}) do not have: Kubernetes refuses the \
+                 Deployment",
+                label.value,
+                self.template.labels.values().next().map_or(&self.place, |label| &label.place)
+            ),
+        }))
     }
 }
 
@@ -358,6 +367,7 @@ impl Autoscaler {
         let (kind, name) = (target.need("kind")?.text()?.value, target.need("name")?.text()?.value);
         let target = (kind == "Deployment").then_some(name);
         Ok(Autoscaler {
+            kind: "HorizontalPodAutoscaler",
             metadata,
             target,
             min: whole(&spec, "minReplicas", 0)?,
@@ -384,6 +394,7 @@ impl Autoscaler {
         let min = whole(&spec, "minReplicaCount", 0)?.map(at_least_one);
         let max = whole(&spec, "maxReplicaCount", 1)?;
         Ok(Autoscaler {
+            kind: "ScaledObject",
             min: Some(paused.clone().or(min).unwrap_or_else(|| At { value: 1, place: place.clone() })),
             max: paused.or(max).unwrap_or_else(|| At { value: MOST_SCALED, place: place.clone() }),
             target: is_deployment.then_some(name.value),

@@ -138,8 +138,8 @@ impl<'a> Import<'a> {
                 .or_else(|| of_namespace.map(|mark| &mark.place));
             if let Some(place) = place {
                 let words = format!(
-                    "{}'s proxy takes the connections of these pods, and ends when its own settings say: not modelled",
-                    mesh.name
+                    "{}'s proxy ({}) takes the connections of these pods, and ends when its own settings say: not modelled",
+                    mesh.name, mesh.containers[0]
                 );
                 return Some(Notice { place: place.clone(), words });
             }
@@ -173,7 +173,7 @@ impl<'a> Import<'a> {
     fn beside(&mut self, other: &Container) {
         let place = other.name.place.clone();
         let length = self.surely_serves(other);
-        if self.values.has("pod.sidecar.shutdown") || (length == Span::ZERO && !other.is_native) {
+        if self.values.has("pod.sidecar") {
             if other.readiness.is_some() || other.pre_stop.is_some() {
                 let words = format!(
                     "container `{}` has a probe or a hook of its own, which the forecast leaves out: `{}` serves",
@@ -188,8 +188,10 @@ impl<'a> Import<'a> {
         if other.is_native {
             self.values.push("pod.sidecar.native", "true".to_owned(), Origin::Written(place.clone()));
         }
-        let why = format!("container `{}` exits when its hook ends", other.name.value);
-        self.values.push("pod.sidecar.shutdown", span(length), Origin::Concluded(place, why));
+        if length > Span::ZERO {
+            let why = format!("container `{}` exits when its hook ends", other.name.value);
+            self.values.push("pod.sidecar.shutdown", span(length), Origin::Concluded(place, why));
+        }
     }
 }
 

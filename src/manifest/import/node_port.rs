@@ -15,12 +15,13 @@ impl Import<'_> {
         }
         if !matches!(service.kind.as_ref().map(|kind| kind.value.as_str()), Some("NodePort" | "LoadBalancer")) {
             let name = &service.metadata.name;
+            let kind = service.kind.as_ref().map_or("ClusterIP", |kind| kind.value.as_str());
             let why = match entrance.target_type()? {
                 Some(_) => "targets are instances",
                 None => "no target type is set, and the controller's default is instance",
             };
             let words = format!(
-                "Service `{}` has no node port, and {why}: the controller refuses it, no target is ever registered and the ALB answers 503 (type NodePort is needed, or target type ip)",
+                "Service `{}` is of type {kind} and has no node port, and {why}: the controller refuses it, no target is ever registered and the ALB answers 503 (type NodePort is needed, or target type ip)",
                 name.value
             );
             let place = service.kind.as_ref().map_or(&name.place, |kind| &kind.place).clone();

@@ -19,11 +19,31 @@ impl Import<'_> {
             return self.leads_nowhere(way.place(), words);
         }
         let Some(entrance) = self.entrance else { return };
+        self.references.extend(self.deployment.selector_mismatch.clone());
+        self.check_probe_ports();
         let broken = match entrance.service_port() {
             None => unknown_port(&entrance),
             Some(port) => self.undeclared(&entrance, port),
         };
         self.references.extend(broken);
+    }
+
+    /// A probe at a name that its container does not declare fails always (kubelet pkg/probe/util.go ResolveContainerPort).
+    pub(super) fn check_probe_ports(&mut self) {
+        let container = self.container();
+        let probes =
+            [("readiness", &container.readiness), ("startup", &container.startup), ("liveness", &container.liveness)];
+        for (kind, probe) in probes {
+            let Some(probe) = probe else { continue };
+            let Some(Port::Name(name)) = &probe.port else { continue };
+            if !container.declares(&Port::Name(name.clone())) {
+                let words = format!(
+                    "the {kind} probe asks at port `{name}`, which container `{}` ({}) does not declare: it fails always",
+                    container.name.value, container.name.place
+                );
+                self.leads_nowhere(&probe.place, words);
+            }
+        }
     }
 
     pub(super) fn leads_nowhere(&mut self, place: &Place, words: String) {

@@ -43,7 +43,10 @@ impl Import<'_> {
             return None;
         }
         let place = min.as_ref().map_or(&max.place, |min| &min.place).clone();
-        let why = format!("the autoscaler keeps {least} to {}; the fewest are taken", max.value);
+        let why = format!(
+            "{} `{}` keeps {least} to {}; the fewest are taken",
+            autoscaler.kind, autoscaler.metadata.name.value, max.value
+        );
         Some((At { value: least, place }, why))
     }
 }
