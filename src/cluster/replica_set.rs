@@ -6,6 +6,7 @@
 
 use crate::actor::{Actor, Outbox};
 use crate::cluster::pod::{Phase, PodChange, PodObject};
+use crate::cluster::spec::ClusterSpec;
 use crate::cluster::token_bucket::TokenBucket;
 use crate::cluster::workload::{ReplicaSetObject, ReplicaSetStatus};
 use crate::id::{PodId, RevisionId};
@@ -36,6 +37,8 @@ pub enum Input {
     SendCreate(RevisionId),
     /// Own timer: the client's rate limit lets a delete pass.
     SendDelete(PodId),
+    /// Own timer: the client's rate limit lets a status write pass.
+    SendStatus(RevisionId),
 }
 
 /// What the controller does.
@@ -99,7 +102,11 @@ struct Set {
 #[derive(Debug)]
 pub struct ReplicaSetController {
     min_ready: Span,
+    /// `status.terminatingReplicas` exists (`DeploymentReplicaSetTerminatingReplicas`, on from 1.35).
     reports_terminating: bool,
+    /// No sync before the cache shows the controller's own writes (`StaleControllerConsistencyReplicaSet`,
+    /// on from 1.36).
+    waits_for_cache: bool,
     bucket: TokenBucket,
     sets: Vec<Set>,
     pods: Vec<Option<PodObject>>,
@@ -107,14 +114,13 @@ pub struct ReplicaSetController {
 }
 
 impl ReplicaSetController {
-    /// A controller that knows nothing yet. `reports_terminating`: `status.terminatingReplicas`
-    /// exists (from Kubernetes 1.35).
-    pub const fn new(min_ready: Span, reports_terminating: bool) -> ReplicaSetController {
+    /// A controller that knows nothing yet.
+    pub fn new(min_ready: Span, cluster: &ClusterSpec) -> ReplicaSetController {
         ReplicaSetController {
             min_ready,
-            reports_terminating,
-            // pkg/controller/apis/config/v1alpha1/defaults.go: 20 a second, burst 30, per controller.
-            bucket: TokenBucket::new(20, 30),
+            reports_terminating: cluster.kubernetes.at_least(35),
+            waits_for_cache: cluster.kubernetes.at_least(36),
+            bucket: TokenBucket::new(cluster.controller_qps.into(), cluster.controller_burst.into()),
             sets: Vec::new(),
             pods: Vec::new(),
             doomed: Vec::new(),
@@ -160,8 +166,12 @@ impl ReplicaSetController {
     }
 
     fn sync(&mut self, now: Time, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+        if self.waits_for_cache && !self.sets[row].is_fresh() {
+            // Put off by 5 ms, 10 ms, …; the event that brings the write comes here again, too.
+            return;
+        }
         let revision = self.sets[row].object.revision;
-        let status = self.status(revision, now);
+        let status = ReplicaSetStatus { observed: self.sets[row].object.generation, ..self.status(revision, now) };
         let active = status.replicas;
         self.check_availability_later(revision, now, out);
         let set = &mut self.sets[row];
@@ -260,6 +270,7 @@ impl ReplicaSetController {
         }
     }
 
+    /// A status of the same content, observedGeneration included, is not written.
     fn write_status(&mut self, now: Time, row: usize, out: &mut Outbox<'_, Input, Fact>) {
         let set = &mut self.sets[row];
         if set.status == set.next_status {
@@ -267,6 +278,16 @@ impl ReplicaSetController {
         }
         set.status = set.next_status;
         set.work = Work::WritingStatus;
+        let wait = self.bucket.take(now);
+        if wait == Span::ZERO {
+            self.send_status(row, out);
+        } else {
+            out.wake(wait, Input::SendStatus(self.sets[row].object.revision));
+        }
+    }
+
+    fn send_status(&mut self, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+        let set = &mut self.sets[row];
         out.say(Fact::WroteStatus { revision: set.object.revision, status: set.status, nth: set.status_writes });
         set.status_writes += 1;
     }
@@ -319,6 +340,11 @@ impl Set {
             status: object.status,
             next_status: object.status,
         }
+    }
+
+    /// Whether the cache shows all that the controller wrote.
+    fn is_fresh(&self) -> bool {
+        self.creates_expected == 0 && self.deletes_expected.is_empty() && self.object.status == self.status
     }
 
     /// A pod event settles what it was expected to bring.
@@ -390,6 +416,11 @@ impl Actor for ReplicaSetController {
                 }
             }
             Input::SendDelete(pod) => out.say(Fact::DeletedPod(pod)),
+            Input::SendStatus(revision) => {
+                if let Some(row) = self.row(revision) {
+                    self.send_status(row, out);
+                }
+            }
         }
     }
 }

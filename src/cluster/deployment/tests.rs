@@ -2,16 +2,12 @@
 
 use super::*;
 use crate::actor::transcript;
-use crate::cluster::workload::ReplicaSetStatus;
 use crate::random::Streams;
 
 /// The ReplicaSets that the controller writes for a Deployment of 4: revision, replicas, desired.
 #[track_caller]
 fn check(script: &[(u64, Input)], expected: &[(RevisionId, u32, u32)]) {
-    let status = ReplicaSetStatus { replicas: 4, ready: 4, available: 4, terminating: 0 };
-    let revision = RevisionId::OLD;
-    let settled =
-        ReplicaSetObject { revision, replicas: 4, desired: 4, max: 5, born: 0, writes: 1, version: 1, status };
+    let settled = ReplicaSetObject::settled(RevisionId::OLD, 4, 5);
     let mut controller = DeploymentController::new(DeploymentSpec { replicas: 4, ..DeploymentSpec::default() });
     controller.reset(Some(settled));
     let script: Vec<_> = script.iter().map(|&(millis, input)| (Time::from_micros(millis * 1000), input)).collect();
