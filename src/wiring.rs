@@ -122,7 +122,12 @@ impl Telling<'_> {
 
     /// A write to the API server; the writer hears the answer some time after it is committed.
     fn write(&mut self, writer: Writer, message: u64, request: api_server::Input, reply: Option<Event>) {
-        let (takes, answer) = self.wiring.links.write(self.now, writer, message, self.streams);
+        self.write_among((writer, message), 1, request, reply);
+    }
+
+    /// One of so many writes that are sent at once.
+    fn write_among(&mut self, by: (Writer, u64), at_once: u32, request: api_server::Input, reply: Option<Event>) {
+        let (takes, answer) = self.wiring.links.write(self.now, by, at_once, self.streams);
         let delay = self.wiring.rules.delay(Link::ApiWrite, self.now, takes);
         self.later(delay, Event::Api(request));
         if let Some(reply) = reply {
@@ -172,14 +177,15 @@ impl Telling<'_> {
 
     fn replica_set(&mut self, fact: replica_set::Fact) {
         match fact {
-            replica_set::Fact::CreatedPod { revision, nth } => {
+            replica_set::Fact::CreatedPod { revision, nth, at_once } => {
                 let reply = Event::ReplicaSet(replica_set::Input::PodWritten(revision));
                 let request = api_server::Input::CreatePod(revision);
-                self.write(Writer::ReplicaSet, set_message(revision, nth), request, Some(reply));
+                self.write_among((Writer::ReplicaSet, set_message(revision, nth)), at_once, request, Some(reply));
             }
-            replica_set::Fact::DeletedPod(pod) => {
+            replica_set::Fact::DeletedPod { pod, at_once } => {
                 let reply = Event::ReplicaSet(replica_set::Input::PodWritten(pod.revision()));
-                self.write(Writer::Delete, pod.index() as u64, api_server::Input::DeletePod(pod), Some(reply));
+                let by = (Writer::Delete, pod.index() as u64);
+                self.write_among(by, at_once, api_server::Input::DeletePod(pod), Some(reply));
             }
             replica_set::Fact::WroteStatus { revision, status, nth } => {
                 let reply = Event::ReplicaSet(replica_set::Input::StatusWritten(revision));
@@ -200,10 +206,11 @@ impl Telling<'_> {
             kubelet::Fact::RemovedNetwork(pod) => self.now(Event::App(app::Input::NetworkRemoved(pod))),
             kubelet::Fact::LostPod(pod) => self.now(Event::App(app::Input::HostLost(pod))),
             kubelet::Fact::PatchedStatus(status, nth) => {
-                // One GET, then one PATCH. Kubelets are many: those that write at once do so by chance.
+                // One GET, then one PATCH.
                 let message = pod_message(status.pod.index(), nth);
-                let (read, _) = self.wiring.links.alone(Writer::KubeletGet, message, self.streams);
-                let (patch, answer) = self.wiring.links.alone(Writer::KubeletPatch, message, self.streams);
+                let links = &mut self.wiring.links;
+                let (read, _) = links.write(self.now, (Writer::KubeletGet, message), 1, self.streams);
+                let (patch, answer) = links.write(self.now, (Writer::KubeletPatch, message), 1, self.streams);
                 let [read, patch] = [read, patch].map(|span| self.wiring.rules.delay(Link::ApiWrite, self.now, span));
                 self.later(read + patch, Event::Api(api_server::Input::PatchPodStatus(status)));
                 self.later(read + patch + answer, Event::Kubelet(node, kubelet::Input::StatusWritten(status.pod)));

@@ -50,9 +50,16 @@ pub enum Fact {
         revision: RevisionId,
         /// Counted from 0.
         nth: u32,
+        /// How many are created at the same instant.
+        at_once: u32,
     },
     /// Deletes a pod.
-    DeletedPod(PodId),
+    DeletedPod {
+        /// Which.
+        pod: PodId,
+        /// How many are deleted at the same instant.
+        at_once: u32,
+    },
     /// Writes a ReplicaSet's status, for the `nth` time.
     WroteStatus {
         /// Of which ReplicaSet.
@@ -207,19 +214,21 @@ impl ReplicaSetController {
         let Work::Creating { left, batch, .. } = self.sets[row].work else { return };
         let size = batch.min(left);
         self.sets[row].work = Work::Creating { left: left - size, batch: batch * 2, unanswered: size };
+        let mut at_once = 0;
         for _ in 0..size {
             let wait = self.take_tokens(now, row);
             if wait == Span::ZERO {
-                self.send_create(row, out);
+                at_once += 1;
             } else {
                 out.wake(wait, Input::SendCreate(self.sets[row].object.revision));
             }
         }
+        (0..at_once).for_each(|_| self.send_create(row, at_once, out));
     }
 
-    fn send_create(&mut self, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+    fn send_create(&mut self, row: usize, at_once: u32, out: &mut Outbox<'_, Input, Fact>) {
         let set = &mut self.sets[row];
-        out.say(Fact::CreatedPod { revision: set.object.revision, nth: set.created });
+        out.say(Fact::CreatedPod { revision: set.object.revision, nth: set.created, at_once });
         set.created += 1;
     }
 
@@ -237,14 +246,17 @@ impl ReplicaSetController {
         }
         self.sets[row].work = Work::Deleting { unanswered: doomed.len() as u32 };
         self.sets[row].deletes_expected.extend(doomed.iter().map(|object| object.pod));
+        let mut at_once = 0;
         for object in &doomed {
             let wait = self.take_tokens(now, row);
             if wait == Span::ZERO {
-                out.say(Fact::DeletedPod(object.pod));
+                at_once += 1;
             } else {
                 out.wake(wait, Input::SendDelete(object.pod));
             }
         }
+        let sent = doomed.iter().take(at_once as usize);
+        sent.for_each(|object| out.say(Fact::DeletedPod { pod: object.pod, at_once }));
         self.doomed = doomed;
     }
 
@@ -412,10 +424,10 @@ impl Actor for ReplicaSetController {
             Input::CheckAvailability(revision) => self.trigger(now, revision, out),
             Input::SendCreate(revision) => {
                 if let Some(row) = self.row(revision) {
-                    self.send_create(row, out);
+                    self.send_create(row, 1, out);
                 }
             }
-            Input::SendDelete(pod) => out.say(Fact::DeletedPod(pod)),
+            Input::SendDelete(pod) => out.say(Fact::DeletedPod { pod, at_once: 1 }),
             Input::SendStatus(revision) => {
                 if let Some(row) = self.row(revision) {
                     self.send_status(row, out);

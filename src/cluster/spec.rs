@@ -19,8 +19,12 @@ settings! {
         nodes: u16 = 3, Assumed "one a zone in three zones";
         /// Kubernetes version: decides version-dependent behaviour of kubelet and controllers.
         kubernetes: KubernetesVersion = KubernetesVersion { minor: 36 }, Documented "the version whose source the model was written from";
-        /// Pod bound → container running, image present.
+        /// Pod bound → container running, image present and no other pod in start on its host.
         pod_start: Dist = Dist::LogNormal(LogNormal::p50_p99(Span::from_millis(1100), Span::from_millis(2800))), Measured "kubernetes PR #137362, kubemark #42000; recorded on Kubernetes 1.36: 0.77 s p50, 1.9 s p90";
+        /// Cores of a host.
+        cores: u16 = 4, Assumed "what many nodes have; decides how long pods that start together take";
+        /// What a pod's start needs of one core; pods that start on a host at the same time share its cores.
+        pod_start_work: Span = Span::from_millis(450), Measured "46 starts with kubelet and containerd on two cores, recorded on Kubernetes 1.36: alone 0.40 s, four together 1.17 s, all four alike (0.2 to 0.5 s)";
         /// Process exit → pod network gone, when the process is the pod's only container.
         network_removal: Dist = Dist::Uniform(Span::from_millis(100), Span::from_millis(400)), Measured "2023 load test: 0.22–0.32 s a pod";
         /// Pod network gone → pod object gone from the API.
@@ -31,6 +35,8 @@ settings! {
         ip_reuse: f64 = 0.0, Assumed "a host keeps more free IPs at hand than a rollout gives back (WARM_ENI_TARGET 1, WARM_PREFIX_TARGET 1; amazon-vpc-cni-k8s README); higher where its IPs are nearly all in use";
         /// For so long after its pod's network is gone an IP is given to nobody.
         ip_cooldown: Span = Span::from_secs(30), Documented "IP_COOLDOWN_PERIOD (amazon-vpc-cni-k8s README; pkg/ipamd/datastore/data_store.go)";
+        /// By how much each further request of those that a controller sends at once prolongs all of them, in times that a single one takes: 1 if one core serves them all, 0 if none waits for another.
+        api_sharing: f64 = 1.0, Measured "recorded on Kubernetes 1.36 with two shared cores: of 1, 2, 3, 4 deletions at once the last lands 18, 24, 28, 42 ms after it was asked for, the others within 3 to 9 ms of it; less on a larger control plane (kubernetes PR #137362: 6 ms with 10 in parallel)";
         /// Calls a second that a controller of the kube-controller-manager may make, each by itself: `--kube-api-qps`.
         controller_qps: u32 = 20, Documented "pkg/controller/apis/config/v1alpha1/defaults.go; what EKS sets is not published";
         /// Calls that such a controller may make at once before that: `--kube-api-burst`.

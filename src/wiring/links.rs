@@ -101,6 +101,7 @@ const NOTHING_SENT: Batch = Batch { sent: Time::NEVER, takes: Span::ZERO, answer
 pub(super) struct Links {
     preset: Preset,
     drift: f64,
+    sharing: f64,
     write: Hop,
     watches: [Hop; WATCHES],
     /// When the last event of each watch arrives: later ones arrive no earlier.
@@ -111,11 +112,12 @@ pub(super) struct Links {
 
 impl Links {
     pub(super) fn new(cluster: &ClusterSpec) -> Links {
-        let ClusterSpec { preset, links, hop_drift, .. } = cluster;
+        let ClusterSpec { preset, links, hop_drift, api_sharing, .. } = cluster;
         let hop = |given: &Option<Dist>| Hop::new(given, *preset);
         Links {
             preset: *preset,
             drift: *hop_drift,
+            sharing: *api_sharing,
             write: hop(&links.api_write),
             watches: [
                 hop(&links.api_to_deployment),
@@ -152,23 +154,19 @@ impl Links {
         pace
     }
 
-    /// A write's time to its commit, and its answer's from there.
-    pub(super) fn write(&mut self, now: Time, writer: Writer, message: u64, streams: &Streams) -> (Span, Span) {
+    /// A request's time to its commit, and its answer's from there. `at_once` requests are sent together, this
+    /// one among them: they share the server, and all of them end when the last one does.
+    pub(super) fn write(&mut self, now: Time, by: (Writer, u64), at_once: u32, streams: &Streams) -> (Span, Span) {
+        let (writer, message) = by;
         let batch = &mut self.written[writer as usize];
         if batch.sent != now {
             let entity = pair(writer as u64, message);
-            let takes = self.write.sample(streams, Purpose::ApiWrite, entity);
-            let answer = self.write.sample(streams, Purpose::ApiAnswer, entity);
+            let shared = 1.0 + self.sharing * f64::from(at_once - 1);
+            let takes = self.write.sample(streams, Purpose::ApiWrite, entity).scaled(shared);
+            let answer = self.write.sample(streams, Purpose::ApiAnswer, entity).scaled(shared);
             *batch = Batch { sent: now, takes, answer };
         }
         (batch.takes, batch.answer)
-    }
-
-    /// A read, or a write of one among many that write alike: it takes a time of its own.
-    pub(super) fn alone(&self, writer: Writer, message: u64, streams: &Streams) -> (Span, Span) {
-        let entity = pair(writer as u64, message);
-        let takes = self.write.sample(streams, Purpose::ApiWrite, entity);
-        (takes, self.write.sample(streams, Purpose::ApiAnswer, entity))
     }
 
     /// A watch event's time to its listener.
