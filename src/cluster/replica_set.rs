@@ -4,6 +4,9 @@
 //! twice on the same difference. Source: Kubernetes 1.36, pkg/controller/replicaset/replica_set.go,
 //! replica_set_utils.go, pkg/controller/controller_utils.go.
 
+#[cfg(test)]
+mod tests;
+
 use crate::actor::{Actor, Outbox};
 use crate::cluster::pod::{Phase, PodChange, PodObject};
 use crate::cluster::spec::ClusterSpec;

@@ -268,7 +268,11 @@ mod tests {
     use std::fmt::Write as _;
 
     fn set(revision: u8, replicas: u32, available: u32, desired: u32, max: u32) -> ReplicaSetObject {
-        let mut set = ReplicaSetObject { desired, born: revision, ..ReplicaSetObject::settled(RevisionId(revision), replicas, max) };
+        let mut set = ReplicaSetObject {
+            desired,
+            born: revision,
+            ..ReplicaSetObject::settled(RevisionId(revision), replicas, max)
+        };
         (set.status.ready, set.status.available) = (available, available);
         set
     }

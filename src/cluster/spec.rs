@@ -18,7 +18,7 @@ settings! {
         /// Hosts that pods are spread over.
         nodes: u16 = 3, Assumed "one a zone in three zones";
         /// Kubernetes version: decides version-dependent behaviour of kubelet and controllers.
-        kubernetes: KubernetesVersion = KubernetesVersion { minor: 36 }, Documented "the version whose source the model was written from";
+        kubernetes: KubernetesVersion = KubernetesVersion { minor: 36 }, Documented "the version whose source the model was written from; 1.24 to 1.37 are known";
         /// Pod bound → container running, image present and no other pod in start on its host.
         pod_start: Dist = Dist::LogNormal(LogNormal::p50_p99(Span::from_millis(1100), Span::from_millis(2800))), Measured "kubernetes PR #137362, kubemark #42000; recorded on Kubernetes 1.36: 0.77 s p50, 1.9 s p90";
         /// Cores of a host.
@@ -141,6 +141,15 @@ pub struct KubernetesVersion {
 }
 
 impl KubernetesVersion {
+    /// What a version outside those that the model knows is taken for; `None`: it is known.
+    pub const fn taken_as(self) -> Option<&'static str> {
+        match self.minor {
+            ..24 => Some("older than what is known (1.24 to 1.37): taken as 1.24"),
+            24..=37 => None,
+            38.. => Some("newer than what is known (1.24 to 1.37): taken as 1.37"),
+        }
+    }
+
     /// Whether this is `1.minor` or newer.
     pub const fn at_least(self, minor: u16) -> bool {
         self.minor >= minor
@@ -164,7 +173,8 @@ impl<'de> Deserialize<'de> for KubernetesVersion {
         let text = String::deserialize(deserializer)?;
         let mut parts = text.trim_start_matches('v').split('.');
         match (parts.next(), parts.next().map(str::parse)) {
-            (Some("1"), Some(Ok(minor))) => Ok(KubernetesVersion { minor }),
+            // Three a year: what is far off is a slip of the pen.
+            (Some("1"), Some(Ok(minor @ 16..=60))) => Ok(KubernetesVersion { minor }),
             _ => Err(serde::de::Error::custom(format!("`{text}` is no Kubernetes version like \"1.36\""))),
         }
     }

@@ -74,6 +74,10 @@ const REASONS: &[(&str, &str)] = &[
         "r03_surge1_unavail0",
         "one of two repeats ran 1.3 s late on a machine busy with other recordings; the other agrees",
     ),
+    (
+        "hollow_r04_default",
+        "when in its second a kubelet relists is drawn, and probes keep that second's grid: the one recording has 0.92 s",
+    ),
     ("r06_default_mixed_delays", "the recording gave its four start times in order, the scenario draws them"),
     (
         "r06_rollover_v3",

@@ -24,9 +24,11 @@ const fn rolls_out(replicas: u32) -> Input {
 }
 
 /// One sync works on one Deployment, whatever arrives meanwhile: its second write, after the first
-/// was answered, is still for 4 replicas.
+/// and the status that says so were answered, is still for 4 replicas.
 #[test]
 fn a_sync_ends_as_it_began() {
     let written = [(RevisionId::NEW, 1, 4), (RevisionId::OLD, 3, 4)];
-    check(&[(0, rolls_out(4)), (10, rolls_out(10)), (20, Input::Written)], &written);
+    let script = [(0, rolls_out(4)), (10, rolls_out(10)), (20, Input::Written), (30, Input::Written)];
+    check(&script[..3], &written[..1]);
+    check(&script, &written);
 }
