@@ -18,7 +18,7 @@ settings! {
         /// Hosts that pods are spread over.
         nodes: u16 = 3, Assumed "one a zone in three zones";
         /// Kubernetes version: decides version-dependent behaviour of kubelet and controllers.
-        kubernetes: KubernetesVersion = KubernetesVersion { minor: 36 }, Documented "the version whose source the model was written from; 1.24 to 1.37 are known";
+        kubernetes: KubernetesVersion = KubernetesVersion::new(36), Documented "the version whose source the model was written from; 1.24 to 1.37 are known";
         /// Pod bound → container running, image present and no other pod in start on its host.
         pod_start: Dist = Dist::LogNormal(LogNormal::p50_p99(Span::from_millis(1100), Span::from_millis(2800))), Measured "kubernetes PR #137362, kubemark #42000; recorded on Kubernetes 1.36: 0.77 s p50, 1.9 s p90";
         /// Cores of a host.
@@ -141,6 +141,11 @@ pub struct KubernetesVersion {
 }
 
 impl KubernetesVersion {
+    /// `1.minor`.
+    pub const fn new(minor: u16) -> KubernetesVersion {
+        KubernetesVersion { minor }
+    }
+
     /// What a version outside those that the model knows is taken for; `None`: it is known.
     pub const fn taken_as(self) -> Option<&'static str> {
         match self.minor {

@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn versions_that_are_not_known_are_said() {
-        check("", &[]);
+        check("name = \"any\"", &[]);
         check("cluster.kubernetes = \"1.24\"\nlbc.version = \"2.4\"", &[]);
         check("cluster.kubernetes = \"1.37\"\nlbc.version = \"3.6.1\"", &[]);
         let newest = "newer than what is known (1.24 to 1.37): taken as 1.37";

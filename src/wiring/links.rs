@@ -187,3 +187,69 @@ impl Links {
         *last
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_micros(7);
+
+    /// Two hops of 10 ms are given, or none.
+    fn links(preset: Preset, given: bool, hop_drift: f64) -> Links {
+        let mut cluster = ClusterSpec { preset, hop_drift, ..ClusterSpec::default() };
+        if given {
+            let hop = Some(Dist::constant(Span::from_millis(10)));
+            (cluster.links.api_write, cluster.links.api_to_kubelet) = (hop.clone(), hop);
+        }
+        Links::new(&cluster)
+    }
+
+    #[test]
+    fn one_factor_for_all_hops_of_a_rollout() {
+        let mut links = links(Preset::Published, true, 0.6);
+        let mut below = 0;
+        for replication in 0..1_000 {
+            let streams = Streams::new(1, replication);
+            links.reset(&streams);
+            let (takes, answer) = links.write(NOW, (Writer::Scheduler, 1), 1, &streams);
+            assert_eq!(takes, answer);
+            assert_eq!(links.watch(NOW, Watch::Kubelet, 1, &streams), takes);
+            below += u32::from(takes < Span::from_millis(10).scaled((-0.6f64).exp()));
+        }
+        // 16 % of a normal distribution lie below its first standard deviation.
+        assert!((130..190).contains(&below), "{below}");
+    }
+
+    /// What is given is known; what is not differs between environments, and twins are in the same one.
+    #[test]
+    fn an_environment_has_a_pace() {
+        let pace = |links: &mut Links, streams: Streams| {
+            let Pace { rollout, environment } = links.reset(&streams);
+            (rollout, environment)
+        };
+        let [one, other] = [Streams::new(1, 0), Streams::new(1, 1)];
+        let mut known = links(Preset::Typical, false, 0.0);
+        assert_eq!(pace(&mut known, one), (1.0, 1.0));
+        let mut unknown = links(Preset::Published, false, 0.0);
+        assert_eq!(pace(&mut unknown, one), pace(&mut unknown, one.twin()));
+        assert_ne!(pace(&mut unknown, one), pace(&mut unknown, other));
+        let mut drifting = links(Preset::Published, false, 0.6);
+        let [first, twin] = [one, one.twin()].map(|streams| pace(&mut drifting, streams));
+        assert_eq!(first.1, twin.1);
+        assert_ne!(first.0, twin.0);
+    }
+
+    #[test]
+    fn what_is_sent_at_once_lands_together() {
+        let mut links = links(Preset::Typical, false, 0.6);
+        let streams = Streams::new(1, 0);
+        links.reset(&streams);
+        let [first, second] = [5, 6].map(|message| links.write(NOW, (Writer::Delete, message), 2, &streams));
+        assert_eq!(first, second);
+        let later = links.write(Time::from_micros(8), (Writer::Delete, 6), 2, &streams);
+        assert_ne!(later, second);
+        let alone = links.write(Time::from_micros(9), (Writer::Delete, 5), 1, &streams);
+        let close = |one: Span, two: Span| one.as_micros().abs_diff(two.as_micros()) <= 1;
+        assert!(close(alone.0.scaled(2.0), first.0) && close(alone.1.scaled(2.0), first.1));
+    }
+}

@@ -86,8 +86,7 @@ fn without_what_no_kubelet_does(mut recording: Recording, nodes: Nodes) -> Recor
     recording
 }
 
-fn forecasts(scenario: &Scenario, nodes: Option<Nodes>) -> Vec<Recording> {
-    let nodes = nodes.expect("a family has recordings");
+fn forecasts(scenario: &Scenario, nodes: Nodes) -> Vec<Recording> {
     let forecasts = simulate(scenario, REPLICATIONS).into_iter();
     forecasts.map(|forecast| without_what_no_kubelet_does(forecast, nodes)).collect()
 }
@@ -173,15 +172,15 @@ fn intervals_hold_what_they_say() {
     let [mut all, mut all_left_out] = [Places::default(), Places::default()];
     let mut below = Vec::new();
     for (name, _) in FAMILIES {
-        let forecasts =
-            forecasts(&scenario(name), recordings.iter().find(|(of, ..)| of == name).map(|(_, nodes, _)| *nodes));
+        let nodes = recordings.iter().find(|(of, ..)| of == name).map(|(_, nodes, _)| *nodes);
+        let in_sample = forecasts(&scenario(name), nodes.expect("a family has recordings"));
         let [mut own, mut left_out] = [Places::default(), Places::default()];
         for (row, (_, nodes, recording)) in recordings.iter().enumerate().filter(|(_, (of, ..))| of == name) {
-            own.0.extend(places(recording, &forecasts).0);
+            own.0.extend(places(recording, &in_sample).0);
             let others = recordings.iter().enumerate().filter(|(other, _)| *other != row);
             let others: Vec<(Nodes, &Recording)> = others.map(|(_, (_, nodes, other))| (*nodes, other)).collect();
-            let forecasts = forecasts(&refitted(name, *nodes, &others), Some(*nodes));
-            left_out.0.extend(places(recording, &forecasts).0);
+            let refitted = forecasts(&refitted(name, *nodes, &others), *nodes);
+            left_out.0.extend(places(recording, &refitted).0);
         }
         table += &line(name, &own, &left_out);
         if own.inside(90).min(left_out.inside(90)) < 75.0 {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::actor::transcript;
 use crate::cluster::pod::{Gates, PreStop, ProbeSpec};
+use crate::cluster::spec::KubernetesVersion;
 use crate::id::{NodeId, RevisionId};
 use crate::random::Streams;
 
@@ -113,7 +114,7 @@ fn a_terminating_pod_may_turn_ready() {
     let spec = PodSpec { pre_stop: Some(PreStop::Sleep(Span::from_secs(20))), ..PodSpec::default() };
     let cluster = ClusterSpec {
         pod_start: Dist::constant(Span::from_secs(1)),
-        kubernetes: toml::Value::from("1.35").try_into().unwrap(),
+        kubernetes: KubernetesVersion::new(35),
         ..ClusterSpec::default()
     };
     let deleted = PodObject { node: Some(NodeId(0)), deleting: true, ..PodObject::new(POD, Time::ZERO, Gates::NONE) };

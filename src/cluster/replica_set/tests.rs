@@ -3,6 +3,7 @@
 use super::*;
 use crate::actor::transcript;
 use crate::cluster::pod::Gates;
+use crate::cluster::spec::KubernetesVersion;
 
 const OLD: RevisionId = RevisionId::OLD;
 
@@ -71,11 +72,10 @@ fn a_sync_waits_for_the_cache() {
         (30, Input::Pod(pod(1), PodChange::Created)),
         (40, scaled(2, status(1, 2))),
     ];
-    let at =
-        |minor: &str| ClusterSpec { kubernetes: toml::Value::from(minor).try_into().unwrap(), ..Default::default() };
+    let at = |minor| ClusterSpec { kubernetes: KubernetesVersion::new(minor), ..ClusterSpec::default() };
     let first = [(0, created(0, 1)), (10, wrote(1, 0))];
-    check(at("1.36"), &script, &[first[0], first[1], (40, wrote(2, 1))]);
-    check(at("1.35"), &script, &[first[0], first[1], (30, wrote(2, 1))]);
+    check(at(36), &script, &[first[0], first[1], (40, wrote(2, 1))]);
+    check(at(35), &script, &[first[0], first[1], (30, wrote(2, 1))]);
 }
 
 /// Batches of 1, 2, 4 know how many they are.
