@@ -174,8 +174,8 @@ impl PodWorker {
     /// what the other one needs them for, as far as the two overlap.
     pub fn share_cores(&mut self, other: &mut PodWorker, now: Time, work: Span) {
         let longer = work.scaled(other.unprepared(now));
-        self.prepared = self.prepared + longer;
-        other.prepared = other.prepared + longer;
+        self.prepared += longer;
+        other.prepared += longer;
     }
 
     /// The container starts, for the `run`-th time.
