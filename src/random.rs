@@ -19,6 +19,8 @@ pub enum Purpose {
     DeregistrationMedian = 1,
     /// Environment: the share of connects to a removed pod IP that end as host unreachable.
     HostUnreachableShare = 2,
+    /// Environment: how slow its control plane is.
+    HopEnvironment = 8,
 
     /// One API request's way to the server; the entity is the link and its message number.
     ApiWrite = 16,
@@ -62,6 +64,10 @@ pub enum Purpose {
     NodePort = 35,
     /// Whether a pod gets an IP that was given back, and which, per pod.
     PodIp = 36,
+    /// How busy the control plane is during this rollout: one factor for all hops.
+    HopDrift = 40,
+    /// The answer to an API request; the entity is that of the request.
+    ApiAnswer = 41,
 
     /// One LBC call of the ELB API, per call.
     ElbApi = 48,
@@ -121,7 +127,7 @@ pub enum Purpose {
 impl Purpose {
     /// Drawn once per environment rather than once per replication.
     const fn is_environment(self) -> bool {
-        matches!(self, Purpose::DeregistrationMedian | Purpose::HostUnreachableShare)
+        matches!(self, Purpose::DeregistrationMedian | Purpose::HostUnreachableShare | Purpose::HopEnvironment)
     }
 }
 

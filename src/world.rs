@@ -18,7 +18,7 @@ use crate::cluster::operator::Operator;
 use crate::cluster::pod::{Gates, Phase, PodObject};
 use crate::cluster::replica_set::ReplicaSetController;
 use crate::cluster::scheduler::Scheduler;
-use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetStatus};
+use crate::cluster::workload::{DeploymentObject, ReplicaSetObject};
 use crate::disturbance::rule::Rules;
 use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetGroupId, TargetId};
 use crate::random::Streams;
@@ -86,7 +86,7 @@ impl<'a> World<'a> {
             api: ApiServer::new(admission, scenario.pod_disruption_budget.clone()).into(),
             operator: Operator::default().into(),
             deployment: DeploymentController::new(deployment.clone()).into(),
-            replica_sets: ReplicaSetController::new(deployment.min_ready, cluster.kubernetes.at_least(35)).into(),
+            replica_sets: ReplicaSetController::new(deployment.min_ready, cluster).into(),
             scheduler: Scheduler::new(cluster.nodes).into(),
             kubelets: (0..cluster.nodes).map(kubelet).collect(),
             apps: Apps::new(programs).into(),
@@ -103,7 +103,7 @@ impl<'a> World<'a> {
     /// Their facts are told to nobody; `initial` hears of each pod and its host.
     pub fn reset(&mut self, streams: &Streams, mut initial: impl FnMut(PodId, NodeId)) {
         self.agenda.clear();
-        self.wiring.reset();
+        self.wiring.reset(streams);
         let replicas = self.scenario.pods_at_first();
         let settled = self.settled();
         self.api.actor.reset(settled);
@@ -138,9 +138,7 @@ impl<'a> World<'a> {
         }
         let replicas = self.scenario.deployment.replicas;
         let max = replicas + self.scenario.deployment.surge(replicas);
-        let status = ReplicaSetStatus { replicas, ready: replicas, available: replicas, terminating: 0 };
-        let revision = RevisionId::OLD;
-        Some(ReplicaSetObject { revision, replicas, desired: replicas, max, born: 0, writes: 1, version: 1, status })
+        Some(ReplicaSetObject::settled(RevisionId::OLD, replicas, max))
     }
 
     fn seed_pod(&mut self, pod: PodId, node: NodeId, streams: &Streams) {

@@ -92,6 +92,7 @@ impl Scenario {
             })
             .collect();
         assumptions.extend(self.assumed_of_new_profiles());
+        assumptions.extend(self.unknown_versions());
         assumptions
     }
 

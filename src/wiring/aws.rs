@@ -1,6 +1,6 @@
 //! The AWS half of the timetable: the controller, the target groups, the nodes of the load balancers.
 
-use super::{Telling, Watch, pod_message, writer};
+use super::{Telling, Watch, Writer, pod_message};
 use crate::aws::lbc::{self, Operation};
 use crate::aws::target::Call;
 use crate::aws::{alb_node, target_group};
@@ -111,7 +111,7 @@ impl Telling<'_> {
             }
             lbc::Fact::GatePatched { pod, status } => {
                 let message = pod_message(pod.index(), u32::from(group.0) << 1 | u32::from(status));
-                self.write(writer::LBC, message, api_server::Input::PatchGate(pod, group, status), None);
+                self.write(Writer::Lbc, message, api_server::Input::PatchGate(pod, group, status), None);
             }
         }
     }
