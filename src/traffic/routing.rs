@@ -1,9 +1,10 @@
 //! One ALB node's choice of a target among those that this node believes in.
 
 use crate::aws::alb_node::{Belief, NoRoutableTarget};
-use crate::aws::target_group::Algorithm;
+use crate::aws::target_group::{Algorithm, TargetGroupHealthSpec};
 use crate::id::TargetId;
 use crate::observe::timeline::BeliefChange;
+use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::registration::Registration;
@@ -34,6 +35,9 @@ impl Choice<'_> {
 #[derive(Debug, Clone)]
 pub(super) struct RoutingTable {
     fallback: NoRoutableTarget,
+    health: TargetGroupHealthSpec,
+    /// Whether targets known only as `initial` are chosen, in this environment, if the node knows no others.
+    initial_serve: bool,
     algorithm: Algorithm,
     /// The only zone whose targets it chooses, without cross-zone load balancing.
     zone: Option<u8>,
@@ -41,11 +45,12 @@ pub(super) struct RoutingTable {
     /// Targets in slow start: since when, and what share of a turn they have saved up.
     ramps: Vec<(TargetId, Time, f64)>,
     beliefs: Vec<Belief>,
-    /// What a request is given to, in order of registration: the healthy targets, or what is left
-    /// when there are none.
+    /// What a request is given to, in order of registration: the healthy targets, or all that are known where too
+    /// few are healthy.
     choices: Vec<TargetId>,
-    /// How many of the choices are healthy: all or none.
     healthy: usize,
+    /// Whether too few are healthy.
+    has_failed_open: bool,
     /// Whether all take their turns, and nobody is in slow start.
     is_plain: bool,
     /// Whose turn it is among the choices.
@@ -64,6 +69,8 @@ impl RoutingTable {
         let group = &scenario.target_group;
         RoutingTable {
             fallback: scenario.load_balancer.no_routable_target,
+            health: group.health.clone(),
+            initial_serve: false,
             algorithm: group.algorithm,
             zone: (!group.cross_zone).then(|| node % scenario.load_balancer.zones.max(1)),
             slow_start: group.slow_start,
@@ -71,6 +78,7 @@ impl RoutingTable {
             beliefs: Vec::new(),
             choices: Vec::new(),
             healthy: 0,
+            has_failed_open: false,
             is_plain: false,
             turn: 0,
             cuts: Vec::new(),
@@ -80,14 +88,30 @@ impl RoutingTable {
         }
     }
 
-    /// Starts over with what the node believes at first; `start` in [0, 1) says where in its list
-    /// the round robin stands.
-    pub(super) fn begin(&mut self, changes: &[BeliefChange], registration: &Registration, start: f64) {
+    /// Starts over with what this node believes at first, by the chance of a replication.
+    pub(super) fn begin(
+        &mut self,
+        node: usize,
+        changes: &[BeliefChange],
+        registration: &Registration,
+        streams: &Streams,
+    ) {
+        self.initial_serve = match self.fallback {
+            NoRoutableTarget::Published => streams.at(Purpose::InitialTargets, 0).chance(0.5),
+            NoRoutableTarget::FailOpen => true,
+            NoRoutableTarget::Strict => false,
+        };
+        self.begin_at(changes, registration, streams.at(Purpose::RoundRobin, node as u64).uniform());
+    }
+
+    /// The same; `start` in [0, 1) says where in its list the round robin stands.
+    fn begin_at(&mut self, changes: &[BeliefChange], registration: &Registration, start: f64) {
         self.foresee_cuts(changes, registration.order().len());
         self.beliefs.fill(Belief::Gone);
         self.choices.clear();
         self.ramps.clear();
         self.healthy = 0;
+        self.has_failed_open = false;
         self.next_change = 0;
         self.learn(Time::ZERO, changes, registration);
         self.turn = (start * self.choices.len() as f64) as usize;
@@ -234,6 +258,9 @@ impl RoutingTable {
 
     #[cold]
     fn learn(&mut self, at: Time, changes: &[BeliefChange], registration: &Registration) {
+        if self.has_failed_open && self.healthy > 0 {
+            self.choose_among(registration, |belief| belief == Belief::Healthy);
+        }
         while let Some(change) = changes.get(self.next_change).filter(|change| change.at <= at) {
             let target = change.target.index();
             self.cuts[target] = self.cuts_after[self.next_change];
@@ -248,7 +275,9 @@ impl RoutingTable {
                 _ => {}
             }
         }
-        if self.healthy == 0 {
+        let known = self.beliefs.iter().filter(|belief| is_known(**belief)).count();
+        self.has_failed_open = self.healthy < self.health.least(known);
+        if self.has_failed_open {
             self.fall_back(registration);
         }
         self.is_plain = self.algorithm == Algorithm::RoundRobin && self.ramps.is_empty();
@@ -291,19 +320,27 @@ impl RoutingTable {
         self.choices.partition_point(|choice| registration.rank(*choice) < registration.rank(target))
     }
 
-    /// No target is healthy: those still draining, else any registered one, else nothing.
+    /// Too few targets are healthy. A group of which some are healthy or unhealthy fails open to all that the node
+    /// knows, one of which all are new perhaps.
     fn fall_back(&mut self, registration: &Registration) {
+        let is_open = self.initial_serve || self.healthy > 0 || self.beliefs.contains(&Belief::Unhealthy);
+        self.choose_among(registration, |belief| is_open && is_known(belief));
+    }
+
+    /// Makes the targets of such a belief the choices; the turn stays with its target, or passes to the next.
+    fn choose_among(&mut self, registration: &Registration, is_wanted: impl Fn(Belief) -> bool) {
         let turn = self.choices.get(self.turn).map_or(0, |target| registration.rank(*target));
         self.choices.clear();
-        if self.fallback == NoRoutableTarget::FailOpen {
-            let draining = self.beliefs.contains(&Belief::Draining);
-            let wanted = |belief| if draining { belief == Belief::Draining } else { belief != Belief::Gone };
-            let left = registration.order().iter().filter(|target| wanted(self.beliefs[target.index()]));
-            self.choices.extend(left);
-        }
+        let left = registration.order().iter().filter(|target| is_wanted(self.beliefs[target.index()]));
+        self.choices.extend(left);
         let next = self.choices.partition_point(|choice| registration.rank(*choice) < turn);
         self.turn = if next == self.choices.len() { 0 } else { next };
     }
+}
+
+/// Whether a node may choose a target at all: one of whose deregistration it has learned is none of its targets.
+fn is_known(belief: Belief) -> bool {
+    matches!(belief, Belief::Healthy | Belief::Unhealthy | Belief::Initial)
 }
 
 #[cfg(test)]
@@ -338,9 +375,10 @@ mod tests {
         let mut registration = Registration::default();
         registration.sort(&targets, &[], 2);
         let mut table = RoutingTable::new(scenario, 0);
+        table.initial_serve = scenario.load_balancer.no_routable_target == FailOpen;
         // A table that has been used before forgets it.
         for _ in 0..2 {
-            table.begin(&changes, &registration, start);
+            table.begin_at(&changes, &registration, start);
             let chosen: String = (0..expected.len() as u64)
                 .map(|secs| {
                     table.update(second(secs), &changes, &registration);
@@ -377,12 +415,57 @@ mod tests {
         check(Strict, 0.0, &[(0, 0, Healthy), (0, 1, Healthy), (2, 2, Healthy)], "01012012");
     }
 
+    /// A node does not choose a target of whose deregistration it knows, though nothing else is left: the only
+    /// target deregistered, 503 from then on (pricelees.github.io).
     #[test]
-    fn draining_before_unproven_before_nobody() {
+    fn unhealthy_ones_then_perhaps_new_ones_and_none_that_drains() {
         let story = [(0, 0, Healthy), (1, 1, Initial), (2, 0, Draining), (4, 0, Gone), (6, 1, Unhealthy), (8, 1, Gone)];
-        check(FailOpen, 0.0, &story, "00001111--");
-        check(Strict, 0.0, &story, "00--------");
+        check(FailOpen, 0.0, &story, "00111111--");
+        check(Strict, 0.0, &story, "00----11--");
+        // One that is unhealthy opens the way to those that are new.
+        let mixed = [(0, 0, Unhealthy), (0, 1, Initial), (0, 2, Draining)];
+        check(Strict, 0.0, &mixed, "010101");
+        check(FailOpen, 0.0, &[(0, 0, Draining)], "---");
         check(FailOpen, 0.0, &[], "---");
+    }
+
+    /// Below the minimum a node chooses among all that it knows, and among the healthy ones again above it.
+    #[test]
+    fn too_few_healthy_targets_open_the_group() {
+        let story =
+            [(0, 0, Healthy), (0, 1, Healthy), (0, 2, Healthy), (0, 3, Draining), (2, 0, Unhealthy), (8, 0, Healthy)];
+        let mut scenario = Scenario::default();
+        check_scenario(&scenario, 0.0, &story, "012121212012");
+        scenario.target_group.health.minimum_healthy_count = 3;
+        check_scenario(&scenario, 0.0, &story, "012012012012");
+        scenario.target_group.health.minimum_healthy_count = 2;
+        check_scenario(&scenario, 0.0, &story, "012121212012");
+        // Two of three are 67 %.
+        scenario.target_group.health.minimum_healthy_percentage = 67;
+        check_scenario(&scenario, 0.0, &story, "012012012012");
+        scenario.target_group.health.minimum_healthy_percentage = 66;
+        check_scenario(&scenario, 0.0, &story, "012121212012");
+    }
+
+    /// Half of the environments, and a twin is in the same half.
+    #[test]
+    fn whether_new_targets_serve_is_the_environments() {
+        let (scenario, changes) = (Scenario::default(), []);
+        let mut registration = Registration::default();
+        registration.sort(&[], &[], 2);
+        let mut table = RoutingTable::new(&scenario, 0);
+        let mut serve = |streams: &Streams| {
+            table.begin(0, &changes, &registration, streams);
+            table.initial_serve
+        };
+        let all = (0..2_000).map(|run| Streams::new(1, run));
+        let count = all.filter(|streams| {
+            let serves = serve(streams);
+            assert_eq!(serves, serve(&streams.twin()));
+            serves
+        });
+        let count = count.count();
+        assert!((900..1_100).contains(&count), "{count} of 2,000");
     }
 
     const ALL: [(u64, u16, Belief); 4] = [(0, 0, Healthy), (0, 1, Healthy), (0, 2, Healthy), (0, 3, Healthy)];

@@ -27,7 +27,7 @@ impl OtherTargetGroup {
     pub(super) fn new(scenario: &Scenario, id: TargetGroupId) -> OtherTargetGroup {
         let spec = scenario.other_target_groups[id.index() - 1].in_full(&scenario.target_group);
         let nodes = scenario.alb_nodes(id);
-        let alb_node = |node| AlbNode::new(&spec.health_check, AlbNodeId(node), true).into();
+        let alb_node = |node| AlbNode::new(&spec, AlbNodeId(node), true).into();
         OtherTargetGroup {
             id,
             lbc: Lbc::new(&scenario.lbc).into(),

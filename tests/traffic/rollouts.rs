@@ -139,7 +139,7 @@ fn no_lag_no_errors() {
 #[test]
 fn a_gate_never_costs_more_503s_and_is_never_faster() {
     let strict: Edits<'_> =
-        &[("load_balancer.no_routable_target", "strict"), ("load_balancer.registration_propagation", "6s")];
+        &[("load_balancer.no_routable_target", "strict"), ("load_balancer.registration_propagation", "13s")];
     let gates: &[Edits<'_>] = &[&[], &[("pod.readiness_gate", "true")]];
     check_falls(strict, gates, with_status(503));
     let haste =

@@ -3,7 +3,7 @@
 use crate::aws::target_group::Algorithm;
 use crate::dist::count::binomial;
 use crate::observe::timeline::{BeliefChange, Socket, Timeline};
-use crate::random::{Purpose, Streams};
+use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::connection::{KeepAlive, Port};
@@ -84,8 +84,7 @@ impl House {
     pub(super) fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
         self.registration.sort(&timeline.targets, &timeline.pods, self.zones);
         for (number, node) in self.nodes.iter_mut().enumerate() {
-            let start = streams.at(Purpose::RoundRobin, number as u64).uniform();
-            node.table.begin(beliefs(timeline, number), &self.registration, start);
+            node.table.begin(number, beliefs(timeline, number), &self.registration, streams);
             node.kept.clear();
             node.kept.resize(timeline.targets.len(), Kept::NONE);
         }
@@ -160,6 +159,7 @@ impl House {
             let batch = Batch {
                 cell: *cell,
                 turn,
+                target: target.index(),
                 pod: pod.and_then(|pod| fare.timeline.pods.get(pod.index())),
                 port,
                 revision,
