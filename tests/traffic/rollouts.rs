@@ -101,6 +101,21 @@ fn a_longer_hook_never_costs_more_errors() {
     check_falls(&[], HOOKS, |_, outcome| outcome.count_5xx());
 }
 
+/// Where kernels answer for removed IPs, as far as their limit goes, a hook also changes who is answered: 502s and
+/// 504s are judged together, each by itself may rise.
+#[test]
+fn a_longer_hook_moves_errors_between_502_and_504() {
+    let answered: Edits<'_> = &[("load_balancer.host_unreachable_share", "unreachable"), ("load.rate", "12")];
+    check_falls(answered, HOOKS, |_, outcome| outcome.count_5xx());
+    let rises = |status| {
+        let count = |hook| replicate(&scenario([answered, hook]), PAIRS / 4, with_status(status));
+        let (shorter, longer) = (count(HOOKS[1]), count(HOOKS[2]));
+        shorter.iter().zip(&longer).filter(|(shorter, longer)| shorter < longer).count()
+    };
+    let rises = [502, 504].map(rises);
+    assert!(rises.iter().sum::<usize>() > 0, "the old form, status by status, would hold");
+}
+
 /// Beyond the grace period the hook does no more, and a drain that had time to finish has none: SIGTERM comes when the
 /// period is over, SIGKILL 2 s later.
 #[test]

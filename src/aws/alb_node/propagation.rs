@@ -226,16 +226,16 @@ impl RegistrationPropagation {
         node: AlbNodeId,
     ) -> Span {
         let entity = entity(target, node);
+        if let RegistrationPropagation::Span(dist) = self {
+            return dist.draw(streams, Purpose::Registration, entity);
+        }
         let environment = &mut streams.at(Purpose::RegistrationMedian, 0);
         let is_fast = environment.chance(FAST_REGISTRATIONS);
-        match self {
-            RegistrationPropagation::Span(dist) => dist.draw(streams, Purpose::Registration, entity),
-            RegistrationPropagation::Published if !is_fast => deregistration.of(Purpose::Registration, streams, entity),
-            RegistrationPropagation::AsDeregistration => deregistration.of(Purpose::Registration, streams, entity),
-            RegistrationPropagation::Published | RegistrationPropagation::Fast => {
-                let median = LogNormal::p50_p95(FAST_MEDIAN.0, FAST_MEDIAN.1).sample(environment);
-                LogNormal::new(median, SIGMA_FAST).sample(&mut streams.at(Purpose::Registration, entity))
-            }
+        if *self == RegistrationPropagation::Fast || *self == RegistrationPropagation::Published && is_fast {
+            let median = LogNormal::p50_p95(FAST_MEDIAN.0, FAST_MEDIAN.1).sample(environment);
+            LogNormal::new(median, SIGMA_FAST).sample(&mut streams.at(Purpose::Registration, entity))
+        } else {
+            deregistration.of(Purpose::Registration, streams, entity)
         }
     }
 }
