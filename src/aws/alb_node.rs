@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{Actor, Outbox};
 use crate::aws::health_check::{FIRST_CHECK_WITHIN, Health, HealthCheckSpec, Standing};
 use crate::aws::target::Call;
-use crate::aws::target_group::TargetGroupSpec;
 use crate::id::{AlbNodeId, TargetId};
 use crate::random::{Purpose, Streams};
 use crate::setting::settings;
@@ -295,10 +294,9 @@ impl Actor for AlbNode {
 }
 
 impl AlbNode {
-    /// A node that knows no target yet; `is_told` if it will hear of targets that no longer serve as they did.
-    pub fn new(group: &TargetGroupSpec, node: AlbNodeId, is_told: bool) -> AlbNode {
-        let (spec, deregistration_delay) = (group.health_check.clone(), group.deregistration_delay);
-        AlbNode { spec, deregistration_delay, node, is_told, rows: Vec::new() }
+    /// A node that knows no target yet; `deregistration_delay` is how long requests in flight may go on, `is_told` if it will hear of targets that no longer serve as they did.
+    pub fn new(spec: &HealthCheckSpec, deregistration_delay: Span, node: AlbNodeId, is_told: bool) -> AlbNode {
+        AlbNode { spec: spec.clone(), deregistration_delay, node, is_told, rows: Vec::new() }
     }
 
     /// Forgets everything, keeps the memory.

@@ -7,6 +7,8 @@
 //! A service time is what the client waits for an answer on a kept connection; the way from the
 //! client through the load balancer is part of it, as it is of the measured default.
 
+mod held;
+
 use crate::aws::target_group::Algorithm;
 use crate::disturbance::{Scene, load_step};
 use crate::id::{AlbNodeId, PodId};
@@ -23,9 +25,10 @@ use crate::traffic::live::LiveEngine;
 use crate::traffic::outcome::{Outcome, Witness};
 use crate::traffic::registration::Registration;
 use crate::traffic::routing::{Choice, RoutingTable};
-use crate::traffic::unreachable::{Answered, Kernels, Stretch};
+use crate::traffic::unreachable::{Kernels, Stretch};
 use crate::traffic::users::{User, Wish, Wishes};
 use crate::verdict::{Cause, Verdict};
+use held::Held;
 
 /// Simulates the requests of one scenario; keeps its buffers between replications.
 #[derive(Debug, Clone)]
@@ -73,21 +76,6 @@ struct Lane {
     kept_until: Time,
     pod: Option<PodId>,
     is_new: bool,
-}
-
-/// A request that a kernel may yet answer: how it ends if none does.
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    sent: Time,
-    pod: Option<PodId>,
-    verdict: Verdict,
-    latency: Span,
-}
-
-impl Held {
-    fn of(ends: &Ends, row: usize, sent: Time) -> Held {
-        Held { sent, pod: ends.pod[row], verdict: ends.verdict[row], latency: ends.latency[row] }
-    }
 }
 
 /// What became of requests that were sent together, in order of sending.
@@ -233,7 +221,8 @@ impl<'a> AtArrival<'a> {
             self.send(times, wishes, &around, &mut ends);
             ends.give_up(&around);
             for &(row, lane) in &ends.held {
-                self.held[lane].push(Held::of(&ends, row, times[row]));
+                let (pod, verdict, latency) = (ends.pod[row], ends.verdict[row], ends.latency[row]);
+                self.held[lane].push(Held { sent: times[row], pod, verdict, latency });
             }
             let mut held = ends.held.drain(..).map(|(row, _)| row).peekable();
             for (row, sent) in times.iter().enumerate() {
@@ -246,27 +235,7 @@ impl<'a> AtArrival<'a> {
             drop(held);
             ends.sent_before += times.len() as u64;
         });
-        self.answer_held(witness);
-    }
-
-    /// What kernels say of removed pods' IPs is known once all have asked.
-    fn answer_held<W: Witness>(&mut self, witness: &mut W) {
-        if !self.kernels.are_on() {
-            return;
-        }
-        let (mut answered, nodes) = (Vec::new(), self.tables.len());
-        while self.kernels.pass(Time::NEVER, &mut answered) {}
-        for Answered { address, node, nth, sent, at } in answered {
-            let held = &mut self.held[address * nodes + node][nth as usize];
-            if at - sent < held.latency {
-                (held.verdict, held.latency) = (Verdict::Alb(Cause::HostUnreachable), at - sent);
-            }
-        }
-        for (lane, held) in self.held.iter().enumerate() {
-            for Held { sent, pod, verdict, latency } in held {
-                witness.record(*sent, AlbNodeId((lane % nodes) as u8), *pod, *verdict, *latency);
-            }
-        }
+        held::answer(&mut self.kernels, &mut self.held, self.tables.len(), witness);
     }
 
     /// What becomes of some requests, but for how late the time-outs are of those that connect in vain.

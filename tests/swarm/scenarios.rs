@@ -428,20 +428,17 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
         dice.row(&mut group, 0.3, "stickiness", &["\"1s\"", "\"168h\""]);
     }
     dice.row(&mut group, 0.3, "reregistration", &["\"at_once\"", "\"ignored\""]);
+    dice.row(&mut group, 0.2, "health", &["{ minimum_healthy_count = 2 }", "{ minimum_healthy_percentage = 50 }"]);
     section(text, "target_group", &group);
-    let mut health = Rows::new();
-    dice.row(&mut health, 0.1, "minimum_healthy_count", &["2", "50"]);
-    dice.row(&mut health, 0.1, "minimum_healthy_percentage", &["1", "50", "100"]);
-    section(text, "target_group.health", &health);
     let check = super::hosts::health_check(dice);
     section(text, "target_group.health_check", &check);
     let mut balancer = vec![("nodes", dice.between(1, 4).to_string())];
     let presets = ["\"published\"", "\"fast\"", "\"typical\"", "\"slow\""];
     let lags: Vec<&str> = presets.iter().chain(ANY).copied().collect();
     dice.row(&mut balancer, 0.7, "deregistration_propagation", &lags);
-    let presets = ["\"published\"", "\"fast\"", "\"as_deregistration\""];
-    let lags: Vec<&str> = presets.iter().chain(ANY).copied().collect();
-    dice.row(&mut balancer, 0.6, "registration_propagation", &lags);
+    let presets =
+        ["\"published\"", "\"fast\"", "\"as_deregistration\"", "\"0s\"", "\"7s\"", "{ exponential = \"5s\" }"];
+    dice.row(&mut balancer, 0.6, "registration_propagation", &presets);
     let removed = ["\"silent\"", "\"unreachable\"", "\"published\"", "\"calico\"", "0.5", "1.0"];
     dice.row(&mut balancer, 0.4, "host_unreachable_share", &removed);
     dice.row(&mut balancer, 0.4, "no_routable_target", &["\"strict\"", "\"fail_open\"", "\"published\""]);

@@ -336,35 +336,21 @@ fn closing_connections_never_costs_more_races() {
     check_falls(with_goodbye, graceful, |outcome| outcome.causes[Cause::KeepAliveRace.index()]);
 }
 
-/// A stream that is told goodbye is not cut.
+/// A stream that is told goodbye is not cut; `Connection: close` on answers tells it nothing.
 #[test]
 fn a_closing_message_never_cuts_more_streams() {
-    let scenario = |goodbye| {
-        let mut scenario = with_streams();
+    let scenario = |goodbye, closes: bool| {
+        let mut scenario = with_goodbye(u8::from(closes));
         scenario.revisions.iter_mut().for_each(|revision| revision.app.end_streams_on_shutdown = goodbye == 1);
+        scenario.load.stream_share = 0.1;
+        scenario.load.stream_length = Dist::Exponential(Span::from_secs(5));
         scenario
     };
-    check_falls(scenario, graceful, |outcome| outcome.causes[Cause::ResetInFlight.index()]);
-}
-
-fn with_streams() -> Scenario {
-    let mut scenario = with_goodbye(0);
-    scenario.load.stream_share = 0.1;
-    scenario.load.stream_length = Dist::Exponential(Span::from_secs(5));
-    scenario
-}
-
-/// `Connection: close` on answers says nothing to a stream: as many are cut.
-#[test]
-fn closing_connections_ends_no_stream() {
-    let cut = |goodbye: bool| {
-        let mut scenario = with_streams();
-        scenario.revisions.iter_mut().for_each(|revision| revision.app.close_connections_on_shutdown = goodbye);
-        let streams = Streams::new(1, 0);
-        run(&scenario, &graceful(&streams).0, streams).causes[Cause::ResetInFlight.index()]
-    };
-    assert!(cut(false) > 5, "{}", cut(false));
-    assert_eq!(cut(true), cut(false));
+    let resets = |outcome: &Outcome| outcome.causes[Cause::ResetInFlight.index()];
+    check_falls(|goodbye| scenario(goodbye, false), graceful, resets);
+    let streams = Streams::new(1, 0);
+    let cut = |closes| resets(&run(&scenario(0, closes), &graceful(&streams).0, streams));
+    assert!(cut(false) > 5 && cut(true) == cut(false), "{} and {}", cut(false), cut(true));
 }
 
 #[test]

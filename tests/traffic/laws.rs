@@ -97,7 +97,8 @@ fn a_longer_lag_never_costs_fewer_errors_but_cuts() {
     let scenario = ten_seconds(Pacing::Poisson);
     let fewer = (0..PAIRS / 10).filter(|pair| {
         let streams = Streams::new(7, *pair);
-        let [before, after] = [short, longer].map(|delays| cuts(&run(&scenario, &rollout(delays, &streams).0, streams)));
+        let [before, after] =
+            [short, longer].map(|delays| cuts(&run(&scenario, &rollout(delays, &streams).0, streams)));
         after < before
     });
     assert!(fewer.count() as u64 > PAIRS / 200, "the old form, of all errors, would hold");

@@ -6,6 +6,7 @@ use crate::random::Streams;
 
 const TARGET: TargetId = TargetId(0);
 const NODE: AlbNodeId = AlbNodeId(0);
+const DELAY: Span = Span::from_secs(30);
 
 /// What stands behind the target: answers checks from and until an instant; otherwise it refuses
 /// or, if `silent`, loses them.
@@ -54,7 +55,7 @@ fn said(seed: u64, socket: Socket, script: &[(f64, Input)], until: f64) -> Vec<(
 fn said_if(is_told: bool, seed: u64, socket: Socket, script: &[(f64, Input)], until: f64) -> Vec<(Time, Fact)> {
     let at = |secs| Time::ZERO + Span::from_secs_f64(secs);
     let script: Vec<_> = script.iter().map(|&(secs, input)| (at(secs), input)).collect();
-    let node = AlbNode::new(&group(), NODE, is_told);
+    let node = AlbNode::new(&HealthCheckSpec::default(), DELAY, NODE, is_told);
     let mut facing = Facing { node, socket, wakes: Vec::new(), facts: Vec::new() };
     transcript(&mut facing, &Streams::new(seed, 0), &script, at(until))
 }
@@ -79,11 +80,6 @@ const fn register(call: u32) -> Input {
 
 const fn deregister(call: u32) -> Input {
     Input::Deregister { call: Call(call), target: TARGET }
-}
-
-/// A target group with a deregistration delay of 30 s.
-fn group() -> TargetGroupSpec {
-    TargetGroupSpec { deregistration_delay: Span::from_secs(30), ..TargetGroupSpec::default() }
 }
 
 #[test]
@@ -232,7 +228,7 @@ fn checks_that_rest_are_not_missed() {
 #[test]
 fn a_reset_forgets() {
     let script = [(Time::ZERO, Input::Known { target: TARGET, healthy: true })];
-    let node = AlbNode::new(&group(), NODE, false);
+    let node = AlbNode::new(&HealthCheckSpec::default(), DELAY, NODE, false);
     let mut facing = Facing { node, socket: ALWAYS, wakes: Vec::new(), facts: Vec::new() };
     let until = Time::from_micros(120_000_000);
     let streams = Streams::new(1, 0);

@@ -155,21 +155,20 @@ impl House {
             special += turn.count;
             let target = node.table.choices()[*place];
             let Target { ref port, revision, .. } = targets[target.index()];
-            let pod = fare.timeline.targets[target.index()].pod;
+            let record = fare.timeline.targets[target.index()].pod.and_then(|pod| fare.timeline.pods.get(pod.index()));
             let batch = Batch {
                 cell: *cell,
                 turn,
                 target: target.index(),
-                pod: pod.and_then(|pod| fare.timeline.pods.get(pod.index())),
+                pod: record,
                 port,
                 revision,
                 keep: keep[revision],
                 cut: node.table.cut(target),
             };
-            let kept = &mut node.kept[target.index()];
-            let was_warm = kept.warm;
-            fare.settle(&batch, kept);
-            if !was_warm && kept.warm {
+            let was_warm = node.kept[target.index()].warm;
+            fare.settle(&batch, &mut node.kept[target.index()]);
+            if !was_warm && node.kept[target.index()].warm {
                 still_watched = 0;
             }
             if fare.all_failed {
