@@ -9,6 +9,7 @@
 //! on the rate.
 
 use crate::aws::alb_node::RemovedIp;
+use crate::id::{NodeId, PodId};
 use crate::observe::timeline::Timeline;
 use crate::random::{Entities, Purpose, Streams, pair};
 use crate::scenario::Scenario;
@@ -145,8 +146,8 @@ impl Kernels {
             return;
         }
         self.rounds = streams.of(Purpose::ArpRound);
-        let host = |row: usize| timeline.pods.get(row).and_then(|pod| pod.node).map(|node| node.index());
-        let pods = || timeline.targets.iter().map(|target| target.pod.map(|pod| pod.index()));
+        let host = |row: usize| timeline.pods.get(row).and_then(|pod| pod.node).map(NodeId::index);
+        let pods = || timeline.targets.iter().map(|target| target.pod.map(PodId::index));
         let address = |host| Address { host, free: Time::ZERO, start: Time::NEVER, end: Time::NEVER, before: 0 };
         self.addresses.clear();
         if timeline.node_ports.is_empty() {
@@ -286,7 +287,7 @@ impl Lane {
 mod tests {
     use super::*;
     use crate::aws::alb_node::HostUnreachableShare;
-    use crate::id::{NodeId, PodId, RevisionId};
+    use crate::id::RevisionId;
     use crate::observe::timeline::{PodRecord, TargetRecord};
 
     /// Kernels of one host whose pods are gone.
