@@ -78,7 +78,8 @@ impl<'a> World<'a> {
             let (spec, policy) = (scenario.kube_proxy.clone(), service.external_traffic_policy);
             KubeProxy::new(NodeId(host), spec, policy, !cluster.kubernetes.at_least(34)).into()
         };
-        let alb_node = |node| AlbNode::new(&target_group.health_check, AlbNodeId(node), !scenario.is_by_host()).into();
+        let (check, delay) = (&target_group.health_check, target_group.deregistration_delay);
+        let alb_node = |node| AlbNode::new(check, delay, AlbNodeId(node), !scenario.is_by_host()).into();
         World {
             scenario,
             agenda: Agenda::new(),
