@@ -98,6 +98,9 @@ impl Verdict {
     }
 }
 
+/// Two seconds are no orderly shutdown, whether or not a request is in flight then.
+const HOOK_OUTLASTS_GRACE: &str = "RL002";
+
 /// Simulates, completes the findings, and judges.
 pub(super) fn weigh(
     subject: &Subject,
@@ -125,7 +128,7 @@ pub(super) fn weigh(
         let fixed = simulation.samples(fixed, options.pairs.min(options.runs))?;
         finding.evidence = evidence(&now, &fixed, level);
         let Some(evidence) = &finding.evidence else { continue };
-        if !evidence.helps() {
+        if !evidence.helps() && finding.rule.id != HOOK_OUTLASTS_GRACE {
             finding.severity = Severity::Note;
         }
         if evidence.harms() {

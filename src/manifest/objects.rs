@@ -98,7 +98,7 @@ impl Objects {
     fn name_the_unread(&mut self) {
         let Some((_, place)) = self.unread.values().next().cloned() else { return };
         let all: Vec<String> = self.unread.iter().map(|(kind, (count, _))| format!("{count} {kind}")).collect();
-        let words = format!("not read, as no rollout depends on it: {}", all.join(", "));
+        let words = format!("left aside, as no rollout depends on it: {}", all.join(", "));
         self.notices.push(Notice { place, words });
     }
 
@@ -203,6 +203,7 @@ impl Objects {
                 *self.kinds.entry(kind.clone()).or_default() += 1;
                 match ProxyRoute::read(&object, &kind) {
                     Some(route) => self.proxy_routes.push(route),
+                    None if kind == "ConfigMap" => {}
                     None => self.unread.entry(kind).or_insert_with(|| (0, object.place())).0 += 1,
                 }
                 return Ok(());

@@ -145,7 +145,7 @@ fn a_recommendation_holds_for_another_seed() {
         patch.lines().filter(|line| !line.starts_with('#')).map(|line| line.replace(" = ", "=")).collect();
     let sets: Vec<&str> = edits.iter().flat_map(|edit| ["--set", edit.as_str()]).collect();
     let again =
-        [&["sweep", SMALL, "--vary", "deployment.replicas=2", "--runs", "600", "--seed", "99"][..], &sets].concat();
+        [&["sweep", SMALL, "--vary", "deployment.replicas=2", "--runs", "2400", "--seed", "99"][..], &sets].concat();
     let printed = succeeds(&again);
     assert!(printed.contains("1 of 1 point meet the objective"), "{printed}");
 }

@@ -192,10 +192,17 @@ fn the_table_of_types_is_what_the_types_say() {
     assert!(std::fs::read_to_string(path).unwrap() == table, "ROLLCAST_BLESS=1 writes {path} anew");
 }
 
+/// JSON values one after another, and what a repository has beside its manifests: the oracle reads neither.
+fn is_not_one_text(path: &Path) -> bool {
+    path.starts_with("tests/manifests/repository")
+        || path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("json-"))
+}
+
 #[test]
 fn the_corpus_is_judged_alike() {
     let mut tally = Tally::default();
-    for path in manifests("tests/manifests").into_iter().chain(manifests("tests/manifest_errors")) {
+    let several = manifests("tests/manifests").into_iter().chain(manifests("tests/manifest_errors"));
+    for path in several.filter(|path| !is_not_one_text(path)) {
         let text = String::from_utf8(std::fs::read(&path).unwrap()).unwrap();
         match documents(&text) {
             Some(documents) => tally.add(&path.display().to_string(), &path, &documents),
@@ -247,7 +254,7 @@ fn every_wrong_value_is_judged_alike() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("case.json");
     let mut seen = BTreeSet::new();
-    for path in manifests("tests/manifests") {
+    for path in manifests("tests/manifests").into_iter().filter(|path| !is_not_one_text(path)) {
         let documents = documents(&std::fs::read_to_string(&path).unwrap()).unwrap();
         for document in documents {
             let mut places = Vec::new();

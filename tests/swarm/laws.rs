@@ -73,6 +73,8 @@ fn since_rollout(timeline: &mut Timeline) {
     timeline.fingerprint = 0;
     shift(&mut timeline.rollout_at);
     shift(&mut timeline.end);
+    shift(&mut timeline.load_until);
+    timeline.over.iter_mut().for_each(shift);
     for pod in &mut timeline.pods {
         let times = [
             &mut pod.created,

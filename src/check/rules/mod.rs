@@ -211,7 +211,7 @@ pub const RULES: &[Rule] = &[
         id: "RL017",
         name: "leads-nowhere",
         severity: Severity::Error,
-        summary: "a reference on the way from the load balancer to the pods leads nowhere",
+        summary: "a reference on the way to the pods leads nowhere, or Kubernetes refuses an object",
         explanation: "The controller registers the pods that the Service selects, at the port that the Service names. Where one of these names fits nothing, the target group stays empty or is not made, and the ALB answers 503 to every request, rollout or not.",
         source: "EndpointSlice controller, FindPort in pkg/api/v1/pod/util.go; LBC pkg/k8s/service_utils.go",
         look: look::leads_nowhere,

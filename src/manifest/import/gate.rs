@@ -80,8 +80,15 @@ impl Import<'_> {
             self.left_open.push((KEY, why));
             return Ok(None);
         };
+        let is_unknown = self.entrance.is_none_or(|entrance| entrance.platform == Platform::Unknown);
         match label {
-            Some(label) if label.value == "enabled" => self.labelled(&label, entrances).map(Some),
+            Some(label) if label.value == "enabled" => {
+                if is_unknown && std::ptr::eq(read, &AUTO_MODE) {
+                    let words = "no IngressClass here tells whose controller serves these pods: taken for EKS Auto Mode's, as this label is";
+                    self.notice(&label.place, words);
+                }
+                self.labelled(&label, entrances).map(Some)
+            }
             other => {
                 if let Some(wrong) = other {
                     let words = format!("`{}` switches no gates on: the value must be `enabled`", wrong.value);

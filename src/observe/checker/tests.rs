@@ -262,7 +262,11 @@ fn beliefs_follow_the_news() {
 fn one_pod_at_a_time_has_an_ip() {
     #[track_caller]
     fn check(cooldown: &str, bend: impl FnOnce(&mut History), expected: &str) {
-        let cooled = |span| scenario(&format!("{SCENARIO}[cluster]\nip_reuse = 1.0\nip_cooldown = \"{span}\"\n"));
+        let cooled = |span| {
+            scenario(&format!(
+                "{SCENARIO}[cluster]\nip_reuse = 1.0\nip_cooldown = \"{span}\"\n[load_balancer]\nregistration_propagation = \"8s\"\n"
+            ))
+        };
         let verdict = verdict_by(&cooled("3s"), &cooled(cooldown), |history, _| bend(history));
         assert!(verdict.contains(expected), "{verdict}, not {expected}");
     }
