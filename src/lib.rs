@@ -45,6 +45,7 @@ pub mod compare;
 pub mod dist;
 pub mod disturbance;
 pub mod error;
+pub mod escape;
 pub mod event;
 pub mod explain;
 pub mod id;

@@ -1,6 +1,7 @@
 //! A fix as strategic merge patches of the manifests.
 
 use super::fix::Edit;
+use crate::escape::yaml;
 use crate::manifest::Names;
 use crate::time::Span;
 
@@ -24,8 +25,8 @@ fn seconds(edits: &[Edit], key: &str) -> Option<u64> {
 }
 
 fn head(version: &str, kind: &str, name: &str, namespace: Option<&String>) -> String {
-    let namespace = namespace.map(|namespace| format!("  namespace: {namespace}\n")).unwrap_or_default();
-    format!("apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {name}\n{namespace}")
+    let namespace = namespace.map(|namespace| format!("  namespace: {}\n", yaml(namespace))).unwrap_or_default();
+    format!("apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {}\n{namespace}", yaml(name))
 }
 
 fn deployment(names: &Names, edits: &[Edit]) -> Option<String> {
@@ -48,7 +49,7 @@ fn deployment(names: &Names, edits: &[Edit]) -> Option<String> {
         pod.push_str(&format!(
             "      containers:\n        - name: {}\n          lifecycle:\n            preStop:\n              \
              $patch: replace\n              sleep:\n                seconds: {sleep}\n",
-            names.container
+            yaml(&names.container)
         ));
     }
     if !pod.is_empty() {

@@ -24,10 +24,12 @@ mod terminal;
 mod trace;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use rollcast::escape;
 use terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -79,8 +81,8 @@ enum Command {
 /// Does what the command line says.
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
-    let matches = Cli::command().color(color(&args)).get_matches_from(args);
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let matches = Cli::command().color(color(&args)).try_get_matches_from(args).unwrap_or_else(|error| end(&error));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| end(&error));
     let terminal = Terminal::new(&cli.terminal);
     let done = match &cli.command {
         Command::Run(run) => run.execute(&terminal),
@@ -102,6 +104,17 @@ pub fn main() -> ExitCode {
         // An error that is an interruption says 130 whichever signal it was.
         ExitCode::from(interrupt::exit_code().filter(|_| error.exit_code() == 130).unwrap_or(error.exit_code()))
     })
+}
+
+/// Help, or what is wrong with the arguments: without colour where an argument would speak to the terminal.
+fn end(error: &clap::Error) -> ! {
+    let words = error.to_string();
+    let safe = escape::lines(&words);
+    if safe == words {
+        error.exit()
+    }
+    let _ = writeln!(std::io::stderr(), "{}", safe.trim_end());
+    std::process::exit(error.exit_code())
 }
 
 /// Whether help and usage errors are coloured: clap has to know before it reads the arguments.

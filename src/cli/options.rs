@@ -144,6 +144,24 @@ pub fn edit(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Reads requests a second.
+///
+/// # Errors
+/// It is no number, negative or not finite.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate >= 0.0);
+    number.ok_or_else(|| "requests a second: a number from 0".to_owned())
+}
+
+/// Reads a share of rollouts.
+///
+/// # Errors
+/// It is no number above 0 and at most 1.
+pub fn probability(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    number.ok_or_else(|| "a share of rollouts: above 0, at most 1".to_owned())
+}
+
 /// A word that a POSIX shell takes as it is.
 fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=%,:+@".contains(letter);

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use super::source::{At, Place};
+use crate::escape;
+pub(super) use crate::escape::toml as text;
 use crate::error::Error;
 use crate::scenario::{self, Document, Scenario};
 use crate::time::Span;
@@ -115,7 +117,7 @@ impl Draft {
         let width = width.filter(|&width| width <= 60).max().unwrap_or_default();
         toml.push_str(&tables(&self.values, "", width));
         for OtherTargetGroup { place, values } in &self.other_target_groups {
-            toml.push_str(&format!("\n[[other_target_group]]  # {}\n", plain(&place.to_string())));
+            toml.push_str(&format!("\n[[other_target_group]]  # {}\n", escape::line(&place.to_string())));
             toml.push_str(&tables(values, "other_target_group", width));
         }
         toml
@@ -126,18 +128,18 @@ impl Draft {
             "# Deployment {} of {}, imported by rollcast {}.\n\
              # A value is followed by the line that says so, or by what is assumed in its place. A key that is\n\
              # not here has the default of Kubernetes, of the AWS Load Balancer Controller or of AWS.\n",
-            self.name,
-            self.place.path().display(),
+            escape::line(&self.name),
+            escape::line(&self.place.path().to_string_lossy()),
             env!("CARGO_PKG_VERSION"),
         );
         if !self.asked.is_empty() {
             head.push_str("#\n# No manifest says, and the forecast depends on it:\n");
-            self.asked.iter().for_each(|(key, what)| head.push_str(&format!("#   {key}: {}\n", plain(what))));
+            self.asked.iter().for_each(|(key, what)| head.push_str(&format!("#   {key}: {}\n", escape::line(what))));
         }
         if !self.notices.is_empty() {
             head.push_str("#\n# Noticed:\n");
             self.notices.iter().for_each(|notice| {
-                head.push_str(&format!("#   {}: {}\n", notice.place, plain(&notice.words)));
+                head.push_str(&format!("#   {}: {}\n", escape::line(&notice.place.to_string()), escape::line(&notice.words)));
             });
         }
         head.push('\n');
@@ -151,7 +153,7 @@ fn tables<'a>(values: &'a [Value], mut table: &'a str, width: usize) -> String {
     for value in values {
         let group = parent(&value.key);
         if value.toml.is_empty() {
-            toml.push_str(&format!("\n[{}]  # {}\n", value.key, tame(&value.origin)));
+            toml.push_str(&format!("\n[{}]  # {}\n", value.key, comment(&value.origin)));
             table = &value.key;
             continue;
         }
@@ -159,7 +161,7 @@ fn tables<'a>(values: &'a [Value], mut table: &'a str, width: usize) -> String {
             toml.push_str(&format!("\n[{group}]\n"));
             table = group;
         }
-        toml.push_str(&format!("{:width$}  # {}\n", line(value), tame(&value.origin)));
+        toml.push_str(&format!("{:width$}  # {}\n", line(value), comment(&value.origin)));
     }
     toml
 }
@@ -172,12 +174,8 @@ fn line(value: &Value) -> String {
 }
 
 /// Files may be called anything; a comment must stay on its line.
-fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
-fn tame(origin: &Origin) -> String {
-    plain(&origin.to_string())
+fn comment(origin: &Origin) -> String {
+    escape::line(&origin.to_string())
 }
 
 /// Gathers a draft's values.
@@ -239,19 +237,6 @@ impl Values {
 /// The table that a key stands in; empty at the top.
 fn parent(key: &str) -> &str {
     key.rsplit_once('.').map_or("", |(table, _)| table)
-}
-
-/// A text in TOML.
-pub(super) fn text(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => quoted.extend(['\\', letter]),
-            letter if letter.is_control() => quoted.push_str(&format!("\\u{:04X}", letter as u32)),
-            letter => quoted.push(letter),
-        }
-    }
-    quoted + "\""
 }
 
 /// A span in TOML.

@@ -6,6 +6,7 @@ mod other_target_groups;
 use super::balancing;
 use super::draft::{Draft, Notice, Origin, OtherTargetGroup, Values, span, text};
 use super::entrance::{self, Door, Entrance};
+use super::given::Given;
 use super::facts::{CommandHook, Facts, Ignored, Names};
 use super::hook;
 use super::network::Service;
@@ -18,17 +19,6 @@ use crate::error::Error;
 use crate::scenario::{self, Document, Scenario, profile};
 use crate::setting::{Count, Grade};
 use crate::time::Span;
-
-/// A scenario's key that the user gives in place of the manifests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
-    /// The dotted key: `load.rate`.
-    pub key: String,
-    /// Its value: TOML, or a bare word or span.
-    pub value: String,
-    /// The option that gave it: `--rate`.
-    pub option: String,
-}
 
 /// The namespace's label that asks for readiness gates (LBC docs/deploy/pod_readiness_gate.md).
 const GATE_LABEL: &str = "elbv2.k8s.aws/pod-readiness-gate-inject";

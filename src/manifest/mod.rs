@@ -9,9 +9,11 @@ mod draft;
 mod entrance;
 mod facts;
 mod field;
+mod given;
 mod hook;
 mod import;
 mod kind;
+mod names;
 mod network;
 mod objects;
 mod shape;
@@ -25,7 +27,7 @@ use std::path::PathBuf;
 use crate::error::Error;
 pub use draft::{Draft, Notice, Origin, OtherTargetGroup, Value};
 pub use facts::{CommandHook, Facts, Ignored, Names};
-pub use import::Given;
+pub use given::Given;
 use objects::Objects;
 pub use source::Place;
 
@@ -54,7 +56,7 @@ pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
             import.notices.push(Notice { place: none.place.clone(), words });
             continue;
         }
-        import.drafts.push(import::draft(&objects, deployment, given)?);
+        import.drafts.push(given::draft(&objects, deployment, given)?);
     }
     for ingress in objects.ingresses.iter().filter(|ingress| !entrance::is_alb(&objects, ingress)) {
         let words = format!("Ingress `{}` is not the AWS controller's: left out", ingress.metadata.name.value);
@@ -63,6 +65,9 @@ pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
     for other in objects.others.iter().filter(|other| ROLLED_OUT.contains(&other.kind.as_str())) {
         let words = format!("a {} is not rolled out as a Deployment is: left out", other.kind);
         import.notices.push(Notice { place: other.place.clone(), words });
+    }
+    if import.drafts.is_empty() {
+        given::on_defaults(given)?;
     }
     import.tell_apart();
     Ok(import)

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::annotation::{ACTIONS, Attributes};
 use super::field::Field;
+use super::names::{self, Rule};
 use super::source::{At, Place};
 use super::workload::{Metadata, Port};
 use crate::aws::target_group::TargetType;
@@ -111,7 +112,7 @@ impl Service {
     pub(super) fn read(object: &Field<'_>) -> Result<Service, Error> {
         let metadata = Metadata::read(object)?;
         let spec = object.need("spec")?;
-        let selector = spec.get("selector")?.map(|selector| selector.texts()).transpose()?.unwrap_or_default();
+        let selector = spec.get("selector")?.map(|selector| names::labels(&selector)).transpose()?.unwrap_or_default();
         let port = match spec.list("ports")?.first() {
             Some(port) => match port.get("targetPort")? {
                 Some(target) if target.text().is_ok() => Some(Port::Name(target.text()?.value)),
@@ -170,7 +171,7 @@ fn service_of(backend: &Field<'_>) -> Result<Option<At<String>>, Error> {
             .hint("write `service: {name: …, port: {number: …}}`"));
     }
     match backend.get("service")? {
-        Some(service) => Ok(Some(service.need("name")?.text()?)),
+        Some(service) => Ok(Some(names::name(&service.need("name")?, Rule::Label)?)),
         None => Ok(None),
     }
 }
@@ -240,7 +241,7 @@ impl TargetGroupBinding {
     pub(super) fn read(object: &Field<'_>) -> Result<TargetGroupBinding, Error> {
         let metadata = Metadata::read(object)?;
         let spec = object.need("spec")?;
-        let service = spec.need("serviceRef")?.need("name")?.text()?;
+        let service = names::name(&spec.need("serviceRef")?.need("name")?, Rule::Label)?;
         Ok(TargetGroupBinding { metadata, service, target_type: optional_target_type(&spec)? })
     }
 }
@@ -254,7 +255,7 @@ impl HttpRoute {
                 for backend in rule.list("backendRefs")? {
                     let kind = backend.get("kind")?.map(|kind| kind.text()).transpose()?;
                     if kind.is_none_or(|kind| kind.value == "Service") {
-                        named.push(backend.need("name")?.text()?);
+                        named.push(names::name(&backend.need("name")?, Rule::Label)?);
                     }
                 }
             }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::escape;
 use crate::error::Error;
 
 /// A dump of a large cluster has some megabytes; anything longer is something else.
@@ -89,7 +90,7 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.path().display(), self.row())
+        write!(f, "{}:{}", escape::line(&self.path().to_string_lossy()), self.row())
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::field::Field;
+use super::names::{self, Rule};
 use super::source::{At, Place};
+use super::yaml::Value;
 use crate::cluster::deployment::Strategy;
 use crate::error::Error;
 use crate::setting::Count;
@@ -104,12 +106,13 @@ pub(super) struct Budget {
 impl Metadata {
     pub(super) fn read(object: &Field<'_>) -> Result<Metadata, Error> {
         let metadata = object.need("metadata")?;
-        let texts = |key| metadata.get(key)?.map_or(Ok(BTreeMap::new()), |field| field.texts());
+        let kind = object.get("kind")?.map(|kind| kind.text()).transpose()?.map(|kind| kind.value);
+        let namespace = metadata.get("namespace")?.filter(|field| !matches!(field.value(), Value::Text(text) if text.is_empty()));
         Ok(Metadata {
-            name: metadata.need("name")?.text()?,
-            namespace: metadata.get("namespace")?.map(|field| field.text()).transpose()?,
-            labels: texts("labels")?,
-            annotations: texts("annotations")?,
+            name: names::name(&metadata.need("name")?, Rule::of_kind(kind.as_deref().unwrap_or_default()))?,
+            namespace: namespace.map(|field| names::name(&field, Rule::Label)).transpose()?,
+            labels: metadata.get("labels")?.map_or(Ok(BTreeMap::new()), |field| names::labels(&field))?,
+            annotations: metadata.get("annotations")?.map_or(Ok(BTreeMap::new()), |field| names::annotations(&field))?,
         })
     }
 
@@ -151,7 +154,7 @@ impl Deployment {
 
     /// A selector that does not select the template's pods is refused by the API.
     fn selects_its_pods(&self, spec: &Field<'_>) -> Result<(), Error> {
-        let labels = spec.need("selector")?.get("matchLabels")?.map(|field| field.texts()).transpose()?;
+        let labels = spec.need("selector")?.get("matchLabels")?.map(|field| names::labels(&field)).transpose()?;
         for (key, label) in labels.unwrap_or_default() {
             if self.template.labels.get(&key).map(|label| &label.value) != Some(&label.value) {
                 return Err(label
@@ -181,7 +184,7 @@ fn whole(field: &Field<'_>, key: &str, least: u32) -> Result<Option<At<u32>>, Er
 impl Template {
     fn read(field: &Field<'_>) -> Result<Template, Error> {
         let labels = match field.get("metadata")? {
-            Some(metadata) => metadata.get("labels")?.map(|labels| labels.texts()).transpose()?.unwrap_or_default(),
+            Some(metadata) => metadata.get("labels")?.map(|labels| names::labels(&labels)).transpose()?.unwrap_or_default(),
             None => BTreeMap::new(),
         };
         let spec = field.need("spec")?;
@@ -240,7 +243,7 @@ impl Container {
         let lifecycle = field.get("lifecycle")?;
         let pre_stop = lifecycle.map(|lifecycle| lifecycle.get("preStop")).transpose()?.flatten();
         Ok(Container {
-            name: field.need("name")?.text()?,
+            name: names::name(&field.need("name")?, Rule::Label)?,
             ports,
             pre_stop: pre_stop.map(|hook| Hook::read(&hook)).transpose()?,
             readiness: probe("readinessProbe")?,
@@ -318,7 +321,7 @@ impl Budget {
         };
         let selector = match selector {
             Some(selector) if selector.list("matchExpressions")?.is_empty() => {
-                let labels = selector.get("matchLabels")?.map(|labels| labels.texts()).transpose()?;
+                let labels = selector.get("matchLabels")?.map(|labels| names::labels(&labels)).transpose()?;
                 labels.map(|labels| labels.into_iter().map(|(key, label)| (key, label.value)).collect())
             }
             _ => None,

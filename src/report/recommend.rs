@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::figures::{amount, json_number, level, number_of, percent, wrapped};
 use super::sweep::aligned;
+use crate::escape;
 use crate::recommend::{Candidate, Change, Recommendation, Verdict, pareto, why_it_stays};
 use crate::scenario::Scenario;
 use crate::stats::zero_bound;
@@ -15,7 +16,7 @@ const WIDTH: usize = 100;
 
 /// `-o text`.
 pub fn text(scenario: &Scenario, found: &Recommendation) -> String {
-    let mut text = format!("{}: {}\n\n", scenario.name, objective(found));
+    let mut text = format!("{}: {}\n\n", escape::line(&scenario.name), objective(found));
     text.push_str(&wrapped(&sentence(found), 0, WIDTH));
     if !found.changes.is_empty() {
         text.push_str("\nChange\n");
@@ -29,7 +30,7 @@ pub fn text(scenario: &Scenario, found: &Recommendation) -> String {
     text.push_str(&remaining(found));
     let _ = write!(text, "\nBeaten by none of {} in all of these\n{}", found.candidates.len(), aligned(&front(found)));
     let _ = writeln!(text, "\n{}", footer(scenario, found));
-    text
+    escape::lines(&text)
 }
 
 /// The 5xx that stay: where the objective is met, how many; else also why.
@@ -194,7 +195,7 @@ pub fn json(scenario: &Scenario, found: &Recommendation) -> String {
         "recommended": candidate(&found.chosen),
         "front": pareto(&found.candidates).into_iter().map(|row| candidate(&found.candidates[row])).collect::<Value>(),
     });
-    format!("{value:#}\n")
+    escape::json(&format!("{value:#}\n"))
 }
 
 fn candidate(candidate: &Candidate) -> Value {
@@ -215,7 +216,7 @@ pub fn toml(found: &Recommendation) -> String {
     let mut text = format!("# {}\n", claim(found));
     for Change { key, to, .. } in &found.changes {
         let bare = to.parse::<f64>().is_ok() || matches!(to.as_str(), "true" | "false");
-        let _ = if bare { writeln!(text, "{key} = {to}") } else { writeln!(text, "{key} = \"{to}\"") };
+        let _ = if bare { writeln!(text, "{key} = {to}") } else { writeln!(text, "{key} = {}", escape::toml(to)) };
     }
     text
 }

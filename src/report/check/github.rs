@@ -2,6 +2,7 @@
 
 use super::{paragraph, verdict};
 use crate::check::{Checked, Severity, Verdict};
+use crate::escape::{workflow_message as data, workflow_property as property};
 
 /// One command a finding, and one for an objective that was missed.
 pub fn render(checked: &[Checked]) -> String {
@@ -37,14 +38,4 @@ const fn command(severity: Severity) -> &'static str {
         Severity::Warning => "warning",
         Severity::Error => "error",
     }
-}
-
-/// What a message may not contain as it is (actions/toolkit, core/src/command.ts).
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-/// A property ends at a comma or a colon, too.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::escape;
 use crate::check::{Checked, Finding, Judgement};
 use crate::report::figures::{json_exact, json_number};
 use crate::stats::{Proportion, Summary};
@@ -13,7 +14,7 @@ pub fn render(checked: &[Checked]) -> String {
         "version": env!("CARGO_PKG_VERSION"),
         "configurations": checked.iter().map(configuration).collect::<Vec<_>>(),
     });
-    format!("{value:#}\n")
+    escape::json(&format!("{value:#}\n"))
 }
 
 fn configuration(checked: &Checked) -> Value {

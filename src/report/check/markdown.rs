@@ -2,6 +2,7 @@
 
 use super::{edits, evidence, place, tally, verdict};
 use crate::check::Checked;
+use crate::escape::{lines, markdown as cell, markdown_block};
 
 /// A table a configuration, the patches folded away beneath it.
 pub fn render(checked: &[Checked]) -> String {
@@ -26,8 +27,9 @@ pub fn render(checked: &[Checked]) -> String {
         for finding in one.open() {
             if let Some(patch) = &finding.patch {
                 text.push_str(&format!(
-                    "\n<details><summary>{}: patch</summary>\n\n```yaml\n{patch}```\n\n</details>\n",
-                    finding.rule.id
+                    "\n<details><summary>{}: patch</summary>\n\n{}\n</details>\n",
+                    finding.rule.id,
+                    markdown_block("yaml", patch)
                 ));
             }
         }
@@ -37,14 +39,9 @@ pub fn render(checked: &[Checked]) -> String {
             }
         }
     }
-    text
+    lines(&text)
 }
 
 fn capital_sentence(text: &str) -> String {
     format!("{}.", cell(&super::capital(text)))
-}
-
-/// Text that stays in its cell and starts no markup.
-fn cell(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;").replace('`', "\\`")
 }

@@ -8,12 +8,13 @@ pub mod sarif;
 pub mod text;
 
 use super::figures::{amount, grouped, level, number_of, percent, range};
+use crate::escape;
 use crate::check::{Checked, Edit, Evidence, Finding, Judgement, Severity, Spot, Verdict};
 use crate::stats::{Proportion, Summary};
 
 /// `file:line:column`.
 fn place(spot: &Spot) -> String {
-    format!("{}:{}:{}", spot.path.display(), spot.row, spot.column)
+    format!("{}:{}:{}", escape::line(&spot.path.to_string_lossy()), spot.row, spot.column)
 }
 
 /// What a configuration costs now and with a fix, in a sentence.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::paragraph;
+use crate::escape;
 use crate::check::{Checked, Finding, RULES, Severity};
 
 /// One log with one run.
@@ -31,7 +32,7 @@ pub fn render(checked: &[Checked]) -> String {
             "results": results,
         }],
     });
-    format!("{log:#}\n")
+    escape::json(&format!("{log:#}\n"))
 }
 
 /// SARIF has no more words for severity than these and `none`.
@@ -71,14 +72,5 @@ fn result(checked: &Checked, finding: &Finding) -> Value {
 
 /// A path as a relative reference: `/` between parts, what a URI does not allow in hexadecimal.
 fn uri(path: &std::path::Path) -> String {
-    let text = path.to_string_lossy().replace('\\', "/");
-    let mut uri = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            uri.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    uri
+    escape::uri(&path.to_string_lossy().replace('\\', "/"))
 }

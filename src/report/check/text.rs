@@ -2,6 +2,7 @@
 
 use super::{edits, evidence, place, tally, verdict};
 use crate::check::{Checked, Finding};
+use crate::escape;
 use crate::report::figures::wrapped;
 
 /// Findings with their lines, then the verdict, for each configuration.
@@ -20,7 +21,7 @@ pub fn render(checked: &[Checked]) -> String {
         text.push('\n');
     }
     text.push_str(&format!("{}\n", tally(checked)));
-    text
+    escape::lines(&text)
 }
 
 /// Columns of a line.
@@ -29,16 +30,16 @@ const WIDTH: usize = 100;
 fn block(checked: &Checked, finding: &Finding) -> String {
     let (rule, spot) = (finding.rule, &finding.spot);
     let severity = if finding.ignored.is_some() { "ignored" } else { finding.severity.name() };
-    let mut text = format!("{severity} {} {}: {}: {}\n", rule.id, rule.name, checked.name, finding.message);
+    let mut text = format!("{severity} {} {}: {}: {}\n", rule.id, rule.name, escape::line(&checked.name), escape::line(&finding.message));
     let margin = " ".repeat(spot.row.to_string().len());
     text.push_str(&format!("{margin} --> {}\n", place(spot)));
     if !spot.line.is_empty() {
         let line: String =
-            spot.line.chars().take(120).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+            spot.line.chars().take(120).map(|letter| if escape::is_obeyed(letter) { ' ' } else { letter }).collect();
         text.push_str(&format!("{margin} |\n{} | {line}\n{margin} |\n", spot.row));
     }
     if let Some(reason) = &finding.ignored {
-        text.push_str(&format!("{margin} = ignored: {reason}\n\n"));
+        text.push_str(&format!("{margin} = ignored: {}\n\n", escape::line(reason)));
         return text;
     }
     if let Some(weighed) = &finding.evidence {

@@ -1,0 +1,37 @@
+//! What the user gives beside the manifests, and whether it can be.
+
+use std::path::Path;
+
+use super::draft::Draft;
+use super::import;
+use super::objects::Objects;
+use super::workload::Deployment;
+use crate::error::Error;
+use crate::scenario::Document;
+
+/// A scenario's key that the user gives in place of the manifests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The dotted key: `load.rate`.
+    pub key: String,
+    /// Its value: TOML, or a bare word or span.
+    pub value: String,
+    /// The option that gave it: `--rate`.
+    pub option: String,
+}
+
+/// Imports one Deployment. A draft that is no scenario is for whoever reads it, unless what was given is none either.
+pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given]) -> Result<Draft, Error> {
+    let draft = import::draft(objects, deployment, given)?;
+    if !given.is_empty() && draft.document()?.resolve().is_err() {
+        on_defaults(given)?;
+    }
+    Ok(draft)
+}
+
+/// Refuses what is given if it is out of range by itself: no manifest could make it right.
+pub(super) fn on_defaults(given: &[Given]) -> Result<(), Error> {
+    let mut document = Document::parse(Path::new("--set"), "name = \"given\"")?;
+    given.iter().try_for_each(|Given { key, value, .. }| document.set(key, value))?;
+    document.resolve().map(drop)
+}
