@@ -1,5 +1,7 @@
 //! The one public error: what is wrong, where, and what to write instead.
 
+#![warn(clippy::string_slice)]
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -87,12 +89,13 @@ impl Error {
     #[must_use]
     pub fn at(mut self, path: &Path, source: &str, range: std::ops::Range<usize>) -> Error {
         let start = source.floor_char_boundary(range.start.min(source.len()));
-        let line_start = source[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line = source[line_start..].lines().next().unwrap_or_default();
-        let row = source[..start].matches('\n').count() + 1;
-        let column = source[line_start..start].chars().count() + 1;
+        let (before, after) = source.split_at_checked(start).unwrap_or((source, ""));
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = source.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let row = before.matches('\n').count() + 1;
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
         let end = source.floor_char_boundary(range.end.clamp(start, line_start + line.len().max(start - line_start)));
-        let width = source[start..end].chars().count().max(1);
+        let width = after.get(..end - start).unwrap_or_default().chars().count().max(1);
         let (shown, indent, width) = excerpt(line, column - 1, width);
         self.place =
             Some(Box::new(Place { path: path.to_owned(), spot: Some(Spot { row, column, shown, indent, width }) }));
@@ -114,6 +117,11 @@ impl Error {
     pub const fn in_replication(mut self, seed: u64, replication: u64) -> Error {
         self.replication = Some((seed, replication));
         self
+    }
+
+    /// What is wrong, without its place.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// The seed and the replication that replay it, if it broke in one.

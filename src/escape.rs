@@ -75,11 +75,12 @@ pub fn toml(text: &str) -> String {
 /// A text in YAML: plain where YAML 1.1 and 1.2 read it back as the same text, else in double quotes.
 pub fn yaml(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/".contains(letter);
-    let starts = text.chars().next().is_some_and(|letter| letter.is_ascii_alphabetic());
-    let ends = !text.ends_with(['.', '-', '_', '/']);
+    let ends = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
     let words = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     let is_word = words.contains(&text.to_ascii_lowercase().as_str());
-    if starts && ends && text.chars().all(plain) && !is_word {
+    // Letters that stand in no number, no hexadecimal one and no time.
+    let is_number = |text: &str| text.starts_with(|letter: char| letter.is_ascii_digit()) && !text.contains(['g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'p', 'q', 'r', 's', 'u', 'v', 'w', 'y']);
+    if ends(text.chars().next()) && ends(text.chars().last()) && text.chars().all(plain) && !is_word && !is_number(text) {
         return text.to_owned();
     }
     // YAML reads a text of JSON, and of TOML, as it is.

@@ -64,5 +64,6 @@ pub mod sweep;
 pub mod time;
 pub mod traffic;
 pub mod verdict;
+pub mod visited;
 pub mod wiring;
 pub mod world;

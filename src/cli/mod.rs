@@ -3,6 +3,7 @@
 //! A command is a struct of its arguments with one method, `execute`, that ends in an exit code or an
 //! error. Results go to stdout or to files, whole or not at all; progress and logs go to stderr.
 
+mod bug;
 mod calibrate;
 mod charts;
 mod check;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use rollcast::error::Error;
 use rollcast::escape;
 use terminal::Terminal;
 
@@ -81,29 +83,36 @@ enum Command {
 /// Does what the command line says.
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
+    bug::tell(&args);
     let matches = Cli::command().color(color(&args)).try_get_matches_from(args).unwrap_or_else(|error| end(&error));
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| end(&error));
     let terminal = Terminal::new(&cli.terminal);
-    let done = match &cli.command {
-        Command::Run(run) => run.execute(&terminal),
-        Command::Trace(trace) => trace.execute(&terminal),
-        Command::Check(check) => check.execute(&terminal),
-        Command::Import(import) => import.execute(&terminal),
-        Command::Explain(explain) => explain.execute(&terminal),
-        Command::Sweep(sweep) => sweep.execute(&terminal),
-        Command::Compare(compare) => compare.execute(&terminal),
-        Command::Recommend(recommend) => recommend.execute(&terminal),
-        Command::Calibrate(calibrate) => calibrate.execute(&terminal),
-        Command::Merge(merge) => merge.execute(&terminal),
-        Command::Schema(schema) => schema.execute(&terminal),
-        Command::Completions(completions) => completions.execute(Cli::command(), &terminal),
-        Command::Man(man) => man.execute(Cli::command(), &terminal),
-    };
+    let done = interrupt::begin().and_then(|()| cli.command.execute(&terminal));
     done.unwrap_or_else(|error| {
         terminal.error(&error);
         // An error that is an interruption says 130 whichever signal it was.
         ExitCode::from(interrupt::exit_code().filter(|_| error.exit_code() == 130).unwrap_or(error.exit_code()))
     })
+}
+
+impl Command {
+    fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
+        match self {
+        Command::Run(run) => run.execute(terminal),
+        Command::Trace(trace) => trace.execute(terminal),
+        Command::Check(check) => check.execute(terminal),
+        Command::Import(import) => import.execute(terminal),
+        Command::Explain(explain) => explain.execute(terminal),
+        Command::Sweep(sweep) => sweep.execute(terminal),
+        Command::Compare(compare) => compare.execute(terminal),
+        Command::Recommend(recommend) => recommend.execute(terminal),
+        Command::Calibrate(calibrate) => calibrate.execute(terminal),
+        Command::Merge(merge) => merge.execute(terminal),
+        Command::Schema(schema) => schema.execute(terminal),
+        Command::Completions(completions) => completions.execute(Cli::command(), terminal),
+        Command::Man(man) => man.execute(Cli::command(), terminal),
+        }
+    }
 }
 
 /// Help, or what is wrong with the arguments: without colour where an argument would speak to the terminal.

@@ -163,7 +163,7 @@ pub fn probability(text: &str) -> Result<f64, String> {
 }
 
 /// A word that a POSIX shell takes as it is.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=%,:+@".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -123,6 +123,9 @@ impl Sweep {
             return self.estimate(&header, terminal);
         }
         self.results.check()?;
+        if let Some(path) = &self.checkpoint {
+            output::check_other(path, &self.results.output)?;
+        }
         let record = self.fill(header, terminal)?;
         if record.header.share != Share::WHOLE {
             let Share { number, of } = record.header.share;

@@ -83,13 +83,9 @@ fn base(program: &str) -> &str {
 /// An argument of `sleep(1)`: a number, in seconds unless `m`, `h` or `d` follows it.
 fn duration(word: &str) -> Option<Span> {
     let word = word.trim_matches(['"', '\'']);
-    let (number, unit) = match word.char_indices().last() {
-        Some((at, 's')) => (&word[..at], 1.0),
-        Some((at, 'm')) => (&word[..at], 60.0),
-        Some((at, 'h')) => (&word[..at], 3600.0),
-        Some((at, 'd')) => (&word[..at], 86400.0),
-        _ => (word, 1.0),
-    };
+    let units = [('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86400.0)];
+    let of = |(letter, factor)| word.strip_suffix(letter).map(|number| (number, factor));
+    let (number, unit) = units.into_iter().find_map(of).unwrap_or((word, 1.0));
     let plain = number.chars().all(|letter| letter.is_ascii_digit() || letter == '.');
     let seconds: f64 = number.parse().ok().filter(|_| plain)?;
     // Whole seconds of up to a day, or the hook outlives every grace period anyway.

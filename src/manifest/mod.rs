@@ -3,6 +3,8 @@
 //! Files are read into trees (`yaml`), trees into the objects that matter (`workload`, `network`); what
 //! belongs together is paired (`entrance`) and written down as a [`Draft`] for each Deployment.
 
+#![warn(clippy::string_slice)]
+
 mod annotation;
 mod balancing;
 mod draft;

@@ -4,10 +4,11 @@ use std::fmt;
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::escape;
 use crate::error::Error;
+use crate::visited::Visited;
 
 /// A dump of a large cluster has some megabytes; anything longer is something else.
 const LONGEST: u64 = 32 << 20;
@@ -15,14 +16,27 @@ const LONGEST: u64 = 32 << 20;
 /// So many files are a repository, not a release.
 const MOST_FILES: usize = 10_000;
 
-/// Folders within folders; a link that leads back into its own folder ends here, too.
-const DEEPEST: usize = 32;
-
 /// A file as it was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) text: String,
+    /// Where its lines start: every value of a dump is asked for its row.
+    starts: OnceLock<Vec<usize>>,
+}
+
+impl Source {
+    pub(super) fn new(path: PathBuf, text: String) -> Source {
+        Source { path, text, starts: OnceLock::new() }
+    }
+
+    /// The line that a byte stands in: its number, from 1, and where it starts.
+    fn line_of(&self, byte: usize) -> (usize, usize) {
+        let after = |(newline, _): (usize, &str)| newline + 1;
+        let starts = self.starts.get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(after)).collect());
+        let row = starts.partition_point(|start| *start <= byte);
+        (row, starts.get(row.saturating_sub(1)).copied().unwrap_or_default())
+    }
 }
 
 /// A part of a file.
@@ -58,18 +72,19 @@ impl Place {
 
     /// Line, from 1.
     pub fn row(&self) -> usize {
-        self.source.text[..self.start()].matches('\n').count() + 1
+        self.source.line_of(self.start()).0
     }
 
     /// Column in characters, from 1.
     pub fn column(&self) -> usize {
-        let before = &self.source.text[..self.start()];
-        before[before.rfind('\n').map_or(0, |newline| newline + 1)..].chars().count() + 1
+        let (_, line) = self.source.line_of(self.start());
+        self.source.text.get(line..self.start()).unwrap_or_default().chars().count() + 1
     }
 
     /// The line itself.
     pub fn line(&self) -> &str {
-        self.source.text.lines().nth(self.row() - 1).unwrap_or_default()
+        let (_, line) = self.source.line_of(self.start());
+        self.source.text.get(line..).and_then(|rest| rest.lines().next()).unwrap_or_default()
     }
 
     /// An error at this place.
@@ -104,36 +119,42 @@ impl fmt::Debug for Place {
 /// Reads files, the YAML and JSON files of folders, and stdin (`-`), in the order given; the files of a folder by name.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Arc<Source>>, Error> {
     let mut sources = Vec::new();
+    let mut visited = Visited::default();
     for path in paths {
         if path == Path::new("-") {
             let bytes = bytes(std::io::stdin().lock());
             sources.push(source(PathBuf::from("<stdin>"), bytes)?);
         } else if path.is_dir() {
             let mut files = Vec::new();
-            walk(path, DEEPEST, &mut files)?;
-            if files.is_empty() {
+            let is_new = visited.enter(path, 0)?;
+            walk(path, 1, &mut visited, &mut files)?;
+            if is_new && files.is_empty() {
                 return Err(Error::input("no .yaml, .yml or .json file in this folder").in_file(path));
             }
             for file in files {
                 sources.push(open(file)?);
             }
-        } else {
+        } else if visited.enter(path, 0)? {
             sources.push(open(path.clone())?);
         }
     }
     Ok(sources)
 }
 
-fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+fn walk(folder: &Path, depth: usize, visited: &mut Visited, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     let unreadable = |error: std::io::Error| Error::input(format!("cannot read the folder: {error}")).in_file(folder);
     let entries = std::fs::read_dir(folder).map_err(unreadable)?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
     paths.sort();
     for path in paths {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.is_dir() && !hidden && depth > 0 {
-            walk(&path, depth - 1, files)?;
-        } else if path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known)) {
+        let is_manifest = path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known));
+        // A pipe or a device in a folder is nobody's manifest, and might never end.
+        if path.is_dir() && !hidden {
+            if visited.enter(&path, depth)? {
+                walk(&path, depth + 1, visited, files)?;
+            }
+        } else if is_manifest && path.is_file() && visited.enter(&path, depth)? {
             files.push(path);
         }
         if files.len() > MOST_FILES {
@@ -157,7 +178,7 @@ fn bytes(reader: impl Read) -> std::io::Result<Vec<u8>> {
 fn source(path: PathBuf, bytes: std::io::Result<Vec<u8>>) -> Result<Arc<Source>, Error> {
     let bytes = bytes.map_err(|error| Error::input(format!("cannot read the manifest: {error}")).in_file(&path))?;
     let text = decode(bytes).map_err(|error| error.in_file(&path))?;
-    Ok(Arc::new(Source { path, text }))
+    Ok(Arc::new(Source::new(path, text)))
 }
 
 fn decode(bytes: Vec<u8>) -> Result<String, Error> {

@@ -38,7 +38,31 @@ pub(super) enum Value {
     /// `- …`
     List(Vec<Node>),
     /// `key: …`
-    Map(BTreeMap<String, Node>),
+    Map(Members),
+}
+
+/// The members of a mapping, in order of their keys: no larger than what is in them, for a file may have as many small
+/// mappings as it has room for.
+#[derive(Debug, Clone)]
+pub(super) struct Members(Box<[(String, Node)]>);
+
+impl Members {
+    /// A member.
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        let at = self.0.binary_search_by(|(known, _)| known.as_str().cmp(key)).ok()?;
+        self.0.get(at).map(|(_, node)| node)
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Node)> {
+        self.0.iter().map(|(key, node)| (key, node))
+    }
+}
+
+impl From<BTreeMap<String, Node>> for Members {
+    fn from(map: BTreeMap<String, Node>) -> Members {
+        Members(map.into_iter().collect())
+    }
 }
 
 /// A value, and where it was written.
@@ -61,11 +85,12 @@ impl Value {
 
 /// The documents of a file; empty ones are left out.
 pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Error> {
+    let most = most_values(source.text.len());
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: MOST_DOCUMENTS,
-            max_nodes: MOST_VALUES,
-            max_events: 2 * MOST_VALUES,
+            max_nodes: most,
+            max_events: 2 * most,
             max_depth: DEEPEST,
         },
         // Kubernetes reads YAML 1.1, where `yes` is true; text that must not be so is quoted there.
@@ -73,6 +98,12 @@ pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Error> {
         with_snippet: false,
     };
     serde_saphyr::from_multiple_with_options(&source.text, options).map_err(|error| refused(source, &error))
+}
+
+/// Each value takes a hundred bytes of memory or so; a manifest writes a dozen for one, with indentation and key.
+fn most_values(length: usize) -> usize {
+    const FEW: usize = 100_000;
+    (FEW + length / 6).min(MOST_VALUES)
 }
 
 /// Where a value stands in its file. What an alias or a merge brings was written where its anchor is.
@@ -91,7 +122,7 @@ fn range(source: &Source, location: serde_saphyr::Location) -> std::ops::Range<u
                 .take((location.line() as usize).saturating_sub(1))
                 .map(str::len)
                 .sum();
-            let line = source.text[line_start..].lines().next().unwrap_or_default();
+            let line = source.text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
             let skipped = line.chars().take((location.column() as usize).saturating_sub(1)).map(char::len_utf8);
             let start = line_start + skipped.sum::<usize>();
             start..start + 1
@@ -225,6 +256,7 @@ impl<'de> Visitor<'de> for AnyValue {
         while let Some(item) = items.next_element()? {
             list.push(item);
         }
+        list.shrink_to_fit();
         Ok(Value::List(list))
     }
 
@@ -233,6 +265,6 @@ impl<'de> Visitor<'de> for AnyValue {
         while let Some((key, value)) = entries.next_entry()? {
             map.insert(key, value);
         }
-        Ok(Value::Map(map))
+        Ok(Value::Map(map.into()))
     }
 }

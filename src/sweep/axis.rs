@@ -1,5 +1,7 @@
 //! What a sweep varies: keys, and the values that each takes.
 
+#![warn(clippy::string_slice)]
+
 use crate::error::Error;
 use crate::scenario::Scenario;
 use crate::time::Span;
@@ -260,13 +262,13 @@ fn split(text: &str) -> Vec<&str> {
             '[' | '{' if !quoted => depth += 1,
             ']' | '}' if !quoted => depth -= 1,
             ',' if !quoted && depth == 0 => {
-                parts.push(text[from..at].trim());
+                parts.push(text.get(from..at).unwrap_or_default().trim());
                 from = at + 1;
             }
             _ => {}
         }
     }
-    parts.push(text[from..].trim());
+    parts.push(text.get(from..).unwrap_or_default().trim());
     parts
 }
 
