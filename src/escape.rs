@@ -79,8 +79,12 @@ pub fn yaml(text: &str) -> String {
     let words = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     let is_word = words.contains(&text.to_ascii_lowercase().as_str());
     // Letters that stand in no number, no hexadecimal one and no time.
-    let is_number = |text: &str| text.starts_with(|letter: char| letter.is_ascii_digit()) && !text.contains(['g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'p', 'q', 'r', 's', 'u', 'v', 'w', 'y']);
-    if ends(text.chars().next()) && ends(text.chars().last()) && text.chars().all(plain) && !is_word && !is_number(text) {
+    let is_number = |text: &str| {
+        text.starts_with(|letter: char| letter.is_ascii_digit())
+            && !text.contains(['g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'p', 'q', 'r', 's', 'u', 'v', 'w', 'y'])
+    };
+    if ends(text.chars().next()) && ends(text.chars().last()) && text.chars().all(plain) && !is_word && !is_number(text)
+    {
         return text.to_owned();
     }
     // YAML reads a text of JSON, and of TOML, as it is.

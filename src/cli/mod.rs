@@ -98,19 +98,19 @@ pub fn main() -> ExitCode {
 impl Command {
     fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         match self {
-        Command::Run(run) => run.execute(terminal),
-        Command::Trace(trace) => trace.execute(terminal),
-        Command::Check(check) => check.execute(terminal),
-        Command::Import(import) => import.execute(terminal),
-        Command::Explain(explain) => explain.execute(terminal),
-        Command::Sweep(sweep) => sweep.execute(terminal),
-        Command::Compare(compare) => compare.execute(terminal),
-        Command::Recommend(recommend) => recommend.execute(terminal),
-        Command::Calibrate(calibrate) => calibrate.execute(terminal),
-        Command::Merge(merge) => merge.execute(terminal),
-        Command::Schema(schema) => schema.execute(terminal),
-        Command::Completions(completions) => completions.execute(Cli::command(), terminal),
-        Command::Man(man) => man.execute(Cli::command(), terminal),
+            Command::Run(run) => run.execute(terminal),
+            Command::Trace(trace) => trace.execute(terminal),
+            Command::Check(check) => check.execute(terminal),
+            Command::Import(import) => import.execute(terminal),
+            Command::Explain(explain) => explain.execute(terminal),
+            Command::Sweep(sweep) => sweep.execute(terminal),
+            Command::Compare(compare) => compare.execute(terminal),
+            Command::Recommend(recommend) => recommend.execute(terminal),
+            Command::Calibrate(calibrate) => calibrate.execute(terminal),
+            Command::Merge(merge) => merge.execute(terminal),
+            Command::Schema(schema) => schema.execute(terminal),
+            Command::Completions(completions) => completions.execute(Cli::command(), terminal),
+            Command::Man(man) => man.execute(Cli::command(), terminal),
         }
     }
 }

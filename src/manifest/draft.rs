@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use super::source::{At, Place};
+use crate::error::Error;
 use crate::escape;
 pub(super) use crate::escape::toml as text;
-use crate::error::Error;
 use crate::scenario::{self, Document, Scenario};
 use crate::time::Span;
 
@@ -139,7 +139,11 @@ impl Draft {
         if !self.notices.is_empty() {
             head.push_str("#\n# Noticed:\n");
             self.notices.iter().for_each(|notice| {
-                head.push_str(&format!("#   {}: {}\n", escape::line(&notice.place.to_string()), escape::line(&notice.words)));
+                head.push_str(&format!(
+                    "#   {}: {}\n",
+                    escape::line(&notice.place.to_string()),
+                    escape::line(&notice.words)
+                ));
             });
         }
         head.push('\n');

@@ -64,7 +64,8 @@ pub(super) fn labels(field: &Field<'_>) -> Result<BTreeMap<String, At<String>>, 
         qualified(&label, key)?;
         let value = labels.get(key).map_or("", |at| at.value.as_str());
         if !(value.is_empty() || is_word(value)) {
-            let hint = "Kubernetes takes letters, digits, `-`, `_` and `.`, a letter or digit first and last, at most 63";
+            let hint =
+                "Kubernetes takes letters, digits, `-`, `_` and `.`, a letter or digit first and last, at most 63";
             return Err(label.refuses("label", value, hint));
         }
     }
@@ -86,7 +87,8 @@ fn qualified(field: &Field<'_>, key: &str) -> Result<(), Error> {
     if is_word(name) && prefix.is_none_or(|prefix| Rule::Subdomain.admits(prefix)) {
         return Ok(());
     }
-    let hint = "Kubernetes takes `name` or `prefix/name`: letters, digits, `-`, `_` and `.`, at most 63; the prefix as in DNS";
+    let hint =
+        "Kubernetes takes `name` or `prefix/name`: letters, digits, `-`, `_` and `.`, at most 63; the prefix as in DNS";
     Err(field.refuses("key", key, hint))
 }
 

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::escape;
 use crate::error::Error;
+use crate::escape;
 use crate::visited::Visited;
 
 /// A dump of a large cluster has some megabytes; anything longer is something else.
@@ -33,7 +33,8 @@ impl Source {
     /// The line that a byte stands in: its number, from 1, and where it starts.
     fn line_of(&self, byte: usize) -> (usize, usize) {
         let after = |(newline, _): (usize, &str)| newline + 1;
-        let starts = self.starts.get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(after)).collect());
+        let starts =
+            self.starts.get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(after)).collect());
         let row = starts.partition_point(|start| *start <= byte);
         (row, starts.get(row.saturating_sub(1)).copied().unwrap_or_default())
     }

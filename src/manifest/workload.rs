@@ -107,12 +107,15 @@ impl Metadata {
     pub(super) fn read(object: &Field<'_>) -> Result<Metadata, Error> {
         let metadata = object.need("metadata")?;
         let kind = object.get("kind")?.map(|kind| kind.text()).transpose()?.map(|kind| kind.value);
-        let namespace = metadata.get("namespace")?.filter(|field| !matches!(field.value(), Value::Text(text) if text.is_empty()));
+        let namespace =
+            metadata.get("namespace")?.filter(|field| !matches!(field.value(), Value::Text(text) if text.is_empty()));
         Ok(Metadata {
             name: names::name(&metadata.need("name")?, Rule::of_kind(kind.as_deref().unwrap_or_default()))?,
             namespace: namespace.map(|field| names::name(&field, Rule::Label)).transpose()?,
             labels: metadata.get("labels")?.map_or(Ok(BTreeMap::new()), |field| names::labels(&field))?,
-            annotations: metadata.get("annotations")?.map_or(Ok(BTreeMap::new()), |field| names::annotations(&field))?,
+            annotations: metadata
+                .get("annotations")?
+                .map_or(Ok(BTreeMap::new()), |field| names::annotations(&field))?,
         })
     }
 
@@ -184,7 +187,9 @@ fn whole(field: &Field<'_>, key: &str, least: u32) -> Result<Option<At<u32>>, Er
 impl Template {
     fn read(field: &Field<'_>) -> Result<Template, Error> {
         let labels = match field.get("metadata")? {
-            Some(metadata) => metadata.get("labels")?.map(|labels| names::labels(&labels)).transpose()?.unwrap_or_default(),
+            Some(metadata) => {
+                metadata.get("labels")?.map(|labels| names::labels(&labels)).transpose()?.unwrap_or_default()
+            }
             None => BTreeMap::new(),
         };
         let spec = field.need("spec")?;

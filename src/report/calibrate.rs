@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::figures::{amount, grouped, level, percent};
-use crate::escape;
 use crate::calibrate::{Calibration, Counts, Finding, Unit};
+use crate::escape;
 use crate::monte_carlo::{Forecast, Sample};
 use crate::verdict::Cause;
 

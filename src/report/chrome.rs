@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 
 use super::trace_json::Trace;
-use crate::escape;
 use crate::aws::alb_node::Belief;
+use crate::escape;
 use crate::id::{PodId, TargetId};
 use crate::observe::timeline::{PodRecord, Socket, Timeline};
 use crate::time::Time;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::figures::{amount, json_number, level, number_of, percent, range, wrapped};
 use super::sweep::{aligned, piped};
-use crate::escape;
 use crate::compare::{Answer, Comparison, Row};
+use crate::escape;
 
 const WIDTH: usize = 100;
 

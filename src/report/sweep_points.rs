@@ -11,8 +11,11 @@ use crate::sweep::{Design, Survey, Totals};
 /// `-o csv`: a heading, then one row a point. Keys and values are quoted where CSV needs it (RFC 4180).
 pub fn csv(survey: &Survey) -> String {
     let numbers = survey.totals.first().map(|totals| figures(survey, totals)).unwrap_or_default();
-    let keys =
-        survey.plan.points.first().map(|point| point.settings.iter().map(|(key, _)| escape::csv(key)).collect::<Vec<_>>());
+    let keys = survey
+        .plan
+        .points
+        .first()
+        .map(|point| point.settings.iter().map(|(key, _)| escape::csv(key)).collect::<Vec<_>>());
     let heading = keys.unwrap_or_default().into_iter().chain(numbers.keys().cloned());
     let mut text = heading.collect::<Vec<_>>().join(",") + "\n";
     for (point, totals) in survey.plan.points.iter().zip(&survey.totals) {

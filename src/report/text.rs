@@ -46,7 +46,12 @@ fn report(answer: &Answer<'_>) -> String {
 
 fn title(forecast: &Forecast) -> String {
     let load = &forecast.load;
-    format!("{}: {}, rollout at {}\n", escape::line(&forecast.scenario), caption::load(load, "at random (Poisson)"), load.rollout_at)
+    format!(
+        "{}: {}, rollout at {}\n",
+        escape::line(&forecast.scenario),
+        caption::load(load, "at random (Poisson)"),
+        load.rollout_at
+    )
 }
 
 /// The answer.
@@ -321,7 +326,11 @@ fn side_by_side(answers: &[Answer<'_>]) -> String {
         });
         let [s502, s503, s504] = [502, 503, 504].map(|status| mean(&|sample| sample.status(status)));
         let all = mean(&Sample::count_5xx);
-        let _ = writeln!(text, "{:<longest$}  {s502:>9}  {s503:>9}  {s504:>9}  {all:>9}  {any}", escape::line(&forecast.scenario));
+        let _ = writeln!(
+            text,
+            "{:<longest$}  {s502:>9}  {s503:>9}  {s504:>9}  {all:>9}  {any}",
+            escape::line(&forecast.scenario)
+        );
     }
     text
 }

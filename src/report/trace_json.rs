@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::figures::json_exact;
-use crate::escape;
 use crate::aws::alb_node::Belief;
+use crate::escape;
 use crate::id::TargetId;
 use crate::monte_carlo::Sample;
 use crate::observe::timeline::{BeliefChange, PodRecord, TargetRecord, Timeline};

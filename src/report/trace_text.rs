@@ -14,7 +14,8 @@ use crate::time::Time;
 pub fn render(trace: &Trace<'_>) -> String {
     let timeline = trace.timeline;
     let clock = Clock(timeline.rollout_at);
-    let mut text = format!("{}: replication {} of seed {}\n", escape::line(trace.scenario), trace.replication, trace.seed);
+    let mut text =
+        format!("{}: replication {} of seed {}\n", escape::line(trace.scenario), trace.replication, trace.seed);
     text.push_str("Seconds count from the rollout's start; what happened before the load did is \"before\".\n");
     text.push_str(&deployment(timeline, clock));
     text.push_str(&coming(timeline, clock));

@@ -11,12 +11,12 @@ use super::document::Layers;
 use super::layer::{Layer, Leaf};
 use super::rollout::Step;
 use super::{Revision, Scenario};
-use crate::escape;
 use crate::aws::alb_node::HostUnreachableShare;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::{PreStop, ProbeSpec};
 use crate::error::Error;
+use crate::escape;
 use crate::setting::Count;
 use crate::time::Span;
 

@@ -15,8 +15,8 @@ use super::profile;
 use super::rollout::{Change, NewRevisionSpec, Ready, Step};
 use super::target_groups;
 use super::{Revision, Scenario};
-use crate::escape;
 use crate::error::Error;
+use crate::escape;
 use crate::id::RevisionId;
 use crate::time::Span;
 

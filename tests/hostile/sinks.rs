@@ -6,9 +6,46 @@ use rollcast::escape;
 /// Marks of every sink, and anything at all.
 pub fn hostile() -> impl Strategy<Value = String> {
     const MARKS: [&str; 40] = [
-        "\n", "\r", "\t", "\0", "\u{1b}[31m", "\u{9b}2J", "\u{7f}", "\u{85}", "\u{2028}", "\u{202e}", "\u{feff}", "\u{e0041}",
-        "::error::", " ::", "##[error]", "###", "##vso[", "\"", "'", "\\", "`", "```", "|", "<script>", "</script>", "<!--", "&amp;",
-        "]]>", "[x](y)", "![", "*", "_", "@all", "https://x", "www.x", "=1+1", ",", ";", "#", "%0A",
+        "\n",
+        "\r",
+        "\t",
+        "\0",
+        "\u{1b}[31m",
+        "\u{9b}2J",
+        "\u{7f}",
+        "\u{85}",
+        "\u{2028}",
+        "\u{202e}",
+        "\u{feff}",
+        "\u{e0041}",
+        "::error::",
+        " ::",
+        "##[error]",
+        "###",
+        "##vso[",
+        "\"",
+        "'",
+        "\\",
+        "`",
+        "```",
+        "|",
+        "<script>",
+        "</script>",
+        "<!--",
+        "&amp;",
+        "]]>",
+        "[x](y)",
+        "![",
+        "*",
+        "_",
+        "@all",
+        "https://x",
+        "www.x",
+        "=1+1",
+        ",",
+        ";",
+        "#",
+        "%0A",
     ];
     let part = prop_oneof![
         3 => (0..MARKS.len()).prop_map(|at| MARKS[at].to_owned()),
@@ -21,7 +58,10 @@ pub fn hostile() -> impl Strategy<Value = String> {
 /// Nothing that a terminal or a CI system would obey.
 pub fn is_tame(text: &str) -> bool {
     let command = |line: &str| {
-        let marked = line.split("##").skip(1).any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).starts_with('['));
+        let marked = line
+            .split("##")
+            .skip(1)
+            .any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).starts_with('['));
         line.trim_start().starts_with("::") || marked
     };
     !text.chars().any(|letter| letter != '\n' && escape::is_obeyed(letter)) && !text.lines().any(command)

@@ -25,7 +25,8 @@ impl Chance {
 fn files(folder: &str, most: u64) -> Vec<Vec<u8>> {
     let mut paths: Vec<_> = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    let is_small = |path: &std::path::PathBuf| fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() < most);
+    let is_small =
+        |path: &std::path::PathBuf| fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() < most);
     paths.into_iter().filter(is_small).map(|path| fs::read(path).unwrap()).collect()
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::escape;
 use crate::check::{Checked, Finding, Judgement};
+use crate::escape;
 use crate::report::figures::{json_exact, json_number};
 use crate::stats::{Proportion, Summary};
 

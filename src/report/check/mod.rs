@@ -8,8 +8,8 @@ pub mod sarif;
 pub mod text;
 
 use super::figures::{amount, grouped, level, number_of, percent, range};
-use crate::escape;
 use crate::check::{Checked, Edit, Evidence, Finding, Judgement, Severity, Spot, Verdict};
+use crate::escape;
 use crate::stats::{Proportion, Summary};
 
 /// `file:line:column`.

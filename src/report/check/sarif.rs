@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::paragraph;
-use crate::escape;
 use crate::check::{Checked, Finding, RULES, Severity};
+use crate::escape;
 
 /// One log with one run.
 pub fn render(checked: &[Checked]) -> String {

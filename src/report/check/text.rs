@@ -30,7 +30,13 @@ const WIDTH: usize = 100;
 fn block(checked: &Checked, finding: &Finding) -> String {
     let (rule, spot) = (finding.rule, &finding.spot);
     let severity = if finding.ignored.is_some() { "ignored" } else { finding.severity.name() };
-    let mut text = format!("{severity} {} {}: {}: {}\n", rule.id, rule.name, escape::line(&checked.name), escape::line(&finding.message));
+    let mut text = format!(
+        "{severity} {} {}: {}: {}\n",
+        rule.id,
+        rule.name,
+        escape::line(&checked.name),
+        escape::line(&finding.message)
+    );
     let margin = " ".repeat(spot.row.to_string().len());
     text.push_str(&format!("{margin} --> {}\n", place(spot)));
     if !spot.line.is_empty() {
