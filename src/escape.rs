@@ -101,7 +101,7 @@ pub fn markdown(text: &str) -> String {
         let next = rest.peek().copied().unwrap_or(' ');
         match letter {
             '<' => safe.push_str("&lt;"),
-            '&' => safe.push_str("&amp;"),
+            '&' if next.is_alphanumeric() || next == '#' => safe.push_str("&amp;"),
             '\\' | '|' | '`' | '*' | '[' | ']' | '~' => safe.extend(['\\', letter]),
             '_' if !(before.is_alphanumeric() && next.is_alphanumeric()) => safe.push_str("\\_"),
             '#' if next.is_ascii_digit() => safe.push_str("\\#"),
