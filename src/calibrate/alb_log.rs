@@ -128,6 +128,6 @@ mod tests {
         check(&LINE.replace("504 -", "5x4 -"), "`5x4` is no status");
         check(&LINE.replace("10.0.0.1:80 -1", "10.0.0.1 -1"), "is no target");
         check(&LINE.replace("2018-07-02T22:23:00", "2018-07-02 22:23:00"), "not a time");
-        check(&LINE[..LINE.find("GET").unwrap()], "no closing quote");
+        check(LINE.split_once("GET").unwrap().0, "no closing quote");
     }
 }

@@ -2,6 +2,8 @@
 
 #![warn(clippy::string_slice)]
 
+use std::collections::BTreeSet;
+
 use crate::error::Error;
 use crate::scenario::Scenario;
 use crate::time::Span;
@@ -145,10 +147,11 @@ impl Scale {
                 .hint("a sweep varies what is simulated; all its points share seed, runs and objectives"));
         }
         let values = values.map_err(|why| Error::input(format!("`{key}`: {why}")))?;
+        let mut seen = BTreeSet::new();
         if let Values::Listed(list) = &values
-            && let Some(row) = (1..list.len()).find(|row| list[..*row].contains(&list[*row]))
+            && let Some(again) = list.iter().find(|value| !seen.insert(value.as_str()))
         {
-            return Err(Error::input(format!("`{key}`: `{}` is listed twice", list[row])));
+            return Err(Error::input(format!("`{key}`: `{again}` is listed twice")));
         }
         Ok(Scale { key: key.to_owned(), values })
     }

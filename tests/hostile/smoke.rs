@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::targets::TARGETS;
+use crate::targets::{TARGETS, Target};
 
-/// Mutations of each target.
+/// Mutations of each target, unless ROLLCAST_MUTATIONS says how many.
 const MUTATIONS: u64 = 1_500;
 /// Longer inputs tell nothing more.
 const LONGEST: usize = 1 << 16;
@@ -92,10 +92,12 @@ fn mutated(corpus: &[Vec<u8>], words: &[Vec<u8>], chance: &mut Chance) -> Vec<u8
 
 #[test]
 fn no_target_panics() {
-    let run = |(number, (name, target)): (usize, &(&str, fn(&[u8])))| {
+    let told = std::env::var("ROLLCAST_MUTATIONS").ok().map(|count| count.parse().unwrap());
+    let count = told.unwrap_or(MUTATIONS);
+    let run = |(number, (name, target)): (usize, &Target)| {
         let (corpus, words, mut chance) = (corpus(name), words(name), Chance(number as u64));
         assert!(!corpus.is_empty() && words.len() > 5, "{name}");
-        let mutations = (0..MUTATIONS).map(|_| mutated(&corpus, &words, &mut chance));
+        let mutations = (0..count).map(|_| mutated(&corpus, &words, &mut chance));
         for bytes in corpus.iter().cloned().chain(mutations) {
             if std::panic::catch_unwind(|| target(&bytes)).is_err() {
                 let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{name}"));
