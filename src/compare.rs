@@ -22,6 +22,8 @@ pub struct Comparison {
     pub requests: Vec<Row>,
     /// What the rollout costs besides requests.
     pub rollout: Vec<Row>,
+    /// Shares of rollouts whose load ended before they were over, of both.
+    pub cut_short: [f64; 2],
 }
 
 /// Which of two configurations costs fewer 5xx.
@@ -95,6 +97,9 @@ impl Comparison {
                 .iter()
                 .map(|(name, is_cause, count)| row(name, *is_cause, rows, &|sample| Some(count(sample) as f64)))
                 .collect(),
+            cut_short: [a, b].map(|samples| {
+                samples.iter().filter(|sample| sample.measures.cut_short).count() as f64 / samples.len() as f64
+            }),
             rollout: MEASURES.iter().map(|(name, measure)| row(name, false, rows, measure)).collect(),
         })
     }

@@ -112,21 +112,28 @@ impl Error {
         error
     }
 
-    /// Says which replication of which seed broke.
+    /// Says which replication of which seed broke. What was refused or interrupted is not replayed.
     #[must_use]
     pub const fn in_replication(mut self, seed: u64, replication: u64) -> Error {
-        self.replication = Some((seed, replication));
+        if matches!(self.kind, ErrorKind::Invariant) {
+            self.replication = Some((seed, replication));
+        }
         self
-    }
-
-    /// What is wrong, without its place.
-    pub fn message(&self) -> &str {
-        &self.message
     }
 
     /// The seed and the replication that replay it, if it broke in one.
     pub const fn replication(&self) -> Option<(u64, u64)> {
         self.replication
+    }
+
+    /// What is wrong, without the place and the hint.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The line that is to blame, from 1, where there is one.
+    pub fn row(&self) -> Option<usize> {
+        self.place.as_ref()?.spot.as_ref().map(|spot| spot.row)
     }
 
     /// The process exit code that this error deserves.

@@ -171,6 +171,16 @@ pub fn csv(cell: &str) -> String {
     if cell.contains([',', '"', ';']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
 }
 
+/// A word of a command line that people copy into a POSIX shell.
+pub fn shell(word: &str) -> String {
+    let word = line(word);
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/+:@%,".contains(letter);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        return word;
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// The message of a workflow command of GitHub Actions (actions/toolkit, core/src/command.ts).
 pub fn workflow_message(text: &str) -> String {
     let breaks = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");

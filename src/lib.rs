@@ -19,14 +19,16 @@
 //! use rollcast::random::Streams;
 //! use rollcast::rollout::Rollout;
 //! use rollcast::scenario::Scenario;
+//! use rollcast::time::Span;
 //! use rollcast::traffic::{outcome::Outcome, request::RequestEngine};
 //!
 //! let mut scenario = Scenario::default();
 //! scenario.deployment.replicas = 4;
+//! scenario.load.duration = Some(Span::from_secs(120));
 //! let streams = Streams::new(1, 0);
 //! let mut rollout = Rollout::new(&scenario);
 //! let timeline = rollout.simulate(&streams)?;
-//! let mut outcome = Outcome::new(scenario.load.duration);
+//! let mut outcome = Outcome::new();
 //! RequestEngine::new(&scenario).simulate(timeline, &streams, &mut outcome);
 //! assert_eq!(outcome.requests, 12_000);
 //! assert!(outcome.status(504) > 0, "without preStop, some requests meet a pod that is gone");

@@ -1,6 +1,11 @@
 //! What a sample says about what it was drawn from. Plain structs; each formula cites its source.
 
+mod paired;
+pub mod zero_inflated;
+
+pub use paired::PairedDifference;
 use statrs::distribution::{Beta, ContinuousCDF, Normal, StudentsT};
+pub use zero_inflated::IfAny;
 
 /// Mean and variance of a stream of numbers, in one pass without cancellation.
 ///
@@ -21,7 +26,8 @@ pub struct Summary {
     pub n: u64,
     /// Arithmetic mean.
     pub mean: f64,
-    /// Student-t interval of the mean; `None` for a single value, which says nothing about its spread.
+    /// Interval of the mean: of counts [`zero_inflated::mean_interval`]; of measurements Student's t, or the former
+    /// around their usual value. `None` where the values do not say enough.
     pub mean_interval: Option<(f64, f64)>,
     /// Confidence level of the interval.
     pub level: f64,
@@ -33,6 +39,8 @@ pub struct Summary {
     pub p95: f64,
     /// Greatest value.
     pub max: f64,
+    /// Those of the counts that are not zero; `None` of measurements, or if there is none.
+    pub if_any: Option<IfAny>,
 }
 
 /// A share of replications, with its exact interval.
@@ -53,22 +61,6 @@ pub struct Proportion {
     pub high: f64,
     /// Confidence level of the interval.
     pub level: f64,
-}
-
-/// The mean difference of pairs that share their chance, with a paired Student-t interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PairedDifference {
-    /// Mean of `b − a`.
-    pub mean: f64,
-    /// Lower end of its interval.
-    pub low: f64,
-    /// Upper end of its interval.
-    pub high: f64,
-    /// Confidence level of the interval.
-    pub level: f64,
-    /// How many times as many independent runs the same interval would take:
-    /// (Var a + Var b) / Var(b − a) (Law, *Simulation Modeling and Analysis*, §11.2). `None` if no pair differs.
-    pub variance_ratio: Option<f64>,
 }
 
 /// Variance split into what differs between environments and what chance adds within one, from
@@ -147,34 +139,43 @@ impl FromIterator<f64> for Moments {
 
 impl Summary {
     /// Of any measurement; `None` if there is none.
+    ///
+    /// Where one value is usual, what counts is how the others differ from it: see [`zero_inflated`].
     pub fn of(mut values: Vec<f64>, level: f64) -> Option<Summary> {
-        let moments: Moments = values.iter().copied().collect();
         values.sort_by(f64::total_cmp);
+        let usual = values.chunk_by(|a, b| a == b).max_by_key(|same| same.len())?;
+        let interval = if usual.len() as u64 >= zero_inflated::FEWEST || usual.len() == values.len() {
+            let usual = usual[0];
+            zero_inflated::mean_interval(values.iter().map(|x| (x - usual, 1)), level)
+                .map(|(low, high)| (usual + low, usual + high))
+        } else {
+            values.iter().copied().collect::<Moments>().mean_interval(level)
+        };
+        Summary::of_sorted(&values, interval, level)
+    }
+
+    /// Of counts, of which none is usual but zero: [`zero_inflated::mean_interval`].
+    pub fn of_counts(counts: impl IntoIterator<Item = u64>, level: f64) -> Option<Summary> {
+        let mut values: Vec<f64> = counts.into_iter().map(|count| count as f64).collect();
+        values.sort_by(f64::total_cmp);
+        let interval = zero_inflated::mean_interval(values.iter().map(|x| (*x, 1)), level);
+        let interval = interval.map(|(low, high)| (low.max(0.0), high));
+        Some(Summary { if_any: IfAny::of(&values), ..Summary::of_sorted(&values, interval, level)? })
+    }
+
+    fn of_sorted(values: &[f64], mean_interval: Option<(f64, f64)>, level: f64) -> Option<Summary> {
+        let moments: Moments = values.iter().copied().collect();
         Some(Summary {
             n: moments.n,
             mean: moments.mean,
-            mean_interval: moments.mean_interval(level),
+            mean_interval,
             level,
-            p05: quantile(&values, 0.05)?,
-            p50: quantile(&values, 0.50)?,
-            p95: quantile(&values, 0.95)?,
+            p05: quantile(values, 0.05)?,
+            p50: quantile(values, 0.50)?,
+            p95: quantile(values, 0.95)?,
             max: *values.last()?,
+            if_any: None,
         })
-    }
-
-    /// Of counts: as [`Summary::of`], but the interval does not reach below zero, and where nothing
-    /// was counted it does not shrink to zero either.
-    ///
-    /// Then the upper end is −ln(1 − level)/n, the exact bound of a Poisson mean of which n draws were
-    /// all zero (Garwood, *Fiducial limits for the Poisson distribution*, Biometrika 28, 1936).
-    pub fn of_counts(counts: impl IntoIterator<Item = u64>, level: f64) -> Option<Summary> {
-        let mut summary = Summary::of(counts.into_iter().map(|count| count as f64).collect(), level)?;
-        summary.mean_interval = if summary.max == 0.0 {
-            Some((0.0, -(1.0 - level).ln() / summary.n as f64))
-        } else {
-            summary.mean_interval.map(|(low, high)| (low.max(0.0), high))
-        };
-        Some(summary)
     }
 }
 
@@ -197,24 +198,6 @@ impl Proportion {
 /// all right?*, JAMA 249(13), 1983).
 pub fn zero_bound(n: u64, level: f64) -> f64 {
     if n == 0 { 1.0 } else { -((1.0 - level).ln() / n as f64).exp_m1() }
-}
-
-impl PairedDifference {
-    /// Of pairs (a, b); `None` for fewer than two.
-    pub fn of(pairs: &[(f64, f64)], level: f64) -> Option<PairedDifference> {
-        let difference: Moments = pairs.iter().map(|(a, b)| b - a).collect();
-        let (low, high) = difference.mean_interval(level)?;
-        let apart = pairs.iter().map(|(a, _)| *a).collect::<Moments>().variance()
-            + pairs.iter().map(|(_, b)| *b).collect::<Moments>().variance();
-        let together = difference.variance();
-        let variance_ratio = (together > 0.0).then(|| apart / together);
-        Some(PairedDifference { mean: difference.mean, low, high, level, variance_ratio })
-    }
-
-    /// Whether the interval leaves out zero.
-    pub fn is_significant(&self) -> bool {
-        self.low > 0.0 || self.high < 0.0
-    }
 }
 
 impl VarianceSplit {
@@ -328,13 +311,12 @@ mod tests {
         assert!(zero_bound(2994, 0.95) > 0.001 && zero_bound(2995, 0.95) <= 0.001, "2,995 runs show 0.1 %");
         assert_eq!(zero_bound(0, 0.95), 1.0);
         let never = Summary::of_counts([0; 1000], 0.95).unwrap();
-        assert_eq!(never.mean, 0.0);
-        close(never.mean_interval.unwrap().1, 2.995732273554e-3);
+        assert_eq!((never.mean, never.mean_interval, never.if_any), (0.0, None, None));
     }
 
     #[test]
     fn a_summary_of_ten() {
-        let summary = Summary::of_counts(1..=10, 0.95).unwrap();
+        let summary = Summary::of((1..=10).map(f64::from).collect(), 0.95).unwrap();
         assert_eq!((summary.n, summary.mean, summary.max), (10, 5.5, 10.0));
         let (low, high) = summary.mean_interval.unwrap();
         close(low, 3.3341494103318);
@@ -349,29 +331,32 @@ mod tests {
         assert_eq!(Summary::of(vec![], 0.95), None);
         let one = Summary::of(vec![3.0], 0.95).unwrap();
         assert_eq!((one.mean, one.mean_interval, one.p05, one.p95), (3.0, None, 3.0, 3.0));
-        assert_eq!(PairedDifference::of(&[(1.0, 2.0)], 0.95), None);
         assert_eq!(VarianceSplit::of_twins(&[], 0.95), None);
         assert_eq!(VarianceSplit::of_twins(&[(2.0, 2.0), (2.0, 2.0)], 0.95), None, "nothing varies");
     }
 
     #[test]
-    fn counts_do_not_fall_below_zero() {
-        let rare = Summary::of_counts([0, 0, 0, 0, 9], 0.95).unwrap();
-        assert_eq!(rare.mean_interval.unwrap().0, 0.0);
+    fn few_that_are_not_zero_are_told_and_no_interval() {
+        let rare = Summary::of_counts([0, 9, 0, 0, 0, 4], 0.95).unwrap();
+        assert_eq!(rare.mean_interval, None);
+        assert_eq!(rare.if_any, Some(IfAny { runs: 2, median: 6.5, min: 4.0, max: 9.0 }));
+        let many = Summary::of_counts((0..100).map(|i| i % 4), 0.95).unwrap();
+        let (low, high) = many.mean_interval.unwrap();
+        assert!(0.0 < low && low < many.mean && many.mean < high, "{many:?}");
     }
 
+    /// Successes are as rarely other than usual as failures are there.
     #[test]
-    fn paired_differences() {
-        let pairs = [(1.0, 2.0), (5.0, 6.5), (9.0, 9.5), (4.0, 5.0)];
-        let difference = PairedDifference::of(&pairs, 0.95).unwrap();
-        close(difference.mean, 1.0);
-        // Differences 1, 1.5, 0.5, 1: s² = 1/6, t(0.975, 3) = 3.18244630528371.
-        close(difference.high - 1.0, 3.182446305283708 * (1.0_f64 / 6.0 / 4.0).sqrt());
-        assert!(difference.is_significant());
-        assert!(difference.variance_ratio.unwrap() > 50.0);
-        let same = PairedDifference::of(&[(1.0, 1.0), (2.0, 2.0)], 0.95).unwrap();
-        assert!(!same.is_significant());
-        assert_eq!(same.variance_ratio, None);
+    fn around_a_usual_value_the_others_count() {
+        let clumps = |any: u64| (0..1_000).map(move |i| if i < any { 700 - i } else { 0 });
+        let failed = Summary::of_counts(clumps(40), 0.95).unwrap().mean_interval.unwrap();
+        let left = Summary::of(clumps(40).map(|count| (12_000 - count) as f64).collect(), 0.95).unwrap();
+        let left = left.mean_interval.unwrap();
+        close(left.0, 12_000.0 - failed.1);
+        close(left.1, 12_000.0 - failed.0);
+        let few = Summary::of(clumps(19).map(|count| (12_000 - count) as f64).collect(), 0.95).unwrap();
+        assert_eq!((few.mean_interval, few.max), (None, 12_000.0));
+        assert_eq!(Summary::of(vec![2.0; 40], 0.95).unwrap().mean_interval, None, "what never varied might");
     }
 
     /// Irwin–Hall: twelve uniforms make a normal draw good enough here, with mean 0 and variance 1.
@@ -393,20 +378,6 @@ mod tests {
             let moments: Moments = (0..10).map(|_| 3.0 + 2.0 * normal(stream)).collect();
             let (low, high) = moments.mean_interval(0.95).unwrap();
             low <= 3.0 && 3.0 <= high
-        });
-    }
-
-    #[test]
-    fn paired_differences_are_covered() {
-        check_coverage(|stream| {
-            let pairs: Vec<_> = (0..30)
-                .map(|_| {
-                    let common = 10.0 * normal(stream);
-                    (common, common + 0.5 + normal(stream))
-                })
-                .collect();
-            let difference = PairedDifference::of(&pairs, 0.95).unwrap();
-            difference.low <= 0.5 && 0.5 <= difference.high
         });
     }
 

@@ -9,7 +9,7 @@ use crate::aws::alb_node::{self, LoadBalancerSpec};
 use crate::aws::lbc::{self, LbcSpec};
 use crate::aws::target::target_of;
 use crate::cluster::deployment::{self, Strategy};
-use crate::cluster::pod::{Endpoint, PodChange, PodObject};
+use crate::cluster::pod::{Endpoint, HookStop, PodChange, PodObject};
 use crate::cluster::spec::{ClusterSpec, Link};
 use crate::cluster::{api_server, app, endpoint_slice, kubelet, operator, replica_set, scheduler};
 use crate::dist::Dist;
@@ -259,7 +259,10 @@ impl Telling<'_> {
             kubelet::Fact::Probed(pod, kind) => {
                 self.now(Event::App(app::Input::Ask(pod, app::Question::Probe(node, kind))));
             }
-            kubelet::Fact::SentSigterm(pod) => self.now(Event::App(app::Input::Sigterm(pod))),
+            kubelet::Fact::HookStopped(pod, HookStop::Drain) => self.now(Event::App(app::Input::Drain(pod))),
+            kubelet::Fact::HookStopped(pod, HookStop::Sigterm) | kubelet::Fact::SentSigterm(pod) => {
+                self.now(Event::App(app::Input::Sigterm(pod)));
+            }
             kubelet::Fact::SentSigkill(pod) => self.now(Event::App(app::Input::Sigkill(pod))),
             kubelet::Fact::RemovedNetwork(pod) => self.now(Event::App(app::Input::NetworkRemoved(pod))),
             kubelet::Fact::LostPod(pod) => self.now(Event::App(app::Input::HostLost(pod))),

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use rollcast::check::{Checked, Options, Severity, Subject, Verdict, check};
+use rollcast::check::{Checked, Options, Report, Severity, Subject, Verdict, check};
 use rollcast::manifest::{Given, import};
 use rollcast::report::check::{junit, sarif};
 use rollcast::traffic::EngineChoice;
@@ -38,8 +38,11 @@ fn the_published_cure_leaves_the_lag_that_one_load_test_could_not_show() {
     let lag = &checked.findings[0];
     assert_eq!((lag.rule.id, lag.severity, lag.spot.row), ("RL001", Severity::Warning, 101));
     let evidence = lag.evidence.as_ref().unwrap();
-    assert!(evidence.removed.low > 0.0 && evidence.fixed.mean < evidence.now.mean, "{evidence:?}");
-    assert!(lag.patch.as_ref().unwrap().contains("sleep:\n"), "{lag:?}");
+    assert!(
+        evidence.removed.interval.is_some_and(|(low, _)| low > 0.0) && evidence.fixed.mean < evidence.now.mean,
+        "{evidence:?}"
+    );
+    assert!(checked.patch.as_ref().unwrap().contains("sleep:\n"), "{lag:?}");
     assert_eq!(checked.judgement.unwrap().verdict, Verdict::Missed);
 }
 
@@ -52,9 +55,28 @@ fn a_fix_that_removes_nothing_makes_a_note() {
 
 #[test]
 fn what_cannot_be_simulated_is_still_looked_at() {
-    let checked = checked("instance-targets.yaml", &[("pod.readiness_gate", "true")]);
+    let given = [("pod.readiness_gate", "true"), ("target_group.target_type", "instance")];
+    let checked = checked("instance-targets.yaml", &given);
     assert_eq!(rules(&checked), ["RL004"]);
     assert!(checked.judgement.unwrap_err().contains("no readiness gate"));
+}
+
+#[test]
+fn what_aws_refuses_is_an_error_where_it_is_written() {
+    let checked = checked("interval-reaches-timeout.yaml", &[]);
+    assert_eq!(rules(&checked), ["RL023"]);
+    let refused = &checked.findings[0];
+    assert_eq!((refused.severity, refused.spot.row), (Severity::Error, 18), "{refused:?}");
+    assert!(refused.message.contains("the controller's default"), "{refused:?}");
+    let given = |key, value| rules(&self::checked("octal-replicas.yaml", &[(key, value)]));
+    assert_eq!(given("target_group.health_check.healthy_threshold", "11"), ["RL023"]);
+    assert_eq!(given("target_group.deregistration_delay", "2h"), ["RL023"]);
+}
+
+#[test]
+fn a_startup_probe_makes_up_for_a_missing_readiness_probe() {
+    assert!(!rules(&checked("startup-probe-alone.yaml", &[])).contains(&"RL015"));
+    assert!(rules(&checked("plain.yaml", &[])).contains(&"RL015"));
 }
 
 #[test]
@@ -83,8 +105,12 @@ fn every_manifest_of_the_corpus_can_be_checked() {
 }
 
 /// What the formats are tried on: findings that count, one that is ignored, what was not simulated, nothing.
-fn reports() -> Vec<Vec<Checked>> {
-    vec![vec![], ["eks-2048.yaml", "ignored-rules.yaml", "instance-targets.yaml"].map(|name| checked(name, &[])).into()]
+fn reports() -> Vec<Report> {
+    let checked = ["eks-2048.yaml", "ignored-rules.yaml", "instance-targets.yaml"].map(|name| checked(name, &[]));
+    let import = import(&[Path::new("tests/manifests/other-kinds.yaml").to_owned()], &[]).unwrap();
+    let left_out: Vec<_> = import.judged(false).1.into_iter().map(Into::into).collect();
+    assert!(!left_out.is_empty());
+    vec![Report::default(), Report { checked: checked.into(), left_out, remarks: Vec::new() }]
 }
 
 #[test]
@@ -94,8 +120,8 @@ fn sarif_is_what_its_schema_demands() {
     let text = include_str!("schemas/sarif-2.1.0.json").replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}$");
     let schema = serde_json::from_str(&text).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
-    for checked in reports() {
-        let log = serde_json::from_str(&sarif::render(&checked)).unwrap();
+    for report in reports() {
+        let log = serde_json::from_str(&sarif::render(&report)).unwrap();
         let faults: Vec<String> =
             schema.iter_errors(&log).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
         assert!(faults.is_empty(), "{faults:#?}");
@@ -127,8 +153,8 @@ const JUNIT: [Element; 6] = [
 
 #[test]
 fn junit_is_what_ci_systems_read() {
-    for checked in reports() {
-        let xml = junit::render(&checked);
+    for report in reports() {
+        let xml = junit::render(&report);
         let document = roxmltree::Document::parse(&xml).unwrap();
         assert_eq!(document.root_element().tag_name().name(), "testsuites");
         for node in document.descendants().filter(roxmltree::Node::is_element) {

@@ -39,7 +39,7 @@ fn timelines(scenario: &Scenario) -> Vec<Timeline> {
 
 fn errors(scenario: &Scenario) -> u64 {
     let (mut rollout, mut engine) = (Rollout::new(scenario), RequestEngine::new(scenario));
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     let mut one = |run| {
         let streams = Streams::new(1, run);
         engine.simulate(rollout.simulate(&streams).unwrap(), &streams, &mut outcome);
@@ -276,7 +276,7 @@ fn a_crowd_sends_so_many_more_requests_and_is_no_business_of_the_control_plane()
         "[load]\nrate = 50.0\nduration = \"150s\"\n[[disturbance]]\nkind = \"load_step\"\nat = \"20s\"\nfactor = 3.0\nduration = \"60s\"\n",
     );
     let sent = |scenario: &Scenario| {
-        let mut outcome = Outcome::new(scenario.load.duration);
+        let mut outcome = Outcome::new();
         let streams = Streams::new(1, 0);
         let timeline = Rollout::new(scenario).simulate(&streams).unwrap().clone();
         RequestEngine::new(scenario).simulate(&timeline, &streams, &mut outcome);

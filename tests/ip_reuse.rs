@@ -76,12 +76,12 @@ fn lasted(timeline: &Timeline, load: Span, wanted: Socket) -> f64 {
 fn a_successor_answers_at_its_predecessors_ip() {
     for edit in [("name", "plain"), ("app.keep_alive", "60s"), ("app.concurrency", "50")] {
         let scenario = scenario(SUCCESSOR, &[edit]);
-        let load = scenario.load.duration;
+        let load = scenario.load.duration.expect("SUCCESSOR says so");
         each(&scenario, |timeline, streams| {
             let [reuse] = timeline.reuses[..] else { panic!("{:?}", timeline.reuses) };
             assert_eq!((reuse.target, reuse.pod), (TargetId(0), timeline.pods[1].pod));
             for mut engine in [RequestEngine::new(&scenario), RequestEngine::live(&scenario)] {
-                let mut outcome = Outcome::new(load);
+                let mut outcome = Outcome::new();
                 engine.simulate(timeline, streams, &mut outcome);
                 // A request or two at each of four edges may be on its way.
                 let near = |count: u64, socket| {
@@ -103,7 +103,7 @@ fn without_reuse_nobody_answers_there_again() {
     let scenario = scenario(SUCCESSOR, &[("cluster.ip_reuse", "0.0")]);
     each(&scenario, |timeline, streams| {
         assert!(timeline.reuses.is_empty());
-        let mut outcome = Outcome::new(scenario.load.duration);
+        let mut outcome = Outcome::new();
         RequestEngine::new(&scenario).simulate(timeline, streams, &mut outcome);
         let gone = timeline.pods[0].network_gone.unwrap().as_secs_f64();
         let lost = outcome.causes[Cause::ConnectTimeout.index()] as f64;

@@ -48,7 +48,7 @@ fn read(path: &Path, given: &[Given]) -> Result<Import, Error> {
 
 /// The drafts of a case, one after another, and what was noticed. Each is a scenario, or says why not.
 fn drafts(path: &Path) -> String {
-    let import = read(path, &[]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let import = import(&[path.to_owned()], &[]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut shown = String::new();
     for draft in &import.drafts {
         shown.push_str(&draft.to_toml());
@@ -63,7 +63,14 @@ fn drafts(path: &Path) -> String {
         }
         shown.push('\n');
     }
-    import.notices.iter().for_each(|notice| shown.push_str(&format!("# {}: {}\n", notice.place, notice.words)));
+    for left_out in &import.left_out {
+        shown.push_str(&format!("# {}: {}: {}\n", left_out.place, left_out.object, left_out.why));
+    }
+    for notice in import.notices.iter().chain(import.dangling.iter().map(|dangling| &dangling.notice)) {
+        shown.push_str(&format!("# {}: {}\n", notice.place, notice.words));
+    }
+    import.rendered.iter().for_each(|rendered| shown.push_str(&format!("# made: {}\n", rendered.pipe("check"))));
+    import.skipped.iter().for_each(|skipped| shown.push_str(&format!("# left out: {skipped}\n")));
     shown
 }
 

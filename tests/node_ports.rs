@@ -119,7 +119,7 @@ fn outcomes(scenario: &Scenario, runs: u64) -> Vec<Outcome> {
     let (mut rollout, mut engine) = (Rollout::new(scenario), RequestEngine::new(scenario));
     let outcome = |run| {
         let streams = Streams::new(1, run);
-        let mut outcome = Outcome::new(scenario.load.duration);
+        let mut outcome = Outcome::new();
         outcome.keep_failures = true;
         engine.simulate(rollout.simulate(&streams).unwrap(), &streams, &mut outcome);
         outcome.conserved().unwrap();

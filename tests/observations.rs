@@ -129,7 +129,7 @@ fn judge<'a>(observation: &Observation, case: &'a Case, workers: &Workers) -> Ju
         }
         let scenario = document.resolve().unwrap_or_else(|error| panic!("{error}"));
         let samples = workers.replications(&scenario, EngineChoice::Request, seed, 0..runs, &AtomicBool::new(false));
-        judged.duration = scenario.load.duration.as_micros() as f64 / 1e6;
+        judged.duration = scenario.load.duration.expect("every row says how long its load lasts").as_secs_f64();
         judged.samples.extend(samples.unwrap_or_else(|error| panic!("{error}")));
     }
     judged

@@ -13,7 +13,7 @@ mod workloads;
 use figures::cpu_nanos;
 use rollcast::observe::timeline::Timeline;
 use rollcast::random::Streams;
-use rollcast::scenario::Scenario;
+use rollcast::time::Span;
 use rollcast::traffic::Engine;
 use rollcast::traffic::outcome::Outcome;
 use rollcast::traffic::request::RequestEngine;
@@ -51,22 +51,19 @@ fn measure_w2(engine: &str, runs: u64) {
     let before = cpu_nanos();
     let (resets, time_outs) = if engine == "live" {
         let mut engine = RequestEngine::live(&scenario);
-        w2_counts(&scenario, runs, |timeline, streams, outcome| engine.simulate(timeline, streams, outcome))
+        w2_counts(runs, |timeline, streams, outcome| engine.simulate(timeline, streams, outcome))
     } else {
-        let mut engine = Engine::new(&scenario, engine.parse().expect("an engine")).expect("nothing feeds back");
-        w2_counts(&scenario, runs, |timeline, streams, outcome| engine.simulate(timeline, streams, outcome))
+        let engine = engine.parse().expect("an engine");
+        let mut engine = Engine::new(&scenario, engine, Span::from_secs(120)).expect("nothing feeds back");
+        w2_counts(runs, |timeline, streams, outcome| engine.simulate(timeline, streams, outcome))
     };
     let (nanos, runs) = ((cpu_nanos() - before) as f64, runs as f64);
     println!("{:.1} {:.0} {:.2}", resets as f64 / runs, time_outs as f64 / runs, nanos / runs / 240_000.0);
 }
 
 /// Resets and time-outs of so many replications of W2.
-fn w2_counts(
-    scenario: &Scenario,
-    runs: u64,
-    mut simulate: impl FnMut(&Timeline, &Streams, &mut Outcome),
-) -> (u64, u64) {
-    let (mut outcome, mut timeline) = (Outcome::new(scenario.load.duration), W2::new());
+fn w2_counts(runs: u64, mut simulate: impl FnMut(&Timeline, &Streams, &mut Outcome)) -> (u64, u64) {
+    let (mut outcome, mut timeline) = (Outcome::new(), W2::new());
     (0..runs).fold((0, 0), |(resets, time_outs), replication| {
         let streams = Streams::new(1, replication);
         simulate(timeline.close_at_random(&streams), &streams, &mut outcome);

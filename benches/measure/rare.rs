@@ -48,14 +48,14 @@ pub fn print() {
 
 fn measure(closes_after: Span) -> Rare {
     let mut scenario = w2(250.0 * f64::from(PODS));
-    scenario.load.duration = Span::from_secs(60);
+    scenario.load.duration = Some(Span::from_secs(60));
     scenario.target_group.algorithm = Algorithm::WeightedRandom;
     scenario.revisions.iter_mut().for_each(|revision| revision.app.service_time = Dist::constant(Span::ZERO));
     let lag = Dist::LogNormal(LogNormal::new(Span::from_secs(4), 0.45));
     let propagation = DeregistrationPropagation::Span(lag);
     let simulate = |range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)| {
         let mut engine = IntervalEngine::new(&scenario).expect("nothing feeds back");
-        let mut outcome = Outcome::new(scenario.load.duration);
+        let mut outcome = Outcome::new();
         let mut timeline = stage(closes_after);
         let samples = range.map(|replication| {
             let streams = streams(replication);

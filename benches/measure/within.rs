@@ -4,6 +4,7 @@
 use rollcast::random::Streams;
 use rollcast::rollout::Rollout;
 use rollcast::stats::Moments;
+use rollcast::time::Span;
 use rollcast::traffic::outcome::Outcome;
 use rollcast::traffic::{Engine, EngineChoice};
 
@@ -19,8 +20,8 @@ pub fn print() {
     println!("|---|---:|---:|---:|---:|");
     for file in FILES {
         let scenario = scenario(&format!("scenarios/{file}.toml"), |_| {});
-        let (mut rollout, mut outcome) = (Rollout::new(scenario), Outcome::new(scenario.load.duration));
-        let mut engine = Engine::new(scenario, EngineChoice::Interval).expect("nothing feeds back");
+        let (mut rollout, mut outcome) = (Rollout::new(scenario), Outcome::new());
+        let mut engine = Engine::new(scenario, EngineChoice::Interval, Span::ZERO).expect("nothing feeds back");
         let mut moments = [[Moments::default(); 2]; STATUSES.len()];
         for replication in 0..ROLLOUTS {
             let timeline = rollout.simulate(&Streams::new(1, replication)).expect("no invariant breaks");

@@ -58,9 +58,9 @@ fn rollout(scenario: &'static Scenario) -> Workload {
 /// Both stages and what is measured of them, with buffers that are used again.
 fn whole(scenario: &'static Scenario) -> Workload {
     let mut rollout = Rollout::new(scenario);
-    let mut engine = Engine::new(scenario, EngineChoice::Interval).expect("nothing feeds back");
-    let mut outcome = Outcome { pool_latencies: true, ..Outcome::new(scenario.load.duration) };
-    let goal = Goal { revision: RevisionId::NEW, replicas: scenario.deployment.replicas, min_ready: Span::ZERO };
+    let mut engine = Engine::new(scenario, EngineChoice::Interval, Span::ZERO).expect("nothing feeds back");
+    let mut outcome = Outcome { pool_latencies: true, ..Outcome::new() };
+    let goal = Goal::of(scenario);
     Box::new(move |from, runs| {
         (from..from + runs).fold(0, |fold, replication| {
             let streams = Streams::new(1, replication);
@@ -75,8 +75,8 @@ fn whole(scenario: &'static Scenario) -> Workload {
 /// Stage 2 alone.
 fn traffic(scenario: Scenario, choice: EngineChoice) -> Workload {
     let scenario: &'static Scenario = Box::leak(Box::new(scenario));
-    let mut engine = Engine::new(scenario, choice).expect("nothing feeds back");
-    let mut outcome = Outcome { pool_latencies: true, ..Outcome::new(scenario.load.duration) };
+    let mut engine = Engine::new(scenario, choice, Span::from_secs(120)).expect("nothing feeds back");
+    let mut outcome = Outcome { pool_latencies: true, ..Outcome::new() };
     let mut timeline = W2::new();
     Box::new(move |from, runs| {
         (from..from + runs).fold(0, |fold, replication| {
@@ -92,6 +92,7 @@ fn traffic(scenario: Scenario, choice: EngineChoice) -> Workload {
 pub fn w2(rate: f64) -> Scenario {
     let mut scenario = Scenario::default();
     scenario.load_balancer.nodes = 1;
+    scenario.load.duration = Some(Span::from_secs(120));
     scenario.load_balancer.round_trip = Span::ZERO;
     scenario.load.rate = rate;
     scenario.load.pacing = Pacing::Poisson;

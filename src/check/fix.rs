@@ -4,6 +4,9 @@ use crate::error::Error;
 use crate::scenario::{Document, Scenario};
 use crate::time::Span;
 
+/// The preStop hook's key.
+pub(super) const PRE_STOP: &str = "pod.pre_stop";
+
 /// A key, and what to set it to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {

@@ -4,6 +4,7 @@
 //! same rollouts once as they are and once with the fix. A fix that removes nothing makes its finding a note.
 
 mod fix;
+mod hook_ends;
 mod patch;
 mod rules;
 mod subject;
@@ -12,9 +13,12 @@ mod weigh;
 use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
+use crate::manifest::{Dangling, LeftOut, Notice};
 use crate::scenario::objectives::ObjectivesSpec;
+use crate::stats::Proportion;
 use crate::traffic::EngineChoice;
 pub use fix::Edit;
+pub use hook_ends::{End, HookEnds};
 pub use rules::{RULES, Rule};
 pub use subject::{Spot, Subject};
 pub use weigh::{Evidence, Judgement, Verdict};
@@ -69,12 +73,47 @@ pub struct Finding {
     pub message: String,
     /// What the fix removes, by simulation; nothing where there is no fix to simulate.
     pub evidence: Option<Evidence>,
+    /// The share of simulated rollouts in which it was seen; nothing where the settings alone tell.
+    pub seen: Option<Proportion>,
     /// What to change of the scenario.
     pub fix: Vec<Edit>,
-    /// What to change of the manifests, as strategic merge patches.
-    pub patch: Option<String>,
+    /// What to do by hand, in a sentence, where no patch may.
+    pub advice: Option<String>,
     /// Why it does not count, if somebody said so.
     pub ignored: Option<String>,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report {
+    /// What was judged, in the order given.
+    pub checked: Vec<Checked>,
+    /// Objects of which there is no forecast: what, where, why.
+    pub left_out: Vec<Omission>,
+    /// What was noticed of the files as a whole.
+    pub remarks: Vec<Remark>,
+}
+
+/// An object that was not judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Omission {
+    /// `StatefulSet shop/web`
+    pub object: String,
+    /// Where it is.
+    pub spot: Spot,
+    /// Why there is no forecast of it.
+    pub why: String,
+    /// Whether requests may well come to it: what its rollout costs is then an open question.
+    pub is_open: bool,
+}
+
+/// Something about a configuration that its reader should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// What about.
+    pub spot: Spot,
+    /// In a sentence.
+    pub words: String,
 }
 
 /// What became of one configuration.
@@ -82,6 +121,8 @@ pub struct Finding {
 pub struct Checked {
     /// The configuration's name.
     pub name: String,
+    /// What leads requests to its pods, or that this is assumed; nothing for a scenario, which says so itself.
+    pub exposure: Option<String>,
     /// Where it is.
     pub spot: Spot,
     /// The worst first.
@@ -92,6 +133,23 @@ pub struct Checked {
     pub objectives: ObjectivesSpec,
     /// Keys that the numbers depend on and nobody gave.
     pub asked: Vec<String>,
+    /// What was noticed when the manifests were read.
+    pub remarks: Vec<Remark>,
+    /// All fixes together as strategic merge patches, one for each object; nothing where no manifest can say them.
+    pub patch: Option<String>,
+}
+
+impl From<LeftOut> for Omission {
+    fn from(left_out: LeftOut) -> Omission {
+        let LeftOut { object, place, why, is_open } = left_out;
+        Omission { object, spot: Spot::of(&place), why, is_open }
+    }
+}
+
+impl From<&Notice> for Remark {
+    fn from(notice: &Notice) -> Remark {
+        Remark { spot: Spot::of(&notice.place), words: notice.words.clone() }
+    }
 }
 
 impl Checked {
@@ -114,27 +172,69 @@ pub fn check(subject: &Subject, options: &Options, cancelled: &AtomicBool) -> Re
     };
     // The worst first; rules of one severity in the order of their numbers.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let edits = fix::merged(findings.iter().filter(|finding| finding.counts()).flat_map(|finding| &finding.fix));
     Ok(Checked {
         name: subject.name.clone(),
+        exposure: subject.exposure.clone(),
         spot: subject.spot.clone(),
+        patch: subject.names.as_ref().and_then(|names| patch::render(names, &subject.patchable(&edits))),
         findings,
         judgement,
         objectives,
         asked: subject.asked.clone(),
+        remarks: subject.remarks.clone(),
     })
 }
 
+/// A Service that leads nowhere, as a finding of its own: there are no pods whose rollout could be simulated.
+pub fn dangling(dangling: &Dangling) -> Checked {
+    let spot = Spot::of(&dangling.notice.place);
+    let finding = Finding {
+        rule: &RULES[rules::LEADS_NOWHERE],
+        severity: Severity::Error,
+        spot: spot.clone(),
+        message: dangling.notice.words.clone(),
+        evidence: None,
+        seen: None,
+        fix: Vec::new(),
+        advice: None,
+        ignored: None,
+    };
+    Checked {
+        name: dangling.object.clone(),
+        exposure: None,
+        spot,
+        findings: vec![finding],
+        judgement: Err("there are no pods behind it".to_owned()),
+        objectives: ObjectivesSpec::default(),
+        asked: Vec::new(),
+        remarks: Vec::new(),
+        patch: None,
+    }
+}
+
+impl Finding {
+    /// Whether its fix belongs to what is advised: it counts, and is more than a note.
+    fn counts(&self) -> bool {
+        self.ignored.is_none() && self.severity > Severity::Note
+    }
+}
+
 fn find(rule: &'static Rule, subject: &Subject) -> Option<Finding> {
-    let found = (rule.look)(subject)?;
+    (rule.look)(subject).map(|found| finding(rule, subject, found))
+}
+
+fn finding(rule: &'static Rule, subject: &Subject, found: rules::Found) -> Finding {
     let ignored = subject.ignored.iter().find(|ignored| ignored.rule == rule.id).map(|ignored| ignored.reason.clone());
-    Some(Finding {
+    Finding {
         rule,
-        severity: rule.severity,
-        spot: subject.spot_of(found.keys),
+        severity: found.severity.unwrap_or(rule.severity),
+        spot: found.spot.unwrap_or_else(|| subject.spot_of(found.keys)),
         message: found.message,
         evidence: None,
-        patch: subject.names.as_ref().and_then(|names| patch::render(names, &found.fix)),
+        seen: None,
+        advice: found.advice,
         fix: found.fix,
         ignored,
-    })
+    }
 }

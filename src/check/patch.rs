@@ -46,11 +46,14 @@ fn deployment(names: &Names, edits: &[Edit]) -> Option<String> {
         pod.push_str(&format!("      terminationGracePeriodSeconds: {grace}\n"));
     }
     if let Some(sleep) = seconds(edits, "pod.pre_stop") {
-        pod.push_str(&format!(
-            "      containers:\n        - name: {}\n          lifecycle:\n            preStop:\n              \
-             $patch: replace\n              sleep:\n                seconds: {sleep}\n",
-            yaml(&names.container)
-        ));
+        pod.push_str("      containers:\n");
+        for container in &names.containers {
+            pod.push_str(&format!(
+                "        - name: {}\n          lifecycle:\n            preStop:\n              \
+                 $patch: replace\n              sleep:\n                seconds: {sleep}\n",
+                yaml(container)
+            ));
+        }
     }
     if !pod.is_empty() {
         spec.push_str(&format!("  template:\n    spec:\n{pod}"));
@@ -63,11 +66,12 @@ fn service(names: &Names, edits: &[Edit]) -> Option<String> {
     let name = names.service.as_ref()?;
     let mut patch = head("v1", "Service", name, names.namespace.as_ref());
     let bare = patch.len();
-    if let Some(delay) = seconds(edits, "target_group.deregistration_delay") {
-        patch.push_str(&format!(
-            "  annotations:\n    # One text holds all attributes: keep those that are there.\n    \
-             alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds={delay}\n"
-        ));
+    if let (Some(delay), Some(present)) =
+        (seconds(edits, "target_group.deregistration_delay"), &names.target_group_attributes)
+    {
+        // The Service's annotation takes the place of the Ingress' as a whole.
+        let all = with_attribute(present, "deregistration_delay.timeout_seconds", delay);
+        patch.push_str(&format!("  annotations:\n    alb.ingress.kubernetes.io/target-group-attributes: {all}\n"));
     }
     if value(edits, "service.publish_not_ready_addresses") == Some("false") {
         patch.push_str("spec:\n  publishNotReadyAddresses: false\n");
@@ -78,14 +82,29 @@ fn service(names: &Names, edits: &[Edit]) -> Option<String> {
 fn ingress(names: &Names, edits: &[Edit]) -> Option<String> {
     let idle = seconds(edits, "load_balancer.idle_timeout")?;
     let head = head("networking.k8s.io/v1", "Ingress", names.ingress.as_ref()?, names.namespace.as_ref());
-    Some(format!(
-        "{head}  annotations:\n    # One text holds all attributes: keep those that are there.\n    \
-         alb.ingress.kubernetes.io/load-balancer-attributes: idle_timeout.timeout_seconds={idle}\n"
-    ))
+    let all = with_attribute(&names.load_balancer_attributes, "idle_timeout.timeout_seconds", idle);
+    Some(format!("{head}  annotations:\n    alb.ingress.kubernetes.io/load-balancer-attributes: {all}\n"))
+}
+
+/// One text holds all attributes: those that are there, and this one.
+fn with_attribute(present: &str, key: &str, value: u64) -> String {
+    let others = present
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty() && pair.split_once('=').is_none_or(|(known, _)| known.trim() != key));
+    let all: Vec<String> = others.map(str::to_owned).chain([format!("{key}={value}")]).collect();
+    in_yaml(&all.join(","))
+}
+
+/// Attributes as people write them: `a=1,b=2` needs no quotes.
+fn in_yaml(attributes: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "=,".contains(letter) || "._-/".contains(letter);
+    let starts_as_text = attributes.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    if starts_as_text && attributes.chars().all(plain) { attributes.to_owned() } else { yaml(attributes) }
 }
 
 fn namespace(names: &Names, edits: &[Edit]) -> Option<String> {
     value(edits, "pod.readiness_gate").filter(|gate| *gate == "true")?;
     let head = head("v1", "Namespace", names.namespace.as_deref().unwrap_or("NAMESPACE"), None);
-    Some(format!("{head}  labels:\n    elbv2.k8s.aws/pod-readiness-gate-inject: enabled\n"))
+    Some(format!("{head}  labels:\n    {}: enabled\n", names.gate_label))
 }

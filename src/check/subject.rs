@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::Remark;
+use super::fix::{Edit, PRE_STOP};
 use crate::error::Error;
-use crate::manifest::{Draft, Facts, Ignored, Names, Place};
+use crate::manifest::{Draft, Facts, HookFacts, Ignored, Names, Place};
 use crate::scenario::{Document, Scenario};
 
 /// A place in a file.
@@ -26,6 +28,10 @@ pub struct Subject {
     pub name: String,
     /// Where it is as a whole.
     pub spot: Spot,
+    /// What leads requests to its pods; nothing for a scenario.
+    pub exposure: Option<String>,
+    /// What was noticed when the manifests were read.
+    pub remarks: Vec<Remark>,
     /// The scenario to edit.
     pub document: Document,
     /// What it means; or why it cannot be simulated.
@@ -45,7 +51,7 @@ pub struct Subject {
 }
 
 impl Spot {
-    fn of(place: &Place) -> Spot {
+    pub(super) fn of(place: &Place) -> Spot {
         Spot { path: place.path().to_owned(), row: place.row(), column: place.column(), line: place.line().to_owned() }
     }
 
@@ -64,14 +70,22 @@ impl Subject {
     pub fn of_draft(draft: &Draft) -> Result<Subject, Error> {
         let document = draft.document()?;
         let place = |key: &str, place: &Place| (key.to_owned(), Spot::of(place));
+        let remarks =
+            draft.notices.iter().map(|notice| Remark { spot: Spot::of(&notice.place), words: notice.words.clone() });
+        let is_reached = draft.facts.references.is_empty();
         let spots = draft.values.iter().filter_map(|value| Some(place(&value.key, value.origin.place()?)));
         Ok(Subject {
             name: draft.name.clone(),
             spot: Spot::of(&draft.place),
+            exposure: Some(draft.exposure()),
+            remarks: remarks.collect(),
             // Its place would be in a file that nobody has seen: the message alone.
-            scenario: document
-                .resolve()
-                .map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned()),
+            scenario: match is_reached {
+                true => {
+                    document.resolve().map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
+                }
+                false => Err("no request of the load balancer reaches the pods".to_owned()),
+            },
             document,
             spots: spots.collect(),
             said: draft.values.iter().map(|value| (value.key.clone(), value.toml.clone())).collect(),
@@ -91,6 +105,8 @@ impl Subject {
         Ok(Subject {
             name: scenario.name.clone(),
             spot: Spot::whole(&document),
+            exposure: None,
+            remarks: Vec::new(),
             document,
             scenario: Ok(scenario),
             facts: None,
@@ -102,9 +118,30 @@ impl Subject {
         })
     }
 
+    /// The preStop hook, as the manifests have it.
+    pub(super) fn hook(&self) -> Option<&HookFacts> {
+        self.facts.as_ref()?.hook.as_ref()
+    }
+
+    /// Whether somebody said that a rule does not count here.
+    pub(super) fn ignores(&self, rule: &str) -> bool {
+        self.ignored.iter().any(|ignored| ignored.rule == rule)
+    }
+
+    /// The edits that a patch may make: a hook that does more than let time pass is its owner's to change.
+    pub(super) fn patchable(&self, edits: &[Edit]) -> Vec<Edit> {
+        let own = self.hook().is_some_and(|hook| !hook.only_waits);
+        edits.iter().filter(|edit| !(own && edit.key == PRE_STOP)).cloned().collect()
+    }
+
     /// Whether the manifests say this of a key, though it may not be simulated.
     pub(super) fn document_says(&self, key: &str, value: &str) -> bool {
-        self.said.iter().any(|(known, toml)| known == key && toml.trim_matches('"') == value)
+        self.said(key) == Some(value)
+    }
+
+    /// What the manifests say of a key, though it may not be simulated.
+    pub(super) fn said(&self, key: &str) -> Option<&str> {
+        self.said.iter().find(|(known, _)| known == key).map(|(_, toml)| toml.trim_matches('"'))
     }
 
     /// Where the first of these keys that anybody gave was written; if none was, the name.

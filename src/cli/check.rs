@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use rollcast::check::{self, Checked, Options, Severity, Subject, Verdict};
+use rollcast::check::{self, Checked, Options, Report, Severity, Subject, Verdict};
 use rollcast::error::Error;
-use rollcast::manifest::{self, Draft, Given};
+use rollcast::manifest::{self, Given};
 use rollcast::report;
 use rollcast::scenario::Document;
 use rollcast::traffic::EngineChoice;
 
-use super::import::Known;
+use super::import::{Known, tell_of_folders};
 use super::output::{self, Delivery, Sink};
 use super::terminal::Terminal;
 use super::{interrupt, options};
@@ -31,8 +31,8 @@ What no manifest says, and what all is held to, may stand in rollcast.toml:
   [app]
   profile = \"spring-boot-3.4\"
 
-Exit codes: 0 fine · 1 a finding, or the objective is missed · 2 input error · 3 nothing to check, not
-simulated, or neither met nor missed for sure";
+Exit codes: 0 fine · 1 a finding, or the objective is missed · 2 input error · 3 nothing to check, something
+that requests come to was not forecast, or the objective is neither met nor missed for sure";
 
 /// Check manifests or scenarios: findings with their lines, what each costs, and what removes it
 #[derive(Debug, Args)]
@@ -56,6 +56,9 @@ pub struct Check {
     /// In at least this share of rollouts [default: objectives.probability, else 0.99]
     #[arg(long, value_name = "SHARE", value_parser = options::probability)]
     probability: Option<f64>,
+    /// Where no ALB is seen to lead to a Deployment, forecast it as if one did
+    #[arg(long)]
+    assume_alb: bool,
     /// Findings from this severity on make the exit code 1
     #[arg(long, value_name = "SEVERITY", default_value = "warning")]
     fail_on: FailOn,
@@ -116,7 +119,7 @@ impl Check {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         options::refuse_stdin_twice(&self.files)?;
         output::check(&self.output)?;
-        let subjects = self.subjects(terminal)?;
+        let (subjects, mut report) = self.subjects(terminal)?;
         subjects.iter().try_for_each(|subject| self.affordable(subject))?;
         interrupt::watch()?;
         let options = Options {
@@ -130,13 +133,15 @@ impl Check {
         for subject in &subjects {
             checked.push(check::check(subject, &options, interrupt::cancelled())?);
         }
+        checked.append(&mut report.checked);
+        report.checked = checked;
         let mut delivery = Delivery::default();
         let default = [Sink { format: Format::Text, path: None }];
         for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
-            delivery.text(sink, render(sink.format, &checked));
+            delivery.text(sink, render(sink.format, &report));
         }
         delivery.finish(terminal)?;
-        Ok(self.exit_code(&checked))
+        Ok(self.exit_code(&report))
     }
 
     /// Refuses more replications than the limits on a scenario allow.
@@ -149,12 +154,12 @@ impl Check {
         document.resolve().map(drop)
     }
 
-    /// Scenarios by their files' names, the rest as manifests.
-    fn subjects(&self, terminal: &Terminal) -> Result<Vec<Subject>, Error> {
+    /// Scenarios by their files' names, the rest as manifests; and what is known of those without a simulation.
+    fn subjects(&self, terminal: &Terminal) -> Result<(Vec<Subject>, Report), Error> {
         let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|end| end == "toml");
         let (scenarios, manifests): (Vec<&PathBuf>, Vec<&PathBuf>) = self.files.iter().partition(is_scenario);
         let config = self.config()?;
-        let mut subjects = Vec::new();
+        let (mut subjects, mut report) = (Vec::new(), Report::default());
         for path in scenarios {
             subjects.push(self.scenario(path, &config)?);
         }
@@ -168,14 +173,16 @@ impl Check {
                 option: option.to_owned(),
             }));
             let import = manifest::import(&manifests, &given)?;
-            for notice in &import.notices {
-                terminal.note(&format_args!("{}: {}", notice.place, notice.words));
-            }
-            for draft in exposed(&import.drafts, terminal) {
+            tell_of_folders(&import, "check", terminal);
+            let (judged, left_out) = import.judged(self.assume_alb);
+            for draft in judged {
                 subjects.push(Subject::of_draft(draft)?);
             }
+            report.left_out = left_out.into_iter().map(Into::into).collect();
+            report.remarks = import.notices.iter().map(Into::into).collect();
+            report.checked = import.dangling.iter().map(check::dangling).collect();
         }
-        Ok(subjects)
+        Ok((subjects, report))
     }
 
     /// What the project has settled for all its checks.
@@ -208,57 +215,50 @@ impl Check {
         max.into_iter().chain(share).collect()
     }
 
-    fn exit_code(&self, checked: &[Checked]) -> ExitCode {
+    /// 1 for what is known to be wrong; else 3 for what nobody knows; else 0. Only what chance leaves open is the
+    /// user's to call passed or failed.
+    fn exit_code(&self, report: &Report) -> ExitCode {
         let least = match self.fail_on {
             FailOn::Note => Some(Severity::Note),
             FailOn::Warning => Some(Severity::Warning),
             FailOn::Error => Some(Severity::Error),
             FailOn::Never => None,
         };
+        let verdict = |one: &Checked| one.judgement.as_ref().ok().map(|judgement| judgement.verdict);
         let fails = |one: &Checked| {
             one.open().any(|finding| least.is_some_and(|least| finding.severity >= least))
-                || one.judgement.as_ref().is_ok_and(|judgement| judgement.verdict == Verdict::Missed)
+                || verdict(one) == Some(Verdict::Missed)
         };
-        let unsure =
-            |one: &Checked| one.judgement.as_ref().map_or(true, |judgement| judgement.verdict == Verdict::Inconclusive);
-        if checked.iter().any(fails) {
+        let checked = &report.checked;
+        let is_unsure = checked.iter().any(|one| verdict(one) == Some(Verdict::Inconclusive));
+        // Neither a longer load nor a hook's length is left to chance.
+        let is_unknown = |one: &Checked| match &one.judgement {
+            Ok(judgement) => {
+                verdict(one) == Some(Verdict::Inconclusive)
+                    && (judgement.cut_short.hits > 0 || judgement.hook.is_some())
+            }
+            Err(_) => true,
+        };
+        let is_open = checked.is_empty()
+            || report.left_out.iter().any(|omission| omission.is_open)
+            || checked.iter().any(is_unknown);
+        if checked.iter().any(fails) || (is_unsure && self.inconclusive == Inconclusive::Fail) {
             ExitCode::from(1)
-        } else if checked.is_empty() {
+        } else if is_open || (is_unsure && self.inconclusive == Inconclusive::Report) {
             ExitCode::from(3)
-        } else if checked.iter().any(unsure) {
-            ExitCode::from(match self.inconclusive {
-                Inconclusive::Report => 3,
-                Inconclusive::Pass => 0,
-                Inconclusive::Fail => 1,
-            })
         } else {
             ExitCode::SUCCESS
         }
     }
 }
 
-/// Where some Deployments are behind a load balancer, the others are none of its business.
-fn exposed<'a>(drafts: &'a [Draft], terminal: &Terminal) -> Vec<&'a Draft> {
-    let (exposed, hidden): (Vec<&Draft>, Vec<&Draft>) = drafts.iter().partition(|draft| draft.facts.exposed);
-    if exposed.is_empty() {
-        return hidden;
-    }
-    for draft in hidden {
-        terminal.note(&format_args!(
-            "{}: nothing leads a load balancer's requests to {}: left out",
-            draft.place, draft.name
-        ));
-    }
-    exposed
-}
-
-fn render(format: Format, checked: &[Checked]) -> String {
+fn render(format: Format, report: &Report) -> String {
     match format {
-        Format::Text => report::check::text::render(checked),
-        Format::Json => report::check::json::render(checked),
-        Format::Sarif => report::check::sarif::render(checked),
-        Format::Junit => report::check::junit::render(checked),
-        Format::Github => report::check::github::render(checked),
-        Format::Markdown => report::check::markdown::render(checked),
+        Format::Text => report::check::text::render(report),
+        Format::Json => report::check::json::render(report),
+        Format::Sarif => report::check::sarif::render(report),
+        Format::Junit => report::check::junit::render(report),
+        Format::Github => report::check::github::render(report),
+        Format::Markdown => report::check::markdown::render(report),
     }
 }

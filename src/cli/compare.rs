@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use rollcast::compare::Comparison;
 use rollcast::error::Error;
-use rollcast::monte_carlo::{Sample, Workers};
+use rollcast::monte_carlo::{Sample, Workers, about_how_long};
 use rollcast::report::compare::{self, Compared};
 use rollcast::scenario::Scenario;
 
@@ -61,8 +61,10 @@ impl Compare {
         interrupt::watch()?;
         // What A says of chance holds for both: pairs have to share it.
         let (seed, runs, level) = (a.monte_carlo.seed, a.monte_carlo.runs.into(), a.monte_carlo.confidence);
-        let engine = self.chance.engine().alike(&[&a, &b]);
+        let lasts = [about_how_long(&a, seed)?, about_how_long(&b, seed)?];
+        let engine = self.chance.engine().alike(&[(&a, lasts[0]), (&b, lasts[1])]);
         let workers = Workers::new(self.chance.threads())?;
+        let ends = workers.ends(&[&a, &b], seed, 0..runs, interrupt::cancelled())?;
         let bar = progress::bar("pairs", 2 * runs, terminal);
         let sampled = |scenario: &Scenario, path| -> Result<Vec<Sample>, Error> {
             const PORTION: u64 = 250;
@@ -71,7 +73,7 @@ impl Compare {
                 let from = samples.len() as u64;
                 let portion = from..(from + PORTION).min(runs);
                 bar.inc(portion.end - portion.start);
-                let more = workers.replications(scenario, engine, seed, portion, interrupt::cancelled());
+                let more = workers.replications_until(scenario, engine, seed, portion, &ends, interrupt::cancelled());
                 samples.extend(more.map_err(|error| options::with_replay(error, path, &self.edits))?);
             }
             Ok(samples)

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use rollcast::error::Error;
 use rollcast::monte_carlo::Workers;
 use rollcast::plot;
-use rollcast::recommend::{Effort, Recommendation, Settings, Verdict};
-use rollcast::report::{caption, recommend, recommend_yaml};
+use rollcast::recommend::{self, Effort, Recommendation, Settings, Verdict};
+use rollcast::report::{self, caption, recommend_yaml};
 use rollcast::scenario::Scenario;
 
 use super::options::{self, Chance, Edits};
@@ -71,8 +71,10 @@ impl Recommend {
         let workers = Workers::new(self.chance.threads())?;
         let seed = scenario.monte_carlo.seed;
         let engine = self.chance.engine();
-        let sampler =
-            |scenario: &Scenario, range| workers.replications(scenario, engine, seed, range, interrupt::cancelled());
+        let ends = recommend::common_end(&document, &workers, seed, interrupt::cancelled())?;
+        let sampler = |scenario: &Scenario, range| {
+            workers.replications_until(scenario, engine, seed, range, &ends, interrupt::cancelled())
+        };
         let chance = &scenario.monte_carlo;
         let effort = Effort::new(chance.runs.into(), chance.confidence, scenario.objectives.probability);
         let bar = progress::bar("search", 0, terminal);
@@ -101,9 +103,9 @@ impl Recommend {
         let default = [Sink { format: Format::Text, path: None }];
         for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
             let text = match sink.format {
-                Format::Text => recommend::text(scenario, found),
-                Format::Json => recommend::json(scenario, found),
-                Format::Toml => recommend::toml(found),
+                Format::Text => report::recommend::text(scenario, found),
+                Format::Json => report::recommend::json(scenario, found),
+                Format::Toml => report::recommend::toml(found),
                 Format::Yaml => recommend_yaml::yaml(scenario, found),
             };
             delivery.text(sink, text);

@@ -150,8 +150,10 @@ impl Sweep {
         let bar = progress::bar("sweep", mine.len() as u64 * header.budget.runs, terminal);
         bar.inc(mine.iter().filter_map(|number| totals.get(number)).map(sweep::Totals::runs).sum());
         let (engine, seed) = (header.engine, header.seed);
-        let sampler =
-            |scenario: &Scenario, range| workers.replications(scenario, engine, seed, range, interrupt::cancelled());
+        let ends = sweep::common_end(header, &workers, interrupt::cancelled())?;
+        let sampler = |scenario: &Scenario, range| {
+            workers.replications_until(scenario, engine, seed, range, &ends, interrupt::cancelled())
+        };
         let budget = header.budget;
         let mut note = |number: usize, totals: &sweep::Totals, runs| {
             bar.inc(runs);

@@ -105,7 +105,9 @@ pub enum Input {
     Started(PodId, NodeId, u32),
     /// Own timer: start-up of this run is over.
     Listen(PodId, u32),
-    /// The kubelet sent SIGTERM.
+    /// The preStop hook tells the server to stop listening, to finish what is in flight and to end.
+    Drain(PodId),
+    /// The kubelet, or the preStop hook, sent SIGTERM.
     Sigterm(PodId),
     /// The kubelet sent SIGKILL.
     Sigkill(PodId),
@@ -151,13 +153,21 @@ struct Process {
     stage: Stage,
     socket: Socket,
     run: u32,
+    /// Whether it finishes what is in flight before it ends.
+    drains: bool,
     /// When a drain is given up.
     deadline: Time,
 }
 
 impl Process {
-    const ABSENT: Process =
-        Process { node: NodeId(0), stage: Stage::Absent, socket: Socket::Silent, run: 0, deadline: Time::NEVER };
+    const ABSENT: Process = Process {
+        node: NodeId(0),
+        stage: Stage::Absent,
+        socket: Socket::Silent,
+        run: 0,
+        drains: false,
+        deadline: Time::NEVER,
+    };
 }
 
 /// What a revision's processes do, beyond their spec.
@@ -232,14 +242,26 @@ impl Apps {
         }
     }
 
-    /// SIGTERM. Its handler was installed before anything else: a process that is still starting obeys it too.
+    /// SIGTERM.
     fn terminate(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
+        let on_sigterm = self.programs[usize::from(pod.revision().0)].spec.on_sigterm;
+        let Process { stage, run, drains, .. } = *self.process(pod);
+        if stage == Stage::Stopping && drains && on_sigterm == OnSigterm::Exit {
+            // The hook began a drain, and did not wait for its end (nginx: TERM after QUIT is a fast shutdown).
+            self.process(pod).drains = false;
+            return self.close(now, pod, run, out);
+        }
+        self.stop(now, pod, on_sigterm, out);
+    }
+
+    /// Stops as it is told. The handler was installed before anything else: a process that is still starting obeys too.
+    fn stop(&mut self, now: Time, pod: PodId, on_sigterm: OnSigterm, out: &mut Outbox<'_, Input, Fact>) {
         let Process { stage, run, .. } = *self.process(pod);
         if !matches!(stage, Stage::Starting | Stage::Up) {
             return;
         }
         let spec = &self.programs[usize::from(pod.revision().0)].spec;
-        let (refusing, drain_timeout, on_sigterm) = (spec.refusing, spec.drain_timeout, spec.on_sigterm);
+        let (refusing, drain_timeout) = (spec.refusing, spec.drain_timeout);
         let shutdown = spec.shutdown.sample(&mut out.streams().at(Purpose::Shutdown, pod.index() as u64));
         match on_sigterm {
             OnSigterm::Ignore => {}
@@ -254,6 +276,7 @@ impl Apps {
             OnSigterm::Exit | OnSigterm::Drain => {
                 let process = self.process(pod);
                 process.stage = Stage::Stopping;
+                process.drains = on_sigterm == OnSigterm::Drain;
                 process.deadline = now + drain_timeout;
                 if refusing == Span::ZERO {
                     self.close(now, pod, run, out);
@@ -268,9 +291,9 @@ impl Apps {
     /// The listener closes; what is in flight is reset or drained.
     fn close(&mut self, now: Time, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
         self.set_socket(pod, Socket::Closed, out);
-        let deadline = self.process(pod).deadline;
+        let Process { deadline, drains, .. } = *self.process(pod);
         let program = &self.programs[usize::from(pod.revision().0)];
-        if program.spec.on_sigterm == OnSigterm::Exit {
+        if !drains {
             out.say(Fact::Reset(pod));
             return self.end_after_shutdown(pod, run, out);
         }
@@ -365,6 +388,7 @@ impl Actor for Apps {
             Input::Started(pod, node, run) => self.start(pod, node, run, out),
             Input::Listen(pod, run) if self.is_current(pod, run, Stage::Starting) => self.listen(pod, run, out),
             Input::Sigterm(pod) => self.terminate(now, pod, out),
+            Input::Drain(pod) => self.stop(now, pod, OnSigterm::Drain, out),
             Input::Sigkill(pod) if self.process(pod).stage != Stage::Ended => self.kill(pod, out),
             Input::Close(pod, run) if self.is_current(pod, run, Stage::Stopping) => self.close(now, pod, run, out),
             Input::Drained(pod, run) if self.is_current(pod, run, Stage::Stopping) => self.drained(now, pod, run, out),

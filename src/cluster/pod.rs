@@ -14,7 +14,7 @@ settings! {
         termination_grace_period: Span = Span::from_secs(30), Documented "terminationGracePeriodSeconds, pkg/apis/core/v1/defaults.go";
         /// Whether the AWS LBC's readiness gate is injected, one for each target group (namespace label; target type `ip` only).
         readiness_gate: bool = false, Documented "elbv2.k8s.aws/pod-readiness-gate-inject, docs/deploy/pod_readiness_gate.md: off unless the namespace has the label";
-        /// The preStop hook: a span to sleep, `{ exec = "10s" }`, `{ http_get = "1s" }` or `{ fails = true }`.
+        /// The preStop hook: a span to sleep, `{ exec = "10s" }`, `{ http_get = "1s" }` or `{ fails = true }`. A hook that stops the server itself says when: `{ exec = "60s", drain_at = "0s" }` (it stops listening and finishes what is in flight: `nginx -s quit`, a shutdown URL; beside `http_get` too) or `{ exec = "60s", sigterm_at = "0s" }` (`kill 1`).
         pre_stop: Option<PreStop> = None, Documented "none unless given";
         /// An admission webhook takes a Ready pod that is being deleted out of its Service and ReplicaSet, and holds its deletion back this long.
         graceful_drain: Option<Span> = None, Documented "none unless installed; foriequal0/pod-graceful-drain, --delete-after (60 s; its chart: 90 s)";
@@ -57,16 +57,25 @@ pub enum PreStop {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExecHook {
-    /// How long the command takes.
+    /// How long the command takes; it ends with its container.
     pub exec: Span,
+    /// After this it tells the server to stop listening, to finish what is in flight and to end; absent: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_at: Option<Span>,
+    /// After this it sends the process SIGTERM; absent: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sigterm_at: Option<Span>,
 }
 
 /// `{ http_get = "1s" }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpGetHook {
-    /// How long the answer takes.
+    /// How long the answer takes; it ends with its container.
     pub http_get: Span,
+    /// After this the server stops listening, finishes what is in flight and ends; absent: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_at: Option<Span>,
 }
 
 /// `{ fails = true }`.
@@ -77,13 +86,50 @@ pub struct FailingHook {
     pub fails: bool,
 }
 
+/// How a preStop hook stops the server itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookStop {
+    /// It stops listening and finishes what is in flight, whatever it does at SIGTERM.
+    Drain,
+    /// SIGTERM.
+    Sigterm,
+}
+
 impl PreStop {
+    /// A command that takes so long, and nothing else.
+    pub const fn exec(exec: Span) -> PreStop {
+        PreStop::Exec(ExecHook { exec, drain_at: None, sigterm_at: None })
+    }
+
+    /// A request that takes so long, and nothing else.
+    pub const fn http_get(http_get: Span) -> PreStop {
+        PreStop::HttpGet(HttpGetHook { http_get, drain_at: None })
+    }
+
+    /// When and how the hook stops the server itself.
+    pub const fn stop(self) -> Option<(Span, HookStop)> {
+        match self {
+            PreStop::Exec(ExecHook { drain_at: Some(at), .. })
+            | PreStop::HttpGet(HttpGetHook { drain_at: Some(at), .. }) => Some((at, HookStop::Drain)),
+            PreStop::Exec(ExecHook { sigterm_at: Some(at), .. }) => Some((at, HookStop::Sigterm)),
+            PreStop::Sleep(_) | PreStop::Exec(_) | PreStop::HttpGet(_) | PreStop::Fails(_) => None,
+        }
+    }
+
+    /// How long the server serves on during the hook, if nothing stops the hook.
+    pub const fn serves(self) -> Span {
+        match self.stop() {
+            Some((at, _)) => at,
+            None => self.duration(),
+        }
+    }
+
     /// How long the hook runs if nothing stops it.
     pub const fn duration(self) -> Span {
         match self {
             PreStop::Sleep(span) => span,
-            PreStop::Exec(ExecHook { exec }) => exec,
-            PreStop::HttpGet(HttpGetHook { http_get }) => http_get,
+            PreStop::Exec(ExecHook { exec, .. }) => exec,
+            PreStop::HttpGet(HttpGetHook { http_get, .. }) => http_get,
             PreStop::Fails(_) => Span::ZERO,
         }
     }

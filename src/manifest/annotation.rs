@@ -62,6 +62,16 @@ impl Attributes {
         Ok(Attributes(items.iter().map(pair).collect::<Result<_, Error>>()?))
     }
 
+    /// All of them, by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &At<String>)> {
+        self.0.iter()
+    }
+
+    /// Takes over what others say; it wins.
+    pub(super) fn lay_over(&mut self, others: &Attributes) {
+        self.0.extend(others.iter().map(|(key, text)| (key.clone(), text.clone())));
+    }
+
     /// An attribute that is text.
     pub(super) fn text(&self, key: &str) -> Option<&At<String>> {
         self.0.get(key)

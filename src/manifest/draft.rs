@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use super::facts::Exposure;
 use super::source::{At, Place};
 use crate::error::Error;
 use crate::escape;
@@ -123,6 +124,21 @@ impl Draft {
         toml
     }
 
+    /// What leads to the pods, in a line.
+    pub fn exposure(&self) -> String {
+        match &self.facts.exposure {
+            Exposure::Alb(route) | Exposure::Broken(route) => route.clone(),
+            Exposure::Other(way) => way.words.clone(),
+            Exposure::Unseen(way) => format!("assumed: an ALB; {}", way.words),
+            Exposure::Nothing => {
+                format!(
+                    "assumed: an ALB → Deployment {}; nothing in these files leads there",
+                    self.facts.names.deployment
+                )
+            }
+        }
+    }
+
     fn head(&self) -> String {
         let mut head = format!(
             "# Deployment {} of {}, imported by rollcast {}.\n\
@@ -132,13 +148,15 @@ impl Draft {
             escape::line(&self.place.path().to_string_lossy()),
             env!("CARGO_PKG_VERSION"),
         );
+        head.push_str(&format!("#\n# {}\n", escape::line(&self.exposure())));
         if !self.asked.is_empty() {
             head.push_str("#\n# No manifest says, and the forecast depends on it:\n");
             self.asked.iter().for_each(|(key, what)| head.push_str(&format!("#   {key}: {}\n", escape::line(what))));
         }
-        if !self.notices.is_empty() {
-            head.push_str("#\n# Noticed:\n");
-            self.notices.iter().for_each(|notice| {
+        let lists = [("Leads nowhere", &self.facts.references), ("Noticed", &self.notices)];
+        for (title, notices) in lists.iter().filter(|(_, notices)| !notices.is_empty()) {
+            head.push_str(&format!("#\n# {title}:\n"));
+            notices.iter().for_each(|notice| {
                 head.push_str(&format!(
                     "#   {}: {}\n",
                     escape::line(&notice.place.to_string()),
@@ -209,6 +227,11 @@ impl Values {
     pub(super) fn push_shown(&mut self, key: &str, toml: String, origin: Origin) {
         self.push(key, toml, origin);
         self.0.iter_mut().filter(|value| value.key == key).for_each(|value| value.shown = true);
+    }
+
+    /// What is said about a key.
+    pub(super) fn find(&self, key: &str) -> Option<&Value> {
+        self.0.iter().find(|value| value.key == key)
     }
 
     /// Whether somebody said something about a key.

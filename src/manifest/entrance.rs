@@ -1,10 +1,13 @@
-//! Who leads the load balancer's requests to a Deployment's pods, and with which target group.
+//! An ALB's way to the pods of a Service: the target group that it goes through, and whose settings count.
 
 use super::annotation::{self, Attributes};
-use super::network::{HttpRoute, Ingress, IngressClassParams, Service, TargetGroupBinding, TargetGroupConfiguration};
+use super::controller::{self, Controller, Platform};
+use super::gateway::Route;
+use super::load_balancer_configuration::Configurations;
+use super::network::{Backend, Ingress, IngressClassParams, Service, ServicePort, TargetGroupBinding};
 use super::objects::Objects;
 use super::source::{At, Place};
-use super::workload::{Deployment, Metadata};
+use super::workload::{Metadata, Port};
 use crate::aws::target_group::TargetType;
 use crate::error::Error;
 
@@ -12,7 +15,10 @@ use crate::error::Error;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entrance<'a> {
     pub(super) service: &'a Service,
+    /// The Service's port that is named, if one is.
+    pub(super) port: Option<&'a At<Port>>,
     pub(super) door: Door<'a>,
+    pub(super) platform: Platform,
 }
 
 /// What makes the target group.
@@ -23,7 +29,7 @@ pub(super) enum Door<'a> {
     /// An Ingress of the controller's class.
     Ingress(&'a Ingress, Option<&'a IngressClassParams>),
     /// A route of the Gateway API.
-    Route(&'a HttpRoute, Option<&'a TargetGroupConfiguration>),
+    Route(&'a Route, Configurations<'a>),
 }
 
 /// Health checks as far as somebody set them.
@@ -41,88 +47,91 @@ pub(super) fn together(one: &Metadata, other: &Metadata) -> bool {
     one == other || one.is_empty() || other.is_empty()
 }
 
-/// The Services that select a Deployment's pods.
-pub(super) fn services<'a>(objects: &'a Objects, deployment: &Deployment) -> Vec<&'a Service> {
-    let labels = &deployment.template.labels;
-    let selects = |service: &&Service| {
-        !service.selector.is_empty()
-            && together(&service.metadata, &deployment.metadata)
-            && service
-                .selector
-                .iter()
-                .all(|(key, wanted)| labels.get(key).is_some_and(|label| label.value == wanted.value))
-    };
-    objects.services.iter().filter(selects).collect()
-}
-
-/// Every way to the pods of a Deployment, in the order of the controller's own objects: bindings, Ingresses, routes.
-pub(super) fn entrances<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Entrance<'a>> {
-    let mut entrances = Vec::new();
-    for service in services {
-        let name = &service.metadata.name.value;
-        let names =
-            |metadata: &Metadata, named: &At<String>| together(metadata, &service.metadata) && named.value == *name;
-        let bindings = objects.bindings.iter().filter(|binding| names(&binding.metadata, &binding.service));
-        entrances.extend(bindings.map(|binding| Entrance { service, door: Door::Binding(binding) }));
-        let ingresses = objects.ingresses.iter().filter(|ingress| {
-            is_alb(objects, ingress) && ingress.services.iter().any(|named| names(&ingress.metadata, named))
-        });
-        entrances.extend(
-            ingresses.map(|ingress| Entrance { service, door: Door::Ingress(ingress, params(objects, ingress)) }),
-        );
-        let routes = objects.routes.iter();
-        let routes = routes.filter(|route| route.services.iter().any(|named| names(&route.metadata, named)));
-        let configuration = objects.configurations.iter().find(|configuration| {
-            together(&configuration.metadata, &service.metadata) && configuration.service == *name
-        });
-        entrances.extend(routes.map(|route| Entrance { service, door: Door::Route(route, configuration) }));
-    }
-    entrances
-}
-
-/// Whether the AWS controller serves an Ingress. One without a class goes to the cluster's default class, which no
-/// manifest tells: annotations of the controller then do.
-pub(super) fn is_alb(objects: &Objects, ingress: &Ingress) -> bool {
-    const CONTROLLERS: [&str; 2] = ["ingress.k8s.aws/alb", "eks.amazonaws.com/alb"];
-    let annotated = || ingress.metadata.annotations.keys().any(|key| key.starts_with(annotation::PREFIX));
-    match &ingress.class {
-        None => annotated(),
-        Some(class) => match objects.classes.iter().find(|known| known.metadata.name.value == class.value) {
-            Some(known) => CONTROLLERS.contains(&known.controller.as_str()),
-            None => class.value.contains("alb") || (annotated() && class.value != "nginx"),
-        },
-    }
+/// Whether the controller made a binding for an Ingress, a Service or a Gateway: then it bears the label of its stack
+/// (LBC pkg/deploy/tracking/provider.go).
+pub(super) fn is_made_by_controller(binding: &TargetGroupBinding) -> bool {
+    let mut labels = binding.metadata.labels.keys();
+    labels.any(|label| {
+        label.split_once('/').is_some_and(|(of, name)| of.contains("k8s.aws") && name.starts_with("stack"))
+    })
 }
 
 /// The parameters of an Ingress' class: those that the class names, or, without the class, those of its name.
 fn params<'a>(objects: &'a Objects, ingress: &Ingress) -> Option<&'a IngressClassParams> {
     let class = &ingress.class.as_ref()?.value;
-    let known = objects.classes.iter().find(|known| known.metadata.name.value == *class);
+    let known = objects.ingress_classes.iter().find(|known| known.metadata.name.value == *class);
     let name = known.map_or(Some(class), |known| known.params.as_ref())?;
     objects.params.iter().find(|params| params.metadata.name.value == *name)
 }
 
-impl<'a> Entrance<'a> {
-    /// The object that leads to the Service.
-    pub(super) fn metadata(&self) -> &'a Metadata {
-        match self.door {
+impl<'a> Door<'a> {
+    pub(super) fn metadata(self) -> &'a Metadata {
+        match self {
             Door::Binding(binding) => &binding.metadata,
             Door::Ingress(ingress, _) => &ingress.metadata,
             Door::Route(route, _) => &route.metadata,
         }
     }
 
-    /// Its kind.
-    pub(super) fn kind(&self) -> &'static str {
-        match self.door {
+    pub(super) const fn kind(self) -> &'static str {
+        match self {
             Door::Binding(_) => "TargetGroupBinding",
             Door::Ingress(..) => "Ingress",
-            Door::Route(..) => "HTTPRoute",
+            Door::Route(route, _) => route.kind,
         }
     }
 
+    /// The Services that it leads to.
+    pub(super) fn backends(self) -> &'a [Backend] {
+        match self {
+            Door::Binding(binding) => std::slice::from_ref(&binding.backend),
+            Door::Ingress(ingress, _) => &ingress.backends,
+            Door::Route(route, _) => &route.backends,
+        }
+    }
+
+    /// With the objects that say more about its target group for this Service.
+    pub(super) fn configured(self, objects: &'a Objects, service: &Service) -> Door<'a> {
+        match self {
+            Door::Binding(_) => self,
+            Door::Ingress(ingress, _) => Door::Ingress(ingress, params(objects, ingress)),
+            Door::Route(route, _) => Door::Route(route, Configurations::of(objects, service, route)),
+        }
+    }
+
+    /// Who serves it. A configuration of its target group is only read by the controller that makes ALBs.
+    pub(super) fn controller(self, objects: &Objects, service: Option<&Service>) -> Controller {
+        match self {
+            Door::Binding(binding) => controller::of_binding(binding),
+            Door::Ingress(ingress, _) => controller::of_ingress(objects, ingress),
+            Door::Route(route, _) => match controller::of_route(objects, route) {
+                Controller::Unseen(_) if service.is_some_and(|service| Configurations::has_own(objects, service)) => {
+                    Controller::Alb(Platform::Installed)
+                }
+                controller => controller,
+            },
+        }
+    }
+}
+
+impl<'a> Entrance<'a> {
+    /// The object that leads to the Service.
+    pub(super) fn metadata(&self) -> &'a Metadata {
+        self.door.metadata()
+    }
+
+    /// Its kind.
+    pub(super) fn kind(&self) -> &'static str {
+        self.door.kind()
+    }
+
+    /// The Service's port that it leads to.
+    pub(super) fn service_port(&self) -> Option<&'a ServicePort> {
+        self.service.port(self.port.map(|port| &port.value))
+    }
+
     /// Service and Ingress, whose annotations say what the target group is like; the Service's win.
-    fn annotated(&self) -> Vec<&'a Metadata> {
+    pub(super) fn annotated(&self) -> Vec<&'a Metadata> {
         match self.door {
             Door::Ingress(ingress, _) => vec![&self.service.metadata, &ingress.metadata],
             Door::Binding(_) | Door::Route(..) => Vec::new(),
@@ -133,7 +142,7 @@ impl<'a> Entrance<'a> {
     pub(super) fn target_type(&self) -> Result<Option<At<TargetType>>, Error> {
         match self.door {
             Door::Binding(binding) => Ok(binding.target_type.clone()),
-            Door::Route(_, configuration) => Ok(configuration.and_then(|of| of.target_type.clone())),
+            Door::Route(_, configurations) => Ok(configurations.target_type()),
             Door::Ingress(_, params) => match params.and_then(|params| params.target_type.clone()) {
                 Some(of_class) => Ok(Some(of_class)),
                 None => annotation::find(&self.annotated(), "target-type").map(super::network::target_type).transpose(),
@@ -155,14 +164,21 @@ impl<'a> Entrance<'a> {
     /// The target group's attributes.
     pub(super) fn attributes(&self) -> Result<Attributes, Error> {
         match self.door {
-            Door::Route(_, configuration) => Ok(configuration.map(|of| of.attributes.clone()).unwrap_or_default()),
+            Door::Route(_, configurations) => Ok(configurations.attributes()),
             _ => Attributes::of_annotation(annotation::find(&self.annotated(), "target-group-attributes")),
         }
     }
 
+    /// The text of the annotation that holds the target group's attributes, where one can: behind an Ingress.
+    pub(super) fn attributes_text(&self) -> Option<String> {
+        let Door::Ingress(..) = self.door else { return None };
+        let text = annotation::find(&self.annotated(), "target-group-attributes");
+        Some(text.map_or_else(String::new, |text| text.value))
+    }
+
     /// An attribute of the load balancer: of the class' parameters, of the Ingress, or of one of its group.
     pub(super) fn load_balancer(&self, objects: &'a Objects, key: &str) -> Result<Option<At<u32>>, Error> {
-        let Door::Ingress(ingress, params) = self.door else { return Ok(None) };
+        let Door::Ingress(ingress, params) = self.door else { return self.of_load_balancer()?.whole(key) };
         if let Some(of_class) = params.map(|params| params.attributes.whole(key)).transpose()?.flatten() {
             return Ok(Some(of_class));
         }
@@ -178,18 +194,27 @@ impl<'a> Entrance<'a> {
         Ok(None)
     }
 
+    /// All attributes of the load balancer that the object itself says, or what stands behind it.
+    pub(super) fn of_load_balancer(&self) -> Result<Attributes, Error> {
+        match self.door {
+            Door::Binding(_) => Ok(Attributes::default()),
+            Door::Route(_, configurations) => Ok(configurations.of_load_balancer()),
+            Door::Ingress(ingress, params) => {
+                let text = annotation::find(&[&ingress.metadata], "load-balancer-attributes");
+                let mut attributes = Attributes::of_annotation(text)?;
+                params.iter().for_each(|params| attributes.lay_over(&params.attributes));
+                Ok(attributes)
+            }
+        }
+    }
+
     /// The health checks.
     pub(super) fn health_check(&self) -> Result<HealthCheck, Error> {
         let annotated = self.annotated();
         let whole = |name| annotation::whole(&annotated, name);
         match self.door {
-            Door::Route(_, Some(of)) => Ok(HealthCheck {
-                interval: of.interval.clone(),
-                timeout: of.timeout.clone(),
-                healthy: of.healthy.clone(),
-                unhealthy: of.unhealthy.clone(),
-            }),
-            Door::Route(_, None) | Door::Binding(_) => Ok(HealthCheck::default()),
+            Door::Route(_, configurations) => Ok(configurations.health_check()),
+            Door::Binding(_) => Ok(HealthCheck::default()),
             Door::Ingress(..) => Ok(HealthCheck {
                 interval: whole("healthcheck-interval-seconds")?,
                 timeout: whole("healthcheck-timeout-seconds")?,
@@ -202,7 +227,7 @@ impl<'a> Entrance<'a> {
     /// Settings for single routes, which are not looked at.
     pub(super) fn of_routes(&self) -> Option<&'a Place> {
         match self.door {
-            Door::Route(_, Some(configuration)) => configuration.of_routes.as_ref(),
+            Door::Route(_, configurations) => configurations.of_routes(),
             _ => None,
         }
     }

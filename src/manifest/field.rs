@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::source::{At, Place, Source};
-use super::yaml::{self, Node, TEMPLATE, VARIABLE, Value};
+use super::yaml::{self, Document, Node, TEMPLATE, VARIABLE, Value};
 use crate::error::Error;
 use crate::setting::Count;
 
@@ -13,6 +13,8 @@ use crate::setting::Count;
 #[derive(Debug, Clone)]
 pub(super) struct Field<'a> {
     source: &'a Arc<Source>,
+    /// Where in the file its document's places count from.
+    start: usize,
     node: &'a Node,
     /// `spec.template.spec.containers[0]`.
     name: String,
@@ -20,12 +22,12 @@ pub(super) struct Field<'a> {
 
 impl<'a> Field<'a> {
     /// A whole document.
-    pub(super) fn document(source: &'a Arc<Source>, node: &'a Node) -> Field<'a> {
-        Field { source, node, name: String::new() }
+    pub(super) fn document(source: &'a Arc<Source>, document: &'a Document) -> Field<'a> {
+        Field { source, start: document.start, node: &document.node, name: String::new() }
     }
 
     pub(super) fn place(&self) -> Place {
-        yaml::place(self.source, self.node)
+        yaml::place(self.source, self.start, self.node)
     }
 
     pub(super) fn value(&self) -> &'a Value {
@@ -63,7 +65,7 @@ impl<'a> Field<'a> {
     /// The items of a list.
     pub(super) fn items(&self) -> Result<Vec<Field<'a>>, Error> {
         let Value::List(list) = self.value() else { return Err(self.is_not("a list")) };
-        let item = |(i, node)| Field { source: self.source, node, name: format!("{}[{i}]", self.name) };
+        let item = |(i, node)| Field { node, name: format!("{}[{i}]", self.name), ..self.clone() };
         Ok(list.iter().enumerate().map(item).collect())
     }
 
@@ -147,7 +149,7 @@ impl<'a> Field<'a> {
     }
 
     fn member(&self, node: &'a Node, key: &str) -> Field<'a> {
-        Field { source: self.source, node, name: self.path(key) }
+        Field { node, name: self.path(key), ..self.clone() }
     }
 
     fn path(&self, key: &str) -> String {

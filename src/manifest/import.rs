@@ -1,30 +1,34 @@
 //! From objects to drafts: which key of a scenario each field means.
 
+mod containers;
+mod gate;
+mod hook;
 mod node_port;
+mod not_modelled;
 mod other_target_groups;
+mod references;
+mod replicas;
+mod shared_load;
+mod somebody_elses;
+mod start_up;
 
+use super::annotation;
 use super::balancing;
-use super::draft::{Draft, Notice, Origin, OtherTargetGroup, Values, span, text};
+use super::controller::Controller;
+use super::draft::{Draft, Notice, Origin, OtherTargetGroup, Values, text};
 use super::entrance::{self, Door, Entrance};
-use super::facts::{CommandHook, Facts, Ignored, Names};
+use super::exposure::{self, Exposed};
+use super::facts::{Exposure, Facts, Ignored, Names};
 use super::given::Given;
-use super::hook;
 use super::network::Service;
 use super::objects::Objects;
 use super::source::{At, Place};
-use super::workload::{Deployment, Hook, Probe};
+use super::workload::{Container, Deployment, Probe};
 use crate::aws::target_group::TargetType;
 use crate::cluster::deployment::Strategy;
 use crate::error::Error;
 use crate::scenario::{self, Document, Scenario, profile};
 use crate::setting::{Count, Grade};
-use crate::time::Span;
-
-/// The namespace's label that asks for readiness gates (LBC docs/deploy/pod_readiness_gate.md).
-const GATE_LABEL: &str = "elbv2.k8s.aws/pod-readiness-gate-inject";
-
-/// What the controller's own gates start with.
-const GATE: &str = "target-health.elbv2.k8s.aws/";
 
 /// Rules that a Deployment switches off: `RL003=reason, RL008=reason`.
 const IGNORE: &str = "rollcast/ignore";
@@ -46,11 +50,13 @@ const ASKED: [(&str, &str); 8] = [
 
 /// Imports one Deployment.
 pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given]) -> Result<Draft, Error> {
-    let services = entrance::services(objects, deployment);
-    let entrances = entrance::entrances(objects, &services);
+    let services = exposure::services(objects, &deployment.metadata, &deployment.template.labels);
+    let exposed = exposure::decide(exposure::ways(objects, &services));
+    let entrances: &[Entrance<'_>] = if let Exposed::Alb(entrances) = &exposed { entrances } else { &[] };
     let mut import = Import {
         objects,
         deployment,
+        given,
         service: entrances.first().map(|entrance| entrance.service).or_else(|| services.first().copied()),
         entrance: entrances.first().copied(),
         values: Values::default(),
@@ -58,18 +64,25 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
         asked: Vec::new(),
         notices: Vec::new(),
         other_target_groups: Vec::new(),
+        references: Vec::new(),
+        unmodelled: None,
+        init_containers: None,
     };
     import.rollout();
     import.pod();
-    let gate_label = import.gate(&entrances)?;
+    import.other_containers();
+    let gate_label = import.gate(entrances)?;
     import.target_group()?;
-    import.other_target_groups(&entrances)?;
+    import.other_target_groups(entrances)?;
+    import.check_references(&exposed);
     import.remarks();
-    let command_hook = import.hook();
+    import.not_modelled()?;
+    let hook = import.hook(given.iter().any(|given| given.key == "pod.pre_stop"));
     for Given { key, value, option } in given {
         import.values.push(key, Document::value_in_toml(key, value)?, Origin::Given(option.clone()));
     }
-    let facts = Facts { exposed: !entrances.is_empty(), gate_label, command_hook, ..import.facts()? };
+    let exposure = import.exposure(&exposed)?;
+    let facts = Facts { exposure, gate_label, hook, ..import.facts()? };
     let mut draft = Draft {
         name: deployment.metadata.name.value.clone(),
         place: deployment.place.clone(),
@@ -93,6 +106,7 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
 struct Import<'a> {
     objects: &'a Objects,
     deployment: &'a Deployment,
+    given: &'a [Given],
     service: Option<&'a Service>,
     entrance: Option<Entrance<'a>>,
     values: Values,
@@ -101,9 +115,15 @@ struct Import<'a> {
     asked: Vec<(String, String)>,
     notices: Vec<Notice>,
     other_target_groups: Vec<OtherTargetGroup>,
+    /// References that lead nowhere.
+    references: Vec<Notice>,
+    /// What of the pods is not modelled.
+    unmodelled: Option<Notice>,
+    /// Their names, if there are any.
+    init_containers: Option<String>,
 }
 
-impl Import<'_> {
+impl<'a> Import<'a> {
     fn notice(&mut self, place: &Place, words: impl Into<String>) {
         self.notices.push(Notice { place: place.clone(), words: words.into() });
     }
@@ -128,35 +148,11 @@ impl Import<'_> {
         values.seconds("deployment.progress_deadline", deployment.progress_deadline.as_ref());
     }
 
-    /// An autoscaler keeps the number between its bounds; where the Deployment leaves it open, at the lower one.
-    fn replicas(&mut self) {
-        let deployment = self.deployment;
-        let autoscaler = self.objects.autoscalers.iter().find(|autoscaler| {
-            entrance::together(&autoscaler.metadata, &deployment.metadata)
-                && autoscaler.target.as_ref() == Some(&deployment.metadata.name.value)
-        });
-        let key = "deployment.replicas";
-        let Some(autoscaler) = autoscaler else {
-            return self.values.written(key, deployment.replicas.as_ref(), u32::to_string);
-        };
-        let least = autoscaler.min.as_ref().map_or(1, |min| min.value);
-        let bound = autoscaler.min.as_ref().map_or(&autoscaler.max.place, |min| &min.place);
-        match &deployment.replicas {
-            Some(replicas) if (least..=autoscaler.max.value).contains(&replicas.value) => {
-                self.values.written(key, Some(replicas), u32::to_string);
-            }
-            _ => {
-                let why = format!("the autoscaler keeps {least} to {}; the fewest are taken", autoscaler.max.value);
-                self.values.push(key, least.to_string(), Origin::Concluded(bound.clone(), why));
-            }
-        }
-    }
-
     /// `[pod]`, apart from hook and gate. Probes are those of the container that serves.
     fn pod(&mut self) {
         let template = &self.deployment.template;
         self.values.seconds("pod.termination_grace_period", template.grace.as_ref());
-        let container = template.serving(self.service.and_then(|service| service.port.as_ref()));
+        let container = self.container();
         let probes = [
             ("pod.readiness_probe", &container.readiness),
             ("pod.startup_probe", &container.startup),
@@ -167,15 +163,15 @@ impl Import<'_> {
                 self.probe(table, probe);
             }
         }
-        let others = template.containers.iter().filter(|other| other.name != container.name);
-        let gated: Vec<_> = others.filter(|other| other.readiness.is_some() || other.pre_stop.is_some()).collect();
-        for other in gated {
-            let words = format!(
-                "container `{}` has a probe or a hook of its own, which the forecast leaves out: `{}` serves",
-                other.name.value, container.name.value
-            );
-            self.notice(&other.name.place, words);
-        }
+    }
+
+    /// The container that serves: the one that the target group's port leads to.
+    fn container(&self) -> &'a Container {
+        let port = match &self.entrance {
+            Some(entrance) => entrance.service_port(),
+            None => self.service.and_then(|service| service.ports.first()),
+        };
+        self.deployment.template.serving(port.map(|port| &port.target.value))
     }
 
     fn probe(&mut self, table: &str, probe: &Probe) {
@@ -191,49 +187,16 @@ impl Import<'_> {
         self.values.written(&key("failure_threshold"), failure.as_ref(), u32::to_string);
     }
 
-    /// `pod.pre_stop`
-    fn hook(&mut self) -> Option<CommandHook> {
-        let key = "pod.pre_stop";
-        let template = &self.deployment.template;
-        let container = template.serving(self.service.and_then(|service| service.port.as_ref()));
-        let hook = container.pre_stop.as_ref()?;
-        let place = hook.place.clone();
-        match &hook.value {
-            Hook::Sleep(seconds) => {
-                self.values.push(key, format!("\"{seconds}s\""), Origin::Written(place));
-                None
-            }
-            Hook::TcpSocket => {
-                let why = "the kubelet cannot run tcpSocket hooks: SIGTERM follows at once";
-                self.values.push(key, "{ fails = true }".to_owned(), Origin::Concluded(place, why.to_owned()));
-                None
-            }
-            Hook::HttpGet(path) => {
-                let what = format!("how long GET {path} takes ({place})");
-                self.ask(key, what);
-                let why = "it answers at once; no manifest says how long it takes";
-                self.values.push(key, "{ http_get = \"0s\" }".to_owned(), Origin::Concluded(place, why.to_owned()));
-                None
-            }
-            Hook::Exec(words) => {
-                let command = hook::read(words);
-                let toml = format!("{{ exec = {} }}", span(command.sleeps));
-                let only_sleeps = command.unknown.is_none() && command.sleeps > Span::ZERO;
-                match command.unknown {
-                    None => self.values.push(key, toml, Origin::Written(place.clone())),
-                    Some(unknown) => {
-                        self.ask(key, format!("how long `{unknown}` takes ({place})"));
-                        let why = format!("`{unknown}` takes no time");
-                        self.values.push(key, toml, Origin::Concluded(place.clone(), why));
-                    }
-                }
-                Some(CommandHook { place, only_sleeps })
-            }
-        }
-    }
-
     /// What no manifest can say, unless the user did, or a profile that documents it.
     fn ask_for_the_rest(&mut self, scenario: &Scenario) {
+        self.bound_start_up(scenario);
+        self.share_load(scenario);
+        self.ask_for_somebody_elses();
+        if let Some(names) = self.init_containers.take().filter(|_| !self.values.has("cluster.pod_start")) {
+            let key = "cluster.pod_start";
+            self.ask(key, format!("how long do the init containers {names} take, on top of what is assumed?"));
+            self.values.show(key, scenario, "no time of the init containers in it; give all of it");
+        }
         let profile = scenario.revisions[0].app.profile.as_deref().and_then(profile::find);
         for (key, what) in ASKED {
             let row = profile.and_then(|profile| profile.row(key));
@@ -249,67 +212,13 @@ impl Import<'_> {
         }
     }
 
-    fn ask(&mut self, key: &str, what: String) {
-        self.asked.push((key.to_owned(), what));
+    /// Whether the user gives a key with an option.
+    fn is_given(&self, key: &str) -> bool {
+        self.given.iter().any(|given| given.key == key)
     }
 
-    /// `pod.readiness_gate`; returns the namespace's label.
-    fn gate(&mut self, entrances: &[Entrance<'_>]) -> Result<Option<Place>, Error> {
-        let key = "pod.readiness_gate";
-        if let Some(own) = self.deployment.template.gates.iter().find(|gate| gate.value.starts_with(GATE)) {
-            self.values.push(key, "true".to_owned(), Origin::Written(own.place.clone()));
-            return Ok(None);
-        }
-        let name = self.deployment.metadata.namespace();
-        let namespaces = &self.objects.namespaces;
-        // Without a namespace of its own, an object goes where it is applied: most likely into the only one here.
-        let namespace = match (name, namespaces.as_slice()) {
-            ("", [only]) => Some(only),
-            ("", _) => None,
-            (name, all) => all.iter().find(|namespace| namespace.metadata.name.value == name),
-        };
-        let Some(namespace) = namespace else {
-            let which =
-                if name.is_empty() { "the Deployment's namespace".to_owned() } else { format!("Namespace `{name}`") };
-            let why = format!("{which} is not among the manifests; has it the label {GATE_LABEL}: enabled?");
-            self.left_open.push((key, why));
-            return Ok(None);
-        };
-        let label = namespace.metadata.labels.get(GATE_LABEL);
-        let Some(label) = label.filter(|label| label.value == "enabled") else {
-            if let Some(wrong) = label {
-                self.notice(
-                    &wrong.place,
-                    format!("`{}` switches no gates on: the value must be `enabled`", wrong.value),
-                );
-            }
-            let place = namespace.metadata.name.place.clone();
-            self.values.push(key, "false".to_owned(), Origin::Written(place));
-            return Ok(None);
-        };
-        let mut by_ip = None;
-        for entrance in entrances {
-            // Nobody but a binding may leave it open: then the controller asks AWS.
-            let open = matches!(entrance.door, Door::Binding(_));
-            if entrance.target_type()?.map_or(open, |kind| kind.value == TargetType::Ip) {
-                by_ip.get_or_insert(*entrance);
-            }
-        }
-        let place = label.place.clone();
-        let origin = match by_ip {
-            Some(_) if name.is_empty() => {
-                Origin::Concluded(place.clone(), "the Deployment is applied to the only Namespace here".to_owned())
-            }
-            Some(_) => Origin::Written(place.clone()),
-            None => {
-                let why =
-                    "no Ingress, TargetGroupBinding or route with ip targets leads to the pods, so no gate is injected";
-                self.values.push(key, "false".to_owned(), Origin::Concluded(place.clone(), why.to_owned()));
-                return Ok(Some(place));
-            }
-        };
-        self.values.push(key, "true".to_owned(), origin);
-        Ok(Some(place))
+    fn ask(&mut self, key: &str, what: String) {
+        self.asked.push((key.to_owned(), what));
     }
 
     /// `[target_group]`, `[load_balancer]`, `[service]`
@@ -370,9 +279,7 @@ impl Import<'_> {
         }
     }
 
-    fn facts(&self) -> Result<Facts, Error> {
-        let template = &self.deployment.template;
-        let container = template.serving(self.service.and_then(|service| service.port.as_ref()));
+    fn facts(&mut self) -> Result<Facts, Error> {
         let ingress = match self.entrance.map(|entrance| entrance.door) {
             Some(Door::Ingress(ingress, _)) => Some(ingress.metadata.name.value.clone()),
             _ => None,
@@ -383,11 +290,43 @@ impl Import<'_> {
             names: Names {
                 deployment: self.deployment.metadata.name.value.clone(),
                 namespace: self.deployment.metadata.namespace.as_ref().map(|name| name.value.clone()),
-                container: container.name.value.clone(),
+                containers: self.may_serve().map(|container| container.name.value.clone()).collect(),
+                gate_label: self.gate_label_name(),
                 service: self.service.map(|service| service.metadata.name.value.clone()),
                 ingress,
+                target_group_attributes: self.entrance.and_then(|entrance| entrance.attributes_text()),
+                load_balancer_attributes: self.entrance.map_or_else(String::new, |entrance| {
+                    annotation::find(&[entrance.metadata()], "load-balancer-attributes")
+                        .map_or_else(String::new, |text| text.value)
+                }),
             },
+            references: std::mem::take(&mut self.references),
+            unmodelled: self.unmodelled.take(),
             ..Facts::default()
+        })
+    }
+
+    /// What leads to the pods, in a line.
+    fn exposure(&self, exposed: &Exposed<'_>) -> Result<Exposure, Error> {
+        let name = format!("Deployment {}", self.deployment.metadata.name.value);
+        let ports = || self.deployment.template.containers.iter().flat_map(|container| &container.ports);
+        let deployment =
+            |target| exposure::workload_and_port(&name, target, ports().map(|port| (&port.name, port.number)));
+        Ok(match exposed {
+            Exposed::Alb(entrances) => {
+                let target = entrances[0].service_port().map(|port| &port.target.value);
+                Exposure::Alb(alb_route(&entrances[0], &deployment(target))?)
+            }
+            Exposed::Not(way) => {
+                let route = format!("{} → {}", way.route(), deployment(way.target()));
+                let notice = |words| Notice { place: way.place().clone(), words };
+                match &way.controller {
+                    Controller::Unseen(_) => Exposure::Unseen(notice(format!("{route}: {}", way.why_not()))),
+                    Controller::Nobody(_) => Exposure::Broken(route),
+                    _ => Exposure::Other(notice(format!("{route}: {}", way.why_not()))),
+                }
+            }
+            Exposed::Nothing => Exposure::Nothing,
         })
     }
 }
@@ -409,6 +348,7 @@ fn health_check(entrance: &Entrance<'_>, table: &str, values: &mut Values) -> Re
             (None, _) => {}
         }
     }
+    somebody_elses::defaults(entrance, table, values);
     Ok(())
 }
 
@@ -426,4 +366,16 @@ fn ignored(annotation: &At<String>) -> Result<Vec<Ignored>, Error> {
         all.push(Ignored { rule, reason, place: annotation.place.clone() });
     }
     Ok(all)
+}
+
+/// `Ingress shop/web (ALB, ip targets) → Service web:80 → Deployment web`
+pub(super) fn alb_route(entrance: &Entrance<'_>, workload: &str) -> Result<String, Error> {
+    let kind = match (entrance.target_type()?.map(|kind| kind.value), entrance.target_type_left_to_controller()) {
+        (Some(TargetType::Ip), _) => "ip targets",
+        (Some(TargetType::Instance), _) => "instance targets",
+        (None, true) => "instance targets",
+        (None, false) => "ip targets assumed",
+    };
+    let service = exposure::service_and_port(entrance.service, entrance.port);
+    Ok(format!("{} {} (ALB, {kind}) → {service} → {workload}", entrance.kind(), entrance.metadata().called()))
 }

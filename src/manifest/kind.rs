@@ -15,8 +15,26 @@ pub(super) enum Kind {
     IngressClassParams,
     TargetGroupBinding,
     TargetGroupConfiguration,
+    GatewayClass,
+    Gateway,
     HttpRoute,
+    GrpcRoute,
+    TlsRoute,
+    TcpRoute,
+    UdpRoute,
+    LoadBalancerConfiguration,
+    StatefulSet,
+    DaemonSet,
+    ReplicaSet,
+    ReplicationController,
+    Pod,
+    Rollout,
+    DeploymentConfig,
+    Canary,
+    Job,
+    CronJob,
     HorizontalPodAutoscaler,
+    ScaledObject,
     PodDisruptionBudget,
 }
 
@@ -39,6 +57,8 @@ const fn row(
 
 const LBC: &[&str] = &["elbv2.k8s.aws", "eks.amazonaws.com"];
 
+const GATEWAY: &[&str] = &["gateway.networking.k8s.io"];
+
 const KINDS: &[Row] = &[
     row(Kind::Deployment, "Deployment", &["apps"], &["v1"]),
     row(Kind::Service, "Service", &[""], &["v1"]),
@@ -48,8 +68,26 @@ const KINDS: &[Row] = &[
     row(Kind::IngressClassParams, "IngressClassParams", LBC, &["v1beta1", "v1"]),
     row(Kind::TargetGroupBinding, "TargetGroupBinding", LBC, &["v1beta1", "v1"]),
     row(Kind::TargetGroupConfiguration, "TargetGroupConfiguration", &["gateway.k8s.aws"], &["v1beta1", "v1"]),
-    row(Kind::HttpRoute, "HTTPRoute", &["gateway.networking.k8s.io"], &["v1", "v1beta1"]),
+    row(Kind::LoadBalancerConfiguration, "LoadBalancerConfiguration", &["gateway.k8s.aws"], &["v1beta1", "v1"]),
+    row(Kind::GatewayClass, "GatewayClass", GATEWAY, &["v1", "v1beta1", "v1alpha2"]),
+    row(Kind::Gateway, "Gateway", GATEWAY, &["v1", "v1beta1", "v1alpha2"]),
+    row(Kind::HttpRoute, "HTTPRoute", GATEWAY, &["v1", "v1beta1"]),
+    row(Kind::GrpcRoute, "GRPCRoute", GATEWAY, &["v1", "v1alpha2"]),
+    row(Kind::TlsRoute, "TLSRoute", GATEWAY, &["v1", "v1alpha3", "v1alpha2"]),
+    row(Kind::TcpRoute, "TCPRoute", GATEWAY, &["v1", "v1alpha2"]),
+    row(Kind::UdpRoute, "UDPRoute", GATEWAY, &["v1", "v1alpha2"]),
+    row(Kind::StatefulSet, "StatefulSet", &["apps"], &["v1"]),
+    row(Kind::DaemonSet, "DaemonSet", &["apps"], &["v1"]),
+    row(Kind::ReplicaSet, "ReplicaSet", &["apps"], &["v1"]),
+    row(Kind::ReplicationController, "ReplicationController", &[""], &["v1"]),
+    row(Kind::Pod, "Pod", &[""], &["v1"]),
+    row(Kind::Rollout, "Rollout", &["argoproj.io"], &["v1alpha1"]),
+    row(Kind::DeploymentConfig, "DeploymentConfig", &["apps.openshift.io"], &["v1"]),
+    row(Kind::Canary, "Canary", &["flagger.app"], &["v1beta1"]),
+    row(Kind::Job, "Job", &["batch"], &["v1"]),
+    row(Kind::CronJob, "CronJob", &["batch"], &["v1"]),
     row(Kind::HorizontalPodAutoscaler, "HorizontalPodAutoscaler", &["autoscaling"], &["v1", "v2"]),
+    row(Kind::ScaledObject, "ScaledObject", &["keda.sh"], &["v1alpha1"]),
     row(Kind::PodDisruptionBudget, "PodDisruptionBudget", &["policy"], &["v1"]),
 ];
 

@@ -5,21 +5,34 @@
 
 #![warn(clippy::string_slice)]
 
+mod action;
 mod annotation;
+mod attributes;
 mod balancing;
+mod controller;
 mod draft;
 mod entrance;
+mod exposure;
 mod facts;
 mod field;
+mod folder;
+mod gateway;
 mod given;
 mod hook;
 mod import;
+mod json;
 mod kind;
+mod left_out;
+mod load_balancer_configuration;
 mod names;
 mod network;
 mod objects;
+mod other_workload;
+mod proxy_route;
+mod scalar;
 mod shape;
 mod source;
+mod variables;
 mod workload;
 mod yaml;
 
@@ -28,7 +41,8 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 pub use draft::{Draft, Notice, Origin, OtherTargetGroup, Value};
-pub use facts::{CommandHook, Facts, Ignored, Names};
+pub use facts::{Exposure, Facts, HookFacts, Ignored, Names, NotRead};
+pub use folder::{Rendered, Skipped};
 pub use given::Given;
 use objects::Objects;
 pub use source::Place;
@@ -36,12 +50,43 @@ pub use source::Place;
 /// What the manifests come to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Import {
-    /// One for each Deployment that has pods to replace, in the order of the files.
+    /// One for each Deployment that has pods to replace and no entrance that is known not to be an ALB, in the order of
+    /// the files.
     pub drafts: Vec<Draft>,
-    /// Deployments that were left out, and Ingresses of other controllers.
+    /// Objects of which there is no forecast, and why.
+    pub left_out: Vec<LeftOut>,
+    /// Services behind an ALB that lead nowhere.
+    pub dangling: Vec<Dangling>,
+    /// Objects that are written more than once, and files that look like manifests and cannot be read.
     pub notices: Vec<Notice>,
     /// How many objects of each kind were found.
     pub kinds: BTreeMap<String, usize>,
+    /// What was found in folders and is not read: no manifests.
+    pub skipped: Vec<Skipped>,
+    /// Folders that a tool makes manifests of.
+    pub rendered: Vec<Rendered>,
+}
+
+/// An object of which there is no forecast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// `StatefulSet shop/web`
+    pub object: String,
+    /// Where it is.
+    pub place: Place,
+    /// Why there is none.
+    pub why: String,
+    /// Whether requests may well come to it, so that what a rollout of it costs is an open question.
+    pub is_open: bool,
+}
+
+/// A Service behind an ALB that leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dangling {
+    /// `Service shop/web`
+    pub object: String,
+    /// What is wrong, and where.
+    pub notice: Notice,
 }
 
 /// Imports files, the manifests of folders, and stdin (`-`). What is given wins over the manifests.
@@ -51,32 +96,37 @@ pub struct Import {
 /// what to do; exit code 2. It is larger than any manifest; exit code 4.
 pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
     let objects = Objects::read(paths)?;
-    let mut import = Import { drafts: Vec::new(), notices: Vec::new(), kinds: objects.kinds.clone() };
+    let mut left_out = Vec::new();
+    let mut drafts = Vec::new();
     for deployment in &objects.deployments {
-        if let Some(none) = deployment.replicas.as_ref().filter(|replicas| replicas.value == 0) {
-            let words = format!("Deployment `{}` has 0 replicas: nothing to replace", deployment.metadata.name.value);
-            import.notices.push(Notice { place: none.place.clone(), words });
-            continue;
+        match left_out::of_deployment(&objects, deployment) {
+            Some(reason) => left_out.push(reason),
+            None => drafts.push(given::draft(&objects, deployment, given)?),
         }
-        import.drafts.push(given::draft(&objects, deployment, given)?);
     }
-    for ingress in objects.ingresses.iter().filter(|ingress| !entrance::is_alb(&objects, ingress)) {
-        let words = format!("Ingress `{}` is not the AWS controller's: left out", ingress.metadata.name.value);
-        import.notices.push(Notice { place: ingress.metadata.name.place.clone(), words });
+    let mut noticed = Vec::new();
+    drafts.retain(|draft| match left_out::of_draft(draft) {
+        Some(reason) => {
+            left_out.push(reason);
+            noticed.extend(draft.notices.iter().cloned());
+            false
+        }
+        None => true,
+    });
+    for workload in &objects.other_workloads {
+        left_out.extend(left_out::of_other(&objects, workload)?);
     }
-    for other in objects.others.iter().filter(|other| ROLLED_OUT.contains(&other.kind.as_str())) {
-        let words = format!("a {} is not rolled out as a Deployment is: left out", other.kind);
-        import.notices.push(Notice { place: other.place.clone(), words });
-    }
-    if import.drafts.is_empty() {
+    if drafts.is_empty() {
         given::on_defaults(given)?;
     }
+    let mut dangling = Vec::new();
+    left_out::leads(&objects, &mut left_out, &mut dangling);
+    let Objects { kinds, mut notices, skipped, rendered, .. } = objects;
+    notices.extend(noticed);
+    let mut import = Import { drafts, left_out, dangling, notices, kinds, skipped, rendered };
     import.tell_apart();
     Ok(import)
 }
-
-/// Kinds that have rollouts of their own.
-const ROLLED_OUT: [&str; 4] = ["StatefulSet", "DaemonSet", "Rollout", "DeploymentConfig"];
 
 impl Import {
     /// Why there is no draft, if there is none.
@@ -90,10 +140,33 @@ impl Import {
         let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let found = if kinds.is_empty() { "no object".to_owned() } else { kinds.join(", ") };
         let error = Error::input("no Deployment to roll out among the manifests");
-        Err(error.hint(match self.notices.first() {
-            Some(notice) => format!("{}: {}", notice.place, notice.words),
-            None => format!("found {found}"),
+        let is_kustomization = self.kinds.contains_key("Kustomization");
+        Err(error.hint(match (self.rendered.first(), self.left_out.first()) {
+            (Some(rendered), _) => format!("they are made by a tool: {}", rendered.pipe("check")),
+            (None, Some(left_out)) => format!("{}: {}: {}", left_out.place, left_out.object, left_out.why),
+            (None, None) if is_kustomization => {
+                format!("found {found}: build it, `kustomize build FOLDER | rollcast check -`")
+            }
+            (None, None) => format!("found {found}"),
         }))
+    }
+
+    /// The drafts to judge, and what else is left out: where no ALB is seen to lead to a Deployment, one is only
+    /// assumed on request, and only if none leads to any other.
+    pub fn judged(&self, assume_alb: bool) -> (Vec<&Draft>, Vec<LeftOut>) {
+        let is_led_to = |draft: &&Draft| matches!(draft.facts.exposure, Exposure::Alb(_) | Exposure::Broken(_));
+        let (mut judged, hidden): (Vec<&Draft>, Vec<&Draft>) = self.drafts.iter().partition(is_led_to);
+        let mut left_out = Vec::new();
+        let assume_all = assume_alb && judged.is_empty();
+        for draft in hidden {
+            if assume_all || (assume_alb && matches!(draft.facts.exposure, Exposure::Unseen(_))) {
+                judged.push(draft);
+            } else {
+                left_out.push(left_out::unseen(draft));
+            }
+        }
+        left_out.extend(self.left_out.iter().cloned());
+        (judged, left_out)
     }
 
     /// Deployments of one name in several namespaces get the namespace into their names.

@@ -6,15 +6,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use super::folder::{self, Contents, Rendered, Skipped};
 use crate::error::Error;
 use crate::escape;
 use crate::visited::Visited;
 
 /// A dump of a large cluster has some megabytes; anything longer is something else.
 const LONGEST: u64 = 32 << 20;
-
-/// So many files are a repository, not a release.
-const MOST_FILES: usize = 10_000;
 
 /// A file as it was read.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,6 +62,12 @@ impl<T> At<T> {
 impl Place {
     pub(super) fn new(source: &Arc<Source>, range: Range<usize>) -> Place {
         Place { source: source.clone(), range }
+    }
+
+    /// A whole line, from 1.
+    pub(super) fn of_row(source: &Arc<Source>, row: usize) -> Place {
+        let start = source.text.split_inclusive('\n').take(row.saturating_sub(1)).map(str::len).sum();
+        Place::new(source, start..start + 1)
     }
 
     /// The file; `<stdin>` for `-`.
@@ -117,55 +121,66 @@ impl fmt::Debug for Place {
     }
 }
 
+/// What the paths lead to.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub(super) sources: Vec<Found>,
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) rendered: Vec<Rendered>,
+}
+
+/// A file, and whether somebody named it: what was only found in a folder may be anything.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) source: Arc<Source>,
+    pub(super) is_named: bool,
+}
+
 /// Reads files, the YAML and JSON files of folders, and stdin (`-`), in the order given; the files of a folder by name.
-pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Arc<Source>>, Error> {
-    let mut sources = Vec::new();
+pub(super) fn read(paths: &[PathBuf]) -> Result<Reading, Error> {
+    let mut read = Reading::default();
     let mut visited = Visited::default();
-    for path in paths {
+    // What is named stays so, though a folder before it has it, too.
+    let is_walked = |path: &PathBuf| path == Path::new("-") || path.is_dir();
+    let is_new = |path| Ok(is_walked(path) || visited.enter(path, 0)?);
+    let are_new: Vec<bool> = paths.iter().map(is_new).collect::<Result<_, Error>>()?;
+    for (path, is_new) in paths.iter().zip(are_new) {
         if path == Path::new("-") {
             let bytes = bytes(std::io::stdin().lock());
-            sources.push(source(PathBuf::from("<stdin>"), bytes)?);
+            let source = source(PathBuf::from("<stdin>"), bytes)?;
+            read.sources.push(Found { source, is_named: true });
         } else if path.is_dir() {
-            let mut files = Vec::new();
-            let is_new = visited.enter(path, 0)?;
-            walk(path, 1, &mut visited, &mut files)?;
-            if is_new && files.is_empty() {
-                return Err(Error::input("no .yaml, .yml or .json file in this folder").in_file(path));
-            }
-            for file in files {
-                sources.push(open(file)?);
-            }
-        } else if visited.enter(path, 0)? {
-            sources.push(open(path.clone())?);
+            read.folder(path, &mut visited)?;
+        } else if is_new {
+            read.sources.push(Found { source: open(path.clone())?, is_named: true });
         }
     }
-    Ok(sources)
+    Ok(read)
 }
 
-fn walk(folder: &Path, depth: usize, visited: &mut Visited, files: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let unreadable = |error: std::io::Error| Error::input(format!("cannot read the folder: {error}")).in_file(folder);
-    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-    paths.sort();
-    for path in paths {
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let is_manifest = path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known));
-        // A pipe or a device in a folder is nobody's manifest, and might never end.
-        if path.is_dir() && !hidden {
-            if visited.enter(&path, depth)? {
-                walk(&path, depth + 1, visited, files)?;
+impl Reading {
+    fn folder(&mut self, folder: &Path, visited: &mut Visited) -> Result<(), Error> {
+        let Contents { files, skipped, rendered, is_empty, .. } = folder::contents(folder, visited)?;
+        if is_empty {
+            return Err(Error::input("no .yaml, .yml or .json file in this folder").in_file(folder));
+        }
+        self.skipped.extend(skipped);
+        self.rendered.extend(rendered);
+        for path in files {
+            match open(path.clone()) {
+                Ok(source) => self.sources.push(Found { source, is_named: false }),
+                Err(error) => {
+                    let reason = error.message().to_owned();
+                    self.skipped.push(Skipped { path, row: None, reason });
+                }
             }
-        } else if is_manifest && path.is_file() && visited.enter(&path, depth)? {
-            files.push(path);
         }
-        if files.len() > MOST_FILES {
-            return Err(Error::too_large(format!("more than {MOST_FILES} manifests")).in_file(folder));
-        }
+        Ok(())
     }
-    Ok(())
 }
 
-fn open(path: PathBuf) -> Result<Arc<Source>, Error> {
+/// A file as it is.
+pub(super) fn open(path: PathBuf) -> Result<Arc<Source>, Error> {
     let bytes = std::fs::File::open(&path).and_then(bytes);
     source(path, bytes)
 }

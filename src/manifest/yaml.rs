@@ -10,6 +10,8 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error as YamlError, Spanned};
 
+use super::json;
+use super::scalar;
 use super::source::{Place, Source};
 use crate::error::Error;
 
@@ -57,6 +59,15 @@ impl Members {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Node)> {
         self.0.iter().map(|(key, node)| (key, node))
     }
+
+    /// What they say.
+    pub(super) fn values(&self) -> impl Iterator<Item = &Node> {
+        self.0.iter().map(|(_, node)| node)
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.0.iter_mut().map(|(_, node)| node)
+    }
 }
 
 impl From<BTreeMap<String, Node>> for Members {
@@ -81,11 +92,47 @@ impl Value {
             Value::Map(_) => "a mapping",
         }
     }
+
+    /// How many values it is, with those in it.
+    fn count(&self) -> usize {
+        let within: usize = match self {
+            Value::List(items) => items.iter().map(|item| item.value.count()).sum(),
+            Value::Map(map) => map.values().map(|value| value.value.count()).sum(),
+            _ => 0,
+        };
+        within + 1
+    }
 }
 
-/// The documents of a file; empty ones are left out.
-pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Error> {
-    let most = most_values(source.text.len());
+/// A document of a file.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) node: Node,
+    /// Where in the file the text starts that its places count from.
+    pub(super) start: usize,
+}
+
+/// The documents of a file, YAML or JSON, one after another; empty ones are left out.
+pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Document>, Error> {
+    let Some(values) = json::values(&source.text) else {
+        return parse(source, &source.text, 0, most_values(source.text.len()));
+    };
+    let mut documents = Vec::new();
+    let mut most = most_values(source.text.len());
+    for value in values {
+        if documents.len() == MOST_DOCUMENTS {
+            return Err(too_large(source, value));
+        }
+        let text = json::without_tabs(source.text.get(value.clone()).unwrap_or_default());
+        let parsed = parse(source, &text, value.start, most)?;
+        most = most.saturating_sub(parsed.iter().map(|document| document.node.value.count()).sum());
+        documents.extend(parsed);
+    }
+    Ok(documents)
+}
+
+/// The documents of a part of a file, which have `most` values at most.
+fn parse(source: &Arc<Source>, text: &str, start: usize, most: usize) -> Result<Vec<Document>, Error> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: MOST_DOCUMENTS,
@@ -93,11 +140,39 @@ pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Error> {
             max_events: 2 * most,
             max_depth: DEEPEST,
         },
-        // Kubernetes reads YAML 1.1, where `yes` is true; text that must not be so is quoted there.
+        // Numbers and words are read once more, as Kubernetes does: see `resolve`.
         strict_booleans: false,
         with_snippet: false,
     };
-    serde_saphyr::from_multiple_with_options(&source.text, options).map_err(|error| refused(source, &error))
+    let nodes: Vec<Node> = serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| refused(source, text, start, &error))?;
+    let resolved = nodes.into_iter().map(|mut node| {
+        resolve(text, &mut node);
+        Document { node, start }
+    });
+    Ok(resolved.collect())
+}
+
+/// Reads scalars without quotes as Kubernetes does.
+fn resolve(text: &str, node: &mut Node) {
+    let defined = node.defined;
+    match &mut node.value {
+        Value::Null => {}
+        Value::List(items) => items.iter_mut().for_each(|item| resolve(text, item)),
+        Value::Map(map) => map.values_mut().for_each(|value| resolve(text, value)),
+        scalar => {
+            let written = text.get(range(text, defined)).unwrap_or_default();
+            let before = text.get(..range(text, defined).start).unwrap_or_default().trim_end();
+            let is_tagged = ["!!str", "!"].iter().any(|tag| before.ends_with(tag));
+            let is_plain = match scalar {
+                Value::Text(read) => *read == written,
+                _ => !written.starts_with(['"', '\'', '|', '>']),
+            };
+            if is_plain && !is_tagged && !written.is_empty() {
+                *scalar = scalar::resolve(written);
+            }
+        }
+    }
 }
 
 /// Each value takes a hundred bytes of memory or so; a manifest writes a dozen for one, with indentation and key.
@@ -107,22 +182,19 @@ fn most_values(length: usize) -> usize {
 }
 
 /// Where a value stands in its file. What an alias or a merge brings was written where its anchor is.
-pub(super) fn place(source: &Arc<Source>, node: &Node) -> Place {
-    Place::new(source, range(source, node.defined))
+pub(super) fn place(source: &Arc<Source>, start: usize, node: &Node) -> Place {
+    let range = range(source.text.get(start..).unwrap_or_default(), node.defined);
+    Place::new(source, start + range.start..start + range.end)
 }
 
-fn range(source: &Source, location: serde_saphyr::Location) -> std::ops::Range<usize> {
+fn range(text: &str, location: serde_saphyr::Location) -> std::ops::Range<usize> {
     let span = location.span();
     match (span.byte_offset(), span.byte_len()) {
         (Some(start), Some(length)) => start as usize..(start + length) as usize,
         _ => {
-            let line_start: usize = source
-                .text
-                .split_inclusive('\n')
-                .take((location.line() as usize).saturating_sub(1))
-                .map(str::len)
-                .sum();
-            let line = source.text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+            let line_start: usize =
+                text.split_inclusive('\n').take((location.line() as usize).saturating_sub(1)).map(str::len).sum();
+            let line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
             let skipped = line.chars().take((location.column() as usize).saturating_sub(1)).map(char::len_utf8);
             let start = line_start + skipped.sum::<usize>();
             start..start + 1
@@ -131,9 +203,10 @@ fn range(source: &Source, location: serde_saphyr::Location) -> std::ops::Range<u
 }
 
 /// The parser's refusal, with what usually is behind it.
-fn refused(source: &Arc<Source>, error: &YamlError) -> Error {
-    let location = error.location().unwrap_or(serde_saphyr::Location::UNKNOWN);
-    let place = Place::new(source, range(source, location));
+fn refused(source: &Arc<Source>, text: &str, start: usize, error: &YamlError) -> Error {
+    let range = range(text, error.location().unwrap_or(serde_saphyr::Location::UNKNOWN));
+    let range = start + range.start..start + range.end;
+    let place = Place::new(source, range.clone());
     let words = error.without_snippet().to_string();
     let message = words.lines().next().unwrap_or_default();
     // The parser's advice to programmers is none to authors of manifests.
@@ -142,17 +215,17 @@ fn refused(source: &Arc<Source>, error: &YamlError) -> Error {
         .fold(message, |message, end| message.split(end).next().unwrap_or(message));
     // The limit may be hit inside an alias, whose error wraps the budget's.
     if message.contains("budget breached") {
-        return Error::too_large("more YAML than any manifest has, deeper, or a bomb").at(
-            &source.path,
-            &source.text,
-            range(source, location),
-        );
+        return too_large(source, range);
     }
     let refused = place.error(format!("not YAML: {message}"));
     match remedy(source, place.row()) {
         Some(hint) => refused.hint(hint),
         None => refused,
     }
+}
+
+fn too_large(source: &Source, range: std::ops::Range<usize>) -> Error {
+    Error::too_large("more YAML than any manifest has, deeper, or a bomb").at(&source.path, &source.text, range)
 }
 
 /// What texts begin with that are no manifests, and what to do about them.
@@ -266,5 +339,71 @@ impl<'de> Visitor<'de> for AnyValue {
             map.insert(key, value);
         }
         Ok(Value::Map(map.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn source(text: &str) -> Arc<Source> {
+        Arc::new(Source::new(PathBuf::from("x.yaml"), text.to_owned()))
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &[(&str, &str)]) {
+        let source = source(text);
+        let documents = documents(&source).unwrap();
+        let Value::Map(map) = &documents[0].node.value else { panic!("{text}: no mapping") };
+        for (key, value) in expected {
+            assert_eq!(format!("{:?}", map.get(key).unwrap().value), *value, "{key} of {text}");
+        }
+    }
+
+    #[test]
+    fn scalars_without_quotes_are_read_as_kubernetes_reads_them() {
+        check(
+            "a: 010\nb: \"010\"\nc: '0x10'\nd: !!str 010\ne: &x 0x10\nf: *x\ng: 1_000 # comment\nh: yes\ni: \"yes\"\n\
+             j: [010, '010']\nk: |\n  010\nl: >-\n  yes\nm: 1e2\nn: yEs\no: {p: 08}\nq: ! 010\nr:\n  on\ns: ~\nt: ''\n",
+            &[
+                ("a", "Whole(8)"),
+                ("b", "Text(\"010\")"),
+                ("c", "Text(\"0x10\")"),
+                ("d", "Text(\"010\")"),
+                ("e", "Whole(16)"),
+                ("f", "Whole(16)"),
+                ("g", "Whole(1000)"),
+                ("h", "Flag(true)"),
+                ("i", "Text(\"yes\")"),
+                ("k", "Text(\"010\\n\")"),
+                ("l", "Text(\"yes\")"),
+                ("m", "Number(100.0)"),
+                ("n", "Text(\"yEs\")"),
+                ("q", "Text(\"010\")"),
+                ("r", "Flag(true)"),
+                ("s", "Null"),
+                ("t", "Text(\"\")"),
+            ],
+        );
+        check("base: &b {x: 010, y: '010'}\nz:\n  <<: *b\n", &[]);
+    }
+
+    #[test]
+    fn json_objects_follow_one_another() {
+        let source = source("{\"a\":1,\n\t\"b\": \"\\ud83d\\ude00\\/\"}{\"a\":\"010\"}\n{\"a\": 2}\n");
+        let documents = documents(&source).unwrap();
+        assert_eq!(documents.len(), 3);
+        let shown: Vec<String> = documents
+            .iter()
+            .map(|document| {
+                let Value::Map(map) = &document.node.value else { panic!() };
+                let a = map.get("a").unwrap();
+                let place = place(&source, document.start, a);
+                format!("{:?} {}:{} {}", a.value, place.row(), place.column(), place.written())
+            })
+            .collect();
+        assert_eq!(shown, ["Whole(1) 1:6 1", "Text(\"010\") 2:29 \"010\"", "Whole(2) 3:7 2"]);
     }
 }

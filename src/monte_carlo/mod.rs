@@ -16,17 +16,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rayon::ThreadPoolBuilder;
 
 use crate::error::Error;
-use crate::id::RevisionId;
 use crate::observe::measure::{Goal, Measures};
 use crate::random::Streams;
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
+use crate::time::{Span, Time};
 use crate::traffic::outcome::Outcome;
 use crate::traffic::{Engine, EngineChoice};
 pub use forecast::Forecast;
 pub use replay::{Replay, replay, requests};
 pub use sample::Sample;
-pub use sampling::{Sampler, Workers};
+pub use sampling::{Ends, Sampler, Workers};
 use tally::Tally;
 pub use tally::{ErrorSeries, Latency};
 
@@ -64,7 +64,8 @@ pub fn forecast(
     progress: &(dyn Fn(u64) + Sync),
     cancelled: &AtomicBool,
 ) -> Result<Forecast, Error> {
-    let (engine, goal) = (Engine::new(scenario, options.engine)?, goal(scenario));
+    let lasts = about_how_long(scenario, options.seed)?;
+    let (engine, goal) = (Engine::new(scenario, options.engine, lasts)?, Goal::of(scenario));
     let replications = || {
         let (mut rollout, mut traffic) = (Rollout::new(scenario), engine.clone());
         move |streams: &Streams, outcome: &mut Outcome| {
@@ -74,26 +75,26 @@ pub fn forecast(
             Ok(Measures::of(timeline, &goal))
         }
     };
-    let nothing = Outcome::new(scenario.load.duration);
-    let tally = gather(options, &nothing, replications, progress, cancelled)?;
+    let tally = gather(options, replications, progress, cancelled)?;
     Ok(Forecast::of(tally, scenario, digest, options, &engine))
 }
 
-/// Where the last step leads.
-fn goal(scenario: &Scenario) -> Goal {
-    let last = scenario.deployment_over_time().last().map(|(_, object)| object);
-    Goal {
-        revision: last.map_or(RevisionId::NEW, |object| object.revision),
-        replicas: last.map_or(scenario.deployment.replicas, |object| object.replicas),
-        min_ready: scenario.deployment.min_ready,
+/// How long the load of a scenario lasts: with its own duration, or else in replication 0. Only the choice of an
+/// engine depends on it.
+///
+/// # Errors
+/// As [`Rollout::simulate`].
+pub fn about_how_long(scenario: &Scenario, seed: u64) -> Result<Span, Error> {
+    match scenario.load.duration {
+        Some(duration) => Ok(duration),
+        None => Ok(Rollout::new(scenario).simulate(&Streams::new(seed, 0))?.load_until - Time::ZERO),
     }
 }
 
 /// Runs the replications. `replications` makes a worker's simulator of one replication, which overwrites
-/// its outcome, at first `nothing`.
+/// its outcome.
 fn gather<R>(
     options: &Options,
-    nothing: &Outcome,
     replications: impl Fn() -> R + Sync,
     progress: &(dyn Fn(u64) + Sync),
     cancelled: &AtomicBool,
@@ -114,9 +115,9 @@ where
     // that breaks is found, whatever the number of threads.
     let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < options.runs);
     let shares = pool.broadcast(|_| {
-        let mut share = Tally::new(nothing.per_second.len());
+        let mut share = Tally::default();
         // A twin has an outcome of its own: its latencies do not count.
-        let [mut outcome, mut twin] = [(); 2].map(|()| Outcome { pool_latencies: true, ..nothing.clone() });
+        let [mut outcome, mut twin] = [(); 2].map(|()| Outcome { pool_latencies: true, ..Outcome::new() });
         let mut replicate = replications();
         while !stop()
             && let Some(replication) = take()
@@ -144,7 +145,7 @@ where
     if cancelled.load(Ordering::Relaxed) {
         return Err(Error::interrupted());
     }
-    let mut tally = Tally::new(nothing.per_second.len());
+    let mut tally = Tally::default();
     shares.into_iter().flatten().for_each(|share| tally.merge(share));
     Ok(tally)
 }
@@ -173,7 +174,6 @@ mod tests {
     use super::*;
     use crate::aws::target_group::Algorithm;
     use crate::random::Purpose;
-    use crate::time::{Span, Time};
     use crate::verdict::Cause;
 
     const OPTIONS: Options =
@@ -183,6 +183,7 @@ mod tests {
     fn synthetic(streams: &Streams, outcome: &mut Outcome) -> Result<Measures, Error> {
         let environment = streams.at(Purpose::DeregistrationMedian, 0).below(100) as u64;
         let chance = streams.at(Purpose::Deregistration, 0).below(100) as u64;
+        outcome.begin(Time::from_micros(2_000_000));
         outcome.requests = 1_000;
         outcome.causes[Cause::ConnectTimeout.index()] = environment + chance;
         outcome.ok = 1_000 - environment - chance;
@@ -195,14 +196,13 @@ mod tests {
     }
 
     fn gathered(options: &Options) -> Result<Tally, Error> {
-        let nothing = Outcome::new(Span::from_secs(2));
-        gather(options, &nothing, || synthetic, &|_| (), &AtomicBool::new(false))
+        gather(options, || synthetic, &|_| (), &AtomicBool::new(false))
     }
 
     fn judged(options: &Options) -> Forecast {
         let tally = gathered(options).unwrap();
         let scenario = specimen();
-        let engine = Engine::new(&scenario, options.engine).unwrap();
+        let engine = Engine::new(&scenario, options.engine, Span::from_secs(2)).unwrap();
         Forecast::of(tally, &scenario, "digest".to_owned(), options, &engine)
     }
 
@@ -254,7 +254,7 @@ mod tests {
         let progress = |runs| {
             ended.fetch_add(runs, Ordering::Relaxed);
         };
-        gather(&OPTIONS, &Outcome::new(Span::ZERO), || quiet, &progress, &AtomicBool::new(false)).unwrap();
+        gather(&OPTIONS, || quiet, &progress, &AtomicBool::new(false)).unwrap();
         assert_eq!(ended.into_inner(), 500);
     }
 
@@ -266,7 +266,7 @@ mod tests {
     fn an_interruption_is_an_error_of_its_own() {
         let cancelled = AtomicBool::new(false);
         let progress = |_| cancelled.store(true, Ordering::Relaxed);
-        let error = gather(&OPTIONS, &Outcome::new(Span::ZERO), || quiet, &progress, &cancelled).unwrap_err();
+        let error = gather(&OPTIONS, || quiet, &progress, &cancelled).unwrap_err();
         assert_eq!(error.exit_code(), 130);
     }
 
@@ -278,8 +278,7 @@ mod tests {
         };
         for threads in [1, 2, 7] {
             let options = Options { threads: Some(threads), ..OPTIONS };
-            let nothing = Outcome::new(Span::ZERO);
-            let error = gather(&options, &nothing, || broken, &|_| (), &AtomicBool::new(false)).unwrap_err();
+            let error = gather(&options, || broken, &|_| (), &AtomicBool::new(false)).unwrap_err();
             assert_eq!(error.to_string(), "replication 7");
             assert_eq!(error.replication(), Some((1, 7)));
         }
@@ -292,7 +291,7 @@ mod tests {
             true => Err(Error::invariant("in a twin")),
             false => Ok(Measures::default()),
         };
-        let error = gather(&OPTIONS, &Outcome::new(Span::ZERO), || broken, &|_| (), &AtomicBool::new(false));
+        let error = gather(&OPTIONS, || broken, &|_| (), &AtomicBool::new(false));
         let (seed, number) = error.unwrap_err().replication().unwrap();
         assert_eq!(Streams::new(seed, number), Streams::new(1, 7).twin());
         let drawn = |purpose, streams: Streams| streams.at(purpose, 0).bits();
@@ -309,10 +308,11 @@ mod tests {
 
     #[test]
     fn a_scenario_is_rolled_out_and_measured() {
-        let scenario = specimen();
+        let mut scenario = specimen();
+        scenario.load.duration = Some(Span::from_secs(120));
         let options = Options { runs: 3, ..OPTIONS };
         let forecast = forecast(&scenario, "d".to_owned(), &options, &|_| (), &AtomicBool::new(false)).unwrap();
-        let sent = scenario.load.rate * scenario.load.duration.as_secs_f64();
+        let sent = scenario.load.rate * 120.0;
         assert_eq!(forecast.counts(|sample| sample.requests).unwrap().mean, sent);
         assert!(forecast.samples.iter().all(|sample| sample.count_5xx() > 0), "nothing protects the default rollout");
         assert_eq!(forecast.series.mean.len(), 120);

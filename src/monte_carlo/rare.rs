@@ -19,7 +19,7 @@ use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use super::sampling::Workers;
-use super::{Forecast, Options, Sample};
+use super::{Forecast, Options, Sample, about_how_long};
 use crate::aws::alb_node::DeregistrationPropagation;
 use crate::error::Error;
 use crate::id::{AlbNodeId, TargetId};
@@ -28,7 +28,7 @@ use crate::random::{Purpose, Streams};
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
 use crate::stats::{self, Moments};
-use crate::time::Span;
+use crate::time::{Span, Time};
 use crate::traffic::Engine;
 use crate::traffic::outcome::Outcome;
 
@@ -176,14 +176,14 @@ pub fn rare(
     progress: &dyn Fn(u64),
     cancelled: &AtomicBool,
 ) -> Result<Rare, Error> {
-    let engine = Engine::new(scenario, options.engine)?;
+    let engine = Engine::new(scenario, options.engine, about_how_long(scenario, options.seed)?)?;
     let workers = Workers::new(options.threads)?;
     let traffic = || {
         let mut engine = engine.clone();
         move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
     };
     let simulate = |range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)| {
-        workers.sample_under(scenario, range, streams, traffic, cancelled)
+        workers.sample_under(scenario, range, &|replication| (streams(replication), Time::ZERO), traffic, cancelled)
     };
     let lags = deregistrations(scenario, options.seed)?;
     estimate(&lags, options.seed, &forecast.samples, &simulate, progress)

@@ -1,8 +1,8 @@
 //! One replication again, in full: everything that a story about it needs.
 
-use super::{Sample, goal};
+use super::Sample;
 use crate::error::Error;
-use crate::observe::measure::Measures;
+use crate::observe::measure::{Goal, Measures};
 use crate::observe::timeline::Timeline;
 use crate::observe::transcript::Transcript;
 use crate::random::Streams;
@@ -36,11 +36,11 @@ pub fn replay(scenario: &Scenario, seed: u64, replication: u64) -> Result<Replay
         .simulate_observed(&streams, |now, fact| transcript.note(now, fact))
         .map_err(|error| error.in_replication(seed, replication))?
         .clone();
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     outcome.keep_failures = true;
     RequestEngine::new(scenario).simulate(&timeline, &streams, &mut outcome);
     outcome.conserved().map_err(|error| error.in_replication(seed, replication))?;
-    let sample = Sample::of(&outcome, Measures::of(&timeline, &goal(scenario)));
+    let sample = Sample::of(&outcome, Measures::of(&timeline, &Goal::of(scenario)));
     for failure in &outcome.failures {
         let target = failure.pod.map_or_else(|| "no pod".to_owned(), |pod| pod.to_string());
         let Failure { verdict, latency, .. } = failure;
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_replay_is_what_was_counted() {
         let mut scenario = Scenario::default();
-        scenario.load.duration = Span::from_secs(60);
+        scenario.load.duration = Some(Span::from_secs(60));
         let options = Options { runs: 3, seed: 7, level: 0.95, threads: Some(2), engine: EngineChoice::Request };
         let forecast = forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false)).unwrap();
         for (replication, sample) in forecast.samples.iter().enumerate() {

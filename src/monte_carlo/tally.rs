@@ -16,11 +16,8 @@ const COLUMNS: usize = Cause::ALL.len() + 1;
 /// The series per second is taken from no more than so many replications: its band needs every one of their counts.
 const SERIES_RUNS: u64 = 2_000;
 
-/// Nor does the series keep more than so many counts, which only loads of hours come near.
-const SERIES_COUNTS: u64 = 20_000_000;
-
 /// Replications counted so far, of any indices.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     pub(super) samples: BTreeMap<u64, Sample>,
     pub(super) twins: BTreeMap<u64, Sample>,
@@ -28,7 +25,6 @@ pub(super) struct Tally {
     pub(super) first: Option<Outcome>,
     latency: LatencyPool,
     seconds: Vec<Second>,
-    series_limit: u64,
 }
 
 /// One second of the load, over the replications that the series is taken from.
@@ -68,8 +64,8 @@ pub struct Latency {
     pub max: Span,
 }
 
-/// Failed requests by the second in which they were sent, over the first 2,000 replications (fewer
-/// where a load lasts for hours).
+/// Failed requests by the second in which they were sent, over the first 2,000 replications: those
+/// whose load is over have none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ErrorSeries {
     /// Mean count per second by cause: [`Cause::index`], the last column being the application's own answers.
@@ -81,18 +77,6 @@ pub struct ErrorSeries {
 }
 
 impl Tally {
-    /// Nothing counted yet of a load of so many seconds.
-    pub(super) fn new(seconds: usize) -> Tally {
-        Tally {
-            samples: BTreeMap::new(),
-            twins: BTreeMap::new(),
-            first: None,
-            latency: LatencyPool::new(),
-            seconds: vec![Second::default(); seconds],
-            series_limit: SERIES_RUNS.min(SERIES_COUNTS / seconds.max(1) as u64).max(1),
-        }
-    }
-
     /// Counts a replication, but for the buckets of its latencies. Replication 0 is a worker's first.
     pub(super) fn count(&mut self, replication: u64, outcome: &Outcome, measures: Measures) {
         self.samples.insert(replication, Sample::of(outcome, measures));
@@ -100,8 +84,16 @@ impl Tally {
         if replication == 0 {
             self.first = Some(outcome.clone());
         }
-        if replication < self.series_limit {
+        if replication < SERIES_RUNS {
+            self.last_until(outcome.per_second.len());
             self.seconds.iter_mut().zip(&outcome.per_second).for_each(|(second, row)| second.count(row));
+        }
+    }
+
+    /// Loads may last for different times; a replication has no failures after its own.
+    fn last_until(&mut self, seconds: usize) {
+        if self.seconds.len() < seconds {
+            self.seconds.resize(seconds, Second::default());
         }
     }
 
@@ -122,6 +114,7 @@ impl Tally {
         self.first = self.first.take().or(other.first);
         self.latency.latencies.merge(&other.latency.latencies);
         self.latency.extend(other.latency.min, other.latency.max, other.latency.sum);
+        self.last_until(other.seconds.len());
         self.seconds.iter_mut().zip(other.seconds).for_each(|(second, other)| second.merge(other));
     }
 
@@ -133,7 +126,7 @@ impl Tally {
 
     /// Mean and band of the failures per second.
     pub(super) fn series(&self) -> ErrorSeries {
-        let runs = self.samples.range(..self.series_limit).count() as u64;
+        let runs = self.samples.range(..SERIES_RUNS).count() as u64;
         let mut series = ErrorSeries::default();
         for second in &self.seconds {
             let totals = second.sorted_totals(runs);
@@ -169,13 +162,14 @@ impl Second {
     }
 }
 
-impl LatencyPool {
-    fn new() -> LatencyPool {
-        let Outcome { latency: latencies, min_latency: min, max_latency: max, latency_sum: sum, .. } =
-            Outcome::new(Span::ZERO);
+impl Default for LatencyPool {
+    fn default() -> LatencyPool {
+        let Outcome { latency: latencies, min_latency: min, max_latency: max, latency_sum: sum, .. } = Outcome::new();
         LatencyPool { latencies, min, max, sum }
     }
+}
 
+impl LatencyPool {
     fn extend(&mut self, min: Span, max: Span, sum: u128) {
         self.min = self.min.min(min);
         self.max = self.max.max(max);
@@ -206,10 +200,12 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Time;
 
     /// A replication of three seconds whose `replication % 3` requests fail in second 1.
     fn outcome(replication: u64) -> Outcome {
-        let mut outcome = Outcome::new(Span::from_secs(3));
+        let mut outcome = Outcome::new();
+        outcome.begin(Time::from_micros(3_000_000));
         outcome.per_second[1][Cause::Refused.index()] = (replication % 3) as u32;
         for micros in [1_000, 2_000, 3_000 + replication] {
             outcome.requests += 1;
@@ -222,7 +218,7 @@ mod tests {
     }
 
     fn tally(replications: impl Iterator<Item = u64>) -> Tally {
-        let mut tally = Tally::new(3);
+        let mut tally = Tally::default();
         for i in replications {
             tally.count(i, &outcome(i), Measures::default());
             tally.pool(&outcome(i).latency);
@@ -248,7 +244,7 @@ mod tests {
         assert_eq!(latency.mean, Span::from_micros(2_017), "(1,000 + 2,000 + 3,049.5) / 3, rounded up");
         assert!(latency.p50.as_micros().abs_diff(2_000) <= 2, "{:?}", latency.p50);
         assert!(latency.p99 <= latency.max);
-        assert_eq!(Tally::new(3).latency(), None);
+        assert_eq!(Tally::default().latency(), None);
     }
 
     #[test]

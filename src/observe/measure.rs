@@ -3,6 +3,7 @@
 use crate::aws::alb_node::Belief;
 use crate::id::RevisionId;
 use crate::observe::timeline::{BeliefChange, PodRecord, Socket, Timeline};
+use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 
 /// What a rollout is to reach.
@@ -14,6 +15,25 @@ pub struct Goal {
     pub replicas: u32,
     /// How long each must be Ready to count.
     pub min_ready: Span,
+    /// How long after the rollout's start the last step is taken that leads there.
+    pub since: Span,
+    /// Whether it is to rest before that (`spec.paused`).
+    pub paused: bool,
+}
+
+impl Goal {
+    /// Where the last step of a scenario leads; without a step, that the pods stay what they are.
+    pub fn of(scenario: &Scenario) -> Goal {
+        let last = scenario.deployment_over_time().last();
+        let object = last.map(|(_, object)| object);
+        Goal {
+            revision: object.map_or(RevisionId::OLD, |object| object.revision),
+            replicas: object.map_or(scenario.deployment.replicas, |object| object.replicas),
+            min_ready: scenario.deployment.min_ready,
+            since: last.map_or(Span::ZERO, |(at, _)| at),
+            paused: object.is_some_and(|object| object.paused),
+        }
+    }
 }
 
 /// What one rollout cost the cluster.
@@ -31,6 +51,32 @@ pub struct Measures {
     /// The least number of targets, over all ALB nodes and the time from the rollout's start, that a node
     /// believed healthy and that did serve.
     pub min_routable_targets: u32,
+    /// How long requests were sent.
+    pub load: Span,
+    /// Whether requests were sent no longer before the rollout was over for the load balancer, too.
+    pub cut_short: bool,
+    /// How the rollout went.
+    pub course: Course,
+}
+
+/// What was seen of a rollout beside its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Course {
+    /// Whether it is to end at all: one that is paused for good is not.
+    pub is_paused: bool,
+    /// Whether `kubectl rollout status` failed: no progress for `progress_deadline`.
+    pub deadline_exceeded: bool,
+    /// How often the kubelet started a container of the new revision again, in the pod that had most of it.
+    pub restarts: u32,
+    /// The longest time for which a new pod had its containers ready and was not Ready: its gates were closed.
+    pub gate_closed: Span,
+}
+
+impl Measures {
+    /// Whether it was complete, without `ProgressDeadlineExceeded` on the way; or is paused for good, as it is to be.
+    pub const fn is_complete(&self) -> bool {
+        self.course.is_paused || self.duration.is_some() && !self.course.deadline_exceeded
+    }
 }
 
 impl Measures {
@@ -42,34 +88,60 @@ impl Measures {
             old_pods_gone: old_pods_gone(timeline, goal.revision).map(since_start),
             extra_pod_time: extra_pod_time(timeline, goal.replicas),
             min_routable_targets: min_routable_targets(timeline),
+            load: timeline.load_until - Time::ZERO,
+            cut_short: timeline.over.is_none_or(|over| over > timeline.load_until),
+            course: course(timeline, goal),
         }
     }
 }
 
-/// The first instant from the rollout's start at which the goal is reached.
-fn completion(timeline: &Timeline, goal: &Goal) -> Option<Time> {
+/// The first instant from the last step on at which the goal is reached.
+pub(super) fn completion(timeline: &Timeline, goal: &Goal) -> Option<Time> {
+    let since = timeline.rollout_at + goal.since;
     let mut changes: Vec<(Time, i64, i64)> = Vec::with_capacity(2 * timeline.pods.len());
     for pod in &timeline.pods {
         let is_new = pod.pod.revision() == goal.revision;
         // A pod being deleted counts no more, nor does one whose process has ended for good.
         let end = [pod.terminating, pod.finished, pod.gone].into_iter().flatten().min();
-        let start = if is_new { pod.ready.map(|ready| ready + goal.min_ready) } else { Some(created(pod)) };
+        // What ran before the load has long been available.
+        let counts = |pod: &PodRecord| pod.ready.map(|ready| ready + goal.min_ready);
+        let start = if is_new && !pod.initial { counts(pod) } else { Some(created(pod)) };
         let Some(start) = start.filter(|start| end.is_none_or(|end| *start < end)) else { continue };
         let (new, old) = if is_new { (1, 0) } else { (0, 1) };
-        changes.push((start.max(timeline.rollout_at), new, old));
-        changes.extend(end.map(|end| (end.max(timeline.rollout_at), -new, -old)));
+        changes.push((start.max(since), new, old));
+        changes.extend(end.map(|end| (end.max(since), -new, -old)));
     }
     changes.sort_unstable();
+    // The controller counts from the whole second in which a pod became Ready: it is done up to a second sooner.
+    let known = timeline.end.saturating_add(Span::from_secs(1));
     let (mut available, mut old) = (0, 0);
     for together in changes.chunk_by(|a, b| a.0 == b.0) {
         available += together.iter().map(|change| change.1).sum::<i64>();
         old += together.iter().map(|change| change.2).sum::<i64>();
         let at = together[0].0;
-        if at <= timeline.end && available >= i64::from(goal.replicas) && old == 0 {
+        if at <= known && available >= i64::from(goal.replicas) && old == 0 {
             return Some(at);
         }
     }
     None
+}
+
+fn course(timeline: &Timeline, goal: &Goal) -> Course {
+    let new = || timeline.pods.iter().filter(|pod| !pod.initial);
+    let closed = |pod: &PodRecord| {
+        // Those that never opened are closed until nobody looks any more, or the pod's host is gone.
+        let end = [pod.ready, pod.terminating, pod.finished, pod.network_gone]
+            .into_iter()
+            .flatten()
+            .fold(timeline.end, Time::min);
+        pod.containers_ready.map_or(Span::ZERO, |ready| end.saturating_since(ready))
+    };
+    Course {
+        is_paused: goal.paused,
+        deadline_exceeded: timeline.conditions.iter().any(|change| change.reason == "ProgressDeadlineExceeded"),
+        restarts: new().map(|pod| pod.starts.saturating_sub(1)).max().unwrap_or(0),
+        gate_closed: new().map(closed).max().unwrap_or_default(),
+    }
 }
 
 /// When the last pod of another revision was gone; `None` if one is left or there never was one.
@@ -174,7 +246,8 @@ mod tests {
         Time::from_micros(secs * 1_000_000)
     }
 
-    const GOAL: Goal = Goal { revision: RevisionId::NEW, replicas: 1, min_ready: Span::ZERO };
+    const GOAL: Goal =
+        Goal { revision: RevisionId::NEW, replicas: 1, min_ready: Span::ZERO, since: Span::ZERO, paused: false };
 
     /// One old pod is replaced by one new one: created at 10 s, ready at 20 s, the old one deleted at 21 s,
     /// its listener closed at 22 s, gone at 25 s. Node 0 hears of the new target at 24 s and of the old one's end at 30 s.
@@ -222,6 +295,8 @@ mod tests {
             old_pods_gone: Some(Span::from_secs(15)),
             extra_pod_time: Span::from_secs(15),
             min_routable_targets: 0,
+            cut_short: true,
+            ..Measures::default()
         };
         assert_eq!(Measures::of(&one_for_one(), &GOAL), expected);
     }
@@ -259,6 +334,7 @@ mod tests {
         let stuck = Measures::of(&timeline, &GOAL);
         assert_eq!((stuck.duration, stuck.old_pods_gone), (None, None));
         assert_eq!(stuck.extra_pod_time, Span::from_secs(50));
-        assert_eq!(Measures::of(&Timeline::default(), &GOAL), Measures::default());
+        let nothing = Measures { cut_short: true, ..Measures::default() };
+        assert_eq!(Measures::of(&Timeline::default(), &GOAL), nothing);
     }
 }

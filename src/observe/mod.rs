@@ -2,6 +2,7 @@
 
 pub mod checker;
 pub mod measure;
+pub mod over;
 mod recorder;
 pub mod timeline;
 pub mod transcript;

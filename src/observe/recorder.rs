@@ -20,6 +20,7 @@ impl Timeline {
         self.other_targets.resize(other_groups, Vec::new());
         self.beliefs.resize(usize::from(alb_nodes), Vec::new());
         self.rollout_at = rollout_at;
+        (self.load_until, self.over) = (Time::ZERO, None);
         self.fingerprint = 0;
     }
 
@@ -84,6 +85,7 @@ impl Timeline {
             Fact::Deployment(deployment::Fact::Condition { condition, status, reason }) => {
                 self.conditions.push(ConditionChange { at: now, condition, status, reason });
             }
+            Fact::Kubelet(_, kubelet::Fact::Started(pod, _)) => self.pod(pod).starts += 1,
             Fact::Kubelet(_, kubelet::Fact::SentSigterm(pod)) => {
                 self.pod(pod).sigterm.get_or_insert(now);
             }
@@ -128,6 +130,9 @@ impl Timeline {
         }
         if object.phase == crate::cluster::pod::Phase::Running && !record.initial {
             record.running.get_or_insert(now);
+        }
+        if object.containers_ready && !record.initial {
+            record.containers_ready.get_or_insert(now);
         }
         if object.ready && !record.initial {
             record.ready.get_or_insert(now);

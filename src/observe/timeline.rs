@@ -10,6 +10,11 @@ use crate::time::Time;
 pub struct Timeline {
     /// When the rollout starts; the load starts at [`Time::ZERO`].
     pub rollout_at: Time,
+    /// Until when requests are sent.
+    pub load_until: Time,
+    /// Since when the rollout has been over for the load balancer, too ([`over`](crate::observe::over::over)), or
+    /// has failed at its progress deadline or was left to itself; `None`: not as far as it was simulated.
+    pub over: Option<Time>,
     /// When the simulation of the control plane stopped. Nothing is known after it.
     pub end: Time,
     /// A fold of the times of all events: equal for equal histories, and hardly ever for others.
@@ -50,6 +55,8 @@ pub struct PodRecord {
     pub bound: Option<Time>,
     /// Phase Running, in the API.
     pub running: Option<Time>,
+    /// Containers first ready, in the API.
+    pub containers_ready: Option<Time>,
     /// First Ready, in the API.
     pub ready: Option<Time>,
     /// First ready in its EndpointSlice.
@@ -70,6 +77,8 @@ pub struct PodRecord {
     pub gone: Option<Time>,
     /// What a new connection meets, piecewise constant, in order of time; before the first entry: [`Socket::Silent`].
     pub sockets: Vec<(Time, Socket)>,
+    /// How often the kubelet has started its container.
+    pub starts: u32,
     /// Instants at which every request in flight was reset: the process died or gave up draining.
     pub resets: Vec<Time>,
 }
@@ -207,6 +216,7 @@ impl PodRecord {
             created: None,
             bound: None,
             running: None,
+            containers_ready: None,
             ready: None,
             in_slice_ready: None,
             terminating: None,
@@ -217,6 +227,7 @@ impl PodRecord {
             network_gone: None,
             gone: None,
             sockets: Vec::new(),
+            starts: 0,
             resets: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use crate::aws::alb_node::{self, Belief};
 use crate::aws::target::{TargetState, target_of};
 use crate::aws::{lbc, target_group};
 use crate::cluster::app::{self, Answer, Question, Socket};
-use crate::cluster::pod::{Endpoint, PodChange, PodObject, ProbeKind};
+use crate::cluster::pod::{Endpoint, HookStop, PodChange, PodObject, ProbeKind};
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject};
 use crate::cluster::{api_server, deployment, endpoint_slice, kube_proxy, kubelet, operator, replica_set, scheduler};
 use crate::event::{Fact, OtherFact};
@@ -266,6 +266,13 @@ impl Transcript {
                 self.tell(now, node, format_args!("starts {pod} again (restart {run})"));
             }
             kubelet::Fact::Probed(pod, kind) => self.aside(now, node, format_args!("asks {pod}: {}", probe(*kind))),
+            kubelet::Fact::HookStopped(pod, how) => {
+                let order = match how {
+                    HookStop::Drain => "to drain and to end",
+                    HookStop::Sigterm => "SIGTERM",
+                };
+                self.tell(now, node, format_args!("runs the preStop hook of {pod}, which tells the server: {order}"));
+            }
             kubelet::Fact::SentSigterm(pod) => self.tell(now, node, format_args!("sends SIGTERM to {pod}")),
             kubelet::Fact::SentSigkill(pod) => self.tell(now, node, format_args!("sends SIGKILL to {pod}")),
             kubelet::Fact::RemovedNetwork(pod) => self.tell(now, node, format_args!("removes the network of {pod}")),

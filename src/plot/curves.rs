@@ -36,8 +36,8 @@ pub(super) struct Point {
     pub x: f64,
     /// The estimate.
     pub y: f64,
-    /// Its interval.
-    pub interval: (f64, f64),
+    /// Its interval; `None`: too little was seen for one, and none is drawn.
+    pub interval: Option<(f64, f64)>,
 }
 
 /// The axis below.
@@ -95,8 +95,8 @@ fn draw_curves<DB: DrawingBackend>(sheet: &Sheet<DB>, panel: &Panel, x: &Axis, y
         for pair in curve.points.windows(2) {
             let corner = |point: &Point, end: f64| (x.at(point.x), y.at(end));
             let [a, b] = [&pair[0], &pair[1]];
-            let corners =
-                [corner(a, a.interval.1), corner(b, b.interval.1), corner(b, b.interval.0), corner(a, a.interval.0)];
+            let Some((left, right)) = a.interval.zip(b.interval) else { continue };
+            let corners = [corner(a, left.1), corner(b, right.1), corner(b, right.0), corner(a, left.0)];
             sheet.polygon(&corners, palette::tint(color, 0.22))?;
         }
     }
@@ -106,7 +106,9 @@ fn draw_curves<DB: DrawingBackend>(sheet: &Sheet<DB>, panel: &Panel, x: &Axis, y
         let behind = panel.curves.len() - 1 - row;
         sheet.line(&line, 2.5 + 3.0 * behind as f64, color)?;
         for (point, at) in curve.points.iter().zip(line) {
-            sheet.upright(at.0, (y.at(point.interval.1), y.at(point.interval.0)), 1.5, color)?;
+            if let Some((low, high)) = point.interval {
+                sheet.upright(at.0, (y.at(high), y.at(low)), 1.5, color)?;
+            }
             sheet.dot(at, 4.0 + 1.5 * behind as f64, color)?;
         }
     }
@@ -116,7 +118,10 @@ fn draw_curves<DB: DrawingBackend>(sheet: &Sheet<DB>, panel: &Panel, x: &Axis, y
 /// From zero, because the height of a curve is what counts.
 fn scale(panel: &Panel) -> Axis {
     let points = panel.curves.iter().flat_map(|curve| &curve.points);
-    let highest = points.map(|point| point.interval.1.max(point.y)).filter(|y| y.is_finite()).fold(0.0, f64::max);
+    let highest = points
+        .map(|point| point.interval.map_or(point.y, |(_, high)| high.max(point.y)))
+        .filter(|y| y.is_finite())
+        .fold(0.0, f64::max);
     let top = if panel.is_share { highest.clamp(0.01, 1.0) } else { highest.max(1e-6) };
     Axis { values: (0.0, top * 1.04), points: (PANEL_HEIGHT, 0.0) }
 }

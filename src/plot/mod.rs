@@ -139,7 +139,6 @@ mod tests {
     use super::*;
     use crate::monte_carlo::ErrorSeries;
     use crate::observe::timeline::Timeline;
-    use crate::time::Span;
     use crate::traffic::outcome::Outcome;
     use crate::verdict::Cause;
 
@@ -190,7 +189,7 @@ mod tests {
         let per_second = |series: &ErrorSeries, at| errors_per_second(&CAPTION, series, at).unwrap();
         let wordy = specimen::long_words();
         let wordy = Caption { title: &wordy, subtitle: &wordy, footer: &wordy };
-        let nothing = Outcome { requests: 12_000, ..Outcome::new(Span::from_secs(120)) };
+        let nothing = Outcome { requests: 12_000, ..Outcome::new() };
         let careful = specimen::samples(1_000, 700.0, 0.0, 0.0);
         vec![
             ("per-second", per_second(&series, 10.0)),
@@ -208,7 +207,7 @@ mod tests {
             ("lanes-one-pod", lanes_of(1, 2, 20)),
             ("lanes-16-pods", lanes_of(8, 3, 100)),
             ("lanes-many", lanes_of(60, 12, 1_000)),
-            ("lanes-empty", lanes(&wordy, &Timeline::default(), &Outcome::new(Span::ZERO)).unwrap()),
+            ("lanes-empty", lanes(&wordy, &Timeline::default(), &Outcome::new()).unwrap()),
             ("distribution", distribution_of(&careful, (0.996, 1.0))),
             ("distribution-some-clean", distribution_of(&specimen::samples(1_000, 12.0, 0.4, 0.0), (0.57, 0.63))),
             ("distribution-tail", distribution_of(&specimen::samples(1_000, 30.0, 0.2, 400.0), (0.77, 0.82))),

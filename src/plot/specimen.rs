@@ -91,7 +91,7 @@ fn begins(pod: &mut PodRecord, beliefs: &mut [Vec<BeliefChange>], created: f64) 
 
 /// What becomes of `rate` requests per second: each node in turn, each node's targets in turn.
 pub fn outcome(timeline: &Timeline, rate: u64) -> Outcome {
-    let mut outcome = Outcome::new(Span::from_secs(DURATION));
+    let mut outcome = Outcome::new();
     outcome.keep_failures = true;
     let nodes = timeline.beliefs.len() as u64;
     for i in 0..DURATION * rate {

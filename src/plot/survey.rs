@@ -7,8 +7,8 @@ use super::{Caption, Picture, frame, palette};
 use crate::error::Error;
 use crate::sweep::{Axis, Design, Survey, Totals};
 
-/// A value of a point, and its interval.
-type Reading<'a> = dyn Fn(&Totals) -> Option<(f64, (f64, f64))> + 'a;
+/// A value of a point, and its interval if it has one.
+type Reading<'a> = dyn Fn(&Totals) -> Option<(f64, Option<(f64, f64)>)> + 'a;
 
 /// The charts of a sweep, each with the end of its file name and its title: curves for one axis; for two a
 /// heat map, and curves if one of the two has few values; for three small multiples of heat maps; for a
@@ -59,8 +59,8 @@ fn draw_curves(caption: &Caption, survey: &Survey, along: usize, series: Option<
     let marks: Vec<_> = (0..places).map(|row| (positions[row], axes[along].label(row))).collect();
     let is_line = axes[along].positions().is_some();
     let level = survey.budget.level;
-    let any = |totals: &Totals| totals.any_5xx(level).map(|any| (any.probability, (any.low, any.high)));
-    let mean = |totals: &Totals| Some((totals.failed.mean(), totals.failed.count_interval(level)?));
+    let any = |totals: &Totals| totals.any_5xx(level).map(|any| (any.probability, Some((any.low, any.high))));
+    let mean = |totals: &Totals| (totals.runs() > 0).then(|| (totals.failed.mean(), totals.mean_interval(level)));
     let curve = |of: &Reading<'_>, value: usize| {
         let points = survey.plan.points.iter().zip(&survey.totals);
         let on_it = points.filter(|(point, _)| series.is_none_or(|series| point.rows[series] == value));

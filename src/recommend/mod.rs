@@ -8,8 +8,10 @@ pub mod front;
 mod moves;
 mod search;
 
+use std::sync::atomic::AtomicBool;
+
 use crate::error::Error;
-use crate::monte_carlo::Sampler;
+use crate::monte_carlo::{Ends, Sampler, Workers};
 use crate::scenario::objectives::ObjectivesSpec;
 use crate::scenario::{Document, Scenario};
 use crate::stats::Proportion;
@@ -57,7 +59,7 @@ pub struct Recommendation {
 pub enum Verdict {
     /// At the level asked for.
     Proven,
-    /// The runs do not tell: as many more may.
+    /// The runs do not tell: as many more may, or a load that does not end before the rollout is over.
     Inconclusive,
     /// No candidate meets them.
     Unmet,
@@ -88,6 +90,20 @@ impl Effort {
         let without_miss = if probability < 1.0 { ((1.0 - level).ln() / probability.ln()).ceil() as u64 } else { 0 };
         Effort { search_runs: runs.clamp(100, 400), proof_runs: runs.max(MOST_PROOF.min(4 * without_miss)), level }
     }
+}
+
+/// Candidates share their chance, so their loads are to last equally long, though a search does not know beforehand
+/// what it will try: as long as the longest of the first replications of the scenario, as it is and with the
+/// longest preStop that is tried. A candidate whose rollout takes longer has a load that meets it.
+///
+/// # Errors
+/// It is no scenario, or its control plane cannot be simulated.
+pub fn common_end(document: &Document, workers: &Workers, seed: u64, cancelled: &AtomicBool) -> Result<Ends, Error> {
+    const PILOTS: u64 = 20;
+    let scenario = document.resolve()?;
+    let longest = moves::pre_stops(&scenario).pop().and_then(|settings| search::apply(document, &settings).ok());
+    let both: Vec<&Scenario> = std::iter::once(&scenario).chain(&longest).collect();
+    Ok(workers.ends(&both, seed, 0..PILOTS, cancelled)?.for_all())
 }
 
 impl Recommendation {
@@ -159,7 +175,8 @@ fn prove(
     let alpha = (1.0 - effort.level) / ATTEMPTS as f64;
     let within = totals.within(objectives.max_5xx_per_rollout, 1.0 - 2.0 * alpha);
     let verdict = match within {
-        Some(within) if within.low >= objectives.probability => Verdict::Proven,
+        // What a rollout costs after its load is not known.
+        Some(within) if within.low >= objectives.probability && totals.cut_short.sum == 0 => Verdict::Proven,
         Some(within) if within.high < objectives.probability => Verdict::Unmet,
         _ => Verdict::Inconclusive,
     };

@@ -102,7 +102,7 @@ pub fn shorter_pre_stops(scenario: &Scenario, now: u64) -> Vec<Settings> {
 
 /// Whole seconds of the scenario's preStop.
 pub fn pre_stop_secs(scenario: &Scenario) -> u64 {
-    scenario.revisions[0].pod.pre_stop.map_or(0, |hook| hook.duration().as_micros() / 1_000_000)
+    scenario.revisions[0].pod.pre_stop.map_or(0, |hook| hook.serves().as_micros() / 1_000_000)
 }
 
 /// The paces of a rollout that are tried for the Pareto front.

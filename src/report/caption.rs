@@ -1,6 +1,6 @@
 //! The words around a chart: what was simulated, what was assumed, and what reproduces it.
 
-use super::figures::{amount, number_of};
+use super::figures::{amount, number_of, percent};
 use super::{Answer, Assumption};
 use crate::monte_carlo::Sample;
 use crate::recommend::Recommendation;
@@ -26,16 +26,26 @@ pub struct Words {
 pub fn of_answer(answer: &Answer<'_>, replicas: u32) -> Words {
     let forecast = answer.forecast;
     let seed = forecast.seed;
+    let early = forecast.proportion(|sample| sample.measures.cut_short);
     Words {
         title: forecast.scenario.clone(),
         subtitle: format!(
-            "{}, {}, {}, seed {seed}",
+            "{}, {}, {}, seed {seed}{}",
             number_of(replicas.into(), "replica"),
             load(&forecast.load, "at random"),
-            number_of(forecast.runs, "rollout")
+            number_of(forecast.runs, "rollout"),
+            ended_early(early.map_or(0.0, |early| early.probability))
         ),
         footer: footer(answer.assumptions, forecast.version, &forecast.digest, &forecast.fingerprint),
     }
+}
+
+/// What a picture leaves out: the share of rollouts whose load ended before they were over.
+fn ended_early(share: f64) -> String {
+    if share == 0.0 {
+        return String::new();
+    }
+    format!("; in {} of rollouts the load ended before the rollout was over", percent(share))
 }
 
 /// Of a chart about one.
@@ -45,9 +55,10 @@ pub fn of_replication(scenario: &Scenario, assumptions: &[Assumption], replicati
     Words {
         title: scenario.name.clone(),
         subtitle: format!(
-            "{}, {}, replication {replication} of seed {seed}",
+            "{}, {}, replication {replication} of seed {seed}{}",
             number_of(scenario.deployment.replicas.into(), "replica"),
-            load(&scenario.load, "at random")
+            load(&scenario.load, "at random"),
+            if sample.measures.cut_short { "; the load ended before the rollout was over" } else { "" }
         ),
         footer: footer(assumptions, env!("CARGO_PKG_VERSION"), &scenario.digest(), &fingerprint),
     }
@@ -60,9 +71,15 @@ pub fn of_survey(survey: &Survey) -> Words {
         Some(precision) => format!("to a precision of {precision}, {} in all", number_of(survey.runs(), "rollout")),
         None => format!("{} a point", number_of(survey.budget.runs, "rollout")),
     };
+    let cut_short: u128 = survey.totals.iter().map(|totals| totals.cut_short.sum).sum();
     Words {
         title: format!("{}: {}", survey.scenario, axes.join(" × ")),
-        subtitle: format!("{}, {runs}, seed {}", load(&survey.load, "at random"), survey.seed),
+        subtitle: format!(
+            "{}, {runs}, seed {}{}",
+            load(&survey.load, "at random"),
+            survey.seed,
+            ended_early(cut_short as f64 / survey.runs().max(1) as f64)
+        ),
         footer: footer(&survey.assumptions, survey.version, &survey.digest, &survey.fingerprint()),
     }
 }
@@ -74,9 +91,10 @@ pub fn of_search(scenario: &Scenario, found: &Recommendation) -> Words {
     Words {
         title: format!("{}: what each 5xx avoided costs", scenario.name),
         subtitle: format!(
-            "{}, {tried} tried, {runs} each, seed {}",
+            "{}, {tried} tried, {runs} each, seed {}{}",
             load(&scenario.load, "at random"),
-            scenario.monte_carlo.seed
+            scenario.monte_carlo.seed,
+            ended_early(found.chosen.totals.cut_short.mean())
         ),
         footer: footer(
             &scenario.assumptions(),
@@ -102,7 +120,10 @@ pub(super) fn load(load: &LoadSpec, poisson: &str) -> String {
             format!("{rate} to {} requests/s and back every {period}, {pacing}", amount(to))
         }
     };
-    format!("{sent} for {}", load.duration)
+    match load.duration {
+        Some(duration) => format!("{sent} for {duration}"),
+        None => format!("{sent} until the rollout is over"),
+    }
 }
 
 /// What reproduces the picture, then as many assumptions as fit: first those about the load balancer, which

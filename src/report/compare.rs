@@ -75,6 +75,7 @@ pub fn json(compared: &Compared<'_>) -> String {
         },
         "any_5xx": object(&comparison.failed),
         "rollouts_with_any_5xx": object(&comparison.any_5xx),
+        "load_ended_too_early": { "a": json_number(comparison.cut_short[0]), "b": json_number(comparison.cut_short[1]) },
         "requests": comparison.requests.iter().map(object).collect::<Value>(),
         "rollout": comparison.rollout.iter().map(object).collect::<Value>(),
     });
@@ -83,13 +84,14 @@ pub fn json(compared: &Compared<'_>) -> String {
 
 fn object(row: &Row) -> Value {
     let number = |value: Option<f64>| value.map_or(Value::Null, json_number);
+    let interval = row.difference.and_then(|difference| difference.interval);
     json!({
         "name": row.name,
         "a": json_number(row.a),
         "b": json_number(row.b),
         "difference": number(row.difference.map(|difference| difference.mean)),
-        "low": number(row.difference.map(|difference| difference.low)),
-        "high": number(row.difference.map(|difference| difference.high)),
+        "low": number(interval.map(|(low, _)| low)),
+        "high": number(interval.map(|(_, high)| high)),
         "significant": row.is_significant,
         "variance_ratio": number(row.difference.and_then(|difference| difference.variance_ratio)),
         "pairs": row.pairs,
@@ -98,22 +100,46 @@ fn object(row: &Row) -> Value {
 }
 
 fn sentence(compared: &Compared<'_>) -> String {
+    answer(compared) + &too_early(compared.comparison)
+}
+
+/// What the answer leaves out.
+fn too_early(comparison: &Comparison) -> String {
+    let early = |(name, share): (&str, f64)| {
+        let warning = format!(
+            " Warning: in {} of rollouts of {name} the load ends before the rollout is over; what it costs later is not \
+             counted.",
+            percent(share)
+        );
+        (share > 0.0).then_some(warning)
+    };
+    ["A", "B"].into_iter().zip(comparison.cut_short).filter_map(early).collect()
+}
+
+fn answer(compared: &Compared<'_>) -> String {
     let comparison = compared.comparison;
     let (pairs, at_level) = (number_of(comparison.pairs, "pair"), level(comparison.level));
-    let apart = comparison.failed.difference.map_or((0.0, 0.0, 0.0), |difference| {
-        let (low, high) = (difference.low.abs(), difference.high.abs());
-        (difference.mean.abs(), low.min(high), low.max(high))
-    });
-    let (mean, low, high) = apart;
-    let found = format!("{} 5xx a rollout ({at_level} interval {})", amount(mean), range(low, high));
+    let found = || found(&comparison.failed, &at_level);
     match comparison.answer {
-        Answer::Fewer => format!("B costs fewer, by {found}: {pairs} under the same chance."),
-        Answer::More => format!("B costs more, by {found}: {pairs} under the same chance."),
+        Answer::Fewer => format!("B costs fewer{}: {pairs} under the same chance.", found()),
+        Answer::More => format!("B costs more{}: {pairs} under the same chance.", found()),
         Answer::Undecided => format!("{pairs} under the same chance do not tell which costs fewer 5xx."),
         Answer::Same => format!(
             "In none of {pairs} under the same chance do the two differ in their 5xx: they do in at most {} of rollouts ({at_level} confidence).",
             percent(comparison.unseen())
         ),
+    }
+}
+
+/// By how much the second costs fewer or more; where too few pairs differ for an interval, what they say instead.
+fn found(failed: &Row, at_level: &str) -> String {
+    let Some(difference) = failed.difference else { return String::new() };
+    match difference.interval.map(|(low, high)| (low.abs(), high.abs())) {
+        Some((a, b)) => {
+            let (mean, interval) = (amount(difference.mean.abs()), range(a.min(b), a.max(b)));
+            format!(", by {mean} 5xx a rollout ({at_level} interval {interval})")
+        }
+        None => format!(" in all {} that differ", number_of(failed.differing, "pair")),
     }
 }
 
@@ -141,7 +167,8 @@ fn cells(row: &Row, number: &dyn Fn(f64) -> String) -> Vec<String> {
     let (difference, interval) = match row.difference {
         Some(_) if row.differing == 0 => ("0".to_owned(), "–".to_owned()),
         Some(difference) => {
-            (signed(difference.mean), format!("{} to {}", signed(difference.low), signed(difference.high)))
+            let interval = difference.interval.map(|(low, high)| format!("{} to {}", signed(low), signed(high)));
+            (signed(difference.mean), interval.unwrap_or_else(|| "–".to_owned()))
         }
         None => ("–".to_owned(), "–".to_owned()),
     };

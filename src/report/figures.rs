@@ -1,5 +1,6 @@
 //! How numbers are written: few digits, always a unit, never a NaN.
 
+use crate::stats::IfAny;
 use crate::time::Span;
 
 /// `12,000`.
@@ -32,6 +33,16 @@ pub(super) fn amount(x: f64) -> String {
 /// `a to b`.
 pub(super) fn range(low: f64, high: f64) -> String {
     format!("{} to {}", amount(low), amount(high))
+}
+
+/// What rollouts with any cost: `about 70 (3 to 140)`, from the smallest to the greatest seen.
+pub(super) fn about(if_any: &IfAny) -> String {
+    let IfAny { median, min, max, .. } = if_any;
+    if min == max {
+        format!("about {}", amount(*median))
+    } else {
+        format!("about {} ({})", amount(*median), range(*min, *max))
+    }
 }
 
 /// A share as a percentage, with as many digits as keep it apart from 0 % and 100 %.

@@ -6,7 +6,7 @@ use super::figures::{json_exact, json_number};
 use super::{Answer, SPLIT, STATUSES, error_window, rare};
 use crate::escape;
 use crate::monte_carlo::{Forecast, Latency, Sample};
-use crate::stats::{Proportion, Summary};
+use crate::stats::{IfAny, Proportion, Summary};
 use crate::time::Span;
 use crate::verdict::Cause;
 
@@ -33,6 +33,10 @@ fn object(answer: &Answer<'_>) -> Value {
         "engine": forecast.engine,
         "engine_reason": forecast.refusal,
         "fingerprint": forecast.fingerprint,
+        "load": {
+            "duration_s": measurements(forecast, |sample| Some(sample.measures.load.as_secs_f64())),
+            "ended_too_early": proportion(forecast.proportion(|sample| sample.measures.cut_short)),
+        },
         "requests": measurements(forecast, |sample| Some(sample.requests as f64)),
         "statuses": statuses(forecast),
         "causes": causes(forecast),
@@ -91,7 +95,11 @@ fn uncertainty(forecast: &Forecast) -> Value {
 }
 
 fn counts(forecast: &Forecast, count: impl Fn(&Sample) -> u64) -> Value {
-    summary(forecast.counts(count), forecast.level)
+    let counts = forecast.counts(count);
+    let any = if_any(counts.as_ref().and_then(|counts| counts.if_any.as_ref()));
+    let mut object = summary(counts, forecast.level);
+    object["if_any"] = any;
+    object
 }
 
 fn measurements(forecast: &Forecast, measure: impl Fn(&Sample) -> Option<f64>) -> Value {
@@ -110,6 +118,18 @@ fn summary(summary: Option<Summary>, level: f64) -> Value {
         "p50": value(|s| Some(s.p50)),
         "p95": value(|s| Some(s.p95)),
         "max": value(|s| Some(s.max)),
+    })
+}
+
+/// The counts that are not zero; `null` if all are.
+pub(super) fn if_any(if_any: Option<&IfAny>) -> Value {
+    if_any.map_or(Value::Null, |any| {
+        json!({
+            "runs": any.runs,
+            "median": json_number(any.median),
+            "min": json_number(any.min),
+            "max": json_number(any.max),
+        })
     })
 }
 

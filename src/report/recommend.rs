@@ -5,11 +5,13 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::figures::{amount, json_number, level, number_of, percent, wrapped};
+use super::json::if_any;
 use super::sweep::aligned;
 use crate::escape;
 use crate::recommend::{Candidate, Change, Recommendation, Verdict, pareto, why_it_stays};
 use crate::scenario::Scenario;
 use crate::stats::zero_bound;
+use crate::sweep::Sum;
 use crate::sweep::totals::cause_name;
 
 const WIDTH: usize = 100;
@@ -61,6 +63,29 @@ fn objective(found: &Recommendation) -> String {
 }
 
 fn sentence(found: &Recommendation) -> String {
+    answer(found) + &course(&found.chosen)
+}
+
+/// What keeps the objective from being met besides 5xx.
+fn course(candidate: &Candidate) -> String {
+    let totals = &candidate.totals;
+    let share = |sum: &Sum| percent(sum.mean());
+    let mut text = String::new();
+    if totals.incomplete.sum > 0 {
+        let _ = write!(text, " The rollout does not complete in {} of rollouts.", share(&totals.incomplete));
+    }
+    if totals.cut_short.sum > 0 {
+        let early = share(&totals.cut_short);
+        let _ = write!(
+            text,
+            " In {early} of rollouts the load ends before the rollout is over, so that what it costs later is not known: \
+             leave `load.duration` out."
+        );
+    }
+    text
+}
+
+fn answer(found: &Recommendation) -> String {
     let (before, after) = (found.original.cost(), found.chosen.cost());
     let proof = found.proof.map_or_else(String::new, |proof| {
         format!(
@@ -98,7 +123,7 @@ fn sentence(found: &Recommendation) -> String {
 fn any(candidate: &Candidate, found: &Recommendation) -> String {
     match candidate.any_5xx(found.effort.level) {
         Some(any) if any.hits == 0 => format!("at most {}", percent(zero_bound(any.n, found.effort.level))),
-        Some(any) => percent(any.probability),
+        Some(any) => format!("{} ({} to {})", percent(any.probability), percent(any.low), percent(any.high)),
         None => "–".to_owned(),
     }
 }
@@ -191,22 +216,36 @@ pub fn json(scenario: &Scenario, found: &Recommendation) -> String {
         "remaining": found.remaining.iter().map(|(cause, mean)| json!({
             "cause": cause_name(*cause), "mean": json_number(*mean), "why": why_it_stays(*cause),
         })).collect::<Value>(),
-        "original": candidate(&found.original),
-        "recommended": candidate(&found.chosen),
-        "front": pareto(&found.candidates).into_iter().map(|row| candidate(&found.candidates[row])).collect::<Value>(),
+        "level": json_number(found.effort.level),
+        "original": candidate(&found.original, found.effort.level),
+        "recommended": candidate(&found.chosen, found.effort.level),
+        "front": pareto(&found.candidates)
+            .into_iter()
+            .map(|row| candidate(&found.candidates[row], found.effort.level))
+            .collect::<Value>(),
     });
     escape::json(&format!("{value:#}\n"))
 }
 
-fn candidate(candidate: &Candidate) -> Value {
-    let cost = candidate.cost();
+/// Its intervals are those of one configuration: of the best of many they are too kind, which is what the proof is for.
+fn candidate(candidate: &Candidate, level: f64) -> Value {
+    let (cost, totals) = (candidate.cost(), &candidate.totals);
+    let number = |value: Option<f64>| value.map_or(Value::Null, json_number);
+    let (interval, any) = (totals.mean_interval(level), totals.any_5xx(level));
     json!({
         "settings": candidate.settings.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect::<serde_json::Map<_, _>>(),
-        "runs": candidate.totals.runs(),
-        "mean_5xx": json_number(candidate.totals.failed.mean()),
+        "runs": totals.runs(),
+        "mean_5xx": json_number(totals.failed.mean()),
+        "mean_5xx_low": number(interval.map(|(low, _)| low)),
+        "mean_5xx_high": number(interval.map(|(_, high)| high)),
+        "if_any": if_any(totals.if_any().as_ref()),
         "any_5xx": json_number(cost.any_5xx),
+        "any_5xx_low": number(any.map(|any| any.low)),
+        "any_5xx_high": number(any.map(|any| any.high)),
         "old_pods_gone_s": json_number(cost.old_pods_gone),
         "duration_s": json_number(cost.duration),
+        "incomplete": json_number(candidate.totals.incomplete.mean()),
+        "load_ended_too_early": json_number(candidate.totals.cut_short.mean()),
         "extra_pod_seconds": json_number(cost.extra_pod_seconds),
     })
 }

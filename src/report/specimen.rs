@@ -24,7 +24,7 @@ pub(super) fn before() -> Forecast {
 /// Forty rollouts of clients that repeat what failed, 0 to 39 times.
 pub(super) fn retried() -> Forecast {
     let samples = (0..40).map(|i| Sample { repeated: i, ..sample(0, 0, 0) }).collect();
-    let load = LoadSpec { retries: 1, ..LoadSpec::default() };
+    let load = LoadSpec { retries: 1, ..nothing("retried").load };
     Forecast { samples, load, first: None, ..nothing("retried") }
 }
 
@@ -86,7 +86,7 @@ pub(super) fn assumptions() -> [Assumption; 1] {
 
 /// One run of the 2023 load test as published, without what was not.
 pub(super) fn published() -> Outcome {
-    let mut outcome = Outcome::new(Span::from_secs(120));
+    let mut outcome = Outcome::new();
     (outcome.requests, outcome.ok, outcome.target) = (12_000, 11_300, 1);
     outcome.causes[Cause::Refused.index()] = 27;
     outcome.causes[Cause::ConnectTimeout.index()] = 672;
@@ -121,7 +121,7 @@ fn nothing(name: &str) -> Forecast {
         refusal: None,
         fingerprint: "fedcba9876543210".to_owned(),
         level: 0.95,
-        load: LoadSpec::default(),
+        load: LoadSpec { duration: Some(Span::from_secs(120)), ..LoadSpec::default() },
         first: Some(published()),
         samples: Vec::new(),
         twins: Vec::new(),
@@ -144,6 +144,8 @@ fn sample(timeouts: u64, refused: u64, target: u64) -> Sample {
         old_pods_gone: Some(Span::from_secs(47)),
         extra_pod_time: Span::from_micros(120_500_000),
         min_routable_targets: 2,
+        load: Span::from_secs(120),
+        ..Measures::default()
     };
     sample
 }

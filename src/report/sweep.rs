@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::figures::{amount, grouped, level, number_of, percent, range, wrapped};
+use super::figures::{about, amount, grouped, level, number_of, percent, range, wrapped};
 use crate::escape;
 use crate::stats::zero_bound;
+use crate::stats::zero_inflated::FEWEST;
 use crate::sweep::{Design, Survey, Totals};
 
 /// Lines of sentences are no longer than this.
@@ -83,7 +84,8 @@ impl Standing {
     pub(super) fn of(survey: &Survey, totals: &Totals) -> Standing {
         let two_sided = (2.0 * survey.budget.level - 1.0).max(0.02);
         match totals.within(survey.objectives.max_5xx_per_rollout, two_sided) {
-            Some(within) if within.low >= survey.objectives.probability => Standing::Met,
+            // What a rollout costs after its load is not known.
+            Some(within) if within.low >= survey.objectives.probability && totals.cut_short.sum == 0 => Standing::Met,
             Some(within) if within.high < survey.objectives.probability => Standing::Missed,
             _ => Standing::Unclear,
         }
@@ -96,6 +98,10 @@ impl Standing {
             Standing::Unclear => "unclear",
         }
     }
+}
+
+fn in_any(survey: &Survey, holds: fn(&Totals) -> bool) -> u64 {
+    survey.totals.iter().filter(|totals| holds(totals)).count() as u64
 }
 
 fn objective(survey: &Survey) -> String {
@@ -123,6 +129,14 @@ pub(super) fn sentence(survey: &Survey) -> String {
     };
     if unclear > 0 {
         let _ = write!(text, " For {} the runs do not tell.", number_of(unclear as u64, "point"));
+    }
+    for (count, what) in [
+        (in_any(survey, |totals| totals.incomplete.sum > 0), "rollouts that do not complete"),
+        (in_any(survey, |totals| totals.cut_short.sum > 0), "rollouts whose load ends before they are over"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, " {} had {what}.", number_of(count, "point"));
+        }
     }
     let mean = |number: &usize| survey.totals[*number].failed.mean();
     let worst = (0..points).max_by(|a, b| mean(a).total_cmp(&mean(b)));
@@ -153,7 +167,11 @@ pub(super) fn table(survey: &Survey) -> Option<Vec<Vec<String>>> {
 fn cells(survey: &Survey, totals: &Totals) -> [String; 7] {
     let level = survey.budget.level;
     let none = totals.failed.sum == 0;
-    let interval = totals.failed.count_interval(level).map_or_else(|| "–".to_owned(), |(low, high)| range(low, high));
+    let interval = match (totals.mean_interval(level), totals.if_any()) {
+        (Some((low, high)), _) => range(low, high),
+        (None, Some(few)) if few.runs < FEWEST => format!("if any, {}", about(&few)),
+        _ => "–".to_owned(),
+    };
     let quantiles = totals.quantile(0.05).zip(totals.quantile(0.95));
     let any = totals.any_5xx(level).map_or_else(String::new, |any| match any.hits {
         0 => format!("at most {}", percent(zero_bound(any.n, level))),

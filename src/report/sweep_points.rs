@@ -75,7 +75,7 @@ pub fn json(survey: &Survey) -> String {
 pub(super) fn figures(survey: &Survey, totals: &Totals) -> Map<String, Value> {
     let level = survey.budget.level;
     let number = |value: Option<f64>| value.map_or(Value::Null, json_number);
-    let interval = totals.failed.count_interval(level);
+    let (interval, if_any) = (totals.mean_interval(level), totals.if_any());
     let any = totals.any_5xx(level);
     let mut figures = Map::new();
     let mut put = |name: &str, value: Value| figures.insert(name.to_owned(), value);
@@ -83,6 +83,9 @@ pub(super) fn figures(survey: &Survey, totals: &Totals) -> Map<String, Value> {
     put("mean_5xx", number((totals.runs() > 0).then(|| totals.failed.mean())));
     put("mean_5xx_low", number(interval.map(|(low, _)| low)));
     put("mean_5xx_high", number(interval.map(|(_, high)| high)));
+    put("if_any_median_5xx", number(if_any.map(|any| any.median)));
+    put("if_any_min_5xx", number(if_any.map(|any| any.min)));
+    put("if_any_max_5xx", number(if_any.map(|any| any.max)));
     put("p05_5xx", number(totals.quantile(0.05)));
     put("p50_5xx", number(totals.quantile(0.50)));
     put("p95_5xx", number(totals.quantile(0.95)));
@@ -99,6 +102,8 @@ pub(super) fn figures(survey: &Survey, totals: &Totals) -> Map<String, Value> {
     put("duration_s", number(totals.duration.mean_secs()));
     put("old_pods_gone_s", number(totals.old_pods_gone.mean_secs()));
     put("extra_pod_seconds", number(totals.extra_pod_time.mean_secs()));
+    put("incomplete", json_number(totals.incomplete.mean()));
+    put("load_ended_too_early", json_number(totals.cut_short.mean()));
     figures
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use super::figures::{amount, grouped, level, number_of, percent, range, span, wrapped};
+use super::figures::{about, amount, grouped, level, number_of, percent, range, span, wrapped};
 use super::{Answer, SPLIT, caption, error_window, rare, vegeta};
 use crate::escape;
 use crate::monte_carlo::{Forecast, Sample};
-use crate::stats::{self, Summary, VarianceSplit};
+use crate::stats::zero_inflated::FEWEST;
+use crate::stats::{self, IfAny, Proportion, Summary, VarianceSplit};
 use crate::time::Span;
 use crate::verdict::Cause;
 
@@ -28,6 +29,7 @@ fn report(answer: &Answer<'_>) -> String {
     let forecast = answer.forecast;
     let mut text = title(forecast);
     text.push_str(&wrapped(&sentence(forecast), 0, WIDTH));
+    text.push_str(&warning(forecast));
     if let Some(rare) = &forecast.rare {
         text.push('\n');
         text.push_str(&wrapped(&rare::sentences(rare, forecast.level), 0, WIDTH));
@@ -72,16 +74,19 @@ fn sentence(forecast: &Forecast) -> String {
             level(failed.level)
         );
     }
+    if let Some(few) = failed.if_any.filter(|any| any.runs < FEWEST) {
+        return few_failed(forecast, &few, requests.mean);
+    }
     let cost = format!(
-        "{} of {} requests a 5xx{}, {}; nine rollouts in ten cost {}",
+        "{} of {} requests{} a 5xx{}, {}; nine rollouts in ten cost {}",
         amount(failed.mean),
         amount(requests.mean),
+        window(forecast),
         mean_interval(&failed),
         percent(failed.mean / requests.mean),
         range(failed.p05, failed.p95)
     );
-    let (name, status, mean) = main_cause(forecast);
-    let cause = format!("{} of them are {name} ({status})", percent(mean / failed.mean));
+    let cause = main_cause(forecast, failed.mean);
     match forecast.proportion(|sample| sample.count_5xx() > 0).filter(|p| p.hits < p.n) {
         Some(any) => {
             let share = percent(any.probability);
@@ -94,6 +99,49 @@ fn sentence(forecast: &Forecast) -> String {
     }
 }
 
+/// In which window requests were sent, where the title does not say it.
+fn window(forecast: &Forecast) -> String {
+    let lasted = forecast.measurements(|sample| Some(sample.measures.load.as_secs_f64()));
+    match lasted.filter(|_| forecast.load.duration.is_none()) {
+        Some(lasted) => format!(" sent until it is over ({} s of load)", amount(lasted.mean)),
+        None => String::new(),
+    }
+}
+
+/// What the answer leaves out.
+fn warning(forecast: &Forecast) -> String {
+    let early = forecast.proportion(|sample| sample.measures.cut_short).filter(|early| early.hits > 0);
+    early.map_or_else(String::new, |early| {
+        let text = format!(
+            "Warning: in {} of rollouts ({}) the load ends before the rollout is over. What it costs later is not \
+             counted: leave `load.duration` out, or make it longer.",
+            percent(early.probability),
+            percents(early.low, early.high)
+        );
+        format!("\n{}", wrapped(&text, 0, WIDTH))
+    })
+}
+
+/// Where too few rollouts failed requests for an interval of the mean: how likely that is, and what it costs then.
+fn few_failed(forecast: &Forecast, few: &IfAny, requests: f64) -> String {
+    let Some(any) = Proportion::of(few.runs, forecast.samples.len() as u64, forecast.level) else {
+        return String::new();
+    };
+    let mean = forecast.counts(Sample::count_5xx).map_or(0.0, |failed| failed.mean);
+    format!(
+        "{} of {} ({} of all, {} interval {}) see a 5xx: if any, {} of {} requests. {}. An interval of the mean takes \
+         {FEWEST} rollouts with a 5xx.",
+        grouped(few.runs),
+        number_of(any.n, "simulated rollout"),
+        percent(any.probability),
+        level(any.level),
+        percents(any.low, any.high),
+        about(few),
+        amount(requests),
+        main_cause(forecast, mean),
+    )
+}
+
 fn mean_interval(summary: &Summary) -> String {
     summary.mean_interval.map_or_else(String::new, |(low, high)| {
         format!(" ({} interval of the mean {})", level(summary.level), range(low, high))
@@ -104,13 +152,14 @@ fn percents(low: f64, high: f64) -> String {
     format!("{} to {}", percent(low), percent(high))
 }
 
-/// The cause of most 5xx: its name, its status, its mean count.
-fn main_cause(forecast: &Forecast) -> (&'static str, u16, f64) {
+/// The cause of most 5xx, in words, if there are so many on average.
+fn main_cause(forecast: &Forecast, failed: f64) -> String {
     let mean = |count: &dyn Fn(&Sample) -> u64| forecast.counts(count).map_or(0.0, |summary| summary.mean);
     let causes = Cause::ALL.into_iter().filter(|cause| cause.status() >= 500);
     let by_alb = causes.map(|cause| (cause.name(), cause.status(), mean(&|sample| sample.causes[cause.index()])));
     let target = ("target", 503, mean(&|sample| sample.target));
-    by_alb.fold(target, |most, next| if next.2 > most.2 { next } else { most })
+    let (name, status, mean) = by_alb.fold(target, |most, next| if next.2 > most.2 { next } else { most });
+    format!("{} of them are {name} ({status})", percent(mean / failed))
 }
 
 /// The table of statuses and causes.
@@ -121,21 +170,27 @@ fn requests(forecast: &Forecast) -> String {
         text.push_str(&amount_row(forecast, "sent again", &|sample| sample.repeated));
     }
     text.push_str(&amount_row(forecast, "200", &|sample| sample.ok));
-    let (mut never, gave_up) = (Vec::new(), Cause::ClientGaveUp.status());
+    let (mut never, mut few, gave_up) = (Vec::new(), Vec::new(), Cause::ClientGaveUp.status());
+    let mut row = |name: &str, count: &dyn Fn(&Sample) -> u64| {
+        text.push_str(&count_row(forecast, name, count));
+        let any = forecast.counts(count).and_then(|counts| counts.if_any).filter(|any| any.runs < FEWEST);
+        few.extend(any.map(|any| format!("{} {}", name.trim(), about(&any))));
+    };
     for status in [502, 503, 504, gave_up] {
         if status == gave_up {
-            text.push_str(&count_row(forecast, "any 5xx", &Sample::count_5xx));
+            row("any 5xx", &Sample::count_5xx);
         } else {
-            text.push_str(&count_row(forecast, &status.to_string(), &|sample| sample.status(status)));
+            row(&status.to_string(), &|sample| sample.status(status));
         }
         for (name, count) in causes_of(status) {
             if forecast.samples.iter().any(|sample| count(sample) > 0) {
-                text.push_str(&count_row(forecast, &format!("  {name}"), &count));
+                row(&format!("  {name}"), &count);
             } else {
                 never.push(name);
             }
         }
     }
+    text.push_str(&rarely_seen(&few));
     text.push_str(&never_seen(forecast, &never));
     text
 }
@@ -180,8 +235,21 @@ fn count_row(forecast: &Forecast, name: &str, count: &dyn Fn(&Sample) -> u64) ->
 }
 
 fn summary_row(name: &str, summary: &Summary, last: &str) -> String {
-    let interval = summary.mean_interval.map_or_else(|| "one run: unknown".to_owned(), |(low, high)| range(low, high));
+    let interval = match summary.mean_interval {
+        Some((low, high)) => range(low, high),
+        None if summary.n == 1 => "one run: unknown".to_owned(),
+        None => "–".to_owned(),
+    };
     line(name, &amount(summary.mean), &interval, &range(summary.p05, summary.p95), last)
+}
+
+/// What rollouts cost that are too few for an interval of the mean.
+fn rarely_seen(few: &[String]) -> String {
+    if few.is_empty() {
+        return String::new();
+    }
+    let text = format!("In fewer than {FEWEST} rollouts, so without an interval; if any: {}.", few.join(", "));
+    wrapped(&text, 0, WIDTH)
 }
 
 fn never_seen(forecast: &Forecast, causes: &[&str]) -> String {
@@ -277,11 +345,11 @@ fn assumptions(answer: &Answer<'_>) -> String {
 
 fn vegeta_blocks(forecast: &Forecast) -> String {
     let mut text = String::new();
-    if let Some(first) = &forecast.first {
+    if let (Some(first), Some(sample)) = (&forecast.first, forecast.samples.first()) {
         let _ = write!(
             text,
             "\nReplication 0, as vegeta would report it\n{}",
-            vegeta::of_outcome(first, forecast.load.duration)
+            vegeta::of_outcome(first, sample.measures.load)
         );
     }
     let _ =
@@ -353,7 +421,7 @@ mod tests {
         assert_eq!(
             rows,
             [
-                "sent                     12,000     12,000 to 12,000   12,000 to 12,000",
+                "sent                     12,000                    –   12,000 to 12,000",
                 "sent again                 19.5         15.8 to 23.2       1.95 to 37.0",
             ]
         );

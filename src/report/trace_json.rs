@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn one_replication() {
-        let mut outcome = Outcome::new(Span::from_secs(120));
+        let mut outcome = Outcome::new();
         let verdict = Verdict::Alb(Cause::ConnectTimeout);
         let failure = Failure {
             sent: ms(33_330),

@@ -58,11 +58,12 @@ pub fn of_forecast(forecast: &Forecast) -> String {
         (504, mean(&|sample| sample.status(504))),
         (0, mean(&|sample| sample.causes[Cause::ClientGaveUp.index()])),
     ];
+    let lasted = forecast.measurements(|sample| Some(sample.measures.load.as_secs_f64()));
     Block {
         requests: mean(&|sample| sample.requests),
         counts: counts.into(),
         latency: forecast.latency,
-        duration: forecast.load.duration,
+        duration: Span::from_secs_f64(lasted.map_or(0.0, |summary| summary.mean)),
         seen: Vec::new(),
         exact: false,
     }
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn no_request_is_no_panic() {
-        let block = of_outcome(&Outcome::new(Span::ZERO), Span::ZERO);
+        let block = of_outcome(&Outcome::new(), Span::ZERO);
         assert!(block.starts_with("Requests      [total, rate, throughput]         0, 0.00, 0.00\n"), "{block}");
     }
 

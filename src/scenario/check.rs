@@ -14,7 +14,7 @@ use super::{Revision, Scenario};
 use crate::aws::alb_node::HostUnreachableShare;
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::Strategy;
-use crate::cluster::pod::{PreStop, ProbeSpec};
+use crate::cluster::pod::{ExecHook, PreStop, ProbeSpec};
 use crate::error::Error;
 use crate::escape;
 use crate::setting::Count;
@@ -160,6 +160,25 @@ fn template(revision: &Revision, at: Places) -> Result<(), Error> {
         Some(PreStop::Fails(hook)) if !hook.fails => {
             Err(at.refuse(&["pod.pre_stop"], "a hook with `fails = false` does nothing").hint("leave `pre_stop` out"))
         }
+        Some(hook) => hook_stop(hook, at),
+        None => Ok(()),
+    }
+}
+
+/// What a hook does to the server it does while it runs.
+fn hook_stop(hook: PreStop, at: Places) -> Result<(), Error> {
+    if matches!(hook, PreStop::Exec(ExecHook { drain_at: Some(_), sigterm_at: Some(_), .. })) {
+        return Err(at
+            .refuse(&["pod.pre_stop"], "a hook with both `drain_at` and `sigterm_at`")
+            .hint("keep the earlier one: the server stops once"));
+    }
+    match hook.stop() {
+        Some((stop, _)) if stop > hook.duration() => Err(at
+            .refuse(
+                &["pod.pre_stop"],
+                format!("the hook stops the server after {stop}, and is over after {}", hook.duration()),
+            )
+            .hint("a hook acts while it runs: make it last longer, or leave the stop out")),
         _ => Ok(()),
     }
 }
@@ -291,11 +310,8 @@ fn objectives(scenario: &Scenario, at: Places) -> Result<(), Error> {
 fn in_time(scenario: &Scenario, step: &Step, leaf: Option<&Leaf>) -> Result<(), Error> {
     let load = &scenario.load;
     match leaf {
-        Some(leaf) if load.rollout_at + step.at >= load.duration => {
-            let message = format!(
-                "this step comes {} after the rollout's start at {}, when the load of {} is over",
-                step.at, load.rollout_at, load.duration
-            );
+        Some(leaf) if !load.covers(step.at) => {
+            let message = format!("this step comes {} after the rollout's start {}", step.at, load.too_late());
             Err(leaf.error(message).hint("let the load last longer: `load.duration`"))
         }
         _ => Ok(()),

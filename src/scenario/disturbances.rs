@@ -192,11 +192,9 @@ impl Checked<'_, '_> {
 
     fn in_time(&self, at: &Dist) -> Result<(), Error> {
         let Dist::Constant(at) = *at else { return Ok(()) };
-        let LoadSpec { rollout_at, duration, .. } = *self.load;
-        let message =
-            format!("this comes {at} after the rollout's start at {rollout_at}, when the load of {duration} is over");
+        let message = format!("this comes {at} after the rollout's start {}", self.load.too_late());
         let hint = "let the load last longer: `load.duration`";
-        self.written.refuse_unless(rollout_at + at < duration, "at", message, hint)
+        self.written.refuse_unless(self.load.covers(at), "at", message, hint)
     }
 
     fn host(&self, node: Option<u16>) -> Result<(), Error> {

@@ -13,7 +13,7 @@ settings! {
         client: Option<String> = None, Documented "see the clients in docs/MODEL.md";
         /// Requests a second to the whole service; without meaning for `workers`.
         rate: f64 = 100.0, Assumed "the published load tests' rate; give your own";
-        /// How the rate changes: `constant`, `{ ramp = { to = 200.0 } }` (linearly from `rate` over the whole load) or `{ sine = { to = 200.0, period = "60s" } }` (from `rate` to `to` and back).
+        /// How the rate changes: `constant`, `{ ramp = { to = 200.0 } }` (linearly from `rate` over the whole load, which must have a `duration`) or `{ sine = { to = 200.0, period = "60s" } }` (from `rate` to `to` and back).
         shape: Shape = Shape::Constant, Assumed "a rollout in the plain of a load; give your own";
         /// `constant` (evenly spaced) or `poisson`.
         pacing: Pacing = Pacing::Constant, Assumed "what vegeta does";
@@ -25,8 +25,8 @@ settings! {
         reuse_connections: Option<bool> = None, Assumed "a worker is one user, an open loop is many";
         /// Nodes of the load balancer that the client knows: `all`, or so many; 1 pins it to one node.
         client_nodes: ClientNodes = ClientNodes::All, Documented "DNS returns the addresses of all nodes (AWS guide, application-load-balancers)";
-        /// How long the load lasts.
-        duration: Span = Span::from_secs(120), Assumed "the 2023 load test's";
+        /// How long the load lasts; absent: in each replication until the rollout is over for the load balancer, too, and as long as a client is patient beyond that.
+        duration: Option<Span> = None, Assumed "the load meets the whole rollout";
         /// The rollout starts this long after the load.
         rollout_at: Span = Span::from_secs(10), Assumed "long enough to see the steady state";
         /// The client gives up after this; each attempt has as long.
@@ -95,6 +95,22 @@ impl LoadSpec {
             (None, Shape::Constant) => self.rate,
             (None, Shape::Ramp { to } | Shape::Sine { to, .. }) => (self.rate + to) / 2.0,
         }
+    }
+
+    /// How long a client waits at most until it is told how a request ended.
+    pub fn patience(&self) -> Span {
+        self.client_timeout * (u64::from(self.retries) + 1)
+    }
+
+    /// Whether the load is still on so long after the rollout's start.
+    pub(super) fn covers(&self, after_start: Span) -> bool {
+        self.duration.is_none_or(|duration| self.rollout_at + after_start < duration)
+    }
+
+    /// What is said of something that the load does not cover, after when it comes.
+    pub(super) fn too_late(&self) -> String {
+        let duration = self.duration.map_or_else(String::new, |duration| format!(" of {duration}"));
+        format!("at {}, when the load{duration} is over", self.rollout_at)
     }
 
     /// How many of the load balancer's nodes requests are sent to, at least 1: the first ones.

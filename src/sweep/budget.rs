@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::totals::Totals;
 
-/// No point is judged on fewer replications: the t interval of skewed counts needs some.
+/// No point is judged on fewer replications: a look at fewer would stop too many by luck.
 pub const FEWEST: u64 = 100;
 
 /// A portion is no longer than this, so that an interruption loses little.
@@ -22,7 +22,7 @@ pub struct Budget {
     pub level: f64,
 }
 
-/// Half the width that an interval may have.
+/// Half the width that an interval may have; without an interval no precision is reached.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Precision {
     of: Quantity,
@@ -99,7 +99,7 @@ impl Precision {
 
     fn is_reached(self, totals: &Totals, level: f64) -> bool {
         let (mean, interval) = match self.of {
-            Quantity::Mean => (totals.failed.mean(), totals.failed.count_interval(level)),
+            Quantity::Mean => (totals.failed.mean(), totals.mean_interval(level)),
             Quantity::Any => {
                 let any = totals.any_5xx(level);
                 (any.map_or(0.0, |any| any.probability), any.map(|any| (any.low, any.high)))

@@ -11,9 +11,10 @@ pub mod sensitivity;
 pub mod totals;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
-use crate::monte_carlo::Sampler;
+use crate::monte_carlo::{Ends, Sampler, Workers};
 use crate::scenario::load::LoadSpec;
 use crate::scenario::objectives::ObjectivesSpec;
 use crate::scenario::{Assumption, Document, Scenario};
@@ -84,6 +85,27 @@ pub fn fill(
     }
     Ok(())
 }
+
+/// Points share their chance, so their loads are to last equally long. The latest end of the first replications of
+/// all points serves every replication; one whose rollout takes longer still has a load that meets it. To look at
+/// every replication of every point would cost each share of a sweep the control plane of the whole.
+///
+/// # Errors
+/// A point is no scenario, or its control plane cannot be simulated.
+pub fn common_end(header: &Header, workers: &Workers, cancelled: &AtomicBool) -> Result<Ends, Error> {
+    let plan = header.plan()?;
+    let pilots = (PILOTS / plan.points.len().max(1) as u64).clamp(1, MOST_PILOTS).min(header.budget.runs);
+    let mut latest = Ends::default();
+    for number in 0..plan.points.len() {
+        let scenario = plan.scenario(&header.document, number)?;
+        latest = latest.max(&workers.ends(&[&scenario], header.seed, 0..pilots, cancelled)?.for_all());
+    }
+    Ok(latest)
+}
+
+/// So many replications of all points together are looked at for their common end, and no more of one.
+const PILOTS: u64 = 20_000;
+const MOST_PILOTS: u64 = 20;
 
 impl Survey {
     /// What a complete record says.

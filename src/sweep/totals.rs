@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::monte_carlo::Sample;
-use crate::stats::{self, Moments, Proportion};
+use crate::stats::{self, IfAny, Moments, Proportion, zero_inflated};
 use crate::time::Span;
 use crate::verdict::Cause;
 
@@ -43,6 +43,10 @@ pub struct Totals {
     pub old_pods_gone: Sum,
     /// Pod-microseconds beyond the desired pods.
     pub extra_pod_time: Sum,
+    /// 1 for a rollout that does not complete, else 0.
+    pub incomplete: Sum,
+    /// 1 for a rollout whose load ended before it was over, else 0.
+    pub cut_short: Sum,
     /// Equal if all replications came to the same.
     pub fingerprint: u64,
 }
@@ -81,15 +85,6 @@ impl Sum {
     pub fn mean_secs(&self) -> Option<f64> {
         (self.n > 0).then(|| self.mean() / 1e6)
     }
-
-    /// The interval of the mean of a count: never below 0, and where nothing was counted the bound of
-    /// [`stats::Summary::of_counts`].
-    pub fn count_interval(&self, level: f64) -> Option<(f64, f64)> {
-        if self.n > 0 && self.sum == 0 {
-            return Some((0.0, -(1.0 - level).ln() / self.n as f64));
-        }
-        self.moments().mean_interval(level).map(|(low, high)| (low.max(0.0), high))
-    }
 }
 
 impl Totals {
@@ -106,6 +101,8 @@ impl Totals {
             self.duration.push_span(sample.measures.duration);
             self.old_pods_gone.push_span(sample.measures.old_pods_gone);
             self.extra_pod_time.push_span(Some(sample.measures.extra_pod_time));
+            self.incomplete.push(u64::from(!sample.measures.is_complete()));
+            self.cut_short.push(u64::from(sample.measures.cut_short));
             // The odd constant of SplitMix64 makes the order count.
             self.fingerprint =
                 self.fingerprint.rotate_left(5).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ sample.fingerprint();
@@ -142,14 +139,15 @@ impl Totals {
     /// All sums, in an order that records keep.
     pub(super) fn sums(&self) -> impl Iterator<Item = &Sum> {
         let counts = [&self.requests, &self.failed].into_iter().chain(&self.statuses).chain(&self.causes);
-        counts.chain([&self.duration, &self.old_pods_gone, &self.extra_pod_time])
+        counts.chain([&self.duration, &self.old_pods_gone, &self.extra_pod_time, &self.incomplete, &self.cut_short])
     }
 
     /// The same, to be filled.
     pub(super) fn sums_mut(&mut self) -> impl Iterator<Item = &mut Sum> {
         let counts = [&mut self.requests, &mut self.failed].into_iter();
         let counts = counts.chain(&mut self.statuses).chain(&mut self.causes);
-        counts.chain([&mut self.duration, &mut self.old_pods_gone, &mut self.extra_pod_time])
+        let spans = [&mut self.duration, &mut self.old_pods_gone, &mut self.extra_pod_time];
+        counts.chain(spans).chain([&mut self.incomplete, &mut self.cut_short])
     }
 
     /// Replications so far.
@@ -163,10 +161,26 @@ impl Totals {
         Proportion::of(self.runs() - clean, self.runs(), level)
     }
 
-    /// In how many replications no more than `most` requests failed with a 5xx.
+    /// In how many replications the rollout completes and no more than `most` requests fail with a 5xx. A rollout
+    /// that does not complete counts as one that would have kept to it: never more than there are, perhaps fewer.
     pub fn within(&self, most: u64, level: f64) -> Option<Proportion> {
-        let hits = self.distribution.range(..=most).map(|(_, runs)| runs).sum();
-        Proportion::of(hits, self.runs(), level)
+        let cheap: u64 = self.distribution.range(..=most).map(|(_, runs)| runs).sum();
+        Proportion::of(cheap.saturating_sub(self.incomplete.sum as u64), self.runs(), level)
+    }
+
+    /// The interval of the mean of 5xx, as [`stats::Summary::of_counts`] has it.
+    pub fn mean_interval(&self, level: f64) -> Option<(f64, f64)> {
+        let counts = self.distribution.iter().map(|(failed, runs)| (*failed as f64, *runs));
+        zero_inflated::mean_interval(counts, level).map(|(low, high)| (low.max(0.0), high))
+    }
+
+    /// The 5xx of those replications that had any.
+    pub fn if_any(&self) -> Option<IfAny> {
+        let clean = self.distribution.get(&0).copied().unwrap_or(0);
+        let runs = self.runs() - clean;
+        let (min, max) = (self.ranked(clean)?, self.ranked(self.runs() - 1)?);
+        let median = f64::midpoint(self.ranked(clean + (runs - 1) / 2)?, self.ranked(clean + runs / 2)?);
+        Some(IfAny { runs, median, min, max })
     }
 
     /// Quantile of the 5xx of a replication.
@@ -219,9 +233,10 @@ mod tests {
             assert!((got - expected).abs() < 1e-9 * expected.abs().max(1.0), "{got} {expected}");
         };
         close(totals.failed.mean(), summary.mean);
-        let (got, expected) = (totals.failed.count_interval(0.95).unwrap(), summary.mean_interval.unwrap());
+        let (got, expected) = (totals.mean_interval(0.95).unwrap(), summary.mean_interval.unwrap());
         close(got.0, expected.0);
         close(got.1, expected.1);
+        assert_eq!(totals.if_any(), summary.if_any);
         for (p, expected) in [(0.05, summary.p05), (0.5, summary.p50), (0.95, summary.p95)] {
             close(totals.quantile(p).unwrap(), expected);
         }
@@ -239,10 +254,15 @@ mod tests {
     fn nothing_seen_is_a_bound() {
         let mut totals = Totals::default();
         assert_eq!((totals.any_5xx(0.95), totals.quantile(0.5)), (None, None));
-        totals.extend(&[Sample::default(); 299]);
+        let mut sample = Sample::default();
+        sample.measures.duration = Some(Span::from_secs(40));
+        totals.extend(&[sample; 299]);
         assert!(totals.any_5xx(0.95).unwrap().high < 0.0125);
-        assert!((totals.failed.count_interval(0.95).unwrap().1 - 0.010_019).abs() < 1e-6);
+        assert_eq!((totals.mean_interval(0.95), totals.if_any()), (None, None));
         assert_eq!(totals.within(0, 0.95).unwrap().hits, 299);
+        sample.measures.course.deadline_exceeded = true;
+        totals.extend(&[sample]);
+        assert_eq!(totals.within(0, 0.95).unwrap().hits, 299, "of 300: this one is none of them");
     }
 
     /// A mean with a large offset and a small spread: sums in floating point would lose it.

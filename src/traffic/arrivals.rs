@@ -4,7 +4,7 @@ use crate::dist::{fill_unit_exponential, unit_exponential};
 use crate::disturbance::load_step::Stretch;
 use crate::random::Stream;
 use crate::scenario::load::{LoadSpec, Shape};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// One request every 1/rate, the first at once, as vegeta paces them. Each stretch of the load
 /// starts its own count.
@@ -171,7 +171,9 @@ impl<'a> Shaped<'a> {
         let course = match load.shape {
             Shape::Constant => Course::Linear { from: load.rate, slope: 0.0 },
             Shape::Ramp { to } => {
-                Course::Linear { from: load.rate, slope: (to - load.rate) / load.duration.as_secs_f64() }
+                // It has a duration: a scenario with a ramp and without is refused.
+                let lasts = load.duration.map_or(f64::INFINITY, Span::as_secs_f64);
+                Course::Linear { from: load.rate, slope: (to - load.rate) / lasts }
             }
             Shape::Sine { to, period } => Course::Wave {
                 mean: (load.rate + to) / 2.0,
@@ -311,7 +313,7 @@ mod tests {
     #[track_caller]
     fn check_shape(shape: Shape, factors: &[(u64, u64, f64)], count: usize, sent: &[(usize, f64)]) {
         let factors: Vec<Stretch> = factors.iter().map(|&(from, to, factor)| stretch(from, to, factor)).collect();
-        let load = LoadSpec { rate: 10.0, shape, duration: Span::from_secs(100), ..LoadSpec::default() };
+        let load = LoadSpec { rate: 10.0, shape, duration: Some(Span::from_secs(100)), ..LoadSpec::default() };
         let times: Vec<Time> = Shaped::new(&load, &factors, None).collect();
         assert_eq!(times.len(), count);
         assert!(times.is_sorted());

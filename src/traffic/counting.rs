@@ -60,7 +60,8 @@ mod tests {
     fn they_are_counted_as_an_outcome_counts_them() {
         let all: Vec<u64> = (0..40).map(|power| (1_u64 << power) + power).collect();
         for chosen in [&all[..], &all[3..20], &[], &all[20..21]] {
-            let [mut counted, mut direct] = [(); 2].map(|()| Outcome::new(Span::from_secs(1)));
+            let [mut counted, mut direct] = [(); 2].map(|()| Outcome::new());
+            [&mut counted, &mut direct].into_iter().for_each(|outcome| outcome.begin(Time::from_micros(1_000_000)));
             let mut counting = Counting::new(&mut counted);
             for (n, &micros) in chosen.iter().enumerate() {
                 let verdict = if n % 7 == 3 { Verdict::Target(503) } else { Verdict::Ok };

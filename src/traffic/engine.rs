@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::observe::timeline::Timeline;
 use crate::random::Streams;
 use crate::scenario::Scenario;
+use crate::time::Span;
 use crate::traffic::interval::{IntervalEngine, Refusal};
 use crate::traffic::outcome::Outcome;
 use crate::traffic::request::RequestEngine;
@@ -40,13 +41,13 @@ pub enum Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    /// The engine that was wanted.
+    /// The engine that was wanted, for a load that lasts about so long.
     ///
     /// # Errors
     /// `interval` was wanted and the scenario's requests depend on each other.
-    pub fn new(scenario: &'a Scenario, choice: EngineChoice) -> Result<Engine<'a>, Error> {
+    pub fn new(scenario: &'a Scenario, choice: EngineChoice, lasts: Span) -> Result<Engine<'a>, Error> {
         let request = |why| Engine::Request(Box::new(RequestEngine::new(scenario)), why);
-        let sent = scenario.load.rate * scenario.load.duration.as_secs_f64();
+        let sent = scenario.load.rate * lasts.as_secs_f64();
         if choice == EngineChoice::Request || choice == EngineChoice::Auto && sent < WORTH_COUNTING {
             return Ok(request(None));
         }
@@ -85,9 +86,12 @@ impl<'a> Engine<'a> {
 }
 
 impl EngineChoice {
-    /// One engine for scenarios whose replications are paired: two engines draw other requests.
-    pub fn alike(self, scenarios: &[&Scenario]) -> EngineChoice {
-        let counts = |scenario: &&Scenario| matches!(Engine::new(scenario, self), Ok(Engine::Interval(_)));
+    /// One engine for scenarios whose replications are paired, with how long their loads last: two engines draw
+    /// other requests.
+    pub fn alike(self, scenarios: &[(&Scenario, Span)]) -> EngineChoice {
+        let counts = |(scenario, lasts): &(&Scenario, Span)| {
+            matches!(Engine::new(scenario, self, *lasts), Ok(Engine::Interval(_)))
+        };
         match self {
             EngineChoice::Auto if scenarios.iter().all(counts) => EngineChoice::Interval,
             EngineChoice::Auto => EngineChoice::Request,

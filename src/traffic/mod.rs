@@ -19,3 +19,12 @@ mod schedule;
 mod users;
 
 pub use engine::{Engine, EngineChoice};
+
+use crate::observe::timeline::Timeline;
+use crate::scenario::load::LoadSpec;
+use crate::time::Time;
+
+/// When the last request may be sent: with the load's own duration, else when the timeline says.
+fn load_end(load: &LoadSpec, timeline: &Timeline) -> Time {
+    load.duration.map_or(timeline.load_until, |duration| Time::ZERO + duration)
+}

@@ -76,10 +76,15 @@ impl Witness for Vec<Failure> {
     }
 }
 
+impl Default for Outcome {
+    fn default() -> Outcome {
+        Outcome::new()
+    }
+}
+
 impl Outcome {
-    /// An outcome with nothing in it, for a load of this duration.
-    pub fn new(duration: Span) -> Outcome {
-        let seconds = duration.as_micros().div_ceil(1_000_000) as usize;
+    /// An outcome with nothing in it, not even seconds.
+    pub fn new() -> Outcome {
         Outcome {
             requests: 0,
             ok: 0,
@@ -90,7 +95,7 @@ impl Outcome {
             min_latency: Span::from_micros(u64::MAX),
             max_latency: Span::ZERO,
             latency_sum: 0,
-            per_second: vec![[0; Cause::ALL.len() + 1]; seconds],
+            per_second: Vec::new(),
             error_window: None,
             failures: Vec::new(),
             keep_failures: false,
@@ -98,8 +103,11 @@ impl Outcome {
         }
     }
 
-    /// Forgets everything but pooled latencies, keeps the memory.
-    pub fn clear(&mut self) {
+    /// Forgets everything but pooled latencies and keeps the memory, for requests that are sent before `end`.
+    pub fn begin(&mut self, end: Time) {
+        let seconds = end.as_micros().div_ceil(1_000_000) as usize;
+        self.per_second.clear();
+        self.per_second.resize(seconds, [0; Cause::ALL.len() + 1]);
         self.requests = 0;
         self.ok = 0;
         self.target = 0;
@@ -111,7 +119,6 @@ impl Outcome {
         self.min_latency = Span::from_micros(u64::MAX);
         self.max_latency = Span::ZERO;
         self.latency_sum = 0;
-        self.per_second.fill([0; Cause::ALL.len() + 1]);
         self.error_window = None;
         self.failures.clear();
     }
@@ -119,7 +126,7 @@ impl Outcome {
     /// Counts one request, in any order.
     ///
     /// # Panics
-    /// If a failed request was sent after the load's duration.
+    /// If a failed request was sent after the end that the outcome has begun with.
     pub fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
         self.requests += 1;
         self.latency.count(latency, 1);
@@ -164,8 +171,7 @@ impl Outcome {
         }
     }
 
-    /// Adds what became of other requests of the same load: another replication, another share of
-    /// the clients. Failures stay in order of sending.
+    /// Adds what became of other requests: another replication, another share of the clients. Failures stay in order of sending.
     pub fn merge(&mut self, other: &Outcome) {
         self.requests += other.requests;
         self.ok += other.ok;
@@ -176,6 +182,8 @@ impl Outcome {
         self.min_latency = self.min_latency.min(other.min_latency);
         self.max_latency = self.max_latency.max(other.max_latency);
         self.latency_sum += other.latency_sum;
+        let seconds = self.per_second.len().max(other.per_second.len());
+        self.per_second.resize(seconds, [0; Cause::ALL.len() + 1]);
         for (mine, theirs) in self.per_second.iter_mut().zip(&other.per_second) {
             mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
         }
@@ -228,8 +236,8 @@ mod tests {
     use super::*;
 
     fn outcome(requests: &[(u64, Verdict, u64)]) -> Outcome {
-        let mut outcome = Outcome::new(Span::from_secs(3));
-        outcome.keep_failures = true;
+        let mut outcome = Outcome { keep_failures: true, ..Outcome::new() };
+        outcome.begin(Time::from_micros(3_000_000));
         for &(sent, verdict, latency) in requests {
             outcome.record(Time::from_micros(sent), AlbNodeId(0), None, verdict, Span::from_micros(latency));
         }
@@ -276,9 +284,9 @@ mod tests {
     }
 
     #[test]
-    fn cleared_is_as_new() {
+    fn begun_again_is_as_new() {
         let mut cleared = outcome(&REQUESTS);
-        cleared.clear();
+        cleared.begin(Time::from_micros(3_000_000));
         check(&cleared, &outcome(&[]));
     }
 }

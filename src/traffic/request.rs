@@ -20,6 +20,7 @@ use crate::traffic::connection::{SYN_RETRIES, Way};
 use crate::traffic::counting::Counting;
 use crate::traffic::fate::{End, Limits, Request, Surroundings, Target};
 use crate::traffic::live::LiveEngine;
+use crate::traffic::load_end;
 use crate::traffic::outcome::{Outcome, Witness};
 use crate::traffic::registration::Registration;
 use crate::traffic::routing::{Choice, RoutingTable};
@@ -123,7 +124,7 @@ impl<'a> RequestEngine<'a> {
 
     /// Sends the whole load against one timeline; `outcome` is overwritten.
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
-        outcome.clear();
+        outcome.begin(load_end(&self.0.scenario().load, timeline));
         let mut counting = Counting::new(outcome);
         self.0.tell(timeline, streams, &mut counting);
         counting.finish();
@@ -135,15 +136,18 @@ impl<'a> RequestEngine<'a> {
     }
 }
 
-impl Engine<'_> {
-    fn tell<W: Witness>(&mut self, timeline: &Timeline, streams: &Streams, witness: &mut W) {
-        let scenario = match self {
+impl<'a> Engine<'a> {
+    const fn scenario(&self) -> &'a Scenario {
+        match self {
             Engine::AtArrival(engine) => engine.scenario,
             Engine::Live(engine) => engine.scenario(),
-        };
-        let Scenario { load, disturbances, cluster, .. } = scenario;
+        }
+    }
+
+    fn tell<W: Witness>(&mut self, timeline: &Timeline, streams: &Streams, witness: &mut W) {
+        let Scenario { load, disturbances, cluster, .. } = self.scenario();
         let scene = Scene { rollout_at: timeline.rollout_at, cluster, streams };
-        let stretches = |rate| load_step::stretches(disturbances, rate, Time::ZERO + load.duration, scene);
+        let stretches = |rate| load_step::stretches(disturbances, rate, load_end(load, timeline), scene);
         let chance = || streams.at(Purpose::Arrival, 0);
         match (load.workers, load.shape, load.pacing) {
             (Some(_), _, _) => self.send(std::iter::empty(), timeline, streams, witness),

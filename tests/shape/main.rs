@@ -108,7 +108,7 @@ const DOORS: &[Door] = &[
     door("rand_xoshiro", &["src/random"]),
     door("rayon", &["src/monte_carlo"]),
     door("serde_saphyr", &["src/manifest"]),
-    door("serde_json", &["src/report", "src/cli", "src/calibrate"]),
+    door("serde_json", &["src/report", "src/cli", "src/calibrate", "src/manifest"]),
     door("signal_hook", &["src/cli"]),
     door("statrs", &["src/stats", "src/dist"]),
     door("strsim", &["src/scenario", "src/cli"]),

@@ -57,7 +57,7 @@ fn a_later_start_shifts_everything() {
         let early = scenario(text, &[])?;
         let mut late = early.clone();
         late.load.rollout_at = early.load.rollout_at + SHIFT;
-        late.load.duration = early.load.duration + SHIFT;
+        late.load.duration = early.load.duration.map(|duration| duration + SHIFT);
         let mut early = timeline(&early, streams)?;
         let mut late = timeline(&late, streams)?;
         since_rollout(&mut early);

@@ -5,6 +5,7 @@
 
 mod hosts;
 mod laws;
+mod outputs;
 mod scenarios;
 
 use std::collections::BTreeMap;
@@ -108,7 +109,7 @@ fn simulates(text: &str, streams: &Streams) -> Result<(), String> {
         assert!(facts < MOST_FACTS, "at {now} it still goes on");
     });
     let timeline = timeline.map_err(|error| error.to_string())?;
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     RequestEngine::new(&scenario).simulate(timeline, streams, &mut outcome);
     outcome.conserved().map_err(|error| error.to_string())
 }

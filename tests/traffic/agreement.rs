@@ -81,7 +81,7 @@ fn w2() -> Scene {
 fn staged(name: &'static str, pacing: Pacing, nodes: u8, change: impl Fn(&mut Scenario)) -> Scene {
     let mut scenario = scenario();
     scenario.load.pacing = pacing;
-    scenario.load.duration = Span::from_secs(40);
+    scenario.load.duration = Some(Span::from_secs(40));
     scenario.load_balancer.nodes = nodes;
     scenario.load_balancer.host_unreachable_share = HostUnreachableShare::Fixed(0.4);
     let service = |median, sigma| Dist::LogNormal(LogNormal::new(Span::from_millis(median), sigma));
@@ -189,8 +189,8 @@ fn names() -> Vec<String> {
 
 /// Replications of a scene by one engine: each number's sample, and all latencies together.
 fn sample(scene: &Scene, scenario: &Scenario, choice: EngineChoice, runs: u64, seed: u64) -> (Vec<Vec<f64>>, Outcome) {
-    let mut engine = Engine::new(scenario, choice).unwrap();
-    let (mut outcome, mut all) = (Outcome::new(scenario.load.duration), Outcome::new(scenario.load.duration));
+    let mut engine = Engine::new(scenario, choice, Span::from_secs(120)).unwrap();
+    let (mut outcome, mut all) = (Outcome::new(), Outcome::new());
     let mut samples = vec![Vec::with_capacity(runs as usize); names().len()];
     let mut timeline = (scene.timeline)(&Streams::new(seed, 0));
     for replication in 0..runs {
@@ -323,8 +323,11 @@ fn check_all<'a>(scenes: impl IntoIterator<Item = &'a Scene>, runs: u64) {
 fn engines_agree_on_staged_scenes() {
     let scenes = scenes();
     // What the engine refuses, because connections would run idle, is left to `request`.
-    let taken =
-        scenes.iter().skip(1).take(3).filter(|scene| Engine::new(&scene.scenario, EngineChoice::Interval).is_ok());
+    let taken = scenes
+        .iter()
+        .skip(1)
+        .take(3)
+        .filter(|scene| Engine::new(&scene.scenario, EngineChoice::Interval, Span::ZERO).is_ok());
     assert_eq!(taken.map(|scene| check(scene, runs_or(20_000))).count(), 2);
 }
 

@@ -26,7 +26,7 @@ fn check(scenario: &Scenario, stage: &Stage, verdict: Verdict, latency: (f64, f6
 /// 1,000 requests in 10 s on one node and one pod.
 fn ten_seconds() -> (Scenario, Stage) {
     let mut scenario = scenario();
-    scenario.load.duration = Span::from_secs(10);
+    scenario.load.duration = Some(Span::from_secs(10));
     scenario.load.client_timeout = Span::from_secs(300);
     scenario.load_balancer.nodes = 1;
     scenario.revisions[0].app.service_time = Dist::constant(Span::from_millis(5));

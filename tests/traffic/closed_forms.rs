@@ -30,7 +30,7 @@ fn check_stale(pods: u16, nodes: u8, pacing: Pacing, lag: f64, pre_stop: f64) {
     scenario.load_balancer.nodes = nodes;
     scenario.load_balancer.no_routable_target = NoRoutableTarget::Strict;
     scenario.load.pacing = pacing;
-    scenario.load.duration = Span::from_secs(12);
+    scenario.load.duration = Some(Span::from_secs(12));
     let requests = scenario.load.rate * (lag - pre_stop).max(0.0);
     let sample = replicate(
         &scenario,
@@ -63,7 +63,7 @@ fn check_random_lag(lag: &Dist, pre_stop: f64, mean_excess: f64) {
     let mut scenario = without_connections();
     scenario.load.rate = 50.0;
     scenario.load.pacing = Pacing::Poisson;
-    scenario.load.duration = Span::from_secs(60);
+    scenario.load.duration = Some(Span::from_secs(60));
     let sample = replicate(
         &scenario,
         RUNS,
@@ -105,7 +105,7 @@ fn check_in_flight(end: End, service: &Dist, grace: f64, expected: f64) {
     scenario.revisions[0].app.service_time = service.clone();
     scenario.load_balancer.no_routable_target = NoRoutableTarget::Strict;
     scenario.load.pacing = Pacing::Poisson;
-    scenario.load.duration = Span::from_secs(13);
+    scenario.load.duration = Some(Span::from_secs(13));
     let mut stage = Stage::serving(1, 2);
     stage.all_believe(0, STOPPED, Belief::Draining);
     let cause = match end {
@@ -147,7 +147,7 @@ fn requests_that_cross_the_fin() {
     let mut scenario = crate::staged::scenario();
     scenario.load.rate = 20_000.0;
     scenario.load.pacing = Pacing::Poisson;
-    scenario.load.duration = Span::from_millis(200);
+    scenario.load.duration = Some(Span::from_millis(200));
     let round_trip = scenario.load_balancer.round_trip.as_secs_f64();
     let sample = replicate(
         &scenario,

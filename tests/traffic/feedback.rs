@@ -18,7 +18,7 @@ use crate::laws::{Delays, PAIRS, USUAL, crowd, printed, rollout, ten_seconds};
 use crate::staged::{Stage, replicate, run, scenario, without_connections};
 
 fn run_live(scenario: &Scenario, timeline: &Timeline, streams: Streams) -> Outcome {
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     outcome.keep_failures = true;
     RequestEngine::live(scenario).simulate(timeline, &streams, &mut outcome);
     outcome
@@ -144,7 +144,7 @@ fn least_outstanding_requests_is_drawn_to_a_refusal() {
     let mut scenario = scenario();
     scenario.load_balancer.nodes = 1;
     scenario.load.rate = 5_000.0;
-    scenario.load.duration = Span::from_secs(10);
+    scenario.load.duration = Some(Span::from_secs(10));
     let mut stage = Stage::serving(4, 1);
     stage.socket(0, 0.0, Socket::Closed);
     let refused = |algorithm| {
@@ -186,7 +186,7 @@ fn worker() -> Scenario {
     let mut scenario = scenario();
     scenario.load.workers = Some(1);
     scenario.load.think_time = Dist::constant(Span::from_millis(100));
-    scenario.load.duration = Span::from_secs(20);
+    scenario.load.duration = Some(Span::from_secs(20));
     scenario
 }
 
@@ -275,7 +275,7 @@ fn check_falls(scenario: impl Fn(u8) -> Scenario, stage: impl Fn(&Streams) -> St
     let (less, more) = (scenario(0), scenario(1));
     let mut lower = 0;
     let (mut before, mut after) = (RequestEngine::new(&less), RequestEngine::new(&more));
-    let mut outcome = Outcome::new(less.load.duration);
+    let mut outcome = Outcome::new();
     for pair in 0..PAIRS {
         let streams = Streams::new(7, pair);
         let timeline = stage(&streams).0;
@@ -295,7 +295,7 @@ fn another_worker_never_makes_requests_wait() {
     check_falls(
         |more| {
             let mut scenario = ten_seconds(Pacing::Poisson);
-            scenario.load.duration = Span::from_secs(5);
+            scenario.load.duration = Some(Span::from_secs(5));
             scenario.load_balancer.round_trip = Span::ZERO;
             scenario.revisions.iter_mut().for_each(|revision| {
                 revision.app.service_time = Dist::Exponential(Span::from_millis(100));
@@ -351,7 +351,7 @@ fn a_closing_message_never_cuts_more_streams() {
 fn streams_are_cut_when_the_deregistration_delay_is_over() {
     let mut scenario = scenario();
     scenario.load_balancer.nodes = 1;
-    scenario.load.duration = Span::from_secs(10);
+    scenario.load.duration = Some(Span::from_secs(10));
     scenario.load.stream_share = 1.0;
     scenario.load.stream_length = Dist::constant(Span::from_secs(200));
     let mut stage = Stage::serving(2, 1);
@@ -368,7 +368,7 @@ fn a_short_keep_alive_costs_background_errors() {
     let mut scenario = scenario();
     scenario.load.rate = 2.0;
     scenario.load.pacing = Pacing::Poisson;
-    scenario.load.duration = Span::from_secs(20_000);
+    scenario.load.duration = Some(Span::from_secs(20_000));
     scenario.load_balancer.nodes = 1;
     scenario.load_balancer.round_trip = Span::from_millis(4);
     scenario.revisions[0].app.service_time = Dist::constant(Span::ZERO);
@@ -386,7 +386,7 @@ fn a_full_backlog_drops_syns() {
     let mut scenario = without_connections();
     scenario.load_balancer.nodes = 1;
     scenario.load.rate = 1.0;
-    scenario.load.duration = Span::from_secs(2);
+    scenario.load.duration = Some(Span::from_secs(2));
     scenario.revisions[0].app.service_time = Dist::constant(Span::from_millis(1_900));
     scenario.revisions[0].app.concurrency = Some(1);
     let max_latency = |scenario: &Scenario| run(scenario, &Stage::serving(1, 1).0, Streams::new(1, 0)).max_latency;
@@ -408,7 +408,7 @@ fn a_queue_dies_with_its_process() {
     let mut scenario = without_connections();
     scenario.load_balancer.nodes = 1;
     scenario.load.rate = 10.0;
-    scenario.load.duration = Span::from_secs(6);
+    scenario.load.duration = Some(Span::from_secs(6));
     scenario.revisions[0].app.service_time = Dist::constant(Span::from_secs(1));
     scenario.revisions[0].app.concurrency = Some(1);
     let mut stage = Stage::serving(1, 1);
@@ -424,7 +424,7 @@ fn a_queue_dies_with_its_process() {
 fn a_cold_process_is_slow_at_first() {
     let mut scenario = without_connections();
     scenario.load_balancer.nodes = 1;
-    scenario.load.duration = Span::from_secs(20);
+    scenario.load.duration = Some(Span::from_secs(20));
     scenario.revisions[0].app.cold_start = Some(ColdStart { factor: 3.0, over: Span::from_secs(10) });
     let mut stage = Stage::serving(1, 1);
     stage.0.pods[0].sockets[0].0 = crate::staged::at(0.01);

@@ -51,7 +51,7 @@ pub fn rollout(delays: Delays, streams: &Streams) -> Stage {
 
 pub fn ten_seconds(pacing: Pacing) -> Scenario {
     let mut scenario = scenario();
-    scenario.load.duration = Span::from_secs(10);
+    scenario.load.duration = Some(Span::from_secs(10));
     scenario.load.pacing = pacing;
     scenario.revisions[0].app.service_time =
         Dist::LogNormal(rollcast::dist::LogNormal::new(Span::from_millis(100), 1.5));
@@ -120,7 +120,7 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_ne!(first, printed(&run(&scenario, &timeline, Streams::new(1, 1))));
     // An engine and an outcome that have seen another replication forget it.
     let mut engine = rollcast::traffic::request::RequestEngine::new(&scenario);
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     outcome.keep_failures = true;
     engine.simulate(&Stage::serving(9, 2).0, &Streams::new(3, 3), &mut outcome);
     engine.simulate(&timeline, &streams, &mut outcome);
@@ -130,7 +130,7 @@ fn the_same_seed_gives_the_same_bytes() {
 #[test]
 fn a_trace_changes_nothing() {
     let scenario = ten_seconds(Pacing::Poisson);
-    let mut untraced = Outcome::new(scenario.load.duration);
+    let mut untraced = Outcome::new();
     let mut engine = rollcast::traffic::request::RequestEngine::new(&scenario);
     for pair in 0..PAIRS {
         let streams = Streams::new(1, pair);
@@ -172,8 +172,8 @@ fn twice_as_slow_counts_the_same() {
         revision.app.keep_alive = revision.app.keep_alive * 2;
     }
     let spans = [&mut slow.load_balancer.round_trip, &mut slow.load_balancer.idle_timeout];
-    let client = [&mut slow.load_balancer.connect_timeout, &mut slow.load.client_timeout, &mut slow.load.duration];
-    spans.into_iter().chain(client).for_each(|span| *span = *span * 2);
+    let client = [&mut slow.load_balancer.connect_timeout, &mut slow.load.client_timeout];
+    spans.into_iter().chain(client).chain(&mut slow.load.duration).for_each(|span| *span = *span * 2);
     for replication in 0..PAIRS {
         let streams = Streams::new(1, replication);
         let counts = |scenario: &Scenario, timeline: &Timeline| {
@@ -196,7 +196,7 @@ fn a_later_rollout_costs_the_same() {
         revision.app.service_time = Dist::constant(Span::from_micros(123_456));
     }
     let mut late = early.clone();
-    late.load.duration = late.load.duration + LATER;
+    late.load.duration = late.load.duration.map(|duration| duration + LATER);
     let more = (LATER.as_secs_f64() * early.load.rate) as u64;
     for pair in 0..PAIRS {
         let streams = Streams::new(1, pair);

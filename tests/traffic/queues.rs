@@ -23,7 +23,7 @@ fn one_pod(workers: u32, rate: f64) -> Scenario {
     scenario.load_balancer.nodes = 1;
     scenario.load.pacing = Pacing::Poisson;
     scenario.load.rate = rate;
-    scenario.load.duration = Span::from_secs(400);
+    scenario.load.duration = Some(Span::from_secs(400));
     scenario
 }
 
@@ -138,7 +138,7 @@ fn twice_as_slow_waits_the_same() {
         let millis = |millis: u64| Span::from_millis(millis * slowdown);
         let mut scenario = closed(20, Dist::constant(millis(13)), Some(3));
         scenario.revisions[0].app.service_time = Dist::constant(millis(7));
-        scenario.load.duration = millis(5_000);
+        scenario.load.duration = Some(millis(5_000));
         scenario.load_balancer.round_trip = millis(1);
         scenario
     };
@@ -162,7 +162,7 @@ fn a_host_that_was_full_and_is_gone_is_unreachable_later() {
     let mut scenario = without_connections();
     scenario.load_balancer.nodes = 1;
     scenario.load_balancer.host_unreachable_share = HostUnreachableShare::Fixed(1.0);
-    (scenario.load.rate, scenario.load.duration) = (1.0, Span::from_secs(2));
+    (scenario.load.rate, scenario.load.duration) = (1.0, Some(Span::from_secs(2)));
     let app = &mut scenario.revisions[0].app;
     (app.service_time, app.concurrency, app.backlog) = (Dist::constant(Span::from_secs(20)), Some(1), 0);
     let mut stage = Stage::serving(1, 1);

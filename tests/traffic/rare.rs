@@ -43,7 +43,7 @@ impl Scene {
         scenario.load_balancer.nodes = 1;
         scenario.load.rate = RATE * f64::from(PODS);
         scenario.load.pacing = Pacing::Poisson;
-        scenario.load.duration = Span::from_secs(60);
+        scenario.load.duration = Some(Span::from_secs(60));
         scenario.target_group.algorithm = Algorithm::WeightedRandom;
         scenario.revisions.iter_mut().for_each(|revision| revision.app.service_time = Dist::constant(Span::ZERO));
         let lag = Dist::LogNormal(LogNormal::new(Span::from_secs(LAG.0), LAG.1));
@@ -69,7 +69,7 @@ impl Scene {
 
     fn simulate(&self, range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)) -> Result<Vec<Sample>, Error> {
         let mut engine = IntervalEngine::new(&self.scenario).expect("nothing feeds back");
-        let mut outcome = Outcome::new(self.scenario.load.duration);
+        let mut outcome = Outcome::new();
         let samples = range.map(|replication| {
             let streams = streams(replication);
             engine.simulate(&self.timeline(&streams), &streams, &mut outcome);

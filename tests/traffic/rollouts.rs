@@ -1,12 +1,10 @@
 //! Laws of whole rollouts, control plane and requests together, that hold replication by replication.
 
-use rollcast::id::RevisionId;
 use rollcast::observe::measure::{Goal, Measures};
 use rollcast::random::Streams;
 use rollcast::rollout::Rollout;
 use rollcast::scenario::Scenario;
 use rollcast::scenario::document::Document;
-use rollcast::time::Span;
 use rollcast::traffic::outcome::Outcome;
 use rollcast::traffic::request::RequestEngine;
 use rollcast::verdict::Cause;
@@ -62,8 +60,8 @@ fn scenario(edits: [Edits<'_>; 2]) -> Scenario {
 /// A number of every one of so many replications.
 fn replicate(scenario: &Scenario, runs: u64, number: impl Fn(&Measures, &Outcome) -> u64) -> Vec<u64> {
     let (mut rollout, mut engine) = (Rollout::new(scenario), RequestEngine::new(scenario));
-    let mut outcome = Outcome::new(scenario.load.duration);
-    let goal = Goal { revision: RevisionId::NEW, replicas: scenario.deployment.replicas, min_ready: Span::ZERO };
+    let mut outcome = Outcome::new();
+    let goal = Goal::of(scenario);
     let one = |replication| {
         let streams = Streams::new(7, replication);
         let timeline = rollout.simulate(&streams).unwrap_or_else(|error| panic!("{error}"));

@@ -45,7 +45,7 @@ impl Stage {
     /// So many old pods, serving and believed healthy from the start.
     pub fn serving(pods: u16, nodes: u8) -> Stage {
         let beliefs = vec![Vec::new(); usize::from(nodes)];
-        let mut stage = Stage(Timeline { end: Time::NEVER, beliefs, ..Timeline::default() });
+        let mut stage = Stage(Timeline { load_until: at(120.0), end: Time::NEVER, beliefs, ..Timeline::default() });
         for _ in 0..pods {
             stage.add(RevisionId::OLD, 0.0, 0.0);
         }
@@ -101,7 +101,7 @@ impl Stage {
 
 /// One replication, failures kept.
 pub fn run(scenario: &Scenario, timeline: &Timeline, streams: Streams) -> Outcome {
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     outcome.keep_failures = true;
     RequestEngine::new(scenario).simulate(timeline, &streams, &mut outcome);
     outcome
@@ -115,7 +115,7 @@ pub fn replicate(
     number: impl Fn(&Outcome) -> u64,
 ) -> Sample {
     let mut engine = RequestEngine::new(scenario);
-    let mut outcome = Outcome::new(scenario.load.duration);
+    let mut outcome = Outcome::new();
     Sample(
         (0..runs)
             .map(|replication| {

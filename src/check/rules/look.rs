@@ -1,32 +1,27 @@
 //! What each rule looks at.
 
 use super::Found;
+use super::hook::serves;
 use crate::aws::target_group::TargetType;
-use crate::check::fix::{Edit, seconds, set};
-use crate::check::subject::Subject;
+use crate::check::fix::{Edit, PRE_STOP, seconds, set};
+use crate::check::subject::{Spot, Subject};
 use crate::cluster::app::OnSigterm;
 use crate::cluster::deployment::Strategy;
-use crate::cluster::pod::PreStop;
 use crate::id::{AlbNodeId, TargetId};
 use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::time::Span;
 
-const PRE_STOP: &str = "pod.pre_stop";
-const GRACE: &str = "pod.termination_grace_period";
+pub(super) const GRACE: &str = "pod.termination_grace_period";
 
 /// A finding, if something is wrong.
-fn found(wrong: bool, keys: &'static [&'static str], message: String, fix: Vec<Edit>) -> Option<Found> {
-    wrong.then_some(Found { keys, message, fix })
-}
-
-fn pre_stop(scenario: &Scenario) -> Span {
-    scenario.revisions[0].pod.pre_stop.map_or(Span::ZERO, PreStop::duration)
+pub(super) fn found(wrong: bool, keys: &'static [&'static str], message: String, fix: Vec<Edit>) -> Option<Found> {
+    wrong.then_some(Found { keys, spot: None, message, fix, advice: None, severity: None })
 }
 
 /// How long new connections still come to a pod of a rollout, in so many of them: the slowest lag of any
 /// node for any pod; with hosts as targets, kube-proxy's run after the one that a change just missed.
-fn lag(scenario: &Scenario, p: f64) -> Span {
+pub(super) fn lag(scenario: &Scenario, p: f64) -> Span {
     if scenario.is_by_host() {
         return scenario.kube_proxy.min_sync_period + scenario.kube_proxy.programming.quantile(p) * 2;
     }
@@ -49,7 +44,7 @@ const DRAWS: u64 = 4000;
 const MOST_PODS: u32 = 100;
 
 /// Rounded up to whole seconds: as exact as priors are.
-fn whole(span: Span) -> Span {
+pub(super) fn whole(span: Span) -> Span {
     Span::from_secs(span.as_micros().div_ceil(1_000_000))
 }
 
@@ -59,49 +54,13 @@ fn longest_request(scenario: &Scenario) -> Span {
 }
 
 /// From SIGTERM to the process' end, if it does as it should.
-fn shutdown(scenario: &Scenario) -> Span {
+pub(super) fn shutdown(scenario: &Scenario) -> Span {
     let app = &scenario.revisions[0].app;
     let own = app.shutdown.quantile(0.99);
     match app.on_sigterm {
         OnSigterm::Drain => app.refusing + longest_request(scenario).min(app.drain_timeout) + own,
         OnSigterm::Exit | OnSigterm::KeepServing | OnSigterm::Ignore => app.refusing + own,
     }
-}
-
-pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    // As many rollouts as the objective spares may be worse; of the fix half as many, for a margin.
-    let spared = 1.0 - scenario.objectives.probability;
-    let (now, needed) = (pre_stop(scenario), whole(lag(scenario, 1.0 - spared)));
-    let advised = Span::from_secs(lag(scenario, 1.0 - spared / 2.0).as_micros().div_ceil(5_000_000) * 5);
-    let mut fix = vec![seconds(PRE_STOP, advised)];
-    // Five seconds for what the kubelet and the application add.
-    let grace = advised + shutdown(scenario) + Span::from_secs(5);
-    if scenario.revisions[0].pod.termination_grace_period < grace {
-        fix.push(seconds(GRACE, grace));
-    }
-    let hook = match scenario.revisions[0].pod.pre_stop {
-        None => "there is no preStop hook".to_owned(),
-        Some(PreStop::Fails(_)) => "the preStop hook cannot run".to_owned(),
-        Some(_) => format!("preStop takes {now}"),
-    };
-    let message = if scenario.is_by_host() {
-        format!("{hook}; kube-proxy may take {needed} until it leads nobody to a deleted pod any more")
-    } else {
-        let spared = (spared * 1e4).round() / 1e2;
-        format!(
-            "{hook}; in {spared} % of rollouts a load balancer's node goes on choosing a deleted pod for more than {needed}"
-        )
-    };
-    found(now < needed, &[PRE_STOP, "deployment.replicas"], message, fix)
-}
-
-pub(super) fn pre_stop_outlasts_grace(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let (hook, grace) = (pre_stop(scenario), scenario.revisions[0].pod.termination_grace_period);
-    let message = format!("preStop takes {hook}, the whole grace period is {grace}");
-    let fix = vec![seconds(GRACE, hook + shutdown(scenario) + Span::from_secs(10))];
-    found(hook > Span::ZERO && hook >= grace, &[GRACE, PRE_STOP], message, fix)
 }
 
 pub(super) fn no_readiness_gate(subject: &Subject) -> Option<Found> {
@@ -159,15 +118,6 @@ pub(super) fn all_may_be_unavailable(subject: &Subject) -> Option<Found> {
     found(rolling && all, &["deployment.max_unavailable", "deployment.replicas"], message, fix)
 }
 
-pub(super) fn sleep_by_command(subject: &Subject) -> Option<Found> {
-    let scenario = subject.scenario.as_ref().ok()?;
-    let command = subject.facts.as_ref().and_then(|facts| facts.command_hook.as_ref());
-    let sleeps = command.is_some_and(|command| command.only_sleeps);
-    let message = "preStop runs a command to sleep, which the image must contain".to_owned();
-    let fix = vec![seconds(PRE_STOP, pre_stop(scenario))];
-    found(sleeps && scenario.cluster.kubernetes.at_least(30), &[PRE_STOP], message, fix)
-}
-
 pub(super) fn grace_beyond_spot_notice(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let grace = scenario.revisions[0].pod.termination_grace_period;
@@ -190,7 +140,7 @@ pub(super) fn min_ready_too_short(subject: &Subject) -> Option<Found> {
 
 pub(super) fn grace_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let (hook, grace) = (pre_stop(scenario), scenario.revisions[0].pod.termination_grace_period);
+    let (hook, grace) = (serves(scenario), scenario.revisions[0].pod.termination_grace_period);
     let needed = whole(hook + shutdown(scenario));
     let message = format!("the grace period is {grace}; preStop and an orderly shutdown take up to {needed}");
     let fix = vec![seconds(GRACE, needed + Span::from_secs(5))];
@@ -222,7 +172,9 @@ pub(super) fn gate_may_be_missing(subject: &Subject) -> Option<Found> {
 
 pub(super) fn no_readiness_probe(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let missing = scenario.revisions[0].pod.readiness_probe.is_none();
+    // With a startup probe a container is Ready only once that has succeeded (kubelet, prober_manager.go).
+    let pod = &scenario.revisions[0].pod;
+    let missing = pod.readiness_probe.is_none() && pod.startup_probe.is_none();
     let message = "pods have no readiness probe: ready before the application listens".to_owned();
     found(missing, &["name"], message, vec![set("pod.readiness_probe.period", "5s")])
 }
@@ -235,4 +187,22 @@ pub(super) fn no_graceful_shutdown(subject: &Subject) -> Option<Found> {
     let message = "the application ends at SIGTERM with requests in flight".to_owned();
     let fix = vec![set("app.on_sigterm", "drain")];
     found(known && app.on_sigterm == OnSigterm::Exit, &["app.on_sigterm", "app.profile"], message, fix)
+}
+
+pub(super) fn leads_nowhere(subject: &Subject) -> Option<Found> {
+    let references = &subject.facts.as_ref()?.references;
+    let spot = Some(Spot::of(&references.first()?.place));
+    let words: Vec<&str> = references.iter().map(|reference| reference.words.as_str()).collect();
+    let message = words.join("; ");
+    Some(Found { keys: &[], spot, message, fix: Vec::new(), advice: None, severity: None })
+}
+
+pub(super) fn sigterm_ignored(subject: &Subject) -> Option<Found> {
+    let scenario = subject.scenario.as_ref().ok()?;
+    let app = &scenario.revisions[0].app;
+    let message =
+        "the application ignores SIGTERM and is killed when the grace period is over: let it handle the signal"
+            .to_owned();
+    let fix = vec![set("app.on_sigterm", "drain")];
+    found(app.on_sigterm == OnSigterm::Ignore, &["app.on_sigterm", "app.profile"], message, fix)
 }

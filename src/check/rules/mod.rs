@@ -2,13 +2,17 @@
 //!
 //! Sources: Kubernetes' and the AWS Load Balancer Controller's documentation and source, and the AWS guide.
 
+mod hook;
+mod limits;
 mod look;
+mod rollout;
 #[cfg(test)]
 mod tests;
 
 use super::Severity;
 use super::fix::Edit;
-use super::subject::Subject;
+use super::subject::{Spot, Subject};
+pub(super) use rollout::{OF_ROLLOUTS, Rollouts};
 
 /// Something to look for.
 pub struct Rule {
@@ -32,10 +36,16 @@ pub struct Rule {
 pub(super) struct Found {
     /// The keys that are to blame, the most telling first.
     pub(super) keys: &'static [&'static str],
+    /// Where, if no key tells.
+    pub(super) spot: Option<Spot>,
     /// What is wrong here.
     pub(super) message: String,
     /// What to change; nothing where no setting helps.
     pub(super) fix: Vec<Edit>,
+    /// What to do by hand, where no patch may.
+    pub(super) advice: Option<String>,
+    /// The rule's severity, unless this case is worth less.
+    pub(super) severity: Option<Severity>,
 }
 
 impl std::fmt::Debug for Rule {
@@ -60,7 +70,7 @@ pub const RULES: &[Rule] = &[
         summary: "preStop ends before the load balancer has stopped sending requests",
         explanation: "A deleted pod gets SIGTERM when its preStop hook ends. The load balancer's nodes learn of the deregistration one by one, usually 5 to 20 s later; until then they send requests to a pod that closes.",
         source: "LBC#2366, LBC#1064; pod-graceful-drain values.yaml",
-        look: look::pre_stop_too_short,
+        look: hook::pre_stop_too_short,
     },
     Rule {
         id: "RL002",
@@ -69,7 +79,7 @@ pub const RULES: &[Rule] = &[
         summary: "preStop takes the whole grace period",
         explanation: "When the grace period is over the kubelet gives up the hook, sends SIGTERM, and SIGKILL two seconds later: what is in flight is cut.",
         source: "kubelet kuberuntime_container.go killContainer, minimumGracePeriodInSeconds",
-        look: look::pre_stop_outlasts_grace,
+        look: hook::pre_stop_outlasts_grace,
     },
     Rule {
         id: "RL003",
@@ -123,7 +133,7 @@ pub const RULES: &[Rule] = &[
         summary: "preStop sleeps by a command, which the image must have",
         explanation: "In an image without a shell or `sleep` the hook fails, and SIGTERM follows at once, without any delay. The kubelet's own sleep action needs nothing (Kubernetes 1.30).",
         source: "KEP-3960; kubelet kuberuntime_container.go, FailedPreStopHook",
-        look: look::sleep_by_command,
+        look: hook::sleep_by_command,
     },
     Rule {
         id: "RL009",
@@ -197,4 +207,38 @@ pub const RULES: &[Rule] = &[
         source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
         look: look::no_graceful_shutdown,
     },
+    Rule {
+        id: "RL017",
+        name: "leads-nowhere",
+        severity: Severity::Error,
+        summary: "a reference on the way from the load balancer to the pods leads nowhere",
+        explanation: "The controller registers the pods that the Service selects, at the port that the Service names. Where one of these names fits nothing, the target group stays empty or is not made, and the ALB answers 503 to every request, rollout or not.",
+        source: "EndpointSlice controller, FindPort in pkg/api/v1/pod/util.go; LBC pkg/k8s/service_utils.go",
+        look: look::leads_nowhere,
+    },
+    Rule {
+        id: "RL018",
+        name: "sigterm-ignored",
+        severity: Severity::Warning,
+        summary: "the application ignores SIGTERM",
+        explanation: "A process that ignores SIGTERM serves until SIGKILL, when the grace period is over: what is in flight then is cut, and every pod of a rollout takes its whole grace period. A shell as process 1 does not pass the signal on (`exec` does).",
+        source: "kubernetes.io, Pod lifecycle: termination of pods",
+        look: look::sigterm_ignored,
+    },
+    rollout::DOES_NOT_COMPLETE,
+    rollout::RESTARTS,
+    rollout::GATE_OPENS_LATE,
+    rollout::TAKES_HOURS,
+    Rule {
+        id: "RL023",
+        name: "refused-by-aws",
+        severity: Severity::Error,
+        summary: "AWS refuses a setting of the target group or the load balancer",
+        explanation: "The controller cannot make what AWS refuses: a new target group is never made, an old one keeps its old settings, and its events say why.",
+        source: "AWS API reference, CreateTargetGroup, TargetGroupAttribute, LoadBalancerAttribute",
+        look: limits::refused_by_aws,
+    },
 ];
+
+/// The place of the rule about references among all rules.
+pub(super) const LEADS_NOWHERE: usize = 16;

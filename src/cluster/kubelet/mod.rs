@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use crate::actor::{Actor, Outbox};
 use crate::cluster::app::Answer;
-use crate::cluster::pod::{PodChange, PodObject, PodSpec, PodStatus, ProbeKind};
+use crate::cluster::pod::{HookStop, PodChange, PodObject, PodSpec, PodStatus, ProbeKind};
 use crate::cluster::spec::ClusterSpec;
 use crate::cluster::token_bucket::TokenBucket;
 use crate::dist::Dist;
@@ -62,6 +62,8 @@ pub enum Input {
     TimedOut(PodId, ProbeKind, u32),
     /// Own timer: the preStop hook is over.
     PreStopOver(PodId, u32),
+    /// Own timer: the preStop hook stops the server.
+    HookStops(PodId, u32),
     /// Own timer: the grace period is over.
     GraceOver(PodId, u32),
     /// The process ended.
@@ -88,6 +90,8 @@ pub enum Fact {
     Started(PodId, u32),
     /// A probe asks.
     Probed(PodId, ProbeKind),
+    /// The preStop hook told the server to stop.
+    HookStopped(PodId, HookStop),
     /// SIGTERM.
     SentSigterm(PodId),
     /// SIGKILL.
@@ -307,6 +311,7 @@ impl Actor for Kubelet {
             Input::PreStopOver(pod, run) => {
                 self.work(now, pod, out, |w, host, out| w.pre_stop_over(now, run, host, out));
             }
+            Input::HookStops(pod, run) => self.work(now, pod, out, |w, host, out| w.hook_stops(run, host, out)),
             Input::GraceOver(pod, run) => self.work(now, pod, out, |w, _, out| w.grace_over(run, out)),
             Input::Exited(pod) => self.work(now, pod, out, |w, host, out| w.exited(now, host, out)),
             Input::ObserveExit(pod, run) => self.work(now, pod, out, |w, _, out| w.observe_exit(now, run, out)),

@@ -206,9 +206,23 @@ impl PodWorker {
         self.stage = Stage::PreStop;
         match host.template.spec.pre_stop {
             Some(hook @ (PreStop::Sleep(_) | PreStop::Exec(_) | PreStop::HttpGet(_))) => {
-                out.wake(hook.duration().min(self.grace(host)), Input::PreStopOver(self.pod, self.run));
+                let lasts = hook.duration().min(self.grace(host));
+                if let Some((at, _)) = hook.stop().filter(|(at, _)| *at <= lasts) {
+                    out.wake(at, Input::HookStops(self.pod, self.run));
+                }
+                out.wake(lasts, Input::PreStopOver(self.pod, self.run));
             }
             Some(PreStop::Fails(_)) | None => self.send_sigterm(self.grace(host), out),
+        }
+    }
+
+    /// The hook tells the server to stop.
+    pub fn hook_stops(&self, run: u32, host: Host, out: Out) {
+        if run != self.run || self.stage != Stage::PreStop {
+            return;
+        }
+        if let Some((_, how)) = host.template.spec.pre_stop.and_then(PreStop::stop) {
+            out.say(Fact::HookStopped(self.pod, how));
         }
     }
 
@@ -262,6 +276,11 @@ impl PodWorker {
     /// The process ended.
     pub fn exited(&mut self, now: Time, host: Host, out: Out) {
         match self.stage {
+            // A command ends with its container, a request with its connection; `sleep` is a timer of the kubelet's.
+            Stage::PreStop if matches!(host.template.spec.pre_stop, Some(PreStop::Exec(_) | PreStop::HttpGet(_))) => {
+                self.stage = Stage::Stopping;
+                self.exited(now, host, out);
+            }
             Stage::PreStop => self.exited = true,
             Stage::Running | Stage::Stopping if self.deleting => self.stop_sidecar(now, host, out),
             Stage::Running | Stage::Stopping => {

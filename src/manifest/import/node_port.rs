@@ -15,12 +15,19 @@ impl Import<'_> {
         }
         if !matches!(service.kind.as_ref().map(|kind| kind.value.as_str()), Some("NodePort" | "LoadBalancer")) {
             let name = &service.metadata.name;
+            let kind = service.kind.as_ref().map_or("ClusterIP", |kind| kind.value.as_str());
+            let why = match entrance.target_type()? {
+                Some(_) => "targets are instances",
+                None => "no target type is set, and the controller's default is instance",
+            };
             let words = format!(
-                "Service `{}` has no node port: the controller refuses hosts as its targets (type NodePort is needed)",
+                "Service `{}` is of type {kind} and has no node port, and {why}: the controller refuses it, no target is ever registered and the ALB answers 503 (type NodePort is needed, or target type ip)",
                 name.value
             );
             let place = service.kind.as_ref().map_or(&name.place, |kind| &kind.place).clone();
-            self.notice(&place, words);
+            if !self.is_given("target_group.target_type") {
+                self.leads_nowhere(&place, words);
+            }
         }
         let Some(policy) = &service.external_traffic_policy else { return Ok(()) };
         let key = "service.external_traffic_policy";

@@ -281,6 +281,7 @@ impl Checker {
         match *fact {
             kubelet::Fact::Started(pod, run) => self.pod(pod, |pod, _| pod.started(run)),
             kubelet::Fact::Probed(pod, _) => self.pod(pod, |pod, _| pod.probed()),
+            kubelet::Fact::HookStopped(pod, _) => self.pod(pod, |pod, template| pod.hook_stopped(template)),
             kubelet::Fact::SentSigterm(pod) => self.pod(pod, |pod, template| pod.sigterm(now, template)),
             kubelet::Fact::SentSigkill(pod) => self.pod(pod, |pod, template| pod.sigkill(now, template)),
             kubelet::Fact::RemovedNetwork(pod) => {

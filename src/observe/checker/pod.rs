@@ -360,6 +360,12 @@ impl Pod {
         Ok(())
     }
 
+    /// Its preStop hook told the server to stop.
+    pub fn hook_stopped(&self, template: &Template) -> Held {
+        self.kill(template).ok_or("its preStop hook ran, and it is neither deleted nor failing its probes")?;
+        demand(self.container.alive && self.container.sigterm.is_none(), "its preStop hook ran on after SIGTERM")
+    }
+
     /// SIGTERM was sent.
     pub fn sigterm(&mut self, now: Time, template: &Template) -> Held {
         let kill = self.kill(template).ok_or("SIGTERM, and it is neither deleted nor failing its probes")?;

@@ -7,14 +7,21 @@ pub mod markdown;
 pub mod sarif;
 pub mod text;
 
-use super::figures::{amount, grouped, level, number_of, percent, range};
-use crate::check::{Checked, Edit, Evidence, Finding, Judgement, Severity, Spot, Verdict};
+use super::figures::{about, amount, grouped, level, number_of, percent, range};
+use crate::check::{
+    Checked, Edit, Evidence, Finding, HookEnds, Judgement, Omission, Remark, Report, Severity, Spot, Verdict,
+};
 use crate::escape;
-use crate::stats::{Proportion, Summary};
+use crate::stats::{Proportion, Summary, zero_bound};
 
 /// `file:line:column`.
 fn place(spot: &Spot) -> String {
-    format!("{}:{}:{}", escape::line(&spot.path.to_string_lossy()), spot.row, spot.column)
+    format!("{}:{}", file_and_row(spot), spot.column)
+}
+
+/// `file:line`.
+fn file_and_row(spot: &Spot) -> String {
+    format!("{}:{}", escape::line(&spot.path.to_string_lossy()), spot.row)
 }
 
 /// What a configuration costs now and with a fix, in a sentence.
@@ -22,24 +29,39 @@ fn evidence(evidence: &Evidence) -> String {
     let (removed, better) = (&evidence.removed, &evidence.better);
     let (pairs, level) = (number_of(evidence.now.n, "pair"), level(removed.level));
     let costs = format!(
-        "simulated in {pairs} of rollouts: {} 5xx each now, {} with the fix",
-        mean(&evidence.now),
-        mean(&evidence.fixed)
+        "simulated in {pairs} of rollouts: {} each now, {} with the fix",
+        cost(&evidence.now),
+        cost(&evidence.fixed)
     );
-    let interval = range(removed.low, removed.high);
+    let interval = removed.interval.map_or_else(String::new, |(low, high)| format!(" ({})", range(low, high)));
     if evidence.helps() {
         let (fewer, share) = (amount(removed.mean), percent(better.probability));
-        format!("{costs}: {fewer} fewer ({interval}), and fewer in {share} of them; intervals at {level}")
+        let price = price(evidence).map(|price| format!("; the price: {price}")).unwrap_or_default();
+        format!("{costs}: {fewer} fewer{interval}, and fewer in {share} of them{price}; intervals at {level}")
+    } else if evidence.harms() {
+        format!("{costs}: it costs more here, and is not offered; intervals at {level}")
     } else {
-        format!("{costs}: it removes nothing here ({interval}); intervals at {level}")
+        format!("{costs}: it removes nothing here{interval}; intervals at {level}")
     }
 }
 
-/// `21.3 (7.30 to 35.3)`.
-fn mean(counts: &Summary) -> String {
-    match counts.mean_interval {
-        Some((low, high)) => format!("{} ({})", amount(counts.mean), range(low, high)),
-        None => amount(counts.mean),
+/// What a fix costs besides: `old pods go 45 s later`.
+fn price(evidence: &Evidence) -> Option<String> {
+    let later = evidence.old_pods_stay.filter(|later| later.abs() >= 0.5)?;
+    let way = if later > 0.0 { "later" } else { "earlier" };
+    Some(format!("the last old pod is gone {:.0} s {way}", later.abs()))
+}
+
+/// `21.3 5xx (7.30 to 35.3)`; of too few rollouts with any for an interval, how many they are and what they cost.
+fn cost(counts: &Summary) -> String {
+    let any = counts.if_any.and_then(|any| Some((Proportion::of(any.runs, counts.n, counts.level)?, any)));
+    match (counts.mean_interval, any) {
+        (Some((low, high)), _) => format!("{} 5xx ({})", amount(counts.mean), range(low, high)),
+        (None, Some((share, any))) if share.hits < share.n => {
+            format!("any 5xx in {}, if any {}", self::share(&share), about(&any))
+        }
+        (None, Some((_, any))) => format!("{} 5xx", about(&any)),
+        (None, None) => format!("no 5xx (any in at most {})", percent(zero_bound(counts.n, counts.level))),
     }
 }
 
@@ -55,25 +77,34 @@ fn verdict(checked: &Checked) -> String {
         Err(why) => return format!("not simulated: {why}"),
     };
     let Judgement { within, now, .. } = judgement;
+    let hook = judgement.hook.as_ref().map(hook_ends).unwrap_or_default();
     let allowed = checked.objectives.max_5xx_per_rollout;
     let with_fixes = judgement
         .all_fixes
         .as_ref()
-        .map(|(summary, within)| format!("; with every fix {} 5xx, and {} of rollouts", mean(summary), share(within)));
+        .map(|(summary, within)| format!("; with every fix {}, and {} of rollouts", cost(summary), share(within)));
     // Rules know what is commonly wrong, not everything that a setting could do.
     let is_left = judgement.all_fixes.as_ref().is_none_or(|(_, fixed)| fixed.high < checked.objectives.probability);
     let further = match judgement.verdict {
         Verdict::Missed if is_left => "; no fix of a rule meets it, `rollcast recommend` searches further",
         _ => "",
     };
+    let Judgement { completes, cut_short, .. } = judgement;
+    let complete = match completes.hits < completes.n {
+        true => format!("; it completes in {}", share(completes)),
+        false => String::new(),
+    };
+    let early = match cut_short.hits {
+        0 => String::new(),
+        _ => format!(
+            "; in {} the load ends before the rollout is over, so what it costs later is not known: leave `load.duration` out",
+            share(cut_short)
+        ),
+    };
     format!(
-        "objective {}: {} 5xx a rollout; at most {} in {} of rollouts, {} wanted{}{further}; intervals at {}",
-        match judgement.verdict {
-            Verdict::Met => "met",
-            Verdict::Missed => "missed",
-            Verdict::Inconclusive => "neither met nor missed for sure",
-        },
-        mean(now),
+        "objective {}: {hook}{} a rollout; at most {} in {} of rollouts, {} wanted{complete}{early}{}{further}; intervals at {}",
+        word(judgement.verdict),
+        cost(now),
         grouped(allowed),
         share(within),
         percent(checked.objectives.probability),
@@ -86,18 +117,96 @@ fn share(within: &Proportion) -> String {
     format!("{} ({} to {})", percent(within.probability), percent(within.low), percent(within.high))
 }
 
-/// Counts by severity: `1 error, 3 warnings, 1 note`. Nothing to check is not nothing found.
-fn tally(checked: &[Checked]) -> String {
-    if checked.is_empty() {
-        return "nothing to check".to_owned();
+/// What a hook that is not read costs at its ends, and which length decides.
+fn hook_ends(hook: &HookEnds) -> String {
+    let HookEnds { what, least, most, .. } = hook;
+    let decides = match (hook.met_from, hook.met_to) {
+        (None, _) => String::new(),
+        (Some(from), None) => format!("; it is met from {from} on"),
+        (Some(from), Some(to)) => format!("; it is met from {from} to {to}"),
+    };
+    let ask = match hook.verdict() {
+        Verdict::Inconclusive => ", so say how long: --set pod.pre_stop=…",
+        Verdict::Met | Verdict::Missed => "",
+    };
+    format!(
+        "{what} is not read: if the pods serve on for {} it is {}, {} a rollout; for {}, {}, {}{decides}{ask}. For {}: ",
+        least.serves,
+        word(least.verdict),
+        cost(&least.now),
+        most.serves,
+        word(most.verdict),
+        cost(&most.now),
+        least.serves,
+    )
+}
+
+/// The verdict in a sentence.
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Met => "met",
+        Verdict::Missed => "missed",
+        Verdict::Inconclusive => "neither met nor missed for sure",
     }
-    let open = || checked.iter().flat_map(Checked::open);
+}
+
+/// Counts by severity: `1 error, 3 warnings, 1 note`. Nothing to check is not nothing found.
+fn tally(report: &Report) -> String {
+    let open = || report.checked.iter().flat_map(Checked::open);
     let of = |severity: Severity| {
         let count = open().filter(|finding| finding.severity == severity).count();
         (count > 0).then(|| number_of(count as u64, severity.name()))
     };
-    let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(of).collect();
-    if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
+    let mut parts: Vec<String> =
+        [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(of).collect();
+    if report.checked.is_empty() {
+        parts.push("nothing to check".to_owned());
+    } else if parts.is_empty() {
+        parts.push("no findings".to_owned());
+    }
+    let undecided = report.left_out.iter().filter(|omission| omission.is_open).count();
+    if undecided > 0 {
+        parts.push(format!("{} not forecast", number_of(undecided as u64, "object")));
+    }
+    parts.join(", ")
+}
+
+/// What was noticed, with its place.
+fn remark(remark: &Remark) -> String {
+    format!("{}: {}", file_and_row(&remark.spot), remark.words)
+}
+
+/// What was not forecast, with its place and the reason.
+fn left_out(omission: &Omission) -> String {
+    format!("{} ({}): {}", omission.object, file_and_row(&omission.spot), omission.why)
+}
+
+/// All that was looked at, a row each, beneath the names of the columns: service, entrance, 5xx now, 5xx with every
+/// fix, verdict.
+fn overview(report: &Report) -> Vec<[String; 5]> {
+    let mut rows = vec![["service", "entrance", "5xx now", "with every fix", "verdict"].map(str::to_owned)];
+    rows.extend(report.checked.iter().map(row_of_checked));
+    rows.extend(report.left_out.iter().map(|omission| {
+        let verdict = if omission.is_open { "not forecast" } else { "left out" };
+        [omission.object.as_str(), "-", "-", "-", verdict].map(str::to_owned)
+    }));
+    rows
+}
+
+fn row_of_checked(one: &Checked) -> [String; 5] {
+    let nothing = || "-".to_owned();
+    let entrance = one.exposure.as_ref().map_or_else(nothing, |route| {
+        route.split(" → ").next().unwrap_or_default().split(';').next().unwrap_or_default().to_owned()
+    });
+    let (now, fixed, verdict) = match &one.judgement {
+        Ok(judgement) => (
+            amount(judgement.now.mean),
+            judgement.all_fixes.as_ref().map_or_else(nothing, |(fixed, _)| amount(fixed.mean)),
+            word(judgement.verdict),
+        ),
+        Err(_) => (nothing(), nothing(), "not simulated"),
+    };
+    [one.name.clone(), entrance, now, fixed, verdict.to_owned()]
 }
 
 /// The finding, its place left to the format: message, evidence, fix.
@@ -108,6 +217,9 @@ fn paragraph(finding: &Finding) -> String {
     }
     if !finding.fix.is_empty() {
         text.push_str(&format!(". Fix: {}", edits(&finding.fix)));
+    }
+    if let Some(advice) = &finding.advice {
+        text.push_str(&format!(". By hand: {advice}"));
     }
     text
 }

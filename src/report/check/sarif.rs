@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::paragraph;
-use crate::check::{Checked, Finding, RULES, Severity};
+use super::{left_out, paragraph, remark, verdict};
+use crate::check::{Checked, Finding, RULES, Report, Severity, Spot};
 use crate::escape;
 
 /// One log with one run.
-pub fn render(checked: &[Checked]) -> String {
+pub fn render(report: &Report) -> String {
+    let checked = &report.checked;
     let rules: Vec<Value> = RULES
         .iter()
         .map(|rule| {
@@ -29,6 +30,8 @@ pub fn render(checked: &[Checked]) -> String {
         "runs": [{
             "tool": { "driver": { "name": "rollcast", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
             "columnKind": "unicodeCodePoints",
+            // What is no finding, and belongs to the answer: verdicts, what was noticed, what was not forecast.
+            "invocations": [{ "executionSuccessful": true, "toolExecutionNotifications": notifications(report) }],
             "results": results,
         }],
     });
@@ -38,6 +41,34 @@ pub fn render(checked: &[Checked]) -> String {
 /// SARIF has no more words for severity than these and `none`.
 const fn level(severity: Severity) -> &'static str {
     severity.name()
+}
+
+fn notifications(report: &Report) -> Vec<Value> {
+    let mut all = Vec::new();
+    for one in &report.checked {
+        let entrance = one.exposure.as_ref().map(|exposure| format!("{exposure}: ")).unwrap_or_default();
+        all.push(notification("note", &one.spot, &format!("{}: {entrance}{}", one.name, verdict(one))));
+        all.extend(one.remarks.iter().map(|noticed| notification("note", &noticed.spot, &remark(noticed))));
+    }
+    all.extend(report.remarks.iter().map(|noticed| notification("note", &noticed.spot, &remark(noticed))));
+    all.extend(report.left_out.iter().map(|omission| {
+        let level = if omission.is_open { "warning" } else { "note" };
+        notification(level, &omission.spot, &format!("not forecast: {}", left_out(omission)))
+    }));
+    all
+}
+
+fn notification(level: &str, spot: &Spot, words: &str) -> Value {
+    json!({
+        "level": level,
+        "message": { "text": words },
+        "locations": [{
+            "physicalLocation": {
+                "artifactLocation": { "uri": uri(&spot.path) },
+                "region": { "startLine": spot.row, "startColumn": spot.column },
+            },
+        }],
+    })
 }
 
 fn result(checked: &Checked, finding: &Finding) -> Value {
@@ -61,7 +92,7 @@ fn result(checked: &Checked, finding: &Finding) -> Value {
         "partialFingerprints": { "rollcast/v1": format!("{}/{}", finding.rule.id, checked.name) },
     });
     // A strategic merge patch is no list of replaced regions, which is all that `fixes` can say.
-    if let Some(patch) = &finding.patch {
+    if let Some(patch) = checked.patch.as_ref().filter(|_| !finding.fix.is_empty()) {
         result["properties"] = json!({ "strategicMergePatch": patch });
     }
     if let Some(reason) = &finding.ignored {

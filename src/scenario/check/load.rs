@@ -7,6 +7,7 @@ use crate::scenario::Scenario;
 use crate::scenario::load::{ClientNodes, Shape};
 use crate::scenario::rollout::Change;
 use crate::setting::Count;
+use crate::time::Span;
 
 /// Pods that one run may create.
 const MOST_PODS: u64 = 20_000;
@@ -36,10 +37,18 @@ pub(super) fn load(scenario: &Scenario, at: Places) -> Result<(), Error> {
         }
     }
     clients(scenario, at)?;
-    at.above_zero("load.duration", spec.duration)?;
     at.above_zero("load.client_timeout", spec.client_timeout)?;
-    if spec.rollout_at >= spec.duration {
-        let message = format!("the rollout starts at {}, when the load of {} is over", spec.rollout_at, spec.duration);
+    let Some(duration) = spec.duration else {
+        return match spec.shape {
+            Shape::Ramp { .. } => Err(at
+                .refuse(&["load.shape"], "a ramp takes the whole load, and nobody said how long that lasts")
+                .hint("give `load.duration`")),
+            Shape::Constant | Shape::Sine { .. } => Ok(()),
+        };
+    };
+    at.above_zero("load.duration", duration)?;
+    if !spec.covers(Span::ZERO) {
+        let message = format!("the rollout starts {}", spec.too_late());
         return Err(at
             .refuse(&["load.rollout_at", "load.duration"], message)
             .hint("let `load.rollout_at` lie inside `load.duration`"));
@@ -82,32 +91,69 @@ fn clients(scenario: &Scenario, at: Places) -> Result<(), Error> {
     at.share("load.stream_share", spec.stream_share)
 }
 
+/// What is too much of a load: the keys that make it so, what that comes to, and what helps.
+struct Excess {
+    keys: &'static [&'static str],
+    message: String,
+    hint: &'static str,
+}
+
+impl Excess {
+    /// Of a load that lasts so long in each replication.
+    fn of(scenario: &Scenario, lasts: Span) -> Option<Excess> {
+        let (seconds, runs) = (lasts.as_secs_f64(), f64::from(scenario.monte_carlo.runs));
+        // Whatever the service time, a request can fail after a round trip.
+        let answer = scenario.load_balancer.round_trip.as_secs_f64();
+        let requests = scenario.load.mean_rate(answer) * seconds * crowd(scenario);
+        let excess = |keys, message, hint| Some(Excess { keys, message, hint });
+        if requests > MOST_REQUESTS {
+            return excess(
+                &["load.workers", "load.shape", "load.rate", "load.duration"],
+                format!("one replication would send {requests:.3e} requests; the limit is {MOST_REQUESTS:.0e}"),
+                "a shorter `load.duration` shows the same rollout",
+            );
+        }
+        if requests * runs > MOST_REQUESTS_IN_ALL {
+            let total = requests * runs;
+            return excess(
+                &["monte_carlo.runs", "load.workers", "load.rate", "load.duration"],
+                format!("{runs} runs would send {total:.3e} requests; the limit is {MOST_REQUESTS_IN_ALL:.0e}"),
+                "fewer runs, or less load",
+            );
+        }
+        if seconds * runs > MOST_SECONDS_IN_ALL {
+            let total = seconds * runs;
+            return excess(
+                &["load.duration", "monte_carlo.runs"],
+                format!("{runs} runs would last {total:.3e} simulated seconds; the limit is {MOST_SECONDS_IN_ALL:.0e}"),
+                "a shorter `load.duration`, or fewer runs",
+            );
+        }
+        None
+    }
+}
+
+impl Scenario {
+    /// Refuses a load without a duration whose rollout has turned out to last so long, if that is too much.
+    ///
+    /// # Errors
+    /// It would break a limit, which the error names.
+    pub fn refuse_excess(&self, lasts: Span) -> Result<(), Error> {
+        Excess::of(self, lasts).map_or(Ok(()), |excess| {
+            let message = format!("the load lasts as long as the rollout, {lasts} and more: {}", excess.message);
+            Err(Error::too_large(message).hint("give a `load.duration`, a lower rate, or fewer runs"))
+        })
+    }
+}
+
 /// Refuses what is too much.
 pub(super) fn sizes(scenario: &Scenario, at: Places) -> Result<(), Error> {
-    let load = &scenario.load;
-    let (seconds, runs) = (load.duration.as_secs_f64(), scenario.monte_carlo.runs);
-    // Whatever the service time, a request can fail after a round trip.
-    let requests = load.mean_rate(scenario.load_balancer.round_trip.as_secs_f64()) * seconds * crowd(scenario);
-    if requests > MOST_REQUESTS {
-        let message = format!("one replication would send {requests:.3e} requests; the limit is {MOST_REQUESTS:.0e}");
-        return Err(at
-            .too_large(&["load.workers", "load.shape", "load.rate", "load.duration"], message)
-            .hint("a shorter `load.duration` shows the same rollout"));
-    }
-    if requests * f64::from(runs) > MOST_REQUESTS_IN_ALL {
-        let total = requests * f64::from(runs);
-        let message = format!("{runs} runs would send {total:.3e} requests; the limit is {MOST_REQUESTS_IN_ALL:.0e}");
-        return Err(at
-            .too_large(&["monte_carlo.runs", "load.workers", "load.rate", "load.duration"], message)
-            .hint("fewer runs, or less load"));
-    }
-    if seconds * f64::from(runs) > MOST_SECONDS_IN_ALL {
-        let total = seconds * f64::from(runs);
-        let message =
-            format!("{runs} runs would last {total:.3e} simulated seconds; the limit is {MOST_SECONDS_IN_ALL:.0e}");
-        return Err(at
-            .too_large(&["load.duration", "monte_carlo.runs"], message)
-            .hint("a shorter `load.duration`, or fewer runs"));
+    let (load, runs) = (&scenario.load, scenario.monte_carlo.runs);
+    // How long a load without a duration lasts shows when it is simulated: not less than this.
+    let lasts = load.duration.unwrap_or(load.rollout_at + load.patience());
+    if let Some(excess) = Excess::of(scenario, lasts) {
+        let hint = if load.duration.is_some() { excess.hint } else { "less load, or fewer runs" };
+        return Err(at.too_large(excess.keys, excess.message).hint(hint));
     }
     let pods = pods(scenario);
     if pods > MOST_PODS {

@@ -33,8 +33,9 @@ use crate::id::{PodId, RevisionId};
 use crate::observe::timeline::Timeline;
 use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
-use crate::time::{Span, Time};
+use crate::time::Span;
 use crate::traffic::connection::{KeepAlive, Silence};
+use crate::traffic::load_end;
 use crate::traffic::outcome::Outcome;
 use counts::Counts;
 use fare::Fare;
@@ -127,12 +128,14 @@ impl<'a> IntervalEngine<'a> {
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
         let IntervalEngine { scenario, limits, laws, starts, cuts, house, counts, parts, books } = self;
         house.begin(timeline, streams);
+        let end = load_end(&scenario.load, timeline);
+        outcome.begin(end);
         let margins = Margins {
             one_way: limits.one_way,
             round_trip: limits.round_trip,
             starts: *starts,
             patience: starts.map(|start| limits.patience(start)),
-            end: Time::ZERO + scenario.load.duration,
+            end,
             by_zone: !scenario.target_group.cross_zone,
         };
         cuts.cut(timeline, &margins, laws);

@@ -57,7 +57,6 @@ struct Window {
 
 impl<'a> Tally<'a> {
     pub(super) fn new(outcome: &'a mut Outcome, books: &'a mut Books, streams: &Streams) -> Tally<'a> {
-        outcome.clear();
         books.pools.clear();
         books.latest.clear();
         books.order.clear();

@@ -117,7 +117,7 @@ impl<'a> LiveEngine<'a> {
         self.in_flight.clear();
         self.in_flight.resize(lanes, 0);
         self.anomalies.begin(lanes);
-        self.users.begin(streams);
+        self.users.begin(streams, super::load_end(&self.scenario.load, timeline));
         self.flights.clear();
         self.schedule.clear();
     }
@@ -437,7 +437,7 @@ mod tests {
         let peak = |secs| {
             let mut scenario = Scenario::default();
             scenario.load.workers = Some(50);
-            scenario.load.duration = Span::from_secs(secs);
+            scenario.load.duration = Some(Span::from_secs(secs));
             let mut engine = LiveEngine::new(&scenario);
             let mut ended: Vec<crate::traffic::outcome::Failure> = Vec::new();
             engine.simulate(std::iter::empty(), &Timeline::default(), &Streams::new(1, 0), &mut ended);

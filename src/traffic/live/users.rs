@@ -20,6 +20,8 @@ pub(super) struct Users<'a> {
     /// Of an open loop: idle connections, the one used last at the end, which is taken first (Go's
     /// `http.Transport`).
     idle: Vec<Connection>,
+    /// From here on nobody sends another request of his own.
+    end: Time,
 }
 
 #[derive(Debug, Clone)]
@@ -43,12 +45,13 @@ impl<'a> Users<'a> {
         let load = &scenario.load;
         let (is_closed, reuses) = (load.workers.is_some(), load.reuses_connections());
         let has_cookies = is_closed && scenario.target_group.stickiness > Span::ZERO;
-        Users { scenario, is_closed, reuses, has_cookies, users: Vec::new(), idle: Vec::new() }
+        Users { scenario, is_closed, reuses, has_cookies, users: Vec::new(), idle: Vec::new(), end: Time::ZERO }
     }
 
-    /// Everybody is new, and sends as these streams say.
-    pub(super) fn begin(&mut self, streams: &Streams) {
+    /// Everybody is new, and sends as these streams say, until `end`.
+    pub(super) fn begin(&mut self, streams: &Streams, end: Time) {
         let Users { scenario, users, idle, .. } = self;
+        self.end = end;
         idle.clear();
         users.clear();
         let numbers = scenario.load.workers.map_or(0..1, |workers| 1..u64::from(workers) + 1);
@@ -139,6 +142,6 @@ impl<'a> Users<'a> {
         let thought = load.think_time.sample(&mut self.users[user as usize].think);
         // Time goes on, even if a request fails and is followed by the next in no time at all.
         let at = (now + thought).max(first + Span::from_micros(1));
-        (at < Time::ZERO + load.duration).then_some(at)
+        (at < self.end).then_some(at)
     }
 }
