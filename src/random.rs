@@ -17,8 +17,17 @@ use crate::time::Span;
 pub enum Purpose {
     /// Environment: the median lag from `DeregisterTargets` to the ALB nodes.
     DeregistrationMedian = 1,
-    /// Environment: the share of connects to a removed pod IP that end as host unreachable.
-    HostUnreachableShare = 2,
+    // 2 was the share of connects to a removed pod IP that end as host unreachable.
+    /// Environment: whether registrations are as slow as deregistrations, and how long they take if not.
+    RegistrationMedian = 8,
+    /// Environment: whether a node chooses targets that it knows only as `initial`, if it knows no others.
+    InitialTargets = 9,
+    /// Environment: what a removed pod IP answers.
+    RemovedIp = 10,
+    /// Environment: from one step of anomaly mitigation to the next.
+    AnomalyStep = 11,
+    /// Environment: how slow its control plane is.
+    HopEnvironment = 12,
 
     /// One API request's way to the server; the entity is the link and its message number.
     ApiWrite = 16,
@@ -62,14 +71,17 @@ pub enum Purpose {
     NodePort = 35,
     /// Whether a pod gets an IP that was given back, and which, per pod.
     PodIp = 36,
+    /// How busy the control plane is during this rollout: one factor for all hops.
+    HopDrift = 40,
+    /// The answer to an API request; the entity is that of the request.
+    ApiAnswer = 41,
 
     /// One LBC call of the ELB API, per call.
     ElbApi = 48,
     /// `DeregisterTargets` returned → this node stops choosing the target, per target and node.
     Deregistration = 49,
-    /// The rare long tail of a deregistration, per target.
-    DeregistrationTail = 50,
-    /// `RegisterTargets` returned → first health check of this node, per target and node.
+    // 50 was the rare long tail of a deregistration.
+    /// `RegisterTargets` returned → this node knows the target, per target and node.
     Registration = 51,
     /// Phase of the health checks, per target and node.
     HealthCheckPhase = 52,
@@ -77,6 +89,10 @@ pub enum Purpose {
     Deferred = 53,
     /// LBC leader failover.
     Leader = 54,
+    /// What a rollout multiplies the environment's median lag by.
+    DeregistrationDrift = 55,
+    /// Whether the rollout's lags are all much longer, and by how much.
+    DeregistrationEpisode = 56,
 
     /// Inter-arrival times of the open loop.
     Arrival = 80,
@@ -100,6 +116,8 @@ pub enum Purpose {
     Streaming = 89,
     /// Which pod a new connection through a node port gets to, per request.
     NodePortConnect = 90,
+    /// How long a kernel asks by ARP for an IP that no pod has, per IP and round.
+    ArpRound = 91,
 
     /// Requests of an interval, per ALB node.
     IntervalCount = 96,
@@ -121,7 +139,15 @@ pub enum Purpose {
 impl Purpose {
     /// Drawn once per environment rather than once per replication.
     const fn is_environment(self) -> bool {
-        matches!(self, Purpose::DeregistrationMedian | Purpose::HostUnreachableShare)
+        matches!(
+            self,
+            Purpose::DeregistrationMedian
+                | Purpose::RegistrationMedian
+                | Purpose::InitialTargets
+                | Purpose::RemovedIp
+                | Purpose::AnomalyStep
+                | Purpose::HopEnvironment
+        )
     }
 }
 

@@ -17,7 +17,7 @@ pub enum Cause {
     KeepAliveRace,
     /// The deregistration delay ran out under a request in flight: 502.
     CutByDeregistration,
-    /// The ALB node knew no registered target: 503.
+    /// The ALB node knew no target, or none but new ones that it does not use: 503.
     NoTarget,
     /// The pod network was gone and packets were lost: 504 after the connect time-out (10 s).
     ConnectTimeout,
@@ -89,7 +89,7 @@ impl Cause {
             Cause::ResetInFlight => "the process died (exit, SIGKILL) with the request outstanding",
             Cause::KeepAliveRace => "the request crossed the target's FIN on a reused connection",
             Cause::CutByDeregistration => "the deregistration delay ran out under a request in flight",
-            Cause::NoTarget => "the ALB node knew no registered target",
+            Cause::NoTarget => "the ALB node knew no target, or none but new ones that it does not use",
             Cause::ConnectTimeout => "the pod network was gone and packets were lost: after the connect time-out, 10 s",
             Cause::ResponseTimeout => "connected, but no answer within the idle time-out",
             Cause::ClientGaveUp => "the client's own time-out came first",

@@ -2,6 +2,7 @@
 
 mod address;
 mod aws;
+mod links;
 pub mod node_port;
 
 use crate::agenda::Agenda;
@@ -10,52 +11,23 @@ use crate::aws::lbc::{self, LbcSpec};
 use crate::aws::target::target_of;
 use crate::cluster::deployment::{self, Strategy};
 use crate::cluster::pod::{Endpoint, HookStop, PodChange, PodObject};
-use crate::cluster::spec::{ClusterSpec, Link};
+use crate::cluster::spec::Link;
 use crate::cluster::{api_server, app, endpoint_slice, kubelet, operator, replica_set, scheduler};
-use crate::dist::Dist;
 use crate::disturbance::rule::Rules;
 pub use crate::event::{Event, Fact};
 use crate::id::{NodeId, PodId, RevisionId, TargetGroupId, TargetId};
-use crate::random::{Purpose, Streams, pair};
+use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use address::Addresses;
 use aws::Fleets;
+use links::{Links, Watch, Writer};
 use node_port::NodePorts;
-
-/// A watch: events of one kind to one listener, which arrive in the order they were sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Watch {
-    Deployment,
-    ReplicaSet,
-    Scheduler,
-    Kubelet,
-    EndpointSlice,
-    Lbc,
-}
-
-const WATCHES: usize = 6;
-
-impl Watch {
-    const fn link(self) -> Link {
-        match self {
-            Watch::Deployment => Link::ApiToDeployment,
-            Watch::ReplicaSet => Link::ApiToReplicaSet,
-            Watch::Scheduler => Link::ApiToScheduler,
-            Watch::Kubelet => Link::ApiToKubelet,
-            Watch::EndpointSlice => Link::ApiToEndpointSlice,
-            Watch::Lbc => Link::EndpointsToLbc,
-        }
-    }
-}
 
 /// The links between the rooms.
 #[derive(Debug)]
 pub struct Wiring {
-    api_write: Dist,
-    watches: [Dist; WATCHES],
-    /// When the last event of each watch arrives: later ones arrive no earlier.
-    last: [Time; WATCHES],
+    links: Links,
     /// What disturbances do to links in this replication.
     rules: Rules,
     lbc: LbcSpec,
@@ -71,38 +43,24 @@ pub struct Wiring {
 impl Wiring {
     /// The links of a scenario.
     pub fn new(scenario: &Scenario) -> Wiring {
-        let ClusterSpec { preset, links, .. } = &scenario.cluster;
-        // One half of an API hop, a write or a watch event. Two of them in a row are p50 10 ms and
-        // p99 80 ms on an idle control plane.
-        let half_hop = Dist::p50_p99_millis(4, 54).scaled(preset.slowdown());
-        let link = |given: &Option<Dist>| given.clone().unwrap_or_else(|| half_hop.clone());
         Wiring {
-            api_write: link(&links.api_write),
-            watches: [
-                link(&links.api_to_deployment),
-                link(&links.api_to_replica_set),
-                link(&links.api_to_scheduler),
-                link(&links.api_to_kubelet),
-                link(&links.api_to_endpoint_slice),
-                link(&links.endpoints_to_lbc),
-            ],
-            last: [Time::ZERO; WATCHES],
+            links: Links::new(&scenario.cluster),
             rules: Rules::default(),
             lbc: scenario.lbc.clone(),
             load_balancer: scenario.load_balancer.clone(),
             fleets: Fleets::new(scenario),
             recreate: scenario.deployment.strategy == Strategy::Recreate,
             addresses: Addresses::default(),
-            node_ports: NodePorts::new(scenario, link(&links.endpoints_to_kube_proxy)),
+            node_ports: NodePorts::new(scenario),
         }
     }
 
     /// Before a replication.
-    pub fn reset(&mut self) {
-        self.last = [Time::ZERO; WATCHES];
+    pub fn reset(&mut self, streams: &Streams) {
+        let pace = self.links.reset(streams);
         self.rules.clear();
         self.addresses.clear();
-        self.node_ports.iter_mut().for_each(NodePorts::reset);
+        self.node_ports.iter_mut().for_each(|ports| ports.reset(pace));
     }
 
     /// What disturbances do to links in this replication.
@@ -128,22 +86,6 @@ pub struct Telling<'a> {
     pub now: Time,
 }
 
-/// Entities of API writes: the writer, and what tells its writes apart.
-mod writer {
-    pub const DEPLOYMENT: u64 = 1;
-    pub const REPLICA_SET: u64 = 2;
-    pub const REPLICA_SET_STATUS: u64 = 3;
-    pub const DELETE: u64 = 4;
-    pub const SCHEDULER: u64 = 5;
-    pub const KUBELET_GET: u64 = 6;
-    pub const KUBELET_PATCH: u64 = 7;
-    pub const KUBELET_DELETE: u64 = 8;
-    pub const ENDPOINT_SLICE: u64 = 9;
-    pub const LBC: u64 = 10;
-    pub const OPERATOR_LIST: u64 = 11;
-    pub const OPERATOR: u64 = 12;
-}
-
 impl Telling<'_> {
     /// Delivers a fact to everyone who hears it.
     pub fn tell(&mut self, fact: Fact) {
@@ -153,14 +95,14 @@ impl Telling<'_> {
             Fact::Deployment(fact) => self.deployment(fact),
             Fact::ReplicaSet(fact) => self.replica_set(fact),
             Fact::Scheduler(scheduler::Bound(pod, node)) => {
-                self.write(writer::SCHEDULER, pod.index() as u64, api_server::Input::Bind(pod, node), None);
+                self.write(Writer::Scheduler, pod.index() as u64, api_server::Input::Bind(pod, node), None);
             }
             Fact::Kubelet(node, fact) => self.kubelet(node, fact),
             Fact::App(fact) => self.app(fact),
             Fact::EndpointSlice(wrote) => {
                 let request = api_server::Input::WriteEndpoint(wrote.pod, wrote.endpoint);
                 let reply = Event::EndpointSlice(endpoint_slice::Input::Written);
-                self.write(writer::ENDPOINT_SLICE, u64::from(wrote.write), request, Some(reply));
+                self.write(Writer::EndpointSlice, u64::from(wrote.write), request, Some(reply));
             }
             Fact::KubeProxy(host, fact) => self.kube_proxy(host, fact),
             Fact::Lbc(fact) => self.lbc(TargetGroupId::FIRST, fact),
@@ -178,27 +120,26 @@ impl Telling<'_> {
         self.agenda.push(self.now + delay, event);
     }
 
-    /// A write to the API server; the writer hears the answer when it is committed.
-    fn write(&mut self, writer: u64, message: u64, request: api_server::Input, reply: Option<Event>) {
-        let delay = self.api_write(writer, message);
-        self.later(delay, Event::Api(request));
-        if let Some(reply) = reply {
-            self.later(delay, reply);
-        }
+    /// A write to the API server; the writer hears the answer some time after it is committed.
+    fn write(&mut self, writer: Writer, message: u64, request: api_server::Input, reply: Option<Event>) {
+        self.write_among((writer, message), 1, request, reply);
     }
 
-    fn api_write(&mut self, writer: u64, message: u64) -> Span {
-        let delay = self.wiring.api_write.sample(&mut self.streams.at(Purpose::ApiWrite, pair(writer, message)));
-        self.wiring.rules.delay(Link::ApiWrite, self.now, delay)
+    /// One of so many writes that are sent at once.
+    fn write_among(&mut self, by: (Writer, u64), at_once: u32, request: api_server::Input, reply: Option<Event>) {
+        let (takes, answer) = self.wiring.links.write(self.now, by, at_once, self.streams);
+        let delay = self.wiring.rules.delay(Link::ApiWrite, self.now, takes);
+        self.later(delay, Event::Api(request));
+        if let Some(reply) = reply {
+            self.later(delay + answer, reply);
+        }
     }
 
     /// A watch event, and when it arrives; `message` tells the events of one watch apart.
     fn watch(&mut self, watch: Watch, message: u64, event: Event) -> Time {
-        let row = watch as usize;
-        let delay = self.wiring.watches[row].sample(&mut self.streams.at(Purpose::Watch, pair(row as u64, message)));
+        let delay = self.wiring.links.watch(self.now, watch, message, self.streams);
         let delay = self.wiring.rules.delay(watch.link(), self.now, delay);
-        let at = (self.now + delay).max(self.wiring.last[row]);
-        self.wiring.last[row] = at;
+        let at = self.wiring.links.in_order(watch, self.now + delay);
         self.agenda.push(at, event);
         at
     }
@@ -206,14 +147,14 @@ impl Telling<'_> {
     fn operator(&mut self, fact: operator::Fact) {
         match fact {
             operator::Fact::ListedPods(job) => {
-                self.write(writer::OPERATOR_LIST, job.into(), api_server::Input::ListPods(job), None);
+                self.write(Writer::OperatorList, job.into(), api_server::Input::ListPods(job), None);
             }
             operator::Fact::Evicted(operator::Eviction { job, pod, attempt }) => {
                 let message = (pod.index() as u64) << 16 | u64::from(attempt);
-                self.write(writer::OPERATOR, message, api_server::Input::Evict { job, pod, attempt }, None);
+                self.write(Writer::Operator, message, api_server::Input::Evict { job, pod, attempt }, None);
             }
             operator::Fact::DeletedPod(pod) => {
-                self.write(writer::OPERATOR, pod.index() as u64, api_server::Input::DeletePod(pod), None);
+                self.write(Writer::Operator, pod.index() as u64, api_server::Input::DeletePod(pod), None);
             }
             operator::Fact::KilledProcess(pod) => self.now(Event::App(app::Input::Sigkill(pod))),
         }
@@ -224,11 +165,11 @@ impl Telling<'_> {
         match fact {
             deployment::Fact::WroteReplicaSet { revision, replicas, desired, max, nth } => {
                 let request = api_server::Input::WriteReplicaSet { revision, replicas, desired, max };
-                self.write(writer::DEPLOYMENT, set_message(revision, nth), request, written);
+                self.write(Writer::Deployment, set_message(revision, nth), request, written);
             }
             deployment::Fact::WroteStatus { nth } => {
                 let request = api_server::Input::WriteDeploymentStatus;
-                self.write(writer::DEPLOYMENT, set_message(RevisionId(u8::MAX), nth), request, written);
+                self.write(Writer::Deployment, set_message(RevisionId(u8::MAX), nth), request, written);
             }
             deployment::Fact::Condition { .. } => {}
         }
@@ -236,19 +177,20 @@ impl Telling<'_> {
 
     fn replica_set(&mut self, fact: replica_set::Fact) {
         match fact {
-            replica_set::Fact::CreatedPod { revision, nth } => {
+            replica_set::Fact::CreatedPod { revision, nth, at_once } => {
                 let reply = Event::ReplicaSet(replica_set::Input::PodWritten(revision));
                 let request = api_server::Input::CreatePod(revision);
-                self.write(writer::REPLICA_SET, set_message(revision, nth), request, Some(reply));
+                self.write_among((Writer::ReplicaSet, set_message(revision, nth)), at_once, request, Some(reply));
             }
-            replica_set::Fact::DeletedPod(pod) => {
+            replica_set::Fact::DeletedPod { pod, at_once } => {
                 let reply = Event::ReplicaSet(replica_set::Input::PodWritten(pod.revision()));
-                self.write(writer::DELETE, pod.index() as u64, api_server::Input::DeletePod(pod), Some(reply));
+                let by = (Writer::Delete, pod.index() as u64);
+                self.write_among(by, at_once, api_server::Input::DeletePod(pod), Some(reply));
             }
             replica_set::Fact::WroteStatus { revision, status, nth } => {
                 let reply = Event::ReplicaSet(replica_set::Input::StatusWritten(revision));
                 let request = api_server::Input::WriteReplicaSetStatus { revision, status };
-                self.write(writer::REPLICA_SET_STATUS, set_message(revision, nth), request, Some(reply));
+                self.write(Writer::ReplicaSetStatus, set_message(revision, nth), request, Some(reply));
             }
         }
     }
@@ -269,14 +211,16 @@ impl Telling<'_> {
             kubelet::Fact::PatchedStatus(status, nth) => {
                 // One GET, then one PATCH.
                 let message = pod_message(status.pod.index(), nth);
-                let delay =
-                    self.api_write(writer::KUBELET_GET, message) + self.api_write(writer::KUBELET_PATCH, message);
-                self.later(delay, Event::Api(api_server::Input::PatchPodStatus(status)));
-                self.later(delay, Event::Kubelet(node, kubelet::Input::StatusWritten(status.pod)));
+                let links = &mut self.wiring.links;
+                let (read, _) = links.write(self.now, (Writer::KubeletGet, message), 1, self.streams);
+                let (patch, answer) = links.write(self.now, (Writer::KubeletPatch, message), 1, self.streams);
+                let [read, patch] = [read, patch].map(|span| self.wiring.rules.delay(Link::ApiWrite, self.now, span));
+                self.later(read + patch, Event::Api(api_server::Input::PatchPodStatus(status)));
+                self.later(read + patch + answer, Event::Kubelet(node, kubelet::Input::StatusWritten(status.pod)));
             }
             kubelet::Fact::ReusedIp(pod, first) => self.wiring.know(target_of(first), pod),
             kubelet::Fact::RemovedPod(pod) => {
-                self.write(writer::KUBELET_DELETE, pod.index() as u64, api_server::Input::RemovePod(pod), None);
+                self.write(Writer::KubeletDelete, pod.index() as u64, api_server::Input::RemovePod(pod), None);
             }
         }
     }

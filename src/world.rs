@@ -18,7 +18,7 @@ use crate::cluster::operator::Operator;
 use crate::cluster::pod::{Gates, Phase, PodObject};
 use crate::cluster::replica_set::ReplicaSetController;
 use crate::cluster::scheduler::Scheduler;
-use crate::cluster::workload::{DeploymentObject, ReplicaSetObject, ReplicaSetStatus};
+use crate::cluster::workload::{DeploymentObject, ReplicaSetObject};
 use crate::disturbance::rule::Rules;
 use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetGroupId, TargetId};
 use crate::random::Streams;
@@ -78,7 +78,8 @@ impl<'a> World<'a> {
             let (spec, policy) = (scenario.kube_proxy.clone(), service.external_traffic_policy);
             KubeProxy::new(NodeId(host), spec, policy, !cluster.kubernetes.at_least(34)).into()
         };
-        let alb_node = |node| AlbNode::new(&target_group.health_check, AlbNodeId(node), !scenario.is_by_host()).into();
+        let (check, delay) = (&target_group.health_check, target_group.deregistration_delay);
+        let alb_node = |node| AlbNode::new(check, delay, AlbNodeId(node), !scenario.is_by_host()).into();
         World {
             scenario,
             agenda: Agenda::new(),
@@ -86,7 +87,7 @@ impl<'a> World<'a> {
             api: ApiServer::new(admission, scenario.pod_disruption_budget.clone()).into(),
             operator: Operator::default().into(),
             deployment: DeploymentController::new(deployment.clone()).into(),
-            replica_sets: ReplicaSetController::new(deployment.min_ready, cluster.kubernetes.at_least(35)).into(),
+            replica_sets: ReplicaSetController::new(deployment.min_ready, cluster).into(),
             scheduler: Scheduler::new(cluster.nodes).into(),
             kubelets: (0..cluster.nodes).map(kubelet).collect(),
             apps: Apps::new(programs).into(),
@@ -103,7 +104,7 @@ impl<'a> World<'a> {
     /// Their facts are told to nobody; `initial` hears of each pod and its host.
     pub fn reset(&mut self, streams: &Streams, mut initial: impl FnMut(PodId, NodeId)) {
         self.agenda.clear();
-        self.wiring.reset();
+        self.wiring.reset(streams);
         let replicas = self.scenario.pods_at_first();
         let settled = self.settled();
         self.api.actor.reset(settled);
@@ -138,9 +139,7 @@ impl<'a> World<'a> {
         }
         let replicas = self.scenario.deployment.replicas;
         let max = replicas + self.scenario.deployment.surge(replicas);
-        let status = ReplicaSetStatus { replicas, ready: replicas, available: replicas, terminating: 0 };
-        let revision = RevisionId::OLD;
-        Some(ReplicaSetObject { revision, replicas, desired: replicas, max, born: 0, writes: 1, version: 1, status })
+        Some(ReplicaSetObject::settled(RevisionId::OLD, replicas, max))
     }
 
     fn seed_pod(&mut self, pod: PodId, node: NodeId, streams: &Streams) {

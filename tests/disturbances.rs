@@ -336,6 +336,7 @@ fn a_draining_target_is_registered_again() {
     let text = |rule: &str| {
         four(&format!(
             "[app]\nstart_up = \"9s\"\n[target_group]\nderegistration_delay = \"60s\"\nreregistration = \"{rule}\"\n\
+             [load_balancer]\nregistration_propagation = \"as_deregistration\"\n\
              [load]\nduration = \"150s\"\n[[disturbance]]\nkind = \"pod_kill\"\nwhat = \"container\"\npods = 1\n{REST}"
         ))
     };

@@ -38,6 +38,7 @@ nodes = 1
 connect_timeout = "900ms"
 deregistration_propagation = "1h"
 registration_propagation = "1h"
+host_unreachable_share = "silent"
 [load]
 rate = 100
 duration = "90s"

@@ -99,7 +99,7 @@ fn before_and_after() {
         &format!(
             "Before (`scenarios/eks-2048-before.toml`):\n\n{}\nLatency over all requests: mean {:.0} ms (published 590), \
              p50 {:.1} ms (18.9), p90 {p90:.1} ms (65.1), p95 {:.3} s (10.005), p99 {:.3} s (10.036). If the lag's \
-             median were known to be 7 s (preset `typical`), the interval of the 504s would be {low_typical:.0} to {high_typical:.0}.\n\n\
+             median were known to be 9 s (preset `typical`), the interval of the 504s would be {low_typical:.0} to {high_typical:.0}.\n\n\
              After (`scenarios/eks-2048-after.toml`):\n\n{}\nAny 5xx at all: in {:.0} % of rollouts ({:.0} % to {:.0} %); \
              {:.0} % of that variance is not knowing the ALB's lag, the rest is chance.\n",
             table(&before, BEFORE),

@@ -78,7 +78,7 @@ fn profiles_table() -> String {
     let rows = PROFILES.iter().flat_map(|profile| {
         profile.rows.iter().map(|row| {
             vec![
-                format!("`{}`: {}", profile.name, profile.about),
+                format!("`{}` ({}): {}", profile.name, profile.version, profile.about),
                 format!("`app.{}`", row.key),
                 format!("`{}`", row.value.trim_matches('"')),
                 row.grade.to_string(),

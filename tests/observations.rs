@@ -213,10 +213,16 @@ fn check_orders(judged: &[Judged]) {
         let values = of(row, what);
         assert!(values.is_sorted_by(|a, b| a > b), "row {row}: {values:?} does not fall");
     };
+    // A lag beyond 30 s is assumed in one rollout of a hundred: so few replications may have none.
+    let falls_to_nothing = |row: u32| {
+        let values = of(row, &mean_5xx);
+        let is_clean = values[1..].iter().all(|mean| *mean < 0.01 * values[0]);
+        assert!(is_clean && values.is_sorted_by(|a, b| a >= b), "row {row}: {values:?} does not fall");
+    };
     falls(1, &|case| case.share_with_any());
-    falls(2, &mean_5xx);
+    falls_to_nothing(2);
+    falls_to_nothing(7);
     falls(6, &|case| case.at("5xx", 0.5));
-    falls(7, &mean_5xx);
     falls(11, &|case| case.share_with_any());
     falls(17, &|case| case.share_with_any());
     falls(20, &|case| case.at("failing in the window", 0.5));

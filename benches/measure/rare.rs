@@ -65,7 +65,7 @@ fn measure(closes_after: Span) -> Rare {
         });
         Ok(samples.collect::<Vec<_>>())
     };
-    let entities = (0..PODS).map(|row| (TargetId(row), AlbNodeId(0))).collect();
+    let entities = propagation.jumping((0..PODS).map(|row| (TargetId(row), AlbNodeId(0))));
     let plain = simulate(0..RUNS, &|replication| Streams::new(1, replication)).expect("it only counts");
     estimate(&Lags { propagation: &propagation, entities }, 1, &plain, &simulate, &|_| ()).expect("it only counts")
 }

@@ -10,10 +10,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, Outbox};
-use crate::aws::health_check::{Health, HealthCheckSpec, Standing};
+use crate::aws::health_check::{FIRST_CHECK_WITHIN, Health, HealthCheckSpec, Standing};
 use crate::aws::target::Call;
 use crate::id::{AlbNodeId, TargetId};
-use crate::random::Purpose;
+use crate::random::{Purpose, Streams};
 use crate::setting::settings;
 use crate::time::{Span, Time};
 
@@ -34,36 +34,88 @@ settings! {
         /// From a node to a target and back: what a new connection costs, and how late the target's FIN may come.
         round_trip: Span = Span::from_millis(1), Assumed "targets in the VPC of the load balancer, half of them in another zone";
         /// From the answer to DeregisterTargets until a node stops choosing the target: a preset (`published`, `fast`, `typical`, `slow`) or a span.
-        deregistration_propagation: DeregistrationPropagation = DeregistrationPropagation::Preset(DeregistrationPreset::Published), Assumed "eleven published observations from 3 s to 60 s (LBC#2366, LBC#1064, ecs-agent#2316, pod-graceful-drain, the 2023 load test)";
-        /// From the answer to RegisterTargets until a node starts to check the target's health: `typical` or a span.
-        registration_propagation: RegistrationPropagation = RegistrationPropagation::Typical, Assumed "U(1, 3) s, then the node's own health-check phase; all published data lie below 15 s (LBC#1834, containers-roadmap#1270)";
-        /// Of the connects to a removed pod IP, the share that ends as 502 after about 3.1 s, not as 504: `silent` (0), `published`, or a number from 0 to 1.
-        host_unreachable_share: HostUnreachableShare = HostUnreachableShare::Fixed(0.0), Assumed "0 fits the 2023 load test, about 0.8 fits easoncao.com";
-        /// What a node does when no target is healthy: `fail_open` (draining targets, then any registered one) or `strict` (503).
-        no_routable_target: NoRoutableTarget = NoRoutableTarget::FailOpen, Assumed "AWS documents fail-open for unhealthy targets only; evidence on initial and draining ones conflicts (og-aws#116)";
+        deregistration_propagation: DeregistrationPropagation = DeregistrationPropagation::Preset(DeregistrationPreset::Published), Assumed "some 45 lags of about 15 sessions, 3 s to 20 s; thirty in a row: mean 12.60 s, sd 0.474 s (pricelees.github.io; LBC#2366, ecs-agent#2316, the 2023 load test)";
+        /// From the answer to RegisterTargets until a node knows the target and starts to check it: a preset (`published`, `fast`, `as_deregistration`) or a span.
+        registration_propagation: RegistrationPropagation = RegistrationPropagation::Published, Assumed "0.3 s to 2.5 s behind a readiness gate on EKS, 12 s to 14 s where deregistrations took 12.6 s (pricelees.github.io), at once (LBC#2366, containers-roadmap#1270)";
+        /// What becomes of connects to a removed pod IP: all end as 504 (`silent`); some end as 502 after about 3.1 s, as many as the host's kernel answers (`unreachable`: 6 and then 1 a second for each node); either in half of the environments (`published`); as with a network plugin (`vpc_cni`, `vpc_cni_custom_networking`, `security_groups_for_pods`, `fargate`, `cilium_eni`, `calico`); or a share from 0 to 1 of them as 502.
+        host_unreachable_share: HostUnreachableShare = HostUnreachableShare::Published, Assumed "silence fits the 2023 load test, the kernel's limit easoncao.com; Linux icmp_ratelimit, mcast_solicit; by network: amazon-vpc-cni-k8s#58, cilium#13451, canal#137";
+        /// What a node does when it knows targets only as `initial`: `fail_open` (it uses them), `strict` (503) or `published`, either in half of the environments. Where some are unhealthy it uses all that it knows; where it knows none it answers 503.
+        no_routable_target: NoRoutableTarget = NoRoutableTarget::Published, Assumed "AWS documents fail-open for unhealthy targets only; for initial ones og-aws#116 saw it, and LBC#814, LBC#2420 and argo-rollouts#4834 saw 503s; draining ones: 503 from the node's learning on (pricelees.github.io)";
     }
 }
 
-/// Share of connects to a removed pod IP that end as host unreachable.
+/// What becomes of connects to a removed pod IP.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostUnreachableShare {
-    /// None.
+    /// None is answered.
     Silent,
-    /// 0 with probability 0.6, else U(0.3, 0.9), drawn once per environment.
+    /// The kernel of the pod's host answers, as far as its rate limit goes.
+    Unreachable,
+    /// One of the two, with the same probability, drawn once per environment.
     Published,
-    /// The user's own, from 0 to 1.
+    /// amazon-vpc-cni-k8s with pods in the subnets of their hosts: `Unreachable`.
+    VpcCni,
+    /// amazon-vpc-cni-k8s with pods in other subnets, where SYNs leave by the gateway and are lost: `Silent`.
+    VpcCniCustomNetworking,
+    /// Security groups for pods, whose interface is gone: `Silent`.
+    SecurityGroupsForPods,
+    /// AWS Fargate, where the interface is gone: `Silent`.
+    Fargate,
+    /// Cilium in ENI mode, whose reverse-path filter drops the answer: `Silent`.
+    CiliumEni,
+    /// Calico, which has a blackhole route for its block: `Silent`.
+    Calico,
+    /// The user's own share that ends as host unreachable, from 0 to 1: each connect by itself.
     #[serde(untagged)]
     Fixed(f64),
 }
 
-/// What a node does when it knows no healthy target.
+/// How removed pod IPs answer in one environment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RemovedIp {
+    /// Not at all.
+    Silent,
+    /// By the kernel of their host.
+    Kernel,
+    /// This share of connects is told that the host is unreachable.
+    Share(f64),
+}
+
+impl HostUnreachableShare {
+    /// How it is in a replication's environment.
+    pub fn in_environment(self, streams: &Streams) -> RemovedIp {
+        use HostUnreachableShare as Share;
+        match self {
+            Share::Published if streams.at(Purpose::RemovedIp, 0).chance(0.5) => RemovedIp::Kernel,
+            Share::Unreachable | Share::VpcCni => RemovedIp::Kernel,
+            Share::Fixed(share) => RemovedIp::Share(share),
+            Share::Published
+            | Share::Silent
+            | Share::VpcCniCustomNetworking
+            | Share::SecurityGroupsForPods
+            | Share::Fargate
+            | Share::CiliumEni
+            | Share::Calico => RemovedIp::Silent,
+        }
+    }
+
+    /// Whether a kernel's answers may have to be counted.
+    pub const fn may_be_limited(self) -> bool {
+        use HostUnreachableShare as Share;
+        matches!(self, Share::Published | Share::Unreachable | Share::VpcCni)
+    }
+}
+
+/// What a node does when it knows targets only as `initial`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoRoutableTarget {
-    /// Keeps choosing draining targets until it learns of their removal, then any registered one; 503 only with none.
+    /// One of the others, drawn once per environment.
+    Published,
+    /// Chooses among them.
     FailOpen,
-    /// 503 at once.
+    /// 503.
     Strict,
 }
 
@@ -77,7 +129,7 @@ pub enum Belief {
     Healthy,
     /// Failed `unhealthy_threshold` checks in a row.
     Unhealthy,
-    /// Known to be deregistered: no new requests (unless nothing else is left), those in flight go on.
+    /// Known to be deregistered: no new requests, those in flight go on.
     Draining,
     /// Not in the node's table. Requests still in flight when a draining target leaves it are cut.
     Gone,
@@ -107,7 +159,7 @@ pub enum Input {
         /// Which target.
         target: TargetId,
     },
-    /// The deregistration delay of a target is over.
+    /// Own wake: the deregistration delay of a target is over.
     DrainingOver {
         /// The deregistration.
         call: Call,
@@ -183,8 +235,6 @@ struct Row {
     next: u32,
     /// The check that has not been answered yet.
     open: Option<u32>,
-    /// A deregistration whose delay is over, though the news of it is still on its way.
-    over: Option<Call>,
     /// When the next check is due, or was once: one interval follows another.
     due: Time,
     /// No check is sent: every one to come would be passed, as the last one was.
@@ -198,7 +248,6 @@ impl Row {
         health: Health::NEW,
         next: 0,
         open: None,
-        over: None,
         due: Time::ZERO,
         resting: false,
     };
@@ -212,11 +261,13 @@ impl Row {
 ///
 /// News may overtake each other on the way; of two changes the one of the later call holds.
 ///
-/// Health checks stop when the node learns of the deregistration (assumed; AWS does not say whether
-/// a draining target is checked, and no verdict about one would change where requests go).
+/// The deregistration delay starts, and health checks stop, when the node learns of the deregistration, not when
+/// the API is called: under a delay of 10 s requests of 9 s were answered though the node's lag was 12.6 s, and one
+/// of 35 s under a delay of 30 s; checks came 3 s and 8 s after the call (pricelees.github.io, improving_deployment).
 #[derive(Debug)]
 pub struct AlbNode {
     spec: HealthCheckSpec,
+    deregistration_delay: Span,
     node: AlbNodeId,
     /// Whether it is told when a target no longer serves as it did ([`Input::Stirred`]).
     is_told: bool,
@@ -243,9 +294,9 @@ impl Actor for AlbNode {
 }
 
 impl AlbNode {
-    /// A node that knows no target yet; `is_told` if it will hear of targets that no longer serve as they did.
-    pub fn new(spec: &HealthCheckSpec, node: AlbNodeId, is_told: bool) -> AlbNode {
-        AlbNode { spec: spec.clone(), node, is_told, rows: Vec::new() }
+    /// A node that knows no target yet; `deregistration_delay` is how long requests in flight may go on, `is_told` if it will hear of targets that no longer serve as they did.
+    pub fn new(spec: &HealthCheckSpec, deregistration_delay: Span, node: AlbNodeId, is_told: bool) -> AlbNode {
+        AlbNode { spec: spec.clone(), deregistration_delay, node, is_told, rows: Vec::new() }
     }
 
     /// Forgets everything, keeps the memory.
@@ -273,7 +324,7 @@ impl AlbNode {
     }
 
     fn register(&mut self, now: Time, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
-        let due = self.first_check(now, target, self.spec.first_within(), out);
+        let due = self.first_check(now, target, FIRST_CHECK_WITHIN, out);
         let row = self.row(target);
         if call <= row.call {
             return;
@@ -285,6 +336,7 @@ impl AlbNode {
     }
 
     fn deregister(&mut self, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+        let delay = self.deregistration_delay;
         let row = self.row(target);
         if call <= row.call {
             return;
@@ -294,22 +346,16 @@ impl AlbNode {
         if row.belief == Belief::Gone {
             return;
         }
-        let over = row.over == Some(call);
         // Draining already, if the news of a registration in between is still on its way.
         if std::mem::replace(&mut row.belief, Belief::Draining) != Belief::Draining {
             out.say(Fact::Believes { target, belief: Belief::Draining });
         }
-        if over {
-            self.end_draining(call, target, out);
-        }
+        out.wake(delay, Input::DrainingOver { call, target });
     }
 
-    /// The delay does not wait for the node to learn of the deregistration, nor does it hasten that.
     fn end_draining(&mut self, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
         let row = self.row(target);
-        if call > row.call {
-            row.over = Some(call);
-        } else if call == row.call && row.belief == Belief::Draining {
+        if call == row.call && row.belief == Belief::Draining {
             row.belief = Belief::Gone;
             out.say(Fact::Believes { target, belief: Belief::Gone });
         }

@@ -36,6 +36,26 @@ settings! {
         reregistration: Reregistration = Reregistration::AtOnce, Assumed "AWS guide, target-group-register-targets: wait for the deregistration delay with IP targets; not what happens if one does not";
         /// The load balancer's health checks (`[target_group.health_check]`).
         health_check: HealthCheckSpec = HealthCheckSpec::default(), Documented "see target_group.health_check.*";
+        /// When nodes stop telling healthy targets from others (`[target_group.health]`).
+        health: TargetGroupHealthSpec = TargetGroupHealthSpec::default(), Documented "see target_group.health.*";
+    }
+}
+
+settings! {
+    /// When nodes stop telling healthy targets from others (`[target_group.health]`).
+    TargetGroupHealthSpec in "target_group.health" {
+        /// A node that knows fewer healthy targets chooses among all that it knows, whatever their health; at least 1.
+        minimum_healthy_count: u32 = 1, Documented "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count (elbv2 API)";
+        /// The same as a share of the targets that it knows, in per cent: 1 to 100, and 0 is off. The greater number of the two holds.
+        minimum_healthy_percentage: u32 = 0, Documented "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage (elbv2 API): off";
+    }
+}
+
+impl TargetGroupHealthSpec {
+    /// How many of so many targets must be healthy for a node to choose among the healthy ones only.
+    pub fn least(&self, known: usize) -> usize {
+        let share = (known * self.minimum_healthy_percentage as usize).div_ceil(100);
+        share.max(self.minimum_healthy_count as usize)
     }
 }
 

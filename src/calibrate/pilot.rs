@@ -1,5 +1,6 @@
 //! What the model itself says about the way from a fact that logs show to the call of the AWS API.
 
+use crate::aws::health_check::FIRST_CHECK_WITHIN;
 use crate::aws::target_group::TargetType;
 use crate::error::Error;
 use crate::observe::timeline::{PodRecord, TargetRecord};
@@ -44,7 +45,7 @@ impl Pilot {
             return Err(error.hint("only lags of target_group.target_type = \"ip\" can be estimated"));
         }
         let mut pilot = Pilot {
-            check_within: scenario.target_group.health_check.first_within().as_secs_f64(),
+            check_within: FIRST_CHECK_WITHIN.as_secs_f64(),
             is_gated: scenario.revisions.iter().any(|revision| revision.pod.readiness_gate),
             ..Pilot::default()
         };

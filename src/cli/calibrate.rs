@@ -69,14 +69,14 @@ impl Calibrate {
         options::refuse_stdin_twice(&inputs)?;
         output::check(&self.output)?;
         let mut document = self.edits.document(&self.scenario, self.chance.runs)?;
-        let scenario = self.edits.resolve(&document)?;
+        let scenario = self.edits.resolve(&document, terminal)?;
         let evidence = calibrate::gather(&self.logs, self.target_group.as_deref())?;
         evidence.damaged.iter().for_each(|words| terminal.note(words));
         interrupt::watch()?;
         let pilot = Pilot::of(&scenario).map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
         let calibration = calibrate::estimate(&evidence, &pilot, scenario.monte_carlo.confidence);
         let load = as_observed(&mut document, &calibration, &evidence)?;
-        let scenario = self.edits.resolve(&document)?;
+        let scenario = self.edits.resolve(&document, terminal)?;
         let forecast = progress::forecast(&scenario, &self.chance, terminal)
             .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
         let mut delivery = Delivery::default();

@@ -56,8 +56,8 @@ impl Compare {
         let paths = [self.a.clone(), self.b.clone()];
         options::refuse_stdin_twice(&paths)?;
         output::check(&self.output)?;
-        let a = self.edits.load(&self.a, self.chance.runs)?;
-        let b = self.edits.load(&self.b, self.chance.runs)?;
+        let a = self.edits.load(&self.a, self.chance.runs, terminal)?;
+        let b = self.edits.load(&self.b, self.chance.runs, terminal)?;
         interrupt::watch()?;
         // What A says of chance holds for both: pairs have to share it.
         let (seed, runs, level) = (a.monte_carlo.seed, a.monte_carlo.runs.into(), a.monte_carlo.confidence);

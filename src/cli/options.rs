@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use rollcast::error::Error;
-use rollcast::scenario::{Document, Scenario};
+use rollcast::scenario::{Assumption, Document, Scenario};
 use rollcast::traffic::EngineChoice;
+
+use super::terminal::Terminal;
 
 /// What is changed of a scenario before it is simulated.
 #[derive(Debug, Args)]
@@ -54,8 +56,8 @@ impl Edits {
     ///
     /// # Errors
     /// What is wrong, where, and what to write instead.
-    pub fn load(&self, path: &Path, runs: Option<u32>) -> Result<Scenario, Error> {
-        self.resolve(&self.document(path, runs)?)
+    pub fn load(&self, path: &Path, runs: Option<u32>, terminal: &Terminal) -> Result<Scenario, Error> {
+        self.resolve(&self.document(path, runs)?, terminal)
     }
 
     /// A scenario file with the changes, not yet looked at as a whole.
@@ -79,12 +81,15 @@ impl Edits {
         Ok(document)
     }
 
-    /// What a document means, with the seed of the command line.
+    /// What a document means, with the seed of the command line; says which versions are not known.
     ///
     /// # Errors
     /// As [`Edits::load`].
-    pub fn resolve(&self, document: &Document) -> Result<Scenario, Error> {
+    pub fn resolve(&self, document: &Document, terminal: &Terminal) -> Result<Scenario, Error> {
         let mut scenario = document.resolve()?;
+        for Assumption { key, value, source, .. } in scenario.unknown_versions() {
+            terminal.note(&format_args!("warning: {key} = {value}: {source}"));
+        }
         scenario.monte_carlo.seed = self.seed.unwrap_or(scenario.monte_carlo.seed);
         Ok(scenario)
     }

@@ -66,7 +66,7 @@ impl Recommend {
         output::check(&self.output)?;
         self.png.as_deref().map_or(Ok(()), output::make_directory)?;
         let document = self.edits.document(&self.scenario, self.chance.runs)?;
-        let scenario = self.edits.resolve(&document)?;
+        let scenario = self.edits.resolve(&document, terminal)?;
         interrupt::watch()?;
         let workers = Workers::new(self.chance.threads())?;
         let seed = scenario.monte_carlo.seed;

@@ -73,7 +73,7 @@ impl Run {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         options::refuse_stdin_twice(&self.scenarios)?;
         output::check(&self.output)?;
-        let load = |path: &PathBuf| self.edits.load(path, self.chance.runs);
+        let load = |path: &PathBuf| self.edits.load(path, self.chance.runs, terminal);
         let scenarios = self.scenarios.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         self.png.as_deref().map_or(Ok(()), output::make_directory)?;
         interrupt::watch()?;

@@ -105,7 +105,7 @@ impl Sweep {
     /// Bad input, nowhere to write, interrupted, or a bug.
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         let document = self.edits.document(&self.scenario, self.chance.runs)?;
-        let scenario = self.edits.resolve(&document)?;
+        let scenario = self.edits.resolve(&document, terminal)?;
         let budget = Budget {
             runs: scenario.monte_carlo.runs.into(),
             precision: self.precision,

@@ -71,7 +71,7 @@ impl Trace {
     /// Bad input, nowhere to write, interrupted, or a bug.
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         output::check(&self.output)?;
-        let scenario = self.edits.load(&self.scenario, None)?;
+        let scenario = self.edits.load(&self.scenario, None, terminal)?;
         if self.logs.is_some() && scenario.target_group.target_type == TargetType::Instance {
             let error = Error::input("--logs writes the addresses of pods, and targets of type `instance` are hosts");
             return Err(error.hint("--set target_group.target_type=ip"));

@@ -157,12 +157,15 @@ impl ApiServer {
         let object = match found {
             Some(object) => {
                 let (writes, version) = (object.writes + 1, object.version + 1);
-                *object = ReplicaSetObject { replicas, desired, max, writes, version, ..*object };
+                let generation = object.generation + u32::from(object.replicas != replicas);
+                *object = ReplicaSetObject { replicas, desired, max, writes, generation, version, ..*object };
                 *object
             }
             None => {
                 let status = ReplicaSetStatus::default();
-                let object = ReplicaSetObject { revision, replicas, desired, max, born, writes: 1, version: 1, status };
+                let (writes, generation, version) = (1, 1, 1);
+                let object =
+                    ReplicaSetObject { revision, replicas, desired, max, born, writes, generation, version, status };
                 self.replica_sets.push(object);
                 object
             }

@@ -35,8 +35,10 @@ settings! {
         backlog: u32 = 100, Documented "Tomcat acceptCount 100; Node 511, nginx 511, gunicorn 2048; Linux net.core.somaxconn 4096 caps them";
         /// A process that has just come up is slower: `{ factor = 3.0, over = "30s" }` takes three times as long at first, and linearly less until 30 s after it listens; absent: it is as fast as ever.
         cold_start: Option<ColdStart> = None, Assumed "depends on the runtime: just-in-time compilers and empty caches are slow at first";
-        /// Whether answers after SIGTERM carry `Connection: close` (HTTP/2: GOAWAY) and streams are ended with a closing message.
+        /// Whether answers after SIGTERM carry `Connection: close` (HTTP/2: GOAWAY). That says nothing to a stream.
         close_connections_on_shutdown: bool = false, Assumed "most servers do not by themselves";
+        /// Whether the application ends its WebSockets and streams with a closing message at SIGTERM; otherwise they go on until they end or are cut.
+        end_streams_on_shutdown: bool = false, Assumed "an application's own code, in no server's default; gunicorn cuts streams at its graceful timeout (PostHog#73863)";
     }
 }
 
@@ -360,7 +362,7 @@ impl Apps {
 fn drain_length(program: &Program, stream: &mut Stream) -> Span {
     let unit = -(1.0 - stream.uniform()).ln();
     // A closing message has ended the streams.
-    let streams = program.streams.as_ref().filter(|_| !program.spec.close_connections_on_shutdown);
+    let streams = program.streams.as_ref().filter(|_| !program.spec.end_streams_on_shutdown);
     let in_flight = |t: Span| {
         let streams = streams.map_or(0.0, |(rate, length)| rate * length.mean_excess(t));
         program.rate_per_pod * program.spec.service_time.mean_excess(t) + streams

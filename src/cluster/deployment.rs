@@ -134,6 +134,10 @@ pub struct DeploymentController {
     pods: Vec<PodObject>,
     /// Writes of the present sync that are still to be sent, last first.
     plan: Vec<Write>,
+    /// The write among them that creates a ReplicaSet, until its condition is written too.
+    created: Option<Write>,
+    /// What the status last written was computed for (`observedGeneration`).
+    observed: Option<DeploymentObject>,
     syncing: bool,
     triggered: bool,
     status_due: bool,
@@ -156,6 +160,8 @@ impl DeploymentController {
             fleet: Fleet::default(),
             pods: Vec::new(),
             plan: Vec::new(),
+            created: None,
+            observed: Some(object),
             syncing: false,
             triggered: false,
             status_due: false,
@@ -176,6 +182,8 @@ impl DeploymentController {
         self.fleet.reset(settled);
         self.pods.clear();
         self.plan.clear();
+        self.created = None;
+        self.observed = settled.map(|_| self.object);
         self.syncing = false;
         self.triggered = false;
         self.status_due = false;
@@ -205,8 +213,8 @@ impl DeploymentController {
         self.plan.clear();
         let old_pods_run = self.old_pods_run();
         rolling::plan(&self.spec, self.object, &self.fleet, old_pods_run, &mut self.plan);
-        let creates = self.plan.iter().any(|write| self.fleet.find(write.revision).is_none());
-        if creates {
+        self.created = self.plan.iter().find(|write| self.fleet.find(write.revision).is_none()).copied();
+        if self.created.is_some() {
             self.condition(now, (true, "NewReplicaSetCreated"), out);
         }
         self.plan.reverse();
@@ -215,21 +223,29 @@ impl DeploymentController {
     }
 
     fn next_write(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) {
-        if let Some(Write { revision, replicas }) = self.plan.pop() {
+        if self.created.is_some_and(|created| !self.plan.contains(&created)) {
+            // The condition is written at once, before anything else (`getNewReplicaSet`).
+            self.created = None;
+            self.write_status(out);
+        } else if let Some(Write { revision, replicas }) = self.plan.pop() {
             let desired = self.synced.replicas;
             let max = desired + self.spec.surge(desired);
             let nth = self.fleet.expect(revision);
             out.say(Fact::WroteReplicaSet { revision, replicas, desired, max, nth });
         } else if self.status_due {
             self.status_due = false;
-            out.say(Fact::WroteStatus { nth: self.status_writes });
-            self.status_writes += 1;
+            self.write_status(out);
         } else {
             self.syncing = false;
             if self.triggered {
                 self.trigger(now, out);
             }
         }
+    }
+
+    fn write_status(&mut self, out: &mut Outbox<'_, Input, Fact>) {
+        out.say(Fact::WroteStatus { nth: self.status_writes });
+        self.status_writes += 1;
     }
 
     /// Whether any pod of another revision still runs; terminating ones count (`oldPodsRunning`).
@@ -241,7 +257,7 @@ impl DeploymentController {
 
     /// Recomputes counts and conditions; whether there is anything to write.
     fn update_status(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) -> bool {
-        let before = (self.counts, self.available, self.progressing);
+        let before = (self.counts, self.available, self.progressing, self.observed.replace(self.object));
         let counts = self.count();
         let DeploymentObject { replicas, paused, .. } = self.object;
         let enough = counts.available + self.spec.unavailable(replicas) >= replicas;
@@ -270,7 +286,7 @@ impl DeploymentController {
             self.condition(now, (false, "ProgressDeadlineExceeded"), out);
         }
         self.check_progress_later(out);
-        before != (self.counts, self.available, self.progressing)
+        before != (self.counts, self.available, self.progressing, self.observed)
     }
 
     fn count(&self) -> Counts {

@@ -4,8 +4,12 @@
 //! twice on the same difference. Source: Kubernetes 1.36, pkg/controller/replicaset/replica_set.go,
 //! replica_set_utils.go, pkg/controller/controller_utils.go.
 
+#[cfg(test)]
+mod tests;
+
 use crate::actor::{Actor, Outbox};
 use crate::cluster::pod::{Phase, PodChange, PodObject};
+use crate::cluster::spec::ClusterSpec;
 use crate::cluster::token_bucket::TokenBucket;
 use crate::cluster::workload::{ReplicaSetObject, ReplicaSetStatus};
 use crate::id::{PodId, RevisionId};
@@ -36,6 +40,8 @@ pub enum Input {
     SendCreate(RevisionId),
     /// Own timer: the client's rate limit lets a delete pass.
     SendDelete(PodId),
+    /// Own timer: the client's rate limit lets a status write pass.
+    SendStatus(RevisionId),
 }
 
 /// What the controller does.
@@ -47,9 +53,16 @@ pub enum Fact {
         revision: RevisionId,
         /// Counted from 0.
         nth: u32,
+        /// How many are created at the same instant.
+        at_once: u32,
     },
     /// Deletes a pod.
-    DeletedPod(PodId),
+    DeletedPod {
+        /// Which.
+        pod: PodId,
+        /// How many are deleted at the same instant.
+        at_once: u32,
+    },
     /// Writes a ReplicaSet's status, for the `nth` time.
     WroteStatus {
         /// Of which ReplicaSet.
@@ -99,7 +112,11 @@ struct Set {
 #[derive(Debug)]
 pub struct ReplicaSetController {
     min_ready: Span,
+    /// `status.terminatingReplicas` exists (`DeploymentReplicaSetTerminatingReplicas`, on from 1.35).
     reports_terminating: bool,
+    /// No sync before the cache shows the controller's own writes (`StaleControllerConsistencyReplicaSet`,
+    /// on from 1.36).
+    waits_for_cache: bool,
     bucket: TokenBucket,
     sets: Vec<Set>,
     pods: Vec<Option<PodObject>>,
@@ -107,14 +124,13 @@ pub struct ReplicaSetController {
 }
 
 impl ReplicaSetController {
-    /// A controller that knows nothing yet. `reports_terminating`: `status.terminatingReplicas`
-    /// exists (from Kubernetes 1.35).
-    pub const fn new(min_ready: Span, reports_terminating: bool) -> ReplicaSetController {
+    /// A controller that knows nothing yet.
+    pub fn new(min_ready: Span, cluster: &ClusterSpec) -> ReplicaSetController {
         ReplicaSetController {
             min_ready,
-            reports_terminating,
-            // pkg/controller/apis/config/v1alpha1/defaults.go: 20 a second, burst 30, per controller.
-            bucket: TokenBucket::new(20, 30),
+            reports_terminating: cluster.kubernetes.at_least(35),
+            waits_for_cache: cluster.kubernetes.at_least(36),
+            bucket: TokenBucket::new(cluster.controller_qps.into(), cluster.controller_burst.into()),
             sets: Vec::new(),
             pods: Vec::new(),
             doomed: Vec::new(),
@@ -160,8 +176,12 @@ impl ReplicaSetController {
     }
 
     fn sync(&mut self, now: Time, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+        if self.waits_for_cache && !self.sets[row].is_fresh() {
+            // Put off by 5 ms, 10 ms, …; the event that brings the write comes here again, too.
+            return;
+        }
         let revision = self.sets[row].object.revision;
-        let status = self.status(revision, now);
+        let status = ReplicaSetStatus { observed: self.sets[row].object.generation, ..self.status(revision, now) };
         let active = status.replicas;
         self.check_availability_later(revision, now, out);
         let set = &mut self.sets[row];
@@ -197,19 +217,21 @@ impl ReplicaSetController {
         let Work::Creating { left, batch, .. } = self.sets[row].work else { return };
         let size = batch.min(left);
         self.sets[row].work = Work::Creating { left: left - size, batch: batch * 2, unanswered: size };
+        let mut at_once = 0;
         for _ in 0..size {
             let wait = self.take_tokens(now, row);
             if wait == Span::ZERO {
-                self.send_create(row, out);
+                at_once += 1;
             } else {
                 out.wake(wait, Input::SendCreate(self.sets[row].object.revision));
             }
         }
+        (0..at_once).for_each(|_| self.send_create(row, at_once, out));
     }
 
-    fn send_create(&mut self, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+    fn send_create(&mut self, row: usize, at_once: u32, out: &mut Outbox<'_, Input, Fact>) {
         let set = &mut self.sets[row];
-        out.say(Fact::CreatedPod { revision: set.object.revision, nth: set.created });
+        out.say(Fact::CreatedPod { revision: set.object.revision, nth: set.created, at_once });
         set.created += 1;
     }
 
@@ -227,14 +249,17 @@ impl ReplicaSetController {
         }
         self.sets[row].work = Work::Deleting { unanswered: doomed.len() as u32 };
         self.sets[row].deletes_expected.extend(doomed.iter().map(|object| object.pod));
+        let mut at_once = 0;
         for object in &doomed {
             let wait = self.take_tokens(now, row);
             if wait == Span::ZERO {
-                out.say(Fact::DeletedPod(object.pod));
+                at_once += 1;
             } else {
                 out.wake(wait, Input::SendDelete(object.pod));
             }
         }
+        let sent = doomed.iter().take(at_once as usize);
+        sent.for_each(|object| out.say(Fact::DeletedPod { pod: object.pod, at_once }));
         self.doomed = doomed;
     }
 
@@ -260,6 +285,7 @@ impl ReplicaSetController {
         }
     }
 
+    /// A status of the same content, observedGeneration included, is not written.
     fn write_status(&mut self, now: Time, row: usize, out: &mut Outbox<'_, Input, Fact>) {
         let set = &mut self.sets[row];
         if set.status == set.next_status {
@@ -267,6 +293,16 @@ impl ReplicaSetController {
         }
         set.status = set.next_status;
         set.work = Work::WritingStatus;
+        let wait = self.bucket.take(now);
+        if wait == Span::ZERO {
+            self.send_status(row, out);
+        } else {
+            out.wake(wait, Input::SendStatus(self.sets[row].object.revision));
+        }
+    }
+
+    fn send_status(&mut self, row: usize, out: &mut Outbox<'_, Input, Fact>) {
+        let set = &mut self.sets[row];
         out.say(Fact::WroteStatus { revision: set.object.revision, status: set.status, nth: set.status_writes });
         set.status_writes += 1;
     }
@@ -319,6 +355,11 @@ impl Set {
             status: object.status,
             next_status: object.status,
         }
+    }
+
+    /// Whether the cache shows all that the controller wrote.
+    fn is_fresh(&self) -> bool {
+        self.creates_expected == 0 && self.deletes_expected.is_empty() && self.object.status == self.status
     }
 
     /// A pod event settles what it was expected to bring.
@@ -386,10 +427,15 @@ impl Actor for ReplicaSetController {
             Input::CheckAvailability(revision) => self.trigger(now, revision, out),
             Input::SendCreate(revision) => {
                 if let Some(row) = self.row(revision) {
-                    self.send_create(row, out);
+                    self.send_create(row, 1, out);
                 }
             }
-            Input::SendDelete(pod) => out.say(Fact::DeletedPod(pod)),
+            Input::SendDelete(pod) => out.say(Fact::DeletedPod { pod, at_once: 1 }),
+            Input::SendStatus(revision) => {
+                if let Some(row) = self.row(revision) {
+                    self.send_status(row, out);
+                }
+            }
         }
     }
 }

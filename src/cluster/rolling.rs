@@ -264,22 +264,17 @@ fn proportion(set: &ReplicaSetObject, allowed: u32, replicas: u32, left: i64) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::workload::ReplicaSetStatus;
     use crate::setting::Count;
     use std::fmt::Write as _;
 
     fn set(revision: u8, replicas: u32, available: u32, desired: u32, max: u32) -> ReplicaSetObject {
-        let status = ReplicaSetStatus { replicas, ready: available, available, terminating: 0 };
-        ReplicaSetObject {
-            revision: RevisionId(revision),
-            replicas,
+        let mut set = ReplicaSetObject {
             desired,
-            max,
             born: revision,
-            writes: 1,
-            version: 1,
-            status,
-        }
+            ..ReplicaSetObject::settled(RevisionId(revision), replicas, max)
+        };
+        (set.status.ready, set.status.available) = (available, available);
+        set
     }
 
     /// Runs the law with no latency at all: syncs until nothing changes, then one new pod (or all

@@ -28,6 +28,8 @@ pub struct ReplicaSetObject {
     pub born: u8,
     /// Writes of the spec so far.
     pub writes: u32,
+    /// `metadata.generation`: those of them that changed `spec.replicas`.
+    pub generation: u32,
     /// Writes of spec and status so far.
     pub version: u32,
     /// `status`.
@@ -45,4 +47,15 @@ pub struct ReplicaSetStatus {
     pub available: u32,
     /// Pods being deleted that have not finished (reported from 1.35).
     pub terminating: u32,
+    /// `observedGeneration`: the generation that it was computed for.
+    pub observed: u32,
+}
+
+impl ReplicaSetObject {
+    /// One at rest: all of its pods are available, and its status says so.
+    pub const fn settled(revision: RevisionId, replicas: u32, max: u32) -> ReplicaSetObject {
+        let status = ReplicaSetStatus { replicas, ready: replicas, available: replicas, terminating: 0, observed: 1 };
+        let (writes, generation, version) = (1, 1, 1);
+        ReplicaSetObject { revision, replicas, desired: replicas, max, born: 0, writes, generation, version, status }
+    }
 }

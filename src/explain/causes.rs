@@ -106,7 +106,7 @@ const EXPLANATIONS: &[Explanation] = &[
     },
     Explanation {
         cause: Cause::NoTarget,
-        story: "The node knew no registered target at all: the last old one was gone before the first new one was registered. Unhealthy targets alone do not cause it, since the load balancer fails open to them.",
+        story: "The node knew no target: it had learned of the deregistration of the last old one before it knew the first new one, or before a check of a new one had passed, and it is not known whether nodes use targets that are still `initial`. Unhealthy targets do not cause it, since the load balancer fails open to them.",
         log: LogLine {
             target: "\"-\"",
             times: "-1 -1 -1",

@@ -160,6 +160,7 @@ fn by_profile(word: &str) -> Option<String> {
 fn profile_text(profile: &Profile) -> String {
     let mut text = format!("profile {}\n\n", profile.name);
     paragraph(&mut text, profile.about);
+    entry(&mut text, "version:", profile.version);
     text.push('\n');
     for row in profile.rows {
         entry(&mut text, &format!("{} = {}", row.key, row.value), &format!("({}: {})", row.grade, row.source));

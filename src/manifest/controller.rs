@@ -96,7 +96,7 @@ pub(super) fn of_ingress(objects: &Objects, ingress: &Ingress) -> Controller {
     match class {
         Some(name) => match other(name).filter(|_| !has_word(name, "alb")) {
             Some(other) => other,
-            None if annotated || has_word(name, "alb") => Controller::Alb(platform_of(objects, name)),
+            None if has_word(name, "alb") => Controller::Alb(platform_of(objects, name)),
             None => Controller::Unseen(format!("IngressClass `{name}` is not among the files")),
         },
         None if annotated => Controller::Alb(Platform::Unknown),

@@ -78,7 +78,10 @@ pub(super) fn of_other(objects: &Objects, workload: &OtherWorkload) -> Result<Op
             (format!("{}: {}", import::alb_route(&entrances[0], &called(target))?, workload.reason()), true)
         }
         Exposed::Not(way) => (format!("{} → {}: {}", way.route(), called(way.target()), way.why_not()), true),
-        Exposed::Nothing => (NOTHING.to_owned(), false),
+        Exposed::Nothing => match &workload.ingress {
+            Some(ingress) => (format!("it routes through Ingress {ingress}: {}", workload.reason()), true),
+            None => (NOTHING.to_owned(), false),
+        },
     };
     Ok(Some(LeftOut { object, place: workload.place.clone(), why, is_open }))
 }
@@ -90,7 +93,11 @@ pub(super) fn leads(objects: &Objects, left_out: &mut Vec<LeftOut>, dangling: &m
         if let Door::Ingress(ingress, _) = door
             && may_be_alb(&door.controller(objects, None))
         {
-            dangling.extend(ingress.missing_actions.iter().map(missing_action(ingress)));
+            // Argo writes the annotation itself, with the weights of the moment.
+            let of_rollout = objects.other_workloads.iter().filter_map(|other| other.ingress.as_ref());
+            if !of_rollout.into_iter().any(|name| *name == ingress.metadata.name.value) {
+                dangling.extend(ingress.missing_actions.iter().map(missing_action(ingress)));
+            }
         }
         for backend in door.backends() {
             let metadata = door.metadata();

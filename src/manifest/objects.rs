@@ -45,6 +45,8 @@ pub(super) struct Objects {
     pub(super) autoscalers: Vec<Autoscaler>,
     pub(super) budgets: Vec<Budget>,
     pub(super) config_maps: Vec<ConfigMap>,
+    /// Kinds that are not read: how many, and where the first one is.
+    unread: BTreeMap<String, (usize, Place)>,
     /// How many of each kind, known or not.
     pub(super) kinds: BTreeMap<String, usize>,
     /// Objects that are written more than once, and files that look like manifests and cannot be read.
@@ -88,7 +90,16 @@ impl Objects {
         for gathered in all {
             objects.read_object(gathered)?;
         }
+        objects.name_the_unread();
         Ok(objects)
+    }
+
+    /// Says which kinds were not read.
+    fn name_the_unread(&mut self) {
+        let Some((_, place)) = self.unread.values().next().cloned() else { return };
+        let all: Vec<String> = self.unread.iter().map(|(kind, (count, _))| format!("{count} {kind}")).collect();
+        let words = format!("not read, as no rollout depends on it: {}", all.join(", "));
+        self.notices.push(Notice { place, words });
     }
 
     /// Why there is nothing to read.
@@ -190,7 +201,10 @@ impl Objects {
                     self.config_maps.extend(ConfigMap::read(&object));
                 }
                 *self.kinds.entry(kind.clone()).or_default() += 1;
-                self.proxy_routes.extend(ProxyRoute::read(&object, &kind));
+                match ProxyRoute::read(&object, &kind) {
+                    Some(route) => self.proxy_routes.push(route),
+                    None => self.unread.entry(kind).or_insert_with(|| (0, object.place())).0 += 1,
+                }
                 return Ok(());
             }
             Identity::List => return Ok(()),

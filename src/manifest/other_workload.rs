@@ -18,6 +18,8 @@ pub(super) struct OtherWorkload {
     pub(super) labels: BTreeMap<String, At<String>>,
     /// The Deployment whose pods it rolls out in place of the Deployment's own controller.
     pub(super) deployment: Option<String>,
+    /// The Ingress whose action a Rollout's controller writes (`trafficRouting.alb.ingress`).
+    pub(super) ingress: Option<String>,
 }
 
 impl OtherWorkload {
@@ -30,11 +32,11 @@ impl OtherWorkload {
         }
         let spec = object.get("spec")?;
         let labels = if kind == "Pod" { metadata.labels.clone() } else { labels_of_template(spec.as_ref())? };
-        let deployment = match &spec {
-            Some(spec) => deployment_of(spec)?,
-            None => None,
+        let (deployment, ingress) = match &spec {
+            Some(spec) => (deployment_of(spec)?, ingress_of(spec)?),
+            None => (None, None),
         };
-        Ok(Some(OtherWorkload { kind, place: object.place(), metadata, labels, deployment }))
+        Ok(Some(OtherWorkload { kind, place: object.place(), metadata, labels, deployment, ingress }))
     }
 
     /// Why there is no forecast of it, and what its rollout is like.
@@ -78,4 +80,16 @@ fn deployment_of(spec: &Field<'_>) -> Result<Option<String>, Error> {
         }
     }
     Ok(None)
+}
+
+/// `strategy.canary.trafficRouting.alb.ingress` of an Argo Rollout.
+fn ingress_of(spec: &Field<'_>) -> Result<Option<String>, Error> {
+    let mut field = spec.clone();
+    for key in ["strategy", "canary", "trafficRouting", "alb", "ingress"] {
+        match field.get(key)? {
+            Some(member) => field = member,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(field.text()?.value))
 }

@@ -89,8 +89,12 @@ impl Timeline {
             Fact::Kubelet(_, kubelet::Fact::SentSigterm(pod)) => {
                 self.pod(pod).sigterm.get_or_insert(now);
             }
-            Fact::Kubelet(_, kubelet::Fact::RemovedNetwork(pod) | kubelet::Fact::LostPod(pod)) => {
+            Fact::Kubelet(_, kubelet::Fact::RemovedNetwork(pod)) => {
                 self.pod(pod).network_gone.get_or_insert(now);
+            }
+            Fact::Kubelet(_, kubelet::Fact::LostPod(pod)) => {
+                self.pod(pod).network_gone.get_or_insert(now);
+                self.pod(pod).host_lost.get_or_insert(now);
             }
             Fact::Kubelet(_, kubelet::Fact::ReusedIp(pod, first)) => {
                 self.reuses.push(IpReuse { at: now, target: target_of(first), pod });

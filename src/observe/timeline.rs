@@ -73,6 +73,8 @@ pub struct PodRecord {
     pub finished: Option<Time>,
     /// Pod network removed.
     pub network_gone: Option<Time>,
+    /// Its host was gone, and nobody answers for its IP.
+    pub host_lost: Option<Time>,
     /// Object gone.
     pub gone: Option<Time>,
     /// What a new connection meets, piecewise constant, in order of time; before the first entry: [`Socket::Silent`].
@@ -225,6 +227,7 @@ impl PodRecord {
             listener_closed: None,
             finished: None,
             network_gone: None,
+            host_lost: None,
             gone: None,
             sockets: Vec::new(),
             starts: 0,

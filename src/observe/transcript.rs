@@ -250,7 +250,7 @@ impl Transcript {
             replica_set::Fact::CreatedPod { revision, .. } => {
                 self.aside(now, format_args!("replicaset {revision}"), format_args!("asks for a pod"));
             }
-            replica_set::Fact::DeletedPod(pod) => {
+            replica_set::Fact::DeletedPod { pod, .. } => {
                 self.aside(now, format_args!("replicaset {}", pod.revision()), format_args!("asks to delete {pod}"));
             }
             replica_set::Fact::WroteStatus { revision, .. } => {

@@ -232,10 +232,22 @@ fn cluster(scenario: &Scenario, at: Places) -> Result<(), Error> {
     }
     at.share("cluster.immediate_readiness", spec.immediate_readiness)?;
     at.share("cluster.ip_reuse", spec.ip_reuse)?;
-    if !spec.kubernetes.at_least(20) {
-        return Err(at
-            .refuse(&["cluster.kubernetes"], format!("`{}` is no Kubernetes version that is known", spec.kubernetes))
-            .hint("write \"1.36\"; the oldest is \"1.20\""));
+    if spec.cores == 0 {
+        return Err(at.refuse(&["cluster.cores"], "a host of 0 cores runs no pods"));
+    }
+    for (key, calls) in
+        [("cluster.controller_qps", spec.controller_qps), ("cluster.controller_burst", spec.controller_burst)]
+    {
+        if !(1..=1_000_000).contains(&calls) {
+            return Err(at.refuse(&[key], format!("`{key}` is {calls}")).hint("1 to 1000000 calls"));
+        }
+    }
+    for (key, number, most) in
+        [("cluster.hop_drift", spec.hop_drift, 3.0), ("cluster.api_sharing", spec.api_sharing, 10.0)]
+    {
+        if !(0.0..=most).contains(&number) {
+            return Err(at.refuse(&[key], format!("`{key}` is {number}")).hint(format!("it lies from 0 to {most}")));
+        }
     }
     Ok(())
 }
@@ -268,7 +280,7 @@ fn load_balancer(scenario: &Scenario, at: Places) -> Result<(), Error> {
     at.above_zero("load_balancer.connect_timeout", spec.connect_timeout)?;
     match spec.host_unreachable_share {
         HostUnreachableShare::Fixed(share) => at.share("load_balancer.host_unreachable_share", share),
-        HostUnreachableShare::Silent | HostUnreachableShare::Published => Ok(()),
+        _ => Ok(()),
     }
 }
 

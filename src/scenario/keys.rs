@@ -10,7 +10,7 @@ use super::rollout::{NewRevisionSpec, STEP_SETTINGS};
 use crate::aws::alb_node::LoadBalancerSpec;
 use crate::aws::health_check::HealthCheckSpec;
 use crate::aws::lbc::LbcSpec;
-use crate::aws::target_group::{OtherTargetGroupSpec, TargetGroupSpec};
+use crate::aws::target_group::{OtherTargetGroupSpec, TargetGroupHealthSpec, TargetGroupSpec};
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::DeploymentSpec;
 use crate::cluster::disruption::PodDisruptionBudgetSpec;
@@ -72,6 +72,7 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         LbcSpec::SETTINGS,
         TargetGroupSpec::SETTINGS,
         HealthCheckSpec::SETTINGS,
+        TargetGroupHealthSpec::SETTINGS,
         OtherTargetGroupSpec::SETTINGS,
         &again(HealthCheckSpec::SETTINGS, "other_target_group.health_check"),
         LoadBalancerSpec::SETTINGS,

@@ -18,6 +18,7 @@ pub mod profile;
 mod resolve;
 pub mod rollout;
 mod target_groups;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -92,6 +92,7 @@ impl Scenario {
             })
             .collect();
         assumptions.extend(self.assumed_of_new_profiles());
+        assumptions.extend(self.unknown_versions());
         assumptions
     }
 
@@ -131,9 +132,8 @@ impl Scenario {
             "load.think_time" => self.load.workers.is_some(),
             "load.retry_backoff" | "load.idempotent_share" => self.load.retries > 0,
             "load.stream_length" => self.load.stream_share > 0.0,
-            "app.close_connections_on_shutdown" => {
-                self.load.stream_share > 0.0 || any(|revision| revision.app.on_sigterm == OnSigterm::KeepServing)
-            }
+            "app.close_connections_on_shutdown" => any(|revision| revision.app.on_sigterm == OnSigterm::KeepServing),
+            "app.end_streams_on_shutdown" => self.load.stream_share > 0.0,
             "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
             "cluster.links" => false,
             _ if key.starts_with("kube_proxy.") => self.is_by_host(),

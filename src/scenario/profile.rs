@@ -16,6 +16,8 @@ pub use servers::PROFILES;
 pub struct Profile {
     /// Its name: `app.profile`.
     pub name: &'static str,
+    /// The version of the server that it was measured on, or what else it rests on.
+    pub version: &'static str,
     /// Which applications it describes.
     pub about: &'static str,
     /// The keys that it gives.

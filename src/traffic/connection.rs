@@ -4,7 +4,7 @@
 //! when that one would be kept, so a pool never runs short: a request that would find all kept
 //! connections busy is spared the round trip of one more.
 
-use crate::aws::alb_node::HostUnreachableShare;
+use crate::aws::alb_node::{HostUnreachableShare, RemovedIp};
 use crate::cluster::app::AppSpec;
 use crate::dist::LogNormal;
 use crate::observe::timeline::{PodRecord, Socket};
@@ -159,15 +159,12 @@ impl Silence {
     /// By how much an answer from the network can be later than that.
     pub(super) const UNREACHABLE_SPREAD: Span = Span::from_millis(120);
 
-    /// The environment's mix of answers for a removed pod IP.
+    /// The share of connects to a removed pod IP that are answered, each by itself.
     pub(super) fn new(share: HostUnreachableShare, streams: &Streams) -> Silence {
-        let mut environment = streams.at(Purpose::HostUnreachableShare, 0);
-        let (some, how_much) = (environment.uniform() >= 0.6, environment.uniform());
-        let unreachable_share = match share {
-            HostUnreachableShare::Silent => 0.0,
-            HostUnreachableShare::Fixed(share) => share,
-            HostUnreachableShare::Published if some => 0.3 + 0.6 * how_much,
-            HostUnreachableShare::Published => 0.0,
+        // What kernels answer is no share: `Kernels`.
+        let unreachable_share = match share.in_environment(streams) {
+            RemovedIp::Silent | RemovedIp::Kernel => 0.0,
+            RemovedIp::Share(share) => share,
         };
         Silence { unreachable_share, overshoot: Silence::late() }
     }

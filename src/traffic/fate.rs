@@ -33,8 +33,9 @@ pub(super) struct Habits {
     pub(super) backlog: u32,
     /// A process that has just come up: how many times as slow, and until when it has caught up.
     cold: (f64, Span),
-    /// Whether it says goodbye at SIGTERM.
+    /// Whether answers after SIGTERM close their connections, and whether streams are ended in order then.
     closes_connections: bool,
+    ends_streams: bool,
 }
 
 /// A target as the packets find it.
@@ -47,8 +48,10 @@ pub(super) struct Target {
     /// Its row in tables by revision, and what it would find there: looked up once, not for every request.
     pub(super) revision: usize,
     pub(super) habits: Habits,
-    /// From when on every answer closes its connection and every stream is ended in order.
+    /// From when on every answer closes its connection.
     pub(super) goodbye: Time,
+    /// When every stream is ended in order.
+    streams_end: Time,
 }
 
 /// A request that has been given to a target.
@@ -118,8 +121,10 @@ impl Limits {
         let revision = usize::from(pod.is_some_and(|pod| pod.revision() != RevisionId::OLD));
         let record = pod.and_then(|pod| timeline.pods.get(pod.index()));
         let habits = self.habits[revision];
-        let sigterm = record.and_then(|pod| pod.sigterm).filter(|_| habits.closes_connections);
-        Target { port: Port::UNSEEN, address, pod, revision, habits, goodbye: sigterm.unwrap_or(Time::NEVER) }
+        let sigterm = record.and_then(|pod| pod.sigterm).unwrap_or(Time::NEVER);
+        let goodbye = if habits.closes_connections { sigterm } else { Time::NEVER };
+        let streams_end = if habits.ends_streams { sigterm } else { Time::NEVER };
+        Target { port: Port::UNSEEN, address, pod, revision, habits, goodbye, streams_end }
     }
 }
 
@@ -131,6 +136,7 @@ impl Habits {
             backlog: app.backlog,
             cold: app.cold_start.map_or((1.0, Span::ZERO), |cold| (cold.factor, cold.over)),
             closes_connections: app.close_connections_on_shutdown,
+            ends_streams: app.end_streams_on_shutdown,
         }
     }
 }
@@ -236,6 +242,12 @@ impl<'r> Surroundings<'r> {
         })
     }
 
+    /// Whether somebody can say of a removed pod's IP that nobody is there: not where its host is gone, too.
+    pub(super) fn has_kernel(&self, target: &Target, at: Time) -> bool {
+        let record = target.pod.and_then(|pod| self.timeline.pods.get(pod.index()));
+        target.port.socket == Socket::Silent && record.is_some_and(|pod| pod.host_lost.is_none_or(|lost| lost > at))
+    }
+
     /// Whether nobody answers a SYN, nor says that nobody is there.
     pub(super) fn loses_every_syn(&self, port: &Port) -> bool {
         port.socket == Socket::Silent && self.silence.is_complete()
@@ -259,7 +271,7 @@ impl<'r> Surroundings<'r> {
             _ => (Verdict::Ok, start + self.work(target, port, start, request)),
         };
         if request.is_stream {
-            answered = answered.min(target.goodbye.max(start));
+            answered = answered.min(target.streams_end.max(start));
         }
         if answered <= self.quiet_until(port, start, request) {
             (answer, answered)

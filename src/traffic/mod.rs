@@ -16,6 +16,7 @@ mod registration;
 pub mod request;
 mod routing;
 mod schedule;
+mod unreachable;
 mod users;
 
 pub use engine::{Engine, EngineChoice};

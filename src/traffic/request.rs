@@ -7,6 +7,8 @@
 //! A service time is what the client waits for an answer on a kept connection; the way from the
 //! client through the load balancer is part of it, as it is of the measured default.
 
+mod held;
+
 use crate::aws::target_group::Algorithm;
 use crate::disturbance::{Scene, load_step};
 use crate::id::{AlbNodeId, PodId};
@@ -24,8 +26,10 @@ use crate::traffic::load_end;
 use crate::traffic::outcome::{Outcome, Witness};
 use crate::traffic::registration::Registration;
 use crate::traffic::routing::{Choice, RoutingTable};
+use crate::traffic::unreachable::{Kernels, Stretch};
 use crate::traffic::users::{User, Wish, Wishes};
 use crate::verdict::{Cause, Verdict};
+use held::Held;
 
 /// Simulates the requests of one scenario; keeps its buffers between replications.
 #[derive(Debug, Clone)]
@@ -47,6 +51,9 @@ struct AtArrival<'a> {
     targets: Vec<Target>,
     /// Per ALB node and target.
     lanes: Vec<Lane>,
+    kernels: Kernels,
+    /// By target, then ALB node: in order of sending, those that a kernel may answer.
+    held: Vec<Vec<Held>>,
     /// Whether a lane is ever calm: every request to a target is like the next.
     is_calm: bool,
 }
@@ -61,6 +68,8 @@ struct Lane {
     patience: Span,
     /// Sent before this, a request is given up, because nobody ever answers its SYNs.
     silent_until: Time,
+    /// Whether the host's kernel may say so of them.
+    has_kernel: bool,
     /// From the sending until the answer can begin: a connect, where connections are not kept.
     start: Span,
     /// How long the connection used last is kept after an answer, and until when.
@@ -78,6 +87,8 @@ struct Ends {
     latency: [Span; AHEAD],
     /// The rows of those that connect in vain.
     in_vain: Vec<usize>,
+    /// The rows of those that a kernel may answer, and where they are held.
+    held: Vec<(usize, usize)>,
     /// How many requests were sent before them.
     sent_before: u64,
 }
@@ -182,6 +193,8 @@ impl<'a> AtArrival<'a> {
             tables: tables(scenario),
             targets: Vec::new(),
             lanes: Vec::new(),
+            kernels: Kernels::new(scenario),
+            held: Vec::new(),
             is_calm: scenario.load.stream_share == 0.0
                 && scenario.revisions.iter().all(|revision| revision.app.cold_start.is_none()),
         }
@@ -189,10 +202,13 @@ impl<'a> AtArrival<'a> {
 
     fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
         begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
+        self.kernels.begin(self.scenario, timeline, streams);
         self.targets.clear();
         self.targets.extend(self.limits.targets(timeline));
         self.lanes.clear();
         self.lanes.resize(self.tables.len() * self.targets.len(), Lane::UNSEEN);
+        self.held.iter_mut().for_each(Vec::clear);
+        self.held.resize_with(self.lanes.len(), Vec::new);
     }
 
     fn simulate<W: Witness>(
@@ -208,18 +224,29 @@ impl<'a> AtArrival<'a> {
         User::new(self.scenario, streams, 0).ask(arrivals, |times, wishes| {
             self.send(times, wishes, &around, &mut ends);
             ends.give_up(&around);
+            for &(row, lane) in &ends.held {
+                let (pod, verdict, latency) = (ends.pod[row], ends.verdict[row], ends.latency[row]);
+                self.held[lane].push(Held { sent: times[row], pod, verdict, latency });
+            }
+            let mut held = ends.held.drain(..).map(|(row, _)| row).peekable();
             for (row, sent) in times.iter().enumerate() {
+                if held.next_if_eq(&row).is_some() {
+                    continue;
+                }
                 let node = AlbNodeId(wishes.node[row] as u8);
                 witness.record(*sent, node, ends.pod[row], ends.verdict[row], ends.latency[row]);
             }
+            drop(held);
             ends.sent_before += times.len() as u64;
         });
+        held::answer(&mut self.kernels, &mut self.held, self.tables.len(), witness);
     }
 
     /// What becomes of some requests, but for how late the time-outs are of those that connect in vain.
     #[inline]
     fn send(&mut self, times: &[Time], wishes: &Wishes<AHEAD>, around: &Surroundings, ends: &mut Ends) {
-        let AtArrival { limits, registration, tables, targets, lanes, is_calm, .. } = self;
+        let AtArrival { limits, registration, tables, targets, lanes, kernels, is_calm, .. } = self;
+        let nodes = tables.len();
         let (tables, targets, lanes) = (&mut tables[..], &mut targets[..], &mut lanes[..]);
         for (row, &sent) in times.iter().enumerate() {
             let node = wishes.node[row];
@@ -240,13 +267,21 @@ impl<'a> AtArrival<'a> {
             if sent < lane.silent_until {
                 ends.put(row, lane.pod, Verdict::Alb(Cause::ConnectTimeout), limits.connect);
                 ends.in_vain.push(row);
+                if lane.has_kernel && kernels.are_on() {
+                    ends.hold(row, chosen.index() * nodes + node);
+                    kernels.connect(chosen.index(), node, Stretch::one(sent));
+                }
                 continue;
             }
             let Wish { work, is_stream, .. } = wishes.of(row);
             let number = ends.sent_before + row as u64;
             let request = Request { number, sent, work, cut: table.cut(chosen), is_stream };
             let target = &mut targets[chosen.index()];
-            let (verdict, end) = lane.dispatch(target, &request, around);
+            let (way, (verdict, end)) = lane.dispatch(target, &request, around);
+            if kernels.are_on() && way == Way::New && around.has_kernel(target, sent) {
+                ends.hold(row, chosen.index() * nodes + node);
+                kernels.connect(chosen.index(), node, Stretch::one(sent));
+            }
             if *is_calm {
                 lane.look(target, &request, table.until(), around);
             }
@@ -263,6 +298,7 @@ impl Ends {
             verdict: [Verdict::Ok; AHEAD],
             latency: [Span::ZERO; AHEAD],
             in_vain: Vec::with_capacity(AHEAD),
+            held: Vec::new(),
             sent_before: 0,
         }
     }
@@ -270,6 +306,10 @@ impl Ends {
     #[inline(always)]
     fn put(&mut self, row: usize, pod: Option<PodId>, verdict: Verdict, latency: Span) {
         (self.pod[row], self.verdict[row], self.latency[row]) = (pod, verdict, latency);
+    }
+
+    fn hold(&mut self, row: usize, lane: usize) {
+        self.held.push((row, lane));
     }
 
     /// The load balancer, or the client, gives up those that connect in vain. How late it is takes many steps that
@@ -294,6 +334,7 @@ impl Lane {
         quiet: Time::ZERO,
         patience: Span::ZERO,
         silent_until: Time::ZERO,
+        has_kernel: false,
         start: Span::ZERO,
         idle: Span::ZERO,
         kept_until: Time::ZERO,
@@ -303,7 +344,7 @@ impl Lane {
 
     /// The node has chosen, and the usual need not hold.
     #[inline(never)]
-    fn dispatch(&mut self, target: &mut Target, request: &Request, around: &Surroundings) -> End {
+    fn dispatch(&mut self, target: &mut Target, request: &Request, around: &Surroundings) -> (Way, End) {
         if request.sent >= target.port.until {
             *target = around.look(target, request.sent);
         }
@@ -318,7 +359,7 @@ impl Lane {
         } else if way == Way::Lost {
             self.kept_until = Time::ZERO;
         }
-        end
+        (way, end)
     }
 
     /// What holds of the target until it or the node's table changes.
@@ -328,6 +369,7 @@ impl Lane {
         (self.pod, self.is_new) = (target.pod, target.revision != 0);
         // Who once opens a new connection to a silent target finds no old one later.
         if around.loses_every_syn(port) && port.way(request.sent, self.kept_until, keep, limits.one_way) == Way::New {
+            self.has_kernel = around.has_kernel(target, request.sent);
             self.silent_until = port.until.saturating_sub(SYN_RETRIES[SYN_RETRIES.len() - 1]);
         }
         if port.socket != Socket::Serving {
@@ -377,8 +419,7 @@ pub(super) fn begin(
 ) {
     registration.sort(&timeline.targets, &timeline.pods, scenario.load_balancer.zones);
     for (node, table) in tables.iter_mut().enumerate() {
-        let start = streams.at(Purpose::RoundRobin, node as u64).uniform();
-        table.begin(beliefs(timeline, node), registration, start);
+        table.begin(node, beliefs(timeline, node), registration, streams);
     }
 }
 

@@ -1,9 +1,13 @@
 //! One ALB node's choice of a target among those that this node believes in.
 
+#[cfg(test)]
+mod tests;
+
 use crate::aws::alb_node::{Belief, NoRoutableTarget};
-use crate::aws::target_group::Algorithm;
+use crate::aws::target_group::{Algorithm, TargetGroupHealthSpec};
 use crate::id::TargetId;
 use crate::observe::timeline::BeliefChange;
+use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::registration::Registration;
@@ -34,6 +38,9 @@ impl Choice<'_> {
 #[derive(Debug, Clone)]
 pub(super) struct RoutingTable {
     fallback: NoRoutableTarget,
+    health: TargetGroupHealthSpec,
+    /// Whether targets known only as `initial` are chosen, in this environment, if the node knows no others.
+    initial_serve: bool,
     algorithm: Algorithm,
     /// The only zone whose targets it chooses, without cross-zone load balancing.
     zone: Option<u8>,
@@ -41,11 +48,12 @@ pub(super) struct RoutingTable {
     /// Targets in slow start: since when, and what share of a turn they have saved up.
     ramps: Vec<(TargetId, Time, f64)>,
     beliefs: Vec<Belief>,
-    /// What a request is given to, in order of registration: the healthy targets, or what is left
-    /// when there are none.
+    /// What a request is given to, in order of registration: the healthy targets, or all that are known where too
+    /// few are healthy.
     choices: Vec<TargetId>,
-    /// How many of the choices are healthy: all or none.
     healthy: usize,
+    /// Whether too few are healthy.
+    has_failed_open: bool,
     /// Whether all take their turns, and nobody is in slow start.
     is_plain: bool,
     /// Whose turn it is among the choices.
@@ -64,6 +72,8 @@ impl RoutingTable {
         let group = &scenario.target_group;
         RoutingTable {
             fallback: scenario.load_balancer.no_routable_target,
+            health: group.health.clone(),
+            initial_serve: false,
             algorithm: group.algorithm,
             zone: (!group.cross_zone).then(|| node % scenario.load_balancer.zones.max(1)),
             slow_start: group.slow_start,
@@ -71,6 +81,7 @@ impl RoutingTable {
             beliefs: Vec::new(),
             choices: Vec::new(),
             healthy: 0,
+            has_failed_open: false,
             is_plain: false,
             turn: 0,
             cuts: Vec::new(),
@@ -80,14 +91,30 @@ impl RoutingTable {
         }
     }
 
-    /// Starts over with what the node believes at first; `start` in [0, 1) says where in its list
-    /// the round robin stands.
-    pub(super) fn begin(&mut self, changes: &[BeliefChange], registration: &Registration, start: f64) {
+    /// Starts over with what this node believes at first, by the chance of a replication.
+    pub(super) fn begin(
+        &mut self,
+        node: usize,
+        changes: &[BeliefChange],
+        registration: &Registration,
+        streams: &Streams,
+    ) {
+        self.initial_serve = match self.fallback {
+            NoRoutableTarget::Published => streams.at(Purpose::InitialTargets, 0).chance(0.5),
+            NoRoutableTarget::FailOpen => true,
+            NoRoutableTarget::Strict => false,
+        };
+        self.begin_at(changes, registration, streams.at(Purpose::RoundRobin, node as u64).uniform());
+    }
+
+    /// The same; `start` in [0, 1) says where in its list the round robin stands.
+    fn begin_at(&mut self, changes: &[BeliefChange], registration: &Registration, start: f64) {
         self.foresee_cuts(changes, registration.order().len());
         self.beliefs.fill(Belief::Gone);
         self.choices.clear();
         self.ramps.clear();
         self.healthy = 0;
+        self.has_failed_open = false;
         self.next_change = 0;
         self.learn(Time::ZERO, changes, registration);
         self.turn = (start * self.choices.len() as f64) as usize;
@@ -234,6 +261,9 @@ impl RoutingTable {
 
     #[cold]
     fn learn(&mut self, at: Time, changes: &[BeliefChange], registration: &Registration) {
+        if self.has_failed_open && self.healthy > 0 {
+            self.choose_among(registration, |belief| belief == Belief::Healthy);
+        }
         while let Some(change) = changes.get(self.next_change).filter(|change| change.at <= at) {
             let target = change.target.index();
             self.cuts[target] = self.cuts_after[self.next_change];
@@ -248,7 +278,9 @@ impl RoutingTable {
                 _ => {}
             }
         }
-        if self.healthy == 0 {
+        let known = self.beliefs.iter().filter(|belief| is_known(**belief)).count();
+        self.has_failed_open = self.healthy < self.health.least(known);
+        if self.has_failed_open {
             self.fall_back(registration);
         }
         self.is_plain = self.algorithm == Algorithm::RoundRobin && self.ramps.is_empty();
@@ -291,152 +323,25 @@ impl RoutingTable {
         self.choices.partition_point(|choice| registration.rank(*choice) < registration.rank(target))
     }
 
-    /// No target is healthy: those still draining, else any registered one, else nothing.
+    /// Too few targets are healthy. A group of which some are healthy or unhealthy fails open to all that the node
+    /// knows, one of which all are new perhaps.
     fn fall_back(&mut self, registration: &Registration) {
+        let is_open = self.initial_serve || self.healthy > 0 || self.beliefs.contains(&Belief::Unhealthy);
+        self.choose_among(registration, |belief| is_open && is_known(belief));
+    }
+
+    /// Makes the targets of such a belief the choices; the turn stays with its target, or passes to the next.
+    fn choose_among(&mut self, registration: &Registration, is_wanted: impl Fn(Belief) -> bool) {
         let turn = self.choices.get(self.turn).map_or(0, |target| registration.rank(*target));
         self.choices.clear();
-        if self.fallback == NoRoutableTarget::FailOpen {
-            let draining = self.beliefs.contains(&Belief::Draining);
-            let wanted = |belief| if draining { belief == Belief::Draining } else { belief != Belief::Gone };
-            let left = registration.order().iter().filter(|target| wanted(self.beliefs[target.index()]));
-            self.choices.extend(left);
-        }
+        let left = registration.order().iter().filter(|target| is_wanted(self.beliefs[target.index()]));
+        self.choices.extend(left);
         let next = self.choices.partition_point(|choice| registration.rank(*choice) < turn);
         self.turn = if next == self.choices.len() { 0 } else { next };
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::observe::timeline::TargetRecord;
-    use Belief::{Draining, Gone, Healthy, Initial, Unhealthy};
-    use NoRoutableTarget::{FailOpen, Strict};
-
-    /// Who is chosen, one request a second: `-` for nobody. Target 3 was registered before target 2.
-    #[track_caller]
-    fn check(fallback: NoRoutableTarget, start: f64, changes: &[(u64, u16, Belief)], expected: &str) {
-        let mut scenario = Scenario::default();
-        scenario.load_balancer.no_routable_target = fallback;
-        check_scenario(&scenario, start, changes, expected);
-    }
-
-    #[track_caller]
-    fn check_scenario(scenario: &Scenario, start: f64, changes: &[(u64, u16, Belief)], expected: &str) {
-        let second = |secs| Time::from_micros(secs * 1_000_000);
-        let targets = [0, 1, 9, 5].map(|registered| TargetRecord {
-            pod: None,
-            registered: Some(second(registered)),
-            healthy: None,
-            deregister_called: None,
-            draining_over: None,
-        });
-        let changes: Vec<BeliefChange> = changes
-            .iter()
-            .map(|&(at, target, belief)| BeliefChange { at: second(at), target: TargetId(target), belief })
-            .collect();
-        let mut registration = Registration::default();
-        registration.sort(&targets, &[], 2);
-        let mut table = RoutingTable::new(scenario, 0);
-        // A table that has been used before forgets it.
-        for _ in 0..2 {
-            table.begin(&changes, &registration, start);
-            let chosen: String = (0..expected.len() as u64)
-                .map(|secs| {
-                    table.update(second(secs), &changes, &registration);
-                    // Target 3 is busy, and the others are all the more so.
-                    table.choose(
-                        second(secs),
-                        Choice {
-                            luck: secs as f64 / 8.0 % 1.0,
-                            in_flight: &[3, 2, 2, 1].map(|n| n * ONE_IN_FLIGHT),
-                            weights: &[],
-                        },
-                    )
-                })
-                .map(|target| target.map_or("-".to_owned(), |target| target.0.to_string()))
-                .collect();
-            assert_eq!(chosen, expected);
-        }
-    }
-
-    #[test]
-    fn everybody_in_turn() {
-        let all = [(0, 0, Healthy), (0, 1, Healthy), (0, 2, Healthy), (0, 3, Healthy)];
-        check(Strict, 0.0, &all, "01320132");
-        check(Strict, 0.5, &all, "32013201");
-        check(Strict, 0.99, &all, "20132013");
-    }
-
-    #[test]
-    fn the_turn_stays_with_its_target() {
-        // Those before it come and go; the one whose turn it is leaves; one comes to the end of the list.
-        check(Strict, 0.0, &[(0, 1, Healthy), (0, 2, Healthy), (3, 0, Healthy), (3, 3, Healthy)], "1212013201");
-        check(Strict, 0.0, &[(0, 0, Healthy), (0, 1, Healthy), (0, 3, Healthy), (2, 0, Draining)], "0131313");
-        check(Strict, 0.0, &[(0, 0, Healthy), (0, 1, Healthy), (0, 3, Healthy), (1, 1, Gone)], "0303030");
-        check(Strict, 0.0, &[(0, 0, Healthy), (0, 1, Healthy), (2, 2, Healthy)], "01012012");
-    }
-
-    #[test]
-    fn draining_before_unproven_before_nobody() {
-        let story = [(0, 0, Healthy), (1, 1, Initial), (2, 0, Draining), (4, 0, Gone), (6, 1, Unhealthy), (8, 1, Gone)];
-        check(FailOpen, 0.0, &story, "00001111--");
-        check(Strict, 0.0, &story, "00--------");
-        check(FailOpen, 0.0, &[], "---");
-    }
-
-    const ALL: [(u64, u16, Belief); 4] = [(0, 0, Healthy), (0, 1, Healthy), (0, 2, Healthy), (0, 3, Healthy)];
-
-    #[test]
-    fn the_least_busy_in_turn() {
-        let mut scenario = Scenario::default();
-        scenario.target_group.algorithm = Algorithm::LeastOutstandingRequests;
-        check_scenario(&scenario, 0.0, &ALL, "333");
-        check_scenario(&scenario, 0.0, &[(0, 0, Healthy), (0, 1, Healthy), (0, 2, Healthy), (3, 1, Gone)], "121222");
-        check_scenario(&scenario, 0.0, &[], "-");
-    }
-
-    #[test]
-    fn luck_chooses() {
-        let mut scenario = Scenario::default();
-        scenario.target_group.algorithm = Algorithm::WeightedRandom;
-        check_scenario(&scenario, 0.5, &ALL, "00113322");
-        check_scenario(&scenario, 0.5, &[], "-");
-        let mut table = RoutingTable::new(&scenario, 0);
-        table.choices = vec![TargetId(0), TargetId(1)];
-        let chosen = |luck| table.at_random(luck, &[1.0, 0.25]).map(|target| target.0);
-        assert_eq!([0.0, 0.79, 0.81, 0.9999].map(chosen), [0, 0, 1, 1].map(Some));
-    }
-
-    #[test]
-    fn slow_start_is_a_growing_share() {
-        let mut scenario = Scenario::default();
-        scenario.target_group.slow_start = Span::from_secs(10);
-        // Turns at shares 0.1, 0.2, 0.3, 0.4 make one; those at 0.6 and 0.7 another; then 0.9.
-        let one = [(0, 0, Healthy), (1, 1, Healthy)];
-        check_scenario(&scenario, 0.0, &one, "000001001010101");
-        // The first to come has nobody to wait for; without it, nobody has got through.
-        check_scenario(&scenario, 0.0, &[(1, 0, Healthy), (1, 1, Healthy), (1, 3, Healthy)], "-00001300");
-        check_scenario(&scenario, 0.0, &[(0, 0, Healthy), (1, 1, Healthy), (1, 3, Healthy), (2, 0, Gone)], "001313");
-    }
-
-    #[test]
-    fn a_zone_of_its_own() {
-        let mut scenario = Scenario::default();
-        scenario.target_group.cross_zone = false;
-        check_scenario(&scenario, 0.0, &ALL, "020202");
-        check_scenario(&scenario, 0.0, &[(0, 1, Healthy), (0, 3, Healthy), (2, 0, Unhealthy)], "--00");
-    }
-
-    #[test]
-    fn a_cut_is_foreseen_from_the_change_before_it() {
-        let second = Time::from_micros;
-        let changes = [(0, Healthy), (1, Draining), (2, Healthy), (3, Draining), (4, Gone), (5, Initial), (6, Gone)]
-            .map(|(at, belief)| BeliefChange { at: second(at), target: TargetId(0), belief });
-        let mut table = RoutingTable::new(&Scenario::default(), 0);
-        table.foresee_cuts(&changes, 1);
-        let after: Vec<Option<u64>> =
-            table.cuts_after.iter().map(|cut| (*cut != Time::NEVER).then(|| cut.as_micros())).collect();
-        assert_eq!(after, [Some(4), Some(4), Some(4), Some(4), None, None, None]);
-    }
+/// Whether a node may choose a target at all: one of whose deregistration it has learned is none of its targets.
+fn is_known(belief: Belief) -> bool {
+    matches!(belief, Belief::Healthy | Belief::Unhealthy | Belief::Initial)
 }

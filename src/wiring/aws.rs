@@ -1,6 +1,6 @@
 //! The AWS half of the timetable: the controller, the target groups, the nodes of the load balancers.
 
-use super::{Telling, Watch, pod_message, writer};
+use super::{Telling, Watch, Writer, pod_message};
 use crate::aws::lbc::{self, Operation};
 use crate::aws::target::Call;
 use crate::aws::{alb_node, target_group};
@@ -111,7 +111,7 @@ impl Telling<'_> {
             }
             lbc::Fact::GatePatched { pod, status } => {
                 let message = pod_message(pod.index(), u32::from(group.0) << 1 | u32::from(status));
-                self.write(writer::LBC, message, api_server::Input::PatchGate(pod, group, status), None);
+                self.write(Writer::Lbc, message, api_server::Input::PatchGate(pod, group, status), None);
             }
         }
     }
@@ -136,7 +136,10 @@ impl Telling<'_> {
                     self.wiring.know(target, pod);
                 }
                 self.each_node(group, |telling, node| {
-                    let lag = telling.wiring.load_balancer.registration_propagation.lag(telling.streams, target, node);
+                    let balancer = &telling.wiring.load_balancer;
+                    let (law, deregistration) =
+                        (&balancer.registration_propagation, &balancer.deregistration_propagation);
+                    let lag = law.lag(deregistration, telling.streams, target, node);
                     let lag = telling.wiring.rules.delay(Link::ElbToNodes, telling.now, lag);
                     telling.later(lag, Event::alb_node(group, node, alb_node::Input::Register { call, target }));
                 });
@@ -146,16 +149,14 @@ impl Telling<'_> {
                 let lag = telling.wiring.rules.delay(Link::ElbToNodes, telling.now, lag);
                 telling.later(lag, Event::alb_node(group, node, alb_node::Input::Deregister { call, target }));
             }),
-            target_group::Fact::DrainingOver { call, target } => self.each_node(group, |telling, node| {
-                telling.now(Event::alb_node(group, node, alb_node::Input::DrainingOver { call, target }));
-            }),
             // It has hosts to compare that with, and none of them comes or goes.
             target_group::Fact::TargetHealth { .. } if self.wiring.node_ports.is_some() => {}
             target_group::Fact::TargetHealth { target, state } => {
                 self.now(Event::lbc(group, lbc::Input::TargetHealth { target, state }));
             }
             target_group::Fact::Returned { call } => self.now(Event::lbc(group, lbc::Input::Returned { call })),
-            target_group::Fact::StateChanged { .. } => {}
+            // Each node counts the delay from when it learned of the deregistration.
+            target_group::Fact::DrainingOver { .. } | target_group::Fact::StateChanged { .. } => {}
         }
     }
 

@@ -4,12 +4,12 @@
 //! is anything to it. What follows pods is kube-proxy, on each host by itself.
 
 use super::Telling;
+use super::links::{Hop, Links, Pace};
 use crate::aws::alb_node;
 use crate::aws::health_check::HealthCheckPort;
 use crate::cluster::pod::Endpoint;
 use crate::cluster::spec::Link;
 use crate::cluster::{app, kube_proxy};
-use crate::dist::Dist;
 use crate::event::Event;
 use crate::id::{AlbNodeId, NodeId, PodId, TargetId};
 use crate::random::{Purpose, pair};
@@ -29,7 +29,7 @@ pub const fn host_of(target: TargetId) -> NodeId {
 /// The links to the hosts.
 #[derive(Debug)]
 pub(super) struct NodePorts {
-    watch: Dist,
+    watch: Hop,
     port: HealthCheckPort,
     /// By host: when the last event of its watch arrives.
     last: Vec<Time>,
@@ -40,14 +40,16 @@ const WATCHES_FROM: u64 = 1 << 16;
 
 impl NodePorts {
     /// Those of a scenario, if its targets are hosts.
-    pub(super) fn new(scenario: &Scenario, watch: Dist) -> Option<NodePorts> {
+    pub(super) fn new(scenario: &Scenario) -> Option<NodePorts> {
+        let watch = Links::to_kube_proxy(&scenario.cluster);
         let port = scenario.target_group.health_check.port;
         let last = vec![Time::ZERO; usize::from(scenario.cluster.nodes)];
         scenario.is_by_host().then_some(NodePorts { watch, port, last })
     }
 
     /// Before a replication.
-    pub(super) fn reset(&mut self) {
+    pub(super) fn reset(&mut self, pace: Pace) {
+        self.watch.keep(pace);
         self.last.fill(Time::ZERO);
     }
 }
@@ -59,7 +61,7 @@ impl Telling<'_> {
         let Some(ports) = &mut wiring.node_ports else { return };
         for (host, last) in (0..).zip(&mut ports.last) {
             let entity = pair(WATCHES_FROM + u64::from(host), message);
-            let delay = ports.watch.sample(&mut streams.at(Purpose::Watch, entity));
+            let delay = ports.watch.sample(streams, Purpose::Watch, entity);
             let delay = wiring.rules.delay(Link::EndpointsToKubeProxy, *now, delay);
             *last = (*now + delay).max(*last);
             agenda.push(*last, Event::KubeProxy(NodeId(host), kube_proxy::Input::Endpoint(pod, endpoint)));

@@ -27,7 +27,8 @@ impl OtherTargetGroup {
     pub(super) fn new(scenario: &Scenario, id: TargetGroupId) -> OtherTargetGroup {
         let spec = scenario.other_target_groups[id.index() - 1].in_full(&scenario.target_group);
         let nodes = scenario.alb_nodes(id);
-        let alb_node = |node| AlbNode::new(&spec.health_check, AlbNodeId(node), true).into();
+        let (check, delay) = (&spec.health_check, spec.deregistration_delay);
+        let alb_node = |node| AlbNode::new(check, delay, AlbNodeId(node), true).into();
         OtherTargetGroup {
             id,
             lbc: Lbc::new(&scenario.lbc).into(),

@@ -103,7 +103,8 @@ fn since_rollout(timeline: &mut Timeline) {
 }
 
 /// Nobody waits for an old pod to end: how long its preStop hook sleeps does not move new pods.
-/// With links that take no time; else messages queue behind each other. Not with Recreate, which
+/// With links that take no time and a client that never waits for a token; else messages queue behind each
+/// other, the status that counts terminating pods among them. Not with Recreate, which
 /// waits for old pods, nor with a gate, which hears of them through the load balancer's controller.
 /// As far as both are told: a rollout that has exceeded its progress deadline is told until no old
 /// pod is on its way out, which the hook does move.
@@ -114,6 +115,7 @@ fn the_old_pods_hook_does_not_move_new_pods() {
         ("deployment.max_surge", "1"),
         ("pod.readiness_gate", "false"),
         ("new_revision.readiness_gate", "false"),
+        ("cluster.controller_burst", "1000000"),
         ("cluster.links.api_write", "0s"),
         ("cluster.links.api_to_deployment", "0s"),
         ("cluster.links.api_to_replica_set", "0s"),

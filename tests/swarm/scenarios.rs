@@ -198,6 +198,7 @@ fn template(dice: &mut Dice) -> Template {
     dice.row(&mut pod, 0.5, "pre_stop", HOOKS);
     dice.row(&mut pod, 0.15, "graceful_drain", &["\"0s\"", "\"1us\"", "\"20s\"", "\"90s\""]);
     dice.row(&mut app, 0.2, "close_connections_on_shutdown", &["true"]);
+    dice.row(&mut app, 0.2, "end_streams_on_shutdown", &["true"]);
     dice.row(&mut app, 0.2, "profile", &["\"spring-boot-3.3\"", "\"spring-boot-3.4\""]);
     dice.row(&mut app, 0.6, "start_up", ANY);
     dice.row(&mut app, 0.6, "on_sigterm", &["\"exit\"", "\"drain\"", "\"keep_serving\"", "\"ignore\""]);
@@ -427,6 +428,7 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
         dice.row(&mut group, 0.3, "stickiness", &["\"1s\"", "\"168h\""]);
     }
     dice.row(&mut group, 0.3, "reregistration", &["\"at_once\"", "\"ignored\""]);
+    dice.row(&mut group, 0.2, "health", &["{ minimum_healthy_count = 2 }", "{ minimum_healthy_percentage = 50 }"]);
     section(text, "target_group", &group);
     let check = super::hosts::health_check(dice);
     section(text, "target_group.health_check", &check);
@@ -434,9 +436,12 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     let presets = ["\"published\"", "\"fast\"", "\"typical\"", "\"slow\""];
     let lags: Vec<&str> = presets.iter().chain(ANY).copied().collect();
     dice.row(&mut balancer, 0.7, "deregistration_propagation", &lags);
-    dice.row(&mut balancer, 0.4, "registration_propagation", ANY);
-    dice.row(&mut balancer, 0.3, "host_unreachable_share", &["\"silent\"", "\"published\"", "0.5", "1.0"]);
-    dice.row(&mut balancer, 0.3, "no_routable_target", &["\"strict\"", "\"fail_open\""]);
+    let presets =
+        ["\"published\"", "\"fast\"", "\"as_deregistration\"", "\"0s\"", "\"7s\"", "{ exponential = \"5s\" }"];
+    dice.row(&mut balancer, 0.6, "registration_propagation", &presets);
+    let removed = ["\"silent\"", "\"unreachable\"", "\"published\"", "\"calico\"", "0.5", "1.0"];
+    dice.row(&mut balancer, 0.4, "host_unreachable_share", &removed);
+    dice.row(&mut balancer, 0.4, "no_routable_target", &["\"strict\"", "\"fail_open\"", "\"published\""]);
     dice.row(&mut balancer, 0.2, "zones", &["1", "3"]);
     dice.row(&mut balancer, 0.2, "idle_timeout", &["\"1s\"", "\"4000s\""]);
     dice.row(&mut balancer, 0.2, "connect_timeout", &["\"1s\"", "\"4s\""]);

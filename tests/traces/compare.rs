@@ -86,15 +86,15 @@ pub fn compare(family: &Family, forecasts: &[Recording], extent: Extent) -> Vec<
 }
 
 /// A pod's times that are compared.
-type Field = fn(&Pod) -> Option<f64>;
-const FIELDS: [(&str, Field); 4] = [
+pub type Field = fn(&Pod) -> Option<f64>;
+pub const FIELDS: [(&str, Field); 4] = [
     ("created", |pod| pod.created),
     ("ready", |pod| pod.ready),
     ("terminating", |pod| pod.terminating),
     ("gone", |pod| pod.gone),
 ];
 
-fn revisions(recordings: &[Recording]) -> BTreeSet<&str> {
+pub fn revisions(recordings: &[Recording]) -> BTreeSet<&str> {
     recordings.iter().flat_map(|recording| &recording.pods).map(|pod| pod.revision.as_str()).collect()
 }
 
@@ -212,7 +212,7 @@ fn ranks(
         .collect()
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len().checked_sub(1)? / 2;

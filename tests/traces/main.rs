@@ -4,6 +4,7 @@
 //! same as a scenario.
 
 mod compare;
+mod coverage;
 mod forecast;
 #[path = "../common/page.rs"]
 mod page;

@@ -58,6 +58,8 @@ pub struct Pod {
     pub revision: String,
     pub initial: bool,
     pub created: Option<f64>,
+    pub bound: Option<f64>,
+    pub running: Option<f64>,
     pub ready: Option<f64>,
     pub in_slice_ready: Option<f64>,
     pub terminating: Option<f64>,

@@ -86,6 +86,24 @@ fn a_longer_lag_never_costs_fewer_errors() {
     check_rises(USUAL, Delays { lag: 2.0, ..USUAL }, Outcome::count_5xx);
 }
 
+/// Each node counts the deregistration delay from when it learned of the deregistration: a longer lag saves long
+/// requests from being cut, so that all errors together may become fewer, but never those that are no cuts.
+#[test]
+fn a_longer_lag_never_costs_fewer_errors_but_cuts() {
+    let cuts = |outcome: &Outcome| outcome.causes[Cause::CutByDeregistration.index()];
+    let short = Delays { grace: 6.0, deregistration: 0.25, ..USUAL };
+    let longer = Delays { lag: 1.5, ..short };
+    check_rises(short, longer, |outcome| outcome.count_5xx() - cuts(outcome));
+    let scenario = ten_seconds(Pacing::Poisson);
+    let fewer = (0..PAIRS / 10).filter(|pair| {
+        let streams = Streams::new(7, *pair);
+        let [before, after] =
+            [short, longer].map(|delays| cuts(&run(&scenario, &rollout(delays, &streams).0, streams)));
+        after < before
+    });
+    assert!(fewer.count() as u64 > PAIRS / 200, "the old form, of all errors, would hold");
+}
+
 #[test]
 fn a_longer_grace_never_resets_more() {
     let resets = |outcome: &Outcome| outcome.causes[Cause::ResetInFlight.index()];

@@ -63,7 +63,7 @@ impl Scene {
     }
 
     fn lags(&self) -> Lags<'_> {
-        let entities = (0..PODS).map(|row| (TargetId(row), AlbNodeId(0))).collect();
+        let entities = self.propagation.jumping((0..PODS).map(|row| (TargetId(row), AlbNodeId(0))));
         Lags { propagation: &self.propagation, entities }
     }
 

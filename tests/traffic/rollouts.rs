@@ -99,6 +99,22 @@ fn a_longer_hook_never_costs_more_errors() {
     check_falls(&[], HOOKS, |_, outcome| outcome.count_5xx());
 }
 
+/// Where kernels answer for removed IPs, as far as their limit goes, a hook also changes who is answered: 502s and
+/// 504s are judged together, each by itself may rise.
+#[test]
+fn a_longer_hook_moves_errors_between_502_and_504() {
+    let answered: Edits<'_> = &[("load_balancer.host_unreachable_share", "unreachable"), ("load.rate", "12")];
+    let hooks: &[Edits<'_>] =
+        &[&[("pod.pre_stop", "{ exec = \"3000ms\" }")], &[("pod.pre_stop", "{ exec = \"3100ms\" }")]];
+    check_falls(answered, hooks, |_, outcome| outcome.count_5xx());
+    let rises = |status| {
+        let [shorter, longer] =
+            [0, 1].map(|row| replicate(&scenario([answered, hooks[row]]), PAIRS / 4, with_status(status)));
+        shorter.iter().zip(&longer).filter(|(shorter, longer)| shorter < longer).count()
+    };
+    assert!(rises(502) + rises(504) > 0, "the old form, status by status, would hold");
+}
+
 /// Beyond the grace period the hook does no more, and a drain that had time to finish has none: SIGTERM comes when the
 /// period is over, SIGKILL 2 s later.
 #[test]
@@ -137,7 +153,7 @@ fn no_lag_no_errors() {
 #[test]
 fn a_gate_never_costs_more_503s_and_is_never_faster() {
     let strict: Edits<'_> =
-        &[("load_balancer.no_routable_target", "strict"), ("load_balancer.registration_propagation", "6s")];
+        &[("load_balancer.no_routable_target", "strict"), ("load_balancer.registration_propagation", "13s")];
     let gates: &[Edits<'_>] = &[&[], &[("pod.readiness_gate", "true")]];
     check_falls(strict, gates, with_status(503));
     let haste =

@@ -1,6 +1,6 @@
 //! Timelines drawn by hand, and many replications of the load against them.
 
-use rollcast::aws::alb_node::Belief;
+use rollcast::aws::alb_node::{Belief, HostUnreachableShare};
 use rollcast::dist::Dist;
 use rollcast::id::{PodId, RevisionId, TargetId};
 use rollcast::observe::timeline::{BeliefChange, PodRecord, Socket, TargetRecord, Timeline};
@@ -20,11 +20,13 @@ pub fn secs_f64(secs: f64) -> Span {
     Span::from_secs_f64(secs)
 }
 
-/// All defaults, but service times of exactly 20 ms.
+/// All defaults, but service times of exactly 20 ms, and nobody answers for a removed pod's IP.
 pub fn scenario() -> Scenario {
     let mut revision = Revision::default();
     revision.app.service_time = Dist::constant(Span::from_millis(20));
-    Scenario { name: "staged".to_owned(), revisions: vec![revision; 2], ..Scenario::default() }
+    let mut scenario = Scenario { name: "staged".to_owned(), revisions: vec![revision; 2], ..Scenario::default() };
+    scenario.load_balancer.host_unreachable_share = HostUnreachableShare::Silent;
+    scenario
 }
 
 /// A scenario in which every connection is new and costs nothing: theory knows no connections.

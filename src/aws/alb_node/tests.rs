@@ -6,6 +6,7 @@ use crate::random::Streams;
 
 const TARGET: TargetId = TargetId(0);
 const NODE: AlbNodeId = AlbNodeId(0);
+const DELAY: Span = Span::from_secs(30);
 
 /// What stands behind the target: answers checks from and until an instant; otherwise it refuses
 /// or, if `silent`, loses them.
@@ -54,7 +55,7 @@ fn said(seed: u64, socket: Socket, script: &[(f64, Input)], until: f64) -> Vec<(
 fn said_if(is_told: bool, seed: u64, socket: Socket, script: &[(f64, Input)], until: f64) -> Vec<(Time, Fact)> {
     let at = |secs| Time::ZERO + Span::from_secs_f64(secs);
     let script: Vec<_> = script.iter().map(|&(secs, input)| (at(secs), input)).collect();
-    let node = AlbNode::new(&HealthCheckSpec::default(), NODE, is_told);
+    let node = AlbNode::new(&HealthCheckSpec::default(), DELAY, NODE, is_told);
     let mut facing = Facing { node, socket, wakes: Vec::new(), facts: Vec::new() };
     transcript(&mut facing, &Streams::new(seed, 0), &script, at(until))
 }
@@ -81,32 +82,28 @@ const fn deregister(call: u32) -> Input {
     Input::Deregister { call: Call(call), target: TARGET }
 }
 
-const fn draining_over(call: u32) -> Input {
-    Input::DrainingOver { call: Call(call), target: TARGET }
-}
-
 #[test]
 fn a_target_from_registration_to_the_end_of_its_drain() {
     check(
         ALWAYS,
-        &[(2.0, register(1)), (30.0, deregister(2)), (60.0, draining_over(2))],
+        &[(2.0, register(1)), (30.0, deregister(2))],
         100.0,
         "2.000s believes target-0 initial
-         11.265s checks target-0 (check 1)
-         11.267s believes target-0 healthy
-         11.267s finds target-0 healthy
-         26.265s checks target-0 (check 2)
+         2.926s checks target-0 (check 1)
+         2.928s believes target-0 healthy
+         2.928s finds target-0 healthy
+         17.926s checks target-0 (check 2)
          30.000s believes target-0 draining
          60.000s believes target-0 gone",
     );
 }
 
-/// A new target needs one passed check: healthy within min(interval, 10 s) of the node's knowing it.
+/// A new target needs one passed check: healthy within a second of the node's knowing it, whatever the interval.
 #[test]
 fn a_new_target_is_healthy_at_its_first_check() {
     for seed in 0..200 {
         let healthy = first(&said(seed, ALWAYS, &[(2.0, register(1))], 60.0), Belief::Healthy);
-        assert!((2.0..=12.002).contains(&healthy), "{healthy}");
+        assert!((2.0..=3.002).contains(&healthy), "{healthy}");
     }
 }
 
@@ -117,9 +114,9 @@ fn an_unhealthy_target_needs_the_threshold() {
     for seed in 0..200 {
         let said = said(seed, late, &[(0.0, register(1))], 120.0);
         let (unhealthy, healthy) = (first(&said, Belief::Unhealthy), first(&said, Belief::Healthy));
-        // Two failed checks, 15 s apart, the first within 10 s.
-        assert!((15.0..=25.002).contains(&unhealthy), "{unhealthy}");
-        assert!((55.0..=70.002).contains(&healthy), "{healthy}");
+        // Two failed checks, 15 s apart, the first within 1 s.
+        assert!((15.0..=16.002).contains(&unhealthy), "{unhealthy}");
+        assert!((60.0..=61.002).contains(&healthy), "{healthy}");
     }
 }
 
@@ -143,17 +140,21 @@ fn a_dead_target_is_found_out_late() {
     }
 }
 
-/// The end of a short delay neither stops a node that has not heard of the deregistration, nor is it forgotten.
+/// The delay begins when the node learns of the deregistration, whenever that is; a later one begins it anew.
 #[test]
-fn a_delay_that_ends_before_the_news_arrives() {
-    check(
-        ALWAYS,
-        &[(0.0, Input::Known { target: TARGET, healthy: true }), (1.0, draining_over(2)), (2.0, deregister(2))],
-        20.0,
-        "0.000s believes target-0 healthy
-         2.000s believes target-0 draining
-         2.000s believes target-0 gone",
-    );
+fn the_delay_begins_when_the_node_learns() {
+    for learned in [3.0, 12.6, 60.0] {
+        let script = [(0.0, Input::Known { target: TARGET, healthy: true }), (learned, deregister(2))];
+        let said = said(1, ALWAYS, &script, 120.0);
+        let whole = |secs: f64| (secs * 1e3).round();
+        assert_eq!(whole(first(&said, Belief::Gone)), whole(learned + 30.0));
+        // Checks go on until then.
+        let checks = said.iter().filter(|(_, fact)| matches!(fact, Fact::CheckSent { .. }));
+        let last = checks.map(|(at, _)| at.as_secs_f64()).fold(f64::NAN, f64::max);
+        assert!(last.is_nan() && learned < 15.0 || last <= learned && last > learned - 15.0, "{last}, {learned}");
+    }
+    let script = [(0.0, Input::Known { target: TARGET, healthy: true }), (1.0, deregister(2)), (11.0, deregister(4))];
+    assert_eq!(first(&said(1, ALWAYS, &script, 120.0), Belief::Gone), 41.0);
 }
 
 /// Registered again while the news of the deregistration is on its way: the later call holds.
@@ -163,7 +164,6 @@ fn overtaken_news_is_stale() {
         (0.0, Input::Known { target: TARGET, healthy: true }),
         (1.0, register(3)),
         (2.0, deregister(2)),
-        (2.5, draining_over(2)),
         (40.0, register(3)),
     ];
     let said = said(1, ALWAYS, &script, 60.0);
@@ -194,7 +194,8 @@ fn a_target_drains_once() {
         &script,
         60.0,
         "0.000s believes target-0 healthy
-         1.000s believes target-0 draining",
+         1.000s believes target-0 draining
+         32.000s believes target-0 gone",
     );
 }
 
@@ -227,7 +228,7 @@ fn checks_that_rest_are_not_missed() {
 #[test]
 fn a_reset_forgets() {
     let script = [(Time::ZERO, Input::Known { target: TARGET, healthy: true })];
-    let node = AlbNode::new(&HealthCheckSpec::default(), NODE, false);
+    let node = AlbNode::new(&HealthCheckSpec::default(), DELAY, NODE, false);
     let mut facing = Facing { node, socket: ALWAYS, wakes: Vec::new(), facts: Vec::new() };
     let until = Time::from_micros(120_000_000);
     let streams = Streams::new(1, 0);

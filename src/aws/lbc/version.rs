@@ -21,6 +21,17 @@ impl LbcVersion {
         LbcVersion { major, minor, patch: LATEST }
     }
 
+    /// What a version outside those that the model knows is taken for; `None`: it is known.
+    pub const fn taken_as(self) -> Option<&'static str> {
+        if !self.at_least(2, 4, 0) {
+            Some("older than what is known (2.4 to 3.6): taken as 2.4")
+        } else if self.at_least(3, 7, 0) {
+            Some("newer than what is known (2.4 to 3.6): taken as 3.6")
+        } else {
+            None
+        }
+    }
+
     const fn at_least(self, major: u16, minor: u16, patch: u16) -> bool {
         // `>=` on tuples is not const; the order is that of the fields.
         self.major > major || self.major == major && (self.minor > minor || self.minor == minor && self.patch >= patch)
@@ -76,6 +87,10 @@ impl LbcVersion {
             return Err(format!(
                 "`{text}` is the ALB Ingress Controller, which is not modelled; versions start at \"2.0\""
             ));
+        }
+        // The next major version may come; what is far off is a slip of the pen.
+        if version.major > 4 || version.minor > 60 {
+            return Err(format!("`{text}` is no version of the controller; the newest that is known is \"3.6\""));
         }
         Ok(version)
     }
@@ -139,6 +154,7 @@ mod tests {
             ("\"latest\"", "no version"),
             ("\"2.13.4.1\"", "no version"),
             ("\"1.1.9\"", "not modelled"),
+            ("\"9.9\"", "no version"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");

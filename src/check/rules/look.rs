@@ -2,6 +2,8 @@
 
 use super::Found;
 use super::hook::serves;
+use crate::aws::alb_node::LoadBalancerSpec;
+use crate::aws::health_check::FIRST_CHECK_WITHIN;
 use crate::aws::target_group::TargetType;
 use crate::check::fix::{Edit, PRE_STOP, seconds, set};
 use crate::check::subject::{Spot, Subject};
@@ -36,6 +38,20 @@ pub(super) fn lag(scenario: &Scenario, p: f64) -> Span {
     let mut lags: Vec<Span> = (0..DRAWS).map(slowest).collect();
     lags.sort();
     lags[((p * DRAWS as f64) as usize).min(lags.len() - 1)]
+}
+
+/// How long it takes from a pod's readiness until every node chooses it, in so many rollouts: a second for notice and
+/// calls, then the slowest node's lag and its first check.
+fn serving(scenario: &Scenario, p: f64) -> Span {
+    let LoadBalancerSpec { registration_propagation, deregistration_propagation, nodes, .. } = &scenario.load_balancer;
+    let slowest = |i| {
+        let lag =
+            |node| registration_propagation.lag(deregistration_propagation, &Streams::new(0, i), TargetId(0), node);
+        (0..*nodes).map(|node| lag(AlbNodeId(node))).max().unwrap_or_default()
+    };
+    let mut lags: Vec<Span> = (0..DRAWS).map(slowest).collect();
+    lags.sort();
+    lags[(p * DRAWS as f64) as usize] + FIRST_CHECK_WITHIN + Span::from_secs(1)
 }
 
 /// Enough for a 99.9 % quantile.
@@ -127,9 +143,7 @@ pub(super) fn grace_beyond_spot_notice(subject: &Subject) -> Option<Found> {
 
 pub(super) fn min_ready_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let check = &scenario.target_group.health_check;
-    // Registration takes up to 3 s, notice and calls a second, the slowest node's first check comes within this.
-    let healthy = check.first_within() + Span::from_secs(5);
+    let healthy = whole(serving(scenario, 0.9));
     let min_ready = scenario.deployment.min_ready;
     let message = format!("pods count as available after {min_ready}, but get requests only after up to {healthy}");
     let fix = vec![seconds("deployment.min_ready", healthy)];

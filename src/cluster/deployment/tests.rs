@@ -2,16 +2,12 @@
 
 use super::*;
 use crate::actor::transcript;
-use crate::cluster::workload::ReplicaSetStatus;
 use crate::random::Streams;
 
 /// The ReplicaSets that the controller writes for a Deployment of 4: revision, replicas, desired.
 #[track_caller]
 fn check(script: &[(u64, Input)], expected: &[(RevisionId, u32, u32)]) {
-    let status = ReplicaSetStatus { replicas: 4, ready: 4, available: 4, terminating: 0 };
-    let revision = RevisionId::OLD;
-    let settled =
-        ReplicaSetObject { revision, replicas: 4, desired: 4, max: 5, born: 0, writes: 1, version: 1, status };
+    let settled = ReplicaSetObject::settled(RevisionId::OLD, 4, 5);
     let mut controller = DeploymentController::new(DeploymentSpec { replicas: 4, ..DeploymentSpec::default() });
     controller.reset(Some(settled));
     let script: Vec<_> = script.iter().map(|&(millis, input)| (Time::from_micros(millis * 1000), input)).collect();
@@ -28,9 +24,11 @@ const fn rolls_out(replicas: u32) -> Input {
 }
 
 /// One sync works on one Deployment, whatever arrives meanwhile: its second write, after the first
-/// was answered, is still for 4 replicas.
+/// and the status that says so were answered, is still for 4 replicas.
 #[test]
 fn a_sync_ends_as_it_began() {
     let written = [(RevisionId::NEW, 1, 4), (RevisionId::OLD, 3, 4)];
-    check(&[(0, rolls_out(4)), (10, rolls_out(10)), (20, Input::Written)], &written);
+    let script = [(0, rolls_out(4)), (10, rolls_out(10)), (20, Input::Written), (30, Input::Written)];
+    check(&script[..3], &written[..1]);
+    check(&script, &written);
 }

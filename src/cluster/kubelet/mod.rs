@@ -46,7 +46,7 @@ pub enum Input {
     StatusWritten(PodId),
     /// Own timer: the client's rate limit lets the next status patch pass.
     SendStatus,
-    /// Own timer: the container starts, for the `n`-th time.
+    /// Own timer: the container may start, for the `n`-th time.
     Start(PodId, u32),
     /// Own timer: the kubelet notices that the container runs (PLEG).
     ObserveRunning(PodId, u32),
@@ -121,6 +121,8 @@ pub struct Kubelet {
     bucket: TokenBucket,
     relist_phase: Span,
     ips: FreeIps,
+    /// By revision: when its image is on the host, once somebody has begun to pull it.
+    images: Vec<Option<Time>>,
     /// What pods are left of their grace period, once the host is shutting down.
     shutting_down: Option<Span>,
     down: bool,
@@ -132,6 +134,7 @@ impl Kubelet {
         Kubelet {
             node,
             cluster,
+            images: vec![None; templates.len()],
             templates,
             pods: Vec::new(),
             queue: VecDeque::new(),
@@ -151,6 +154,7 @@ impl Kubelet {
         self.relist_phase = Span::from_secs(1).scaled(phase);
         self.pods.clear();
         self.ips.clear();
+        self.images.fill(None);
         self.queue.clear();
         self.writing = false;
         self.bucket.reset();
@@ -187,6 +191,25 @@ impl Kubelet {
         if worker.refresh_status(now, host, false) {
             self.publish(now, pod, out);
         }
+    }
+
+    /// A pod's container starts once its sandbox and its image are there.
+    fn start(&mut self, now: Time, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
+        let Some(worker) = self.pods.iter().find(|worker| worker.pod == pod) else { return };
+        let due = if now < worker.prepared { worker.prepared } else { self.image_present(now, pod, out.streams()) };
+        if now < due {
+            return out.wake_at(due, Input::Start(pod, run));
+        }
+        self.work(now, pod, out, |worker, host, out| worker.start(now, run, host, out));
+    }
+
+    /// When a pod's image is on the host. It is pulled once, for the first pod that needs it; the others wait for
+    /// that pull (images/image_manager.go, and the container runtime's own).
+    fn image_present(&mut self, now: Time, pod: PodId, streams: &Streams) -> Time {
+        let revision = usize::from(pod.revision().0);
+        let Some(pull) = &self.templates[revision].image_pull else { return now };
+        let pull = || now + pull.sample(&mut streams.at(Purpose::ImagePull, pod.index() as u64));
+        *self.images[revision].get_or_insert_with(pull)
     }
 
     fn sandbox_stopped(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
@@ -254,6 +277,11 @@ impl Kubelet {
                     return self.publish(now, object.pod, out);
                 }
                 let mut worker = PodWorker::bound(now, object, host, out);
+                let work = self.cluster.pod_start_work.scaled(1.0 / f64::from(self.cluster.cores));
+                self.pods.iter_mut().for_each(|other| worker.share_cores(other, now, work));
+                if !self.templates[usize::from(object.pod.revision().0)].image_missing {
+                    out.wake_at(worker.prepared, Input::Start(object.pod, 0));
+                }
                 if let Some(first) = self.ips.take(now, object.pod, &self.cluster, out.streams()) {
                     worker.ip = first;
                     out.say(Fact::ReusedIp(object.pod, first));
@@ -295,7 +323,7 @@ impl Actor for Kubelet {
             Input::Pod(object, change) => self.see_pod(now, object, change, out),
             Input::StatusWritten(pod) => self.status_written(now, pod, out),
             Input::SendStatus => self.send_status(out),
-            Input::Start(pod, run) => self.work(now, pod, out, |w, host, out| w.start(now, run, host, out)),
+            Input::Start(pod, run) => self.start(now, pod, run, out),
             Input::ObserveRunning(pod, run) => {
                 self.work(now, pod, out, |w, _, out| w.observe_running(now, run, out));
             }

@@ -55,7 +55,7 @@ impl ProbeWorker {
         self.spec.timeout
     }
 
-    /// No probe earlier than this after the container's start.
+    /// No probe earlier than this after the container's start, as the pod's status has it.
     pub const fn initial_delay(&self) -> Span {
         self.spec.initial_delay
     }

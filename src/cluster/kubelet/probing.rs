@@ -10,6 +10,12 @@ use crate::time::{Span, Time};
 /// Ticks after this one: the grid's next instant.
 const NEXT: Span = Span::from_micros(1);
 
+/// From when on a probe asks. The status that it reads has the container's start in whole seconds
+/// (status/status_manager.go, `normalizeStatus`), so that its delay is over up to a second early.
+fn delay_over(started: Time, probe: &ProbeWorker) -> Time {
+    started.whole_seconds() + probe.initial_delay()
+}
+
 impl PodWorker {
     pub(super) fn probes(&mut self) -> impl Iterator<Item = &mut ProbeWorker> {
         [&mut self.startup, &mut self.readiness, &mut self.liveness].into_iter().flatten()
@@ -28,7 +34,7 @@ impl PodWorker {
     /// until its container has ended (`SyncTerminatingPod`).
     fn is_probing(&self, kind: ProbeKind) -> bool {
         let is_killed = matches!(self.stage, Stage::PreStop | Stage::Stopping);
-        let runs = self.observed && (self.stage == Stage::Running || is_killed);
+        let runs = self.observed && self.runs();
         let started = self.startup.as_ref().is_none_or(ProbeWorker::succeeded);
         runs && match kind {
             ProbeKind::Startup => !started && !is_killed && !self.deleting,
@@ -41,7 +47,7 @@ impl PodWorker {
     pub(super) fn tick_from(&mut self, kind: ProbeKind, earliest: Time, out: Out) {
         let (pod, started) = (self.pod, self.started);
         if let Some(probe) = self.probe(kind) {
-            let delayed = started.map_or(earliest, |started| earliest.max(started + probe.initial_delay()));
+            let delayed = started.map_or(earliest, |started| earliest.max(delay_over(started, probe)));
             let (at, tick) = probe.next_tick(delayed);
             out.wake_at(at, Input::Tick(pod, kind, tick));
         }
@@ -67,7 +73,7 @@ impl PodWorker {
     pub(super) fn probe_readiness_now(&mut self, now: Time, may_ask: bool, host: Host, out: Out) {
         let started = self.started;
         let Some(probe) = &mut self.readiness else { return };
-        let delay_is_over = started.is_none_or(|started| now.saturating_since(started) >= probe.initial_delay());
+        let delay_is_over = started.is_none_or(|started| now >= delay_over(started, probe));
         if host.cluster.kubernetes.at_least(29) {
             probe.reset_ticker(now);
             self.tick_from(ProbeKind::Readiness, now + NEXT, out);

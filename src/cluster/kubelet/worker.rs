@@ -66,6 +66,9 @@ pub struct PodWorker {
     /// When the kubelet began to kill the pod's containers.
     pub(super) kill_started: Time,
     pub(super) run: u32,
+    /// When its kubelet heard of it, and when its sandbox is there.
+    bound: Time,
+    pub(super) prepared: Time,
     /// When its container started; `None`: longer ago than anything here lasts.
     pub(super) started: Option<Time>,
     /// The kubelet knows that the container runs.
@@ -123,6 +126,8 @@ impl PodWorker {
             shut_down: None,
             kill_started: Time::ZERO,
             run: 0,
+            bound: Time::ZERO,
+            prepared: Time::ZERO,
             started: None,
             observed: false,
             exited: false,
@@ -154,12 +159,23 @@ impl PodWorker {
         // Probe workers start once the volumes are mounted, which takes 0.1 to 0.6 s of the start.
         let mount = Dist::Uniform(Span::from_millis(100), Span::from_millis(600));
         let mounted = mount.sample(&mut out.streams().at(Purpose::ProbePhase, entity)).min(start);
-        let pull = host.template.image_pull.as_ref();
-        let pull = pull.map_or(Span::ZERO, |pull| pull.sample(&mut out.streams().at(Purpose::ImagePull, entity)));
-        if !host.template.image_missing {
-            out.wake(start + pull, Input::Start(object.pod, 0));
-        }
-        PodWorker::new(object, now + mounted, Stage::Starting, host)
+        let mut worker = PodWorker::new(object, now + mounted, Stage::Starting, host);
+        (worker.bound, worker.prepared) = (now, now + start);
+        worker
+    }
+
+    /// How much of the way to its sandbox is still before a pod, from 0 to 1.
+    fn unprepared(&self, now: Time) -> f64 {
+        let left = self.prepared.saturating_since(now).as_secs_f64();
+        if self.stage == Stage::Starting && left > 0.0 { left / self.prepared.secs_since(self.bound) } else { 0.0 }
+    }
+
+    /// Two pods that are in start at the same time share the cores of their host: each takes longer by
+    /// what the other one needs them for, as far as the two overlap.
+    pub fn share_cores(&mut self, other: &mut PodWorker, now: Time, work: Span) {
+        let longer = work.scaled(other.unprepared(now));
+        self.prepared += longer;
+        other.prepared += longer;
     }
 
     /// The container starts, for the `run`-th time.
@@ -176,9 +192,14 @@ impl PodWorker {
         out.wake(relist, Input::Relisted(self.pod, run));
     }
 
-    /// The kubelet sees that the container runs.
+    /// Whether the container runs, killed or not.
+    pub(super) const fn runs(&self) -> bool {
+        matches!(self.stage, Stage::Running | Stage::PreStop | Stage::Stopping)
+    }
+
+    /// The kubelet sees that the container runs. One that is being killed may still be found ready.
     pub fn observe_running(&mut self, now: Time, run: u32, out: Out) {
-        if run != self.run || self.stage != Stage::Running {
+        if run != self.run || !self.runs() {
             return;
         }
         self.observed = true;
@@ -192,7 +213,7 @@ impl PodWorker {
     /// A relist brings the container's start as an event: the pod is synced, its status computed, and a
     /// readiness probe runs at once, unless it still reads the status from before the start.
     pub fn relisted(&mut self, now: Time, run: u32, host: Host, out: Out) {
-        if run != self.run || self.stage != Stage::Running || self.startup.is_some() {
+        if run != self.run || !self.runs() || self.startup.is_some() {
             return;
         }
         let mut race = out.streams().at(Purpose::ReadinessRace, self.pod.index() as u64);

@@ -268,7 +268,7 @@ impl Checker {
     fn replica_set(&mut self, fact: &replica_set::Fact) -> Result<(), (Subject, Rule)> {
         match fact {
             replica_set::Fact::CreatedPod { revision, .. } => self.bounds.creates(*revision),
-            replica_set::Fact::DeletedPod(pod) => self.pod(*pod, |pod, _| pod.doom()),
+            replica_set::Fact::DeletedPod { pod, .. } => self.pod(*pod, |pod, _| pod.doom()),
             replica_set::Fact::WroteStatus { revision, status, .. } => demand(
                 status.available <= status.ready && status.ready <= status.replicas,
                 "its status does not add up",

@@ -32,10 +32,9 @@ struct Target {
     asked: (Option<Call>, Option<Call>),
     /// The call that registered it.
     call: Call,
-    /// Times that it was registered, deregistered, and drained to the end.
+    /// Times that it was registered and deregistered.
     registered: u32,
     deregistered: u32,
-    drained: u32,
     /// When it was last deregistered.
     since: Time,
 }
@@ -46,7 +45,8 @@ struct View {
     belief: Belief,
     registered: u32,
     deregistered: u32,
-    drained: u32,
+    /// When it learned of the deregistration.
+    since: Time,
     /// When a check was last answered well.
     passed: Option<Time>,
     /// Its verdicts on the present registration: well at some time, unwell at some time.
@@ -61,14 +61,19 @@ impl Target {
         call: Call::INITIAL,
         registered: 0,
         deregistered: 0,
-        drained: 0,
         since: Time::ZERO,
     };
 }
 
 impl View {
-    const NEW: View =
-        View { belief: Belief::Gone, registered: 0, deregistered: 0, drained: 0, passed: None, found: (false, false) };
+    const NEW: View = View {
+        belief: Belief::Gone,
+        registered: 0,
+        deregistered: 0,
+        since: Time::ZERO,
+        passed: None,
+        found: (false, false),
+    };
 
     const fn is_checked(&self) -> bool {
         matches!(self.belief, Belief::Initial | Belief::Healthy | Belief::Unhealthy)
@@ -194,7 +199,6 @@ impl Targets {
         demand(row.state == Some(TargetState::Draining), "drained, and it was not draining")?;
         demand(now == row.since + delay, "drained before or after its deregistration delay")?;
         row.state = None;
-        row.drained += 1;
         Ok(())
     }
 
@@ -224,7 +228,7 @@ impl Targets {
     /// A node says something.
     #[inline(always)]
     pub fn node(&mut self, now: Time, node: AlbNodeId, target: TargetId, fact: &alb_node::Fact) -> Held {
-        let known = *self.target(target)?;
+        let (known, delay) = (*self.target(target)?, self.delay);
         let view = &mut self.views[target.index() * self.nodes + node.index() - self.first_node];
         match *fact {
             alb_node::Fact::CheckSent { .. } => demand(view.is_checked(), "checked, and it is no target"),
@@ -235,13 +239,13 @@ impl Targets {
                 }
                 demand(view.belief == belief, "found what it does not believe")
             }
-            alb_node::Fact::Believes { belief, .. } => view.comes_to_believe(now, belief, &known),
+            alb_node::Fact::Believes { belief, .. } => view.comes_to_believe(now, belief, &known, delay),
         }
     }
 }
 
 impl View {
-    fn comes_to_believe(&mut self, now: Time, belief: Belief, known: &Target) -> Held {
+    fn comes_to_believe(&mut self, now: Time, belief: Belief, known: &Target, delay: Span) -> Held {
         let legal = match (self.belief, belief) {
             // News of a registration may overtake that of the deregistration before it.
             (_, Belief::Initial) => true,
@@ -261,11 +265,17 @@ impl View {
             Belief::Unhealthy => {}
             Belief::Draining => {
                 self.deregistered += 1;
+                self.since = now;
                 demand(self.deregistered <= known.deregistered, "believed before DeregisterTargets returned")?;
             }
             Belief::Gone => {
-                self.drained += 1;
-                demand(self.drained <= known.drained, "believed before the deregistration delay was over")?;
+                // News of a later deregistration, of which it says nothing, starts the delay anew.
+                let is_over =
+                    now == self.since + delay || now > self.since + delay && known.deregistered > self.deregistered;
+                demand(
+                    is_over,
+                    "believed before or after the deregistration delay since it learned of the deregistration",
+                )?;
             }
         }
         self.belief = belief;

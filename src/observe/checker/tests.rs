@@ -249,7 +249,7 @@ fn a_further_target_group() {
 #[test]
 fn beliefs_follow_the_news() {
     check(early(|fact| believes(fact, Belief::Draining), DEREGISTERED), "believed before DeregisterTargets returned");
-    check(early(|fact| believes(fact, Belief::Gone), DRAINED), "believed before the deregistration delay was over");
+    check(early(|fact| believes(fact, Belief::Gone), DRAINED), "believed before or after the deregistration delay");
     check(without(|fact| believes(fact, Belief::Draining)), "believed after what cannot come before it");
     let checked = |fact: &Fact| {
         let by_node = |question: &app::Question| matches!(question, app::Question::HealthCheck(..));

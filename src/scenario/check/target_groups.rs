@@ -18,6 +18,7 @@ const LONGEST_NAME: usize = 63;
 pub(super) fn check(scenario: &Scenario, layers: &Layers<'_>, at: Places) -> Result<(), Error> {
     slow_start(scenario, at)?;
     stickiness(scenario, at)?;
+    health(scenario, at)?;
     let spec = &scenario.target_group;
     deregistration_delay("target_group", spec.deregistration_delay, at)?;
     health_check("target_group", &spec.health_check, at)?;
@@ -104,6 +105,20 @@ fn slow_start(scenario: &Scenario, at: Places) -> Result<(), Error> {
         return Err(at
             .refuse(&[key], "slow start needs `round_robin`")
             .hint("AWS refuses this: there is no slow start with least_outstanding_requests or weighted_random"));
+    }
+    Ok(())
+}
+
+fn health(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let spec = &scenario.target_group.health;
+    if spec.minimum_healthy_count == 0 {
+        let key = "target_group.health.minimum_healthy_count";
+        return Err(at.refuse(&[key], format!("`{key}` is 0")).hint("AWS takes 1 to the number of targets"));
+    }
+    if spec.minimum_healthy_percentage > 100 {
+        let key = "target_group.health.minimum_healthy_percentage";
+        let message = format!("`{key}` is {}", spec.minimum_healthy_percentage);
+        return Err(at.refuse(&[key], message).hint("AWS takes 1 to 100; 0 is off"));
     }
     Ok(())
 }

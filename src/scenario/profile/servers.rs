@@ -51,7 +51,7 @@ const NODE_START_UP: Row =
 const NODE_KEEP_ALIVE: Row = measured(
     "keep_alive",
     "\"6s\"",
-    "v20.20.2: http.Server keepAliveTimeout 5 s, and keepAliveTimeoutBuffer 1 s on top; releases without the buffer: 5 s",
+    "v20.20.2: http.Server keepAliveTimeout 5 s, and keepAliveTimeoutBuffer 1 s on top; releases without the buffer: 5 s. So up to 26; the next major version keeps 65 s (nodejs/node#62782): give keep_alive = \"65s\"",
 );
 
 const GO_START_UP: Row = start_up("{ p50 = \"500ms\", p99 = \"2s\" }", "a Go service of middling size; give your own");
@@ -68,6 +68,7 @@ const PYTHON_START_UP: Row =
 pub const PROFILES: &[Profile] = &[
     Profile {
         name: "spring-boot-3.3",
+        version: "3.3.0, by its code and the 2023 load test",
         about: "Spring Boot up to 3.3 with `server.shutdown` left alone: everything closes at SIGTERM",
         rows: &[
             SPRING_START_UP,
@@ -78,6 +79,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "spring-boot-3.4",
+        version: "3.4.0, by its code",
         about: "Spring Boot from 3.4, or earlier with `server.shutdown=graceful`, on Tomcat: what is in flight is finished; idle connections stay open, but a request on one is rejected, which costs the same 502 as a closed one",
         rows: &[
             SPRING_START_UP,
@@ -94,6 +96,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "tomcat",
+        version: "measured on 10.1.52",
         about: "Apache Tomcat on its own: requests in flight have two seconds; until it exits, new connections are taken by the kernel and then reset, and requests on idle ones are dropped, both of them 502",
         rows: &[
             start_up("{ p50 = \"8s\", p99 = \"20s\" }", "one web application of middling size; give your own"),
@@ -117,6 +120,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "nginx",
+        version: "measured on 1.22.1",
         about: "nginx that gets SIGTERM: fast shutdown. The official image asks for SIGQUIT instead (STOPSIGNAL): `nginx-quit`",
         rows: &[
             NGINX_START_UP,
@@ -126,6 +130,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "nginx-quit",
+        version: "measured on 1.22.1",
         about: "nginx that gets SIGQUIT, as the official image asks (STOPSIGNAL SIGQUIT): graceful shutdown",
         rows: &[
             NGINX_START_UP,
@@ -141,6 +146,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "node-http",
+        version: "measured on 20.20.2",
         about: "Node.js http without a handler, as PID 1 of its container: the kernel drops SIGTERM, and it serves until SIGKILL. Under an init process it ends at once: on_sigterm = \"exit\"",
         rows: &[
             NODE_START_UP,
@@ -154,6 +160,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "node-http-close",
+        version: "measured on 20.20.2",
         about: "Node.js http whose SIGTERM handler calls `server.close()`: idle connections are closed since v19; one that was busy is kept and would serve on, which is not modelled",
         rows: &[
             NODE_START_UP,
@@ -174,6 +181,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "go-http",
+        version: "measured on 1.19.8",
         about: "Go net/http without a handler: SIGTERM ends the process at once, as PID 1 too",
         rows: &[
             GO_START_UP,
@@ -187,6 +195,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "go-http-shutdown",
+        version: "measured on 1.19.8",
         about: "Go net/http whose SIGTERM handler calls `Server.Shutdown` without a deadline",
         rows: &[
             GO_START_UP,
@@ -202,6 +211,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "gunicorn",
+        version: "measured on 27.0.1",
         about: "gunicorn with its default (sync) workers: one request a connection. Its listener stays with the workers until they are done, so that new connections are reset then and not refused at once: both are 502",
         rows: &[
             PYTHON_START_UP,
@@ -218,6 +228,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "uvicorn",
+        version: "measured on 0.54.0",
         about: "uvicorn: the listener closes at the next tick, within 0.1 s",
         rows: &[
             PYTHON_START_UP,
@@ -229,6 +240,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "puma",
+        version: "measured on 5.6.5",
         about: "Puma, single mode",
         rows: &[
             start_up("{ p50 = \"10s\", p99 = \"25s\" }", "a Rails application of middling size; give your own"),
@@ -246,6 +258,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "kestrel",
+        version: ".NET 6 and later, by documentation",
         about: "ASP.NET Core on Kestrel, from .NET 6: not measured",
         rows: &[
             start_up("{ p50 = \"3s\", p99 = \"8s\" }", "an ASP.NET Core service of middling size; give your own"),
@@ -261,6 +274,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "envoy",
+        version: "by documentation",
         about: "Envoy without a drain before it: SIGTERM ends it at once. Not measured",
         rows: &[
             start_up("{ p50 = \"1s\", p99 = \"3s\" }", "a bootstrap of middling size; give your own"),

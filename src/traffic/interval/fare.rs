@@ -11,6 +11,7 @@ use crate::traffic::interval::law::Law;
 use crate::traffic::interval::parts::Parts;
 use crate::traffic::interval::tally::Tally;
 use crate::traffic::interval::{CONNECT, Limits, UNREACHABLE};
+use crate::traffic::unreachable::{Kernels, Stretch};
 use crate::verdict::{Cause, Verdict};
 
 /// Which of a node's requests of a cell go to one place: every so manieth, or by chance.
@@ -30,6 +31,7 @@ pub(super) struct Turn {
 pub(super) struct Batch<'a> {
     pub(super) cell: Cell,
     pub(super) turn: Turn,
+    pub(super) target: usize,
     pub(super) pod: Option<&'a PodRecord>,
     pub(super) port: &'a Port,
     /// Its row in tables by revision, and its law.
@@ -90,11 +92,18 @@ pub(super) struct Fare<'a> {
     /// Whether all of the batch just settled ended with a 5xx.
     pub(super) all_failed: bool,
     pub(super) parts: &'a mut Parts,
+    pub(super) kernels: &'a mut Kernels,
 }
 
 impl Fare<'_> {
     /// Closes the books.
-    pub(super) fn finish(self) {
+    pub(super) fn finish(mut self) {
+        let mut answered = Vec::new();
+        while self.kernels.pass(Time::NEVER, &mut answered) {}
+        for one in answered {
+            let timed_out = (CONNECT, self.limits.connect, self.limits.client.saturating_sub(self.limits.connect));
+            self.tally.was_answered(second_of(one.sent), one.at - one.sent, timed_out);
+        }
         self.tally.finish(self.laws, self.counts);
     }
 
@@ -233,6 +242,10 @@ impl Fare<'_> {
                 return self.meet(batch, count, &port, wait, sent);
             }
         }
+        let is_lost = batch.pod.is_none_or(|pod| pod.host_lost.is_some_and(|lost| lost <= sent));
+        if self.kernels.are_on() && law == CONNECT && !is_lost {
+            self.ask_kernel(batch);
+        }
         let cause = if law == UNREACHABLE { Cause::HostUnreachable } else { Cause::ConnectTimeout };
         let limit = self.limits.client.saturating_sub(patience);
         let impatient = if self.limits.client < patience {
@@ -249,6 +262,18 @@ impl Fare<'_> {
         }
         self.count_first(Verdict::Alb(cause), count - impatient, batch.turn.node);
         self.tally.took_draws(law, patience, limit, count - impatient);
+    }
+
+    /// The requests at hand, second by second, may be answered by the kernel of the pod's host: in the end.
+    fn ask_kernel(&mut self, batch: &Batch<'_>) {
+        for (row, &count) in self.parts.here.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let second = Time::ZERO + Span::from_secs(self.counts.by_second(row, batch.turn.node).0 as u64);
+            let (from, until) = match self.parts.here.len() {
+                1 => (batch.cell.from, batch.cell.until),
+                _ => (batch.cell.from.max(second), batch.cell.until.min(second + Span::from_secs(1))),
+            };
+            self.kernels.connect(batch.target, batch.turn.node, Stretch::spread(from, until, count));
+        }
     }
 
     /// A SYN sent `wait` after the request comes in at an open or a closed port.

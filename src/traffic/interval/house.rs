@@ -3,7 +3,7 @@
 use crate::aws::target_group::Algorithm;
 use crate::dist::count::binomial;
 use crate::observe::timeline::{BeliefChange, Socket, Timeline};
-use crate::random::{Purpose, Streams};
+use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::connection::{KeepAlive, Port};
@@ -84,8 +84,7 @@ impl House {
     pub(super) fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
         self.registration.sort(&timeline.targets, &timeline.pods, self.zones);
         for (number, node) in self.nodes.iter_mut().enumerate() {
-            let start = streams.at(Purpose::RoundRobin, number as u64).uniform();
-            node.table.begin(beliefs(timeline, number), &self.registration, start);
+            node.table.begin(number, beliefs(timeline, number), &self.registration, streams);
             node.kept.clear();
             node.kept.resize(timeline.targets.len(), Kept::NONE);
         }
@@ -156,20 +155,20 @@ impl House {
             special += turn.count;
             let target = node.table.choices()[*place];
             let Target { ref port, revision, .. } = targets[target.index()];
-            let pod = fare.timeline.targets[target.index()].pod;
+            let record = fare.timeline.targets[target.index()].pod.and_then(|pod| fare.timeline.pods.get(pod.index()));
             let batch = Batch {
                 cell: *cell,
                 turn,
-                pod: pod.and_then(|pod| fare.timeline.pods.get(pod.index())),
+                target: target.index(),
+                pod: record,
                 port,
                 revision,
                 keep: keep[revision],
                 cut: node.table.cut(target),
             };
-            let kept = &mut node.kept[target.index()];
-            let was_warm = kept.warm;
-            fare.settle(&batch, kept);
-            if !was_warm && kept.warm {
+            let was_warm = node.kept[target.index()].warm;
+            fare.settle(&batch, &mut node.kept[target.index()]);
+            if !was_warm && node.kept[target.index()].warm {
                 still_watched = 0;
             }
             if fare.all_failed {

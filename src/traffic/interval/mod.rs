@@ -37,6 +37,7 @@ use crate::time::Span;
 use crate::traffic::connection::{KeepAlive, Silence};
 use crate::traffic::load_end;
 use crate::traffic::outcome::Outcome;
+use crate::traffic::unreachable::Kernels;
 use counts::Counts;
 use fare::Fare;
 use house::House;
@@ -62,6 +63,7 @@ pub struct IntervalEngine<'a> {
     house: House,
     counts: Counts,
     parts: Parts,
+    kernels: Kernels,
     books: Books,
 }
 
@@ -120,13 +122,14 @@ impl<'a> IntervalEngine<'a> {
             house: House::new(scenario, keep, alike),
             counts: Counts::new(&scenario.load, scenario.load.nodes_known(balancer.nodes)),
             parts: Parts::default(),
+            kernels: Kernels::new(scenario),
             books: Books::default(),
         })
     }
 
     /// Sends the whole load against one timeline; `outcome` is overwritten. Single failures are not kept.
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
-        let IntervalEngine { scenario, limits, laws, starts, cuts, house, counts, parts, books } = self;
+        let IntervalEngine { scenario, limits, laws, starts, cuts, house, counts, parts, kernels, books } = self;
         house.begin(timeline, streams);
         let end = load_end(&scenario.load, timeline);
         outcome.begin(end);
@@ -140,6 +143,7 @@ impl<'a> IntervalEngine<'a> {
         };
         cuts.cut(timeline, &margins, laws);
         counts.begin(streams);
+        kernels.begin(scenario, timeline, streams);
         let mut fare = Fare {
             timeline,
             laws,
@@ -151,6 +155,7 @@ impl<'a> IntervalEngine<'a> {
             stream: streams.at(Purpose::IntervalFate, 0),
             all_failed: false,
             parts,
+            kernels,
         };
         for (until, singly) in cuts.cells() {
             let cell = fare.counts.next(until, singly, cuts.told_apart());

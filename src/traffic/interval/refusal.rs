@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::aws::target_group::TargetGroupHealthSpec;
 use crate::disturbance::Disturbance;
 use crate::id::RevisionId;
 use crate::scenario::Scenario;
@@ -25,6 +26,8 @@ impl std::error::Error for Refusal {}
 /// So many standard deviations above a full round of the targets: fewer requests than that while a
 /// connection is kept come once in 1e15 times.
 const CERTAIN: f64 = 8.0;
+/// A connect time-out is hardly ever so late: once in a million times.
+const LATEST: Span = Span::from_secs(1);
 
 /// Whether the scenario's requests can be counted.
 pub(super) fn examine(scenario: &Scenario) -> Result<(), Refusal> {
@@ -43,6 +46,14 @@ pub(super) fn examine(scenario: &Scenario) -> Result<(), Refusal> {
     }
     if scenario.cluster.ip_reuse > 0.0 {
         return refuse("an IP may be reused: the pod behind a target changes".to_owned());
+    }
+    if scenario.target_group.health != TargetGroupHealthSpec::default() {
+        return refuse("a minimum of healthy targets opens the group while some are healthy".to_owned());
+    }
+    let balancer = &scenario.load_balancer;
+    let patience = balancer.connect_timeout + LATEST;
+    if balancer.host_unreachable_share.may_be_limited() && scenario.load.client_timeout < patience {
+        return refuse("clients may give up before a removed pod's host has answered".to_owned());
     }
     if scenario.target_group.slow_start > Span::ZERO {
         return refuse("slow_start gives a new target a share that grows".to_owned());

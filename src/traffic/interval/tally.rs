@@ -118,6 +118,19 @@ impl<'a> Tally<'a> {
         }
     }
 
+    /// One of those booked as timed out was answered by a kernel, so soon.
+    pub(super) fn was_answered(&mut self, second: usize, latency: Span, (law, start, limit): (usize, Span, Span)) {
+        let [late, soon] = [Cause::ConnectTimeout, Cause::HostUnreachable].map(Cause::index);
+        let same = |pool: &&mut Pool| (pool.law, pool.start, pool.limit) == (law, start, limit);
+        let Some(pool) = self.books.pools.iter_mut().find(same) else { return };
+        pool.count -= 1;
+        self.outcome.causes[late] -= 1;
+        self.outcome.causes[soon] += 1;
+        self.outcome.per_second[second][late] -= 1;
+        self.outcome.per_second[second][soon] += 1;
+        self.took(latency, 1);
+    }
+
     /// Draws of a law are so many seconds too long, all together.
     pub(super) fn gained(&mut self, gain: f64) {
         self.gain += gain;

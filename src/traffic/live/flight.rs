@@ -94,11 +94,13 @@ pub(super) enum Event {
     Again(u32),
     /// A worker of a closed loop sends its next request.
     Sends(u32),
+    /// Kernels have asked long enough who has a removed pod's IP.
+    Unreachable,
 }
 
 /// Bits of an event that name the slot.
 const SLOT: u32 = 24;
-const _: () = assert!(SLOT + 3 <= EVENT, "eight kinds of events");
+const _: () = assert!(SLOT + 4 <= EVENT, "sixteen kinds of events");
 
 impl Event {
     /// As the schedule keeps it.
@@ -112,6 +114,7 @@ impl Event {
             Event::Overdue(slot) => (5, slot),
             Event::Again(slot) => (6, slot),
             Event::Sends(worker) => (7, worker),
+            Event::Unreachable => (8, 0),
         };
         kind << SLOT | slot
     }
@@ -133,7 +136,8 @@ impl Event {
             4 => Event::Reaches(slot),
             5 => Event::Overdue(slot),
             6 => Event::Again(slot),
-            _ => Event::Sends(slot),
+            7 => Event::Sends(slot),
+            _ => Event::Unreachable,
         }
     }
 }

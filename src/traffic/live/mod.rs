@@ -9,6 +9,9 @@ mod flight;
 mod node_port;
 mod queueing;
 mod server;
+#[cfg(test)]
+mod tests;
+mod unreachable;
 mod users;
 
 use crate::id::{AlbNodeId, TargetId};
@@ -30,6 +33,7 @@ use anomaly::Anomalies;
 use flight::{Event, Flight, Flights};
 use node_port::NodePorts;
 use server::{Pool, Server};
+use unreachable::Doubtful;
 use users::Users;
 
 /// Remembers requests; keeps its buffers between replications.
@@ -50,6 +54,7 @@ pub(super) struct LiveEngine<'a> {
     /// Requests in flight, by node, then target, in units of [`ONE_IN_FLIGHT`].
     in_flight: Vec<u64>,
     anomalies: Anomalies,
+    doubtful: Doubtful,
     users: Users<'a>,
     /// Whether a choice may depend on what became of other requests to that target, or of that user.
     has_memory: bool,
@@ -86,6 +91,7 @@ impl<'a> LiveEngine<'a> {
             in_flight: Vec::new(),
             has_memory: anomalies.is_on() || users.has_cookies(),
             anomalies,
+            doubtful: Doubtful::new(scenario),
             users,
             flights: Flights::default(),
             schedule: Schedule::new(usual(scenario)),
@@ -116,7 +122,8 @@ impl<'a> LiveEngine<'a> {
         self.pools.resize_with(lanes, Pool::default);
         self.in_flight.clear();
         self.in_flight.resize(lanes, 0);
-        self.anomalies.begin(lanes);
+        self.anomalies.begin(lanes, streams);
+        self.doubtful.begin(self.scenario, timeline, streams);
         self.users.begin(streams, super::load_end(&self.scenario.load, timeline));
         self.flights.clear();
         self.schedule.clear();
@@ -180,6 +187,7 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             Event::Reaches(slot) => self.serve(slot, now),
             Event::Overdue(slot) => self.overdue(slot, now),
             Event::Again(slot) => self.again(slot, now),
+            Event::Unreachable => self.unreachable(now),
             Event::Sends(worker) => {
                 let number = self.engine.users.next_number(worker);
                 let wish = self.engine.users.wish(worker);
@@ -328,6 +336,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// An attempt ends as its flight says.
     fn finish(&mut self, slot: u32, now: Time) {
+        if self.engine.flights[slot].is_over {
+            // A kernel's answer came before.
+            return self.engine.flights.remove(slot);
+        }
         let (verdict, _) = self.engine.flights.attempt(slot).end;
         self.conclude(slot, verdict, now);
     }
@@ -425,26 +437,3 @@ fn usual(scenario: &Scenario) -> Span {
 /// Where in a request's number the number of its attempt stands.
 const ATTEMPT: u32 = 56;
 const NUMBER: u64 = (1 << ATTEMPT) - 1;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::random::Streams;
-
-    /// Ten times the requests need no more memory.
-    #[test]
-    fn memory_does_not_grow_with_the_number_of_requests() {
-        let peak = |secs| {
-            let mut scenario = Scenario::default();
-            scenario.load.workers = Some(50);
-            scenario.load.duration = Some(Span::from_secs(secs));
-            let mut engine = LiveEngine::new(&scenario);
-            let mut ended: Vec<crate::traffic::outcome::Failure> = Vec::new();
-            engine.simulate(std::iter::empty(), &Timeline::default(), &Streams::new(1, 0), &mut ended);
-            (ended.len(), engine.flights.peak())
-        };
-        let ((few, small), (many, large)) = (peak(5), peak(50));
-        assert!(many > 9 * few && few > 100_000, "{few}, {many}");
-        assert_eq!((small, large), (50, 50));
-    }
-}

@@ -2,7 +2,7 @@
 
 use super::{ANSWERS, CLIENTS, Event, LiveEngine, ROUND_TRIPS, Run};
 use crate::observe::timeline::Socket;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::traffic::connection::{SYN_RETRIES, Way};
 use crate::traffic::fate::Knock;
 use crate::traffic::outcome::Witness;
@@ -34,12 +34,21 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     fn end_by_fate(&mut self, slot: u32, server: u16, way: Way) {
         let engine = &mut *self.engine;
         let request = &engine.flights.attempt(slot).request;
+        let (limits, sent) = (engine.limits, request.sent);
         let end = self.around.trouble(&engine.servers[usize::from(server)].target, way, request);
         self.end(slot, end);
+        if way == Way::New {
+            let is_late = end.0 == Verdict::Alb(Cause::ConnectTimeout);
+            self.doubt(slot, server, if is_late { sent + limits.connect } else { end.1 });
+        }
     }
 
     /// A SYN is sent.
     pub(super) fn connect(&mut self, slot: u32, now: Time) {
+        if self.engine.flights[slot].is_over {
+            // A kernel's answer came before.
+            return self.engine.flights.remove(slot);
+        }
         let server = self.engine.flights[slot].server;
         self.refresh(server, now);
         self.connect_to(slot, server, now);
@@ -74,9 +83,16 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let engine = &mut *self.engine;
         let (request, found) = (engine.flights.attempt(slot).request, &engine.servers[usize::from(server)].target);
         let after = now - request.sent;
+        let is_first = after == Span::ZERO;
         let end = match found.port.socket {
             Socket::Silent => match self.around.knock(found, &request, after) {
-                Knock::Met(syn, _) => return self.try_again(slot, syn),
+                Knock::Met(syn, _) => {
+                    self.try_again(slot, syn);
+                    if is_first {
+                        self.doubt(slot, server, syn);
+                    }
+                    return;
+                }
                 Knock::InVain(end) => end,
             },
             Socket::Serving => {
@@ -87,8 +103,12 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             }
             Socket::Closed | Socket::Refusing => (Verdict::Alb(Cause::Refused), now + engine.limits.round_trip),
         };
+        let is_silent = found.port.socket == Socket::Silent;
         let end = self.around.unless_the_client_gives_up(end, &request);
         self.end(slot, end);
+        if is_silent && is_first {
+            self.doubt(slot, server, end.1.min(request.sent + self.around.limits.connect));
+        }
     }
 
     /// A lost SYN is sent again, if the client waits for it.
