@@ -171,14 +171,14 @@ pub fn csv(cell: &str) -> String {
     if cell.contains([',', '"', ';']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
 }
 
-/// A word of a command line that people copy into a POSIX shell.
+/// A word of a command line that people copy into a POSIX shell. Whatever shows the line has a sink of its own.
 pub fn shell(word: &str) -> String {
-    let word = line(word);
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/+:@%,".contains(letter);
-    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
-        return word;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=%,:+@".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// The message of a workflow command of GitHub Actions (actions/toolkit, core/src/command.ts).

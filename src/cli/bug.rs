@@ -4,13 +4,11 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::panic::PanicHookInfo;
 
-use rollcast::escape;
-
-use super::options::quoted;
+use rollcast::escape::{self, shell};
 
 /// Says of a panic what to report, and ends with the exit code of a bug, whichever thread it strikes.
 pub fn tell(args: &[OsString]) {
-    let words: Vec<String> = args.iter().skip(1).map(|arg| quoted(&arg.to_string_lossy())).collect();
+    let words: Vec<String> = args.iter().skip(1).map(|arg| shell(&arg.to_string_lossy())).collect();
     let command = format!("rollcast {}", words.join(" "));
     std::panic::set_hook(Box::new(move |panic| {
         let _ = write!(std::io::stderr(), "{}", report(panic, &command));
