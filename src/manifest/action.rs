@@ -63,7 +63,7 @@ fn object<'a>(value: &'a Value, what: &str) -> Result<&'a Map<String, Value>, St
 /// A field, whatever the case of its name; of several the last one counts, and `null` counts for nothing.
 fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let fits = |(key, value): &(&String, &Value)| key.eq_ignore_ascii_case(name) && !value.is_null();
-    object.iter().filter(fits).next_back().map(|(_, value)| value)
+    object.iter().rfind(fits).map(|(_, value)| value)
 }
 
 #[cfg(test)]
