@@ -118,7 +118,7 @@ impl Draft {
         let width = width.filter(|&width| width <= 60).max().unwrap_or_default();
         toml.push_str(&tables(&self.values, "", width));
         for OtherTargetGroup { place, values } in &self.other_target_groups {
-            toml.push_str(&format!("\n[[other_target_group]]  # {}\n", escape::line(&place.to_string())));
+            toml.push_str(&format!("\n[[other_target_group]]  # {}\n", plain(&place.to_string())));
             toml.push_str(&tables(values, "other_target_group", width));
         }
         toml
@@ -144,24 +144,20 @@ impl Draft {
             "# Deployment {} of {}, imported by rollcast {}.\n\
              # A value is followed by the line that says so, or by what is assumed in its place. A key that is\n\
              # not here has the default of Kubernetes, of the AWS Load Balancer Controller or of AWS.\n",
-            escape::line(&self.name),
-            escape::line(&self.place.path().to_string_lossy()),
+            plain(&self.name),
+            plain(&self.place.path().to_string_lossy()),
             env!("CARGO_PKG_VERSION"),
         );
-        head.push_str(&format!("#\n# {}\n", escape::line(&self.exposure())));
+        head.push_str(&format!("#\n# {}\n", plain(&self.exposure())));
         if !self.asked.is_empty() {
             head.push_str("#\n# No manifest says, and the forecast depends on it:\n");
-            self.asked.iter().for_each(|(key, what)| head.push_str(&format!("#   {key}: {}\n", escape::line(what))));
+            self.asked.iter().for_each(|(key, what)| head.push_str(&format!("#   {key}: {}\n", plain(what))));
         }
         let lists = [("Leads nowhere", &self.facts.references), ("Noticed", &self.notices)];
         for (title, notices) in lists.iter().filter(|(_, notices)| !notices.is_empty()) {
             head.push_str(&format!("#\n# {title}:\n"));
             notices.iter().for_each(|notice| {
-                head.push_str(&format!(
-                    "#   {}: {}\n",
-                    escape::line(&notice.place.to_string()),
-                    escape::line(&notice.words)
-                ));
+                head.push_str(&format!("#   {}: {}\n", plain(&notice.place.to_string()), plain(&notice.words)));
             });
         }
         head.push('\n');
@@ -196,8 +192,13 @@ fn line(value: &Value) -> String {
 }
 
 /// Files may be called anything; a comment must stay on its line.
+/// A line that the log of a CI system may show.
+fn plain(text: &str) -> String {
+    escape::lines(&escape::line(text))
+}
+
 fn comment(origin: &Origin) -> String {
-    escape::line(&origin.to_string())
+    plain(&origin.to_string())
 }
 
 /// Gathers a draft's values.

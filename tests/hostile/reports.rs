@@ -171,3 +171,47 @@ fn names_of_manifests_stay_in_their_place() {
     assert_eq!(output.status.code(), Some(2));
     assert!(is_tame(&String::from_utf8(output.stderr).unwrap()));
 }
+
+/// What is no name may be any text: the classes, ports, hooks and reasons that reports quote, and objects that are
+/// not read.
+#[test]
+fn what_manifests_say_stays_in_its_place() {
+    for (number, text) in NAMES.iter().chain(&["x\n::error::y\u{1b}[31m\r\u{202e} ##[error]"]).enumerate() {
+        let place = directory(&format!("quoted-{number}"));
+        let quoted = serde_json::to_string(text).unwrap();
+        let mut manifest = String::new();
+        for (name, class) in [("web", "\"alb\""), ("api", quoted.as_str()), ("old", "\"nginx\"")] {
+            manifest.push_str(&format!(
+                "apiVersion: apps/v1\nkind: Deployment\n\
+                 metadata: {{name: {name}, annotations: {{rollcast/ignore: 'RL015=it'}}}}\n\
+                 spec:\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    \
+                 metadata: {{labels: {{app: {name}}}}}\n    spec:\n      containers:\n        - name: {name}\n          \
+                 image: {quoted}\n          lifecycle: {{preStop: {{exec: {{command: [{quoted}]}}}}}}\n---\n\
+                 apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\n\
+                 spec: {{selector: {{app: {name}}}, ports: [{{port: 80, name: {quoted}}}]}}\n---\n\
+                 apiVersion: networking.k8s.io/v1\nkind: Ingress\n\
+                 metadata:\n  name: {name}\n  annotations:\n    kubernetes.io/ingress.class: {class}\n    \
+                 alb.ingress.kubernetes.io/target-type: ip\n    alb.ingress.kubernetes.io/unknown: {quoted}\n\
+                 spec: {{defaultBackend: {{service: {{name: {name}, port: {{name: {quoted}}}}}}}}}\n---\n"
+            ));
+        }
+        let unread = format!("apiVersion: example.com/v1\nkind: Thing\nmetadata: {{name: {quoted}}}\n---\n");
+        manifest.push_str(&unread.repeat(2));
+        fs::write(place.join("m.yaml"), manifest.replace("=it'", &format!("={}'", text.replace('\'', "''")))).unwrap();
+        let line = ["check", "--runs", "4", "--set", "load.rate=5", "m.yaml"];
+        for (format, report) in formats(&place, &line, &["text", "json", "sarif", "junit", "github", "markdown"]) {
+            judge("check", &format, &report);
+            if format == "json" {
+                let json: serde_json::Value = serde_json::from_str(&report).unwrap();
+                let count = |key: &str| json[key].as_array().map_or(0, Vec::len);
+                assert!(count("configurations") > 0 && count("left_out") > 0 && count("noticed") > 0, "{report}");
+            }
+        }
+        let mut import = Command::new(env!("CARGO_BIN_EXE_rollcast"));
+        let output = import.current_dir(&place).args(["import", "m.yaml"]).output().unwrap();
+        let (toml, notes) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(output.status.success() && is_tame(&toml) && is_tame(&notes), "{toml}\n{notes}");
+        let first = toml.split("\n# Deployment ").next().unwrap();
+        assert!(toml::from_str::<toml::Table>(first).is_ok(), "{first}");
+    }
+}
