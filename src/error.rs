@@ -1,7 +1,11 @@
 //! The one public error: what is wrong, where, and what to write instead.
 
+#![warn(clippy::string_slice)]
+
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+use crate::escape;
 
 /// What a user gets for bad input, an impossible request, or a file that cannot be read or written.
 #[derive(Debug, Clone)]
@@ -85,12 +89,13 @@ impl Error {
     #[must_use]
     pub fn at(mut self, path: &Path, source: &str, range: std::ops::Range<usize>) -> Error {
         let start = source.floor_char_boundary(range.start.min(source.len()));
-        let line_start = source[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line = source[line_start..].lines().next().unwrap_or_default();
-        let row = source[..start].matches('\n').count() + 1;
-        let column = source[line_start..start].chars().count() + 1;
+        let (before, after) = source.split_at_checked(start).unwrap_or((source, ""));
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = source.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let row = before.matches('\n').count() + 1;
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
         let end = source.floor_char_boundary(range.end.clamp(start, line_start + line.len().max(start - line_start)));
-        let width = source[start..end].chars().count().max(1);
+        let width = after.get(..end - start).unwrap_or_default().chars().count().max(1);
         let (shown, indent, width) = excerpt(line, column - 1, width);
         self.place =
             Some(Box::new(Place { path: path.to_owned(), spot: Some(Spot { row, column, shown, indent, width }) }));
@@ -143,11 +148,11 @@ impl Error {
 }
 
 /// What of a line fits a terminal: the part around the offence, one column a character, nothing that
-/// a terminal would obey.
+/// a terminal would obey. A character is a column, so it is blotted out and not spelled out.
 fn excerpt(line: &str, start: usize, width: usize) -> (String, usize, usize) {
     const WIDEST: usize = 120;
     const BEFORE: usize = 60;
-    let tame = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let tame = |letter: char| if escape::is_obeyed(letter) { ' ' } else { letter };
     if line.chars().count() <= WIDEST {
         return (line.chars().map(tame).collect(), start, width);
     }
@@ -162,15 +167,26 @@ fn excerpt(line: &str, start: usize, width: usize) -> (String, usize, usize) {
     (shown, indent, width.min(WIDEST - (start - skipped)))
 }
 
+/// What a message may quote of a text that somebody else wrote: not all of it, and nothing that its reader would obey.
+fn clipped(text: &str) -> String {
+    const LONGEST: usize = 1_000;
+    let line = escape::line(text);
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => line.get(..end).unwrap_or_default().to_owned() + "…",
+        None => line,
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
+        f.write_str(&clipped(&self.message))?;
         if let Some(place) = &self.place {
+            let path = clipped(&place.path.to_string_lossy());
             match &place.spot {
-                None => write!(f, "\n  --> {}", place.path.display())?,
+                None => write!(f, "\n  --> {path}")?,
                 Some(Spot { row, column, shown, indent, width }) => {
                     let margin = " ".repeat(row.to_string().len());
-                    write!(f, "\n{margin} --> {}:{row}:{column}", place.path.display())?;
+                    write!(f, "\n{margin} --> {path}:{row}:{column}")?;
                     write!(
                         f,
                         "\n{margin} |\n{row} | {shown}\n{margin} | {}{}",
@@ -181,7 +197,7 @@ impl fmt::Display for Error {
             }
         }
         if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {hint}")?;
+            write!(f, "\nhint: {}", clipped(hint))?;
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 //! Integers make ties exact and results portable; a log-normal's last bits may differ between
 //! builds of `rand_distr`, its microseconds do not.
 
+#![warn(clippy::string_slice)]
+
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 

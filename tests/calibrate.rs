@@ -120,7 +120,7 @@ fn bad_lines_are_told_by_their_place() {
     check("late.json", b"{\"kind\":\"Event\"}\n[1]\n", "late.json:2:1");
     check("pretty.json", b"{\n  \"kind\": \"List\",\n  \"items\": [}\n", "pretty.json:3:1");
     check("watch.jsonl", b"2026-01-01T00:00:00Z {\"kind\":\"EndpointSlice\"}\n", "has no name");
-    check("binary", &[0xff, 0xfe, 0x00, 0x41], "cannot be read");
+    check("binary", &[0xff, 0xfe, 0x00, 0x41], "this is no log that rollcast knows");
     check("broken.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0], "cannot be read");
     let missing = calibrate::gather(&[place.join("nowhere")], None).unwrap_err();
     assert!(missing.to_string().contains("cannot read"), "{missing}");

@@ -36,12 +36,15 @@ pub(super) fn read(line: &str, node: &str, target_group: Option<&str>, evidence:
     }
     let (created, ended) = (Time::parse_rfc3339(created)?, Time::parse_rfc3339(fields[ENDED])?);
     let status: u16 = fields[STATUS].parse().map_err(|_| format!("`{}` is no status", fields[STATUS]))?;
-    evidence.logged.add(created, status);
     let target = fields[TARGET];
-    if target == "-" {
-        return Ok(());
-    }
-    let (address, _) = target.rsplit_once(':').ok_or_else(|| format!("`{target}` is no target; IP:PORT is"))?;
+    let address = match target.rsplit_once(':') {
+        Some((address, _)) => Some(address),
+        None if target == "-" => None,
+        None => return Err(format!("`{target}` is no target; IP:PORT is")),
+    };
+    // Nothing of a damaged line counts.
+    evidence.logged.add(created, status);
+    let Some(address) = address else { return Ok(()) };
     let address = address.trim_matches(['[', ']']);
     entry(entry(&mut evidence.routes, node), address).push(created);
     if fields[TARGET_STATUS] != "-" {
@@ -72,13 +75,10 @@ fn fields(line: &str) -> Result<[&str; CREATED + 1], String> {
     let mut rest = line;
     for (place, field) in fields.iter_mut().enumerate() {
         rest = rest.trim_start_matches(' ');
-        let text = rest.strip_prefix('"');
-        let end = match text {
-            Some(text) => closing_quote(text).ok_or_else(|| format!("field {} has no closing quote", place + 1))?,
-            None => rest.find(' ').unwrap_or(rest.len()),
+        (*field, rest) = match rest.strip_prefix('"') {
+            Some(text) => quoted(text).ok_or_else(|| format!("field {} has no closing quote", place + 1))?,
+            None => rest.split_at_checked(rest.find(' ').unwrap_or(rest.len())).unwrap_or((rest, "")),
         };
-        *field = &text.unwrap_or(rest)[..end];
-        rest = text.map_or(&rest[end..], |text| &text[end + 1..]);
         if field.is_empty() && rest.is_empty() {
             return Err(format!("the line ends after {place} fields; an access log has {} or more", CREATED + 1));
         }
@@ -86,14 +86,17 @@ fn fields(line: &str) -> Result<[&str; CREATED + 1], String> {
     Ok(fields)
 }
 
-/// Where a quoted text ends; a quote behind a backslash is part of it.
-fn closing_quote(text: &str) -> Option<usize> {
+/// A quoted text, and what follows its closing quote; a quote behind a backslash is part of the text.
+fn quoted(text: &str) -> Option<(&str, &str)> {
     let mut is_escaped = false;
-    text.bytes().position(|byte| {
-        let ends = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
+    let mut ends = |letter: char| {
+        let ends = letter == '"' && !is_escaped;
+        is_escaped = letter == '\\' && !is_escaped;
         ends
-    })
+    };
+    let (end, _) = text.char_indices().find(|(_, letter)| ends(*letter))?;
+    let (quoted, rest) = text.split_at_checked(end)?;
+    Some((quoted, rest.strip_prefix('"')?))
 }
 
 #[cfg(test)]
@@ -125,6 +128,6 @@ mod tests {
         check(&LINE.replace("504 -", "5x4 -"), "`5x4` is no status");
         check(&LINE.replace("10.0.0.1:80 -1", "10.0.0.1 -1"), "is no target");
         check(&LINE.replace("2018-07-02T22:23:00", "2018-07-02 22:23:00"), "not a time");
-        check(&LINE[..LINE.find("GET").unwrap()], "no closing quote");
+        check(LINE.split_once("GET").unwrap().0, "no closing quote");
     }
 }

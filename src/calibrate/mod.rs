@@ -6,6 +6,8 @@
 //! EndpointSlice has when Kubernetes gave it up. What lies between the two and is no lag of the load
 //! balancer (the controller's own way, mostly) is taken from the model itself: a [`Pilot`].
 
+#![warn(clippy::string_slice)]
+
 mod alb_log;
 mod estimate;
 mod pilot;
@@ -36,6 +38,8 @@ pub struct Evidence {
     timed_out: u64,
     unreachable: u64,
     membership: Membership,
+    /// Files with lines that are none, in words: how many, and the first. They are left out.
+    pub damaged: Vec<String>,
     /// What the load balancer logged.
     pub logged: Counts,
     /// What the client measured.

@@ -1,22 +1,27 @@
 //! Files of logs: opened, unpacked, and given to the reader of their format, line by line.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::{Evidence, alb_log, vegeta, watch};
 use crate::error::Error;
 use crate::time::Time;
+use crate::visited::Visited;
 
 /// A longer line is no line of a log.
-const LONGEST_LINE: u64 = 16 << 20;
+const LONGEST_LINE: u64 = 8 << 20;
 /// JSON that runs over many lines is read as a whole, up to here.
-const LONGEST_TEXT: u64 = 256 << 20;
-/// Folders in folders beyond this are a loop of links.
-const DEEPEST: usize = 16;
+const LONGEST_TEXT: u64 = 64 << 20;
+
+/// What is packed may unpack to so many times as many bytes, and to so many in any case.
+const MOST_EXPANDED: u64 = 100;
+const ALWAYS_UNPACKED: u64 = 32 << 20;
 
 /// The lines of a log, each with its number.
 pub(super) struct Lines {
@@ -24,6 +29,7 @@ pub(super) struct Lines {
     reader: Box<dyn BufRead>,
     row: usize,
     line: String,
+    bytes: Vec<u8>,
 }
 
 /// What a first line says a file is.
@@ -39,19 +45,23 @@ enum Format {
 
 impl Lines {
     fn new(path: &Path, reader: Box<dyn BufRead>) -> Lines {
-        Lines { path: path.to_owned(), reader, row: 0, line: String::new() }
+        Lines { path: path.to_owned(), reader, row: 0, line: String::new(), bytes: Vec::new() }
     }
 
     /// Goes to the next line that is not blank; false at the end.
     fn advance(&mut self) -> Result<bool, Error> {
         loop {
-            self.line.clear();
+            self.bytes.clear();
             self.row += 1;
-            let read = (&mut self.reader).take(LONGEST_LINE).read_line(&mut self.line);
+            let read = (&mut self.reader).take(LONGEST_LINE).read_until(b'\n', &mut self.bytes);
             let read = read.map_err(|error| unreadable(&self.path, self.row, &error))?;
             if read as u64 == LONGEST_LINE {
-                return Err(Error::too_large(format!("line {} is longer than 16 MiB", self.row)).in_file(&self.path));
+                let words = format!("line {} is longer than {} MiB", self.row, LONGEST_LINE >> 20);
+                return Err(Error::too_large(words).in_file(&self.path));
             }
+            // What clients send stands in logs as they sent it, and need not be UTF-8.
+            self.line.clear();
+            self.line.push_str(&String::from_utf8_lossy(&self.bytes));
             if read == 0 || !self.line.trim().is_empty() {
                 return Ok(read > 0);
             }
@@ -67,19 +77,23 @@ impl Lines {
 /// The files behind paths: folders are searched, in order of name.
 pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
+    let mut visited = Visited::default();
     for path in paths {
-        search(path, 0, &mut found)?;
+        search(path, 0, &mut visited, &mut found)?;
     }
     Ok(found)
 }
 
-fn search(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Error> {
-    if !path.is_dir() {
-        found.push(path.to_owned());
+fn search(path: &Path, depth: usize, visited: &mut Visited, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+    if path != Path::new("-") && !visited.enter(path, depth)? {
         return Ok(());
     }
-    if depth > DEEPEST {
-        return Err(Error::input("too many folders in folders").in_file(path));
+    if !path.is_dir() {
+        // A pipe or a device that nobody named might never end.
+        if depth == 0 || path.is_file() {
+            found.push(path.to_owned());
+        }
+        return Ok(());
     }
     let entries = std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let mut entries: Vec<PathBuf> = entries
@@ -89,7 +103,7 @@ fn search(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Err
         .filter(|path| !path.file_name().and_then(|name| name.to_str()).is_some_and(is_no_log))
         .collect();
     entries.sort();
-    entries.iter().try_for_each(|entry| search(entry, depth + 1, found))
+    entries.iter().try_for_each(|entry| search(entry, depth + 1, visited, found))
 }
 
 /// Hidden files, and the one by which AWS tries whether it may write to a bucket.
@@ -114,10 +128,44 @@ pub(super) fn read(path: &Path, target_group: Option<&str>, evidence: &mut Evide
     }
     let node = node_of(path);
     match format(&lines)? {
-        Format::Alb => each(&mut lines, |line| alb_log::read(line, &node, target_group, evidence)),
+        Format::Alb => sound(&mut lines, evidence, |line, evidence| alb_log::read(line, &node, target_group, evidence)),
         Format::Csv => each(&mut lines, |line| vegeta::read_csv(line, evidence)),
         Format::JsonLines => each(&mut lines, |line| json_line(line, evidence)),
         Format::Json => json_text(lines, evidence),
+    }
+}
+
+/// Hands out each line from the current one on, and counts those that are damaged: a log was cut, or two writers met
+/// in a line. A log of which no line is sound is none.
+fn sound(
+    lines: &mut Lines,
+    evidence: &mut Evidence,
+    mut read: impl FnMut(&str, &mut Evidence) -> Result<(), String>,
+) -> Result<(), Error> {
+    let (mut sound, mut damaged, mut first) = (0_u64, 0_u64, None);
+    loop {
+        match read(lines.line.trim(), evidence) {
+            Ok(()) => sound += 1,
+            Err(words) => {
+                damaged += 1;
+                first.get_or_insert_with(|| (lines.row, lines.error(words)));
+            }
+        }
+        if !lines.advance()? {
+            break;
+        }
+    }
+    match first {
+        Some((_, error)) if sound == 0 => Err(error.hint("remove the line, or give a file of one format")),
+        Some((row, error)) => {
+            let (path, words) = (lines.path.display(), error.message());
+            evidence.damaged.push(format!(
+                "{path}: {damaged} of {} lines are damaged and left out, the first of them line {row}: {words}",
+                sound + damaged
+            ));
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 
@@ -176,7 +224,7 @@ fn json_text(mut lines: Lines, evidence: &mut Evidence) -> Result<(), Error> {
     let read = (&mut lines.reader).take(LONGEST_TEXT).read_to_string(&mut text);
     read.map_err(|error| unreadable(&lines.path, lines.row, &error))?;
     if text.len() as u64 >= LONGEST_TEXT {
-        return Err(Error::too_large("JSON over many lines is longer than 256 MiB")
+        return Err(Error::too_large(format!("JSON over many lines is longer than {} MiB", LONGEST_TEXT >> 20))
             .in_file(&lines.path)
             .hint("write a value on each line: jq -c ."));
     }
@@ -195,7 +243,45 @@ fn json_text(mut lines: Lines, evidence: &mut Evidence) -> Result<(), Error> {
 /// The bytes of a file, unpacked if they are gzip's.
 fn unpacked(mut reader: Box<dyn BufRead>) -> std::io::Result<Box<dyn BufRead>> {
     let is_packed = reader.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    Ok(if is_packed { Box::new(BufReader::new(MultiGzDecoder::new(reader))) } else { reader })
+    if !is_packed {
+        return Ok(reader);
+    }
+    let packed = Rc::new(Cell::new(0));
+    let counted = Counted { reader, count: packed.clone() };
+    Ok(Box::new(BufReader::new(Unpacked { reader: MultiGzDecoder::new(BufReader::new(counted)), packed, unpacked: 0 })))
+}
+
+/// Counts the bytes that go through.
+struct Counted<R> {
+    reader: R,
+    count: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.count.set(self.count.get().saturating_add(read as u64));
+        Ok(read)
+    }
+}
+
+/// Bytes unpacked, as long as they are no more than a log could come to: logs shrink to a tenth, what shrinks to a
+/// hundredth was made to fill a memory or a day.
+struct Unpacked<R> {
+    reader: R,
+    packed: Rc<Cell<u64>>,
+    unpacked: u64,
+}
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.unpacked = self.unpacked.saturating_add(read as u64);
+        if self.unpacked > ALWAYS_UNPACKED && self.unpacked / MOST_EXPANDED > self.packed.get() {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(read)
+    }
 }
 
 /// AWS names a log `…_END_NODE-ADDRESS_RANDOM.log.gz`; a file of another name does not say its node.
@@ -206,6 +292,10 @@ fn node_of(path: &Path) -> String {
 }
 
 fn unreadable(path: &Path, row: usize, error: &std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::FileTooLarge {
+        let words = format!("unpacked it is more than {MOST_EXPANDED} times as long: no log shrinks so far");
+        return Error::too_large(words).in_file(path).hint("unpack it yourself, if it is one");
+    }
     Error::input(format!("line {row} cannot be read: {error}"))
         .in_file(path)
         .hint("logs are UTF-8 text, plain or gzipped")

@@ -1,6 +1,7 @@
 //! A fix as strategic merge patches of the manifests.
 
 use super::fix::Edit;
+use crate::escape::yaml;
 use crate::manifest::Names;
 use crate::time::Span;
 
@@ -24,8 +25,8 @@ fn seconds(edits: &[Edit], key: &str) -> Option<u64> {
 }
 
 fn head(version: &str, kind: &str, name: &str, namespace: Option<&String>) -> String {
-    let namespace = namespace.map(|namespace| format!("  namespace: {namespace}\n")).unwrap_or_default();
-    format!("apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {name}\n{namespace}")
+    let namespace = namespace.map(|namespace| format!("  namespace: {}\n", yaml(namespace))).unwrap_or_default();
+    format!("apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {}\n{namespace}", yaml(name))
 }
 
 fn deployment(names: &Names, edits: &[Edit]) -> Option<String> {
@@ -48,8 +49,9 @@ fn deployment(names: &Names, edits: &[Edit]) -> Option<String> {
         pod.push_str("      containers:\n");
         for container in &names.containers {
             pod.push_str(&format!(
-                "        - name: {container}\n          lifecycle:\n            preStop:\n              \
-                 $patch: replace\n              sleep:\n                seconds: {sleep}\n"
+                "        - name: {}\n          lifecycle:\n            preStop:\n              \
+                 $patch: replace\n              sleep:\n                seconds: {sleep}\n",
+                yaml(container)
             ));
         }
     }
@@ -91,7 +93,14 @@ fn with_attribute(present: &str, key: &str, value: u64) -> String {
         .map(str::trim)
         .filter(|pair| !pair.is_empty() && pair.split_once('=').is_none_or(|(known, _)| known.trim() != key));
     let all: Vec<String> = others.map(str::to_owned).chain([format!("{key}={value}")]).collect();
-    all.join(",")
+    in_yaml(&all.join(","))
+}
+
+/// Attributes as people write them: `a=1,b=2` needs no quotes.
+fn in_yaml(attributes: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "=,".contains(letter) || "._-/".contains(letter);
+    let starts_as_text = attributes.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    if starts_as_text && attributes.chars().all(plain) { attributes.to_owned() } else { yaml(attributes) }
 }
 
 fn namespace(names: &Names, edits: &[Edit]) -> Option<String> {

@@ -70,8 +70,9 @@ impl Calibrate {
         output::check(&self.output)?;
         let mut document = self.edits.document(&self.scenario, self.chance.runs)?;
         let scenario = self.edits.resolve(&document, terminal)?;
-        interrupt::watch()?;
         let evidence = calibrate::gather(&self.logs, self.target_group.as_deref())?;
+        evidence.damaged.iter().for_each(|words| terminal.note(words));
+        interrupt::watch()?;
         let pilot = Pilot::of(&scenario).map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
         let calibration = calibrate::estimate(&evidence, &pilot, scenario.monte_carlo.confidence);
         let load = as_observed(&mut document, &calibration, &evidence)?;

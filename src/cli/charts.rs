@@ -31,7 +31,9 @@ impl Names {
 fn file_name(scenario: &str) -> String {
     const LONGEST: usize = 80;
     let tame = |letter: char| if letter.is_alphanumeric() || "-_.".contains(letter) { letter } else { '-' };
-    let name: String = scenario.chars().map(tame).take(LONGEST).collect();
+    let name: String = scenario.chars().map(tame).collect();
+    // File systems count bytes.
+    let name = name.get(..name.floor_char_boundary(LONGEST)).unwrap_or_default();
     let name = name.trim_matches(['.', '-']);
     if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }

@@ -51,10 +51,10 @@ pub struct Check {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// A rollout may cost so many 5xx [default: objectives.max_5xx_per_rollout, else 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     max_5xx: Option<u64>,
     /// In at least this share of rollouts [default: objectives.probability, else 0.99]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = options::probability)]
     probability: Option<f64>,
     /// Where no ALB is seen to lead to a Deployment, forecast it as if one did
     #[arg(long)]
@@ -69,7 +69,7 @@ pub struct Check {
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(4..))]
     runs: u32,
     /// Everything that chance decides follows from it
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
     /// Worker threads; the result does not depend on it [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -120,6 +120,7 @@ impl Check {
         options::refuse_stdin_twice(&self.files)?;
         output::check(&self.output)?;
         let (subjects, mut report) = self.subjects(terminal)?;
+        subjects.iter().try_for_each(|subject| self.affordable(subject))?;
         interrupt::watch()?;
         let options = Options {
             runs: self.runs.into(),
@@ -141,6 +142,16 @@ impl Check {
         }
         delivery.finish(terminal)?;
         Ok(self.exit_code(&report))
+    }
+
+    /// Refuses more replications than the limits on a scenario allow.
+    fn affordable(&self, subject: &Subject) -> Result<(), Error> {
+        if subject.scenario.is_err() {
+            return Ok(());
+        }
+        let mut document = subject.document.clone();
+        document.set("monte_carlo.runs", &self.runs.to_string())?;
+        document.resolve().map(drop)
     }
 
     /// Scenarios by their files' names, the rest as manifests; and what is known of those without a simulation.

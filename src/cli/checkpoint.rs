@@ -1,7 +1,7 @@
 //! The record of a sweep on disk: begun whole, then only appended to, so that it survives any end.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -27,9 +27,8 @@ pub struct Checkpoint {
 /// # Errors
 /// It cannot be read, or is none.
 pub fn read(path: &Path) -> Result<Record, Error> {
-    let bytes = fs::read(path).map_err(|error| Error::input(format!("cannot read: {error}")).in_file(path))?;
-    // A line that was cut short may end within a letter; what is lost of it is lost anyway.
-    Record::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| error.in_file(path))
+    let file = File::open(path).map_err(|error| Error::input(format!("cannot read: {error}")).in_file(path))?;
+    Record::read(BufReader::new(file)).map_err(|error| error.in_file(path))
 }
 
 /// The record to go on with: what is on disk if it is to be resumed, else an empty one.
@@ -39,7 +38,12 @@ pub fn read(path: &Path) -> Result<Record, Error> {
 pub fn begin(path: &Path, header: Header, resume: bool) -> Result<Record, Error> {
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Record::new(header)),
-        Ok(found) if found.len() == 0 => Ok(Record::new(header)),
+        Err(error) => Err(output::unwritable(path, &error)),
+        Ok(found) if found.is_dir() => Err(output::unwritable(path, &ErrorKind::IsADirectory.into())),
+        Ok(found) if !found.is_file() && resume => {
+            Err(Error::input("a pipe or a device keeps nothing to go on with").in_file(path).hint("leave out --resume"))
+        }
+        Ok(found) if !found.is_file() || found.len() == 0 => Ok(Record::new(header)),
         _ if !resume => Err(Error::input("there is a checkpoint already")
             .in_file(path)
             .hint("--resume goes on with it; remove it to start afresh")),
@@ -65,10 +69,16 @@ impl Checkpoint {
     /// It cannot be written.
     pub fn create(path: &Path, record: &Record) -> Result<Checkpoint, Error> {
         let unwritable = |error: std::io::Error| output::unwritable(path, &error);
-        let mut file = output::builder().tempfile_in(output::directory(path)).map_err(unwritable)?;
-        file.write_all(record.to_lines().as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(unwritable)?;
-        file.persist(path).map_err(|error| unwritable(error.error))?;
-        let file = File::options().append(true).open(path).map_err(unwritable)?;
+        let lines = record.to_lines();
+        let file = if output::is_stream(path) {
+            // A pipe or a device stays what it is.
+            let mut file = File::options().write(true).open(path).map_err(unwritable)?;
+            file.write_all(lines.as_bytes()).map_err(unwritable)?;
+            file
+        } else {
+            let target = output::replace(path, lines.as_bytes())?;
+            File::options().append(true).open(target).map_err(unwritable)?
+        };
         Ok(Checkpoint { path: path.to_owned(), file, written: progress::now() })
     }
 

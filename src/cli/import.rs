@@ -40,7 +40,7 @@ pub struct Import {
 #[derive(Debug, Args)]
 pub struct Known {
     /// Requests a second to the whole service
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = options::rate)]
     rate: Option<f64>,
     /// Set a key of the scenario, in place of what the manifests say; repeatable
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = options::edit)]

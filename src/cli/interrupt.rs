@@ -6,23 +6,46 @@ use rollcast::error::Error;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+/// While input is read there is nothing to be left whole.
+static READING: AtomicBool = AtomicBool::new(true);
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 static SIGNAL: AtomicUsize = AtomicUsize::new(0);
 
-/// Begins to watch for signals. Until then a signal ends the process at once, which is right while
-/// nothing is simulated: reading stdin could not be interrupted otherwise.
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
+/// Lets a signal end the process at once, with the exit code that shells give it: reading stdin could not be
+/// interrupted otherwise.
+///
+/// # Errors
+/// The system does not let signals be handled.
+pub fn begin() -> Result<(), Error> {
+    SIGNALS.iter().try_for_each(|signal| {
+        let ends = flag::register_conditional_shutdown(*signal, 128 + signal, &READING);
+        ends.map(drop).map_err(|error| unwatched(&error))
+    })
+}
+
+/// From now on the first signal asks for an end; once is enough.
 ///
 /// # Errors
 /// The system does not let signals be handled.
 pub fn watch() -> Result<(), Error> {
-    for signal in [SIGINT, SIGTERM] {
+    if !READING.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    for signal in SIGNALS {
         // In this order: the first signal finds the flag unset, and sets it.
         flag::register_conditional_shutdown(signal, 128 + signal, &CANCELLED)
             .and_then(|_| flag::register_usize(signal, &SIGNAL, signal as usize))
             .and_then(|_| flag::register(signal, &CANCELLED))
-            .map_err(|error| Error::input(format!("cannot watch for signals: {error}")))?;
+            .map_err(|error| unwatched(&error))?;
     }
+    READING.store(false, Ordering::SeqCst);
     Ok(())
+}
+
+fn unwatched(error: &std::io::Error) -> Error {
+    Error::input(format!("cannot watch for signals: {error}"))
 }
 
 /// Becomes true when the user wants an end.

@@ -3,6 +3,7 @@
 //! A command is a struct of its arguments with one method, `execute`, that ends in an exit code or an
 //! error. Results go to stdout or to files, whole or not at all; progress and logs go to stderr.
 
+mod bug;
 mod calibrate;
 mod charts;
 mod check;
@@ -24,10 +25,13 @@ mod terminal;
 mod trace;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use rollcast::error::Error;
+use rollcast::escape;
 use terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -79,29 +83,47 @@ enum Command {
 /// Does what the command line says.
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
-    let matches = Cli::command().color(color(&args)).get_matches_from(args);
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    bug::tell(&args);
+    let matches = Cli::command().color(color(&args)).try_get_matches_from(args).unwrap_or_else(|error| end(&error));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| end(&error));
     let terminal = Terminal::new(&cli.terminal);
-    let done = match &cli.command {
-        Command::Run(run) => run.execute(&terminal),
-        Command::Trace(trace) => trace.execute(&terminal),
-        Command::Check(check) => check.execute(&terminal),
-        Command::Import(import) => import.execute(&terminal),
-        Command::Explain(explain) => explain.execute(&terminal),
-        Command::Sweep(sweep) => sweep.execute(&terminal),
-        Command::Compare(compare) => compare.execute(&terminal),
-        Command::Recommend(recommend) => recommend.execute(&terminal),
-        Command::Calibrate(calibrate) => calibrate.execute(&terminal),
-        Command::Merge(merge) => merge.execute(&terminal),
-        Command::Schema(schema) => schema.execute(&terminal),
-        Command::Completions(completions) => completions.execute(Cli::command(), &terminal),
-        Command::Man(man) => man.execute(Cli::command(), &terminal),
-    };
+    let done = interrupt::begin().and_then(|()| cli.command.execute(&terminal));
     done.unwrap_or_else(|error| {
         terminal.error(&error);
         // An error that is an interruption says 130 whichever signal it was.
         ExitCode::from(interrupt::exit_code().filter(|_| error.exit_code() == 130).unwrap_or(error.exit_code()))
     })
+}
+
+impl Command {
+    fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
+        match self {
+            Command::Run(run) => run.execute(terminal),
+            Command::Trace(trace) => trace.execute(terminal),
+            Command::Check(check) => check.execute(terminal),
+            Command::Import(import) => import.execute(terminal),
+            Command::Explain(explain) => explain.execute(terminal),
+            Command::Sweep(sweep) => sweep.execute(terminal),
+            Command::Compare(compare) => compare.execute(terminal),
+            Command::Recommend(recommend) => recommend.execute(terminal),
+            Command::Calibrate(calibrate) => calibrate.execute(terminal),
+            Command::Merge(merge) => merge.execute(terminal),
+            Command::Schema(schema) => schema.execute(terminal),
+            Command::Completions(completions) => completions.execute(Cli::command(), terminal),
+            Command::Man(man) => man.execute(Cli::command(), terminal),
+        }
+    }
+}
+
+/// Help, or what is wrong with the arguments: without colour where an argument would speak to the terminal.
+fn end(error: &clap::Error) -> ! {
+    let words = error.to_string();
+    let safe = escape::lines(&words);
+    if safe == words {
+        error.exit()
+    }
+    let _ = writeln!(std::io::stderr(), "{}", safe.trim_end());
+    std::process::exit(error.exit_code())
 }
 
 /// Whether help and usage errors are coloured: clap has to know before it reads the arguments.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use rollcast::error::Error;
+use rollcast::escape::shell;
 use rollcast::scenario::{Assumption, Document, Scenario};
 use rollcast::traffic::EngineChoice;
 
@@ -96,9 +97,9 @@ impl Edits {
 
     /// The command that tells the story of one replication of this scenario, ready for a shell.
     pub fn trace_command(&self, path: &Path, seed: u64, replication: u64) -> String {
-        let layers = self.layers.iter().map(|layer| format!(" --config {}", quoted(&layer.display().to_string())));
-        let edits = self.edits.iter().map(|(key, value)| format!(" --set {}", quoted(&format!("{key}={value}"))));
-        let (path, edits) = (quoted(&path.display().to_string()), layers.chain(edits));
+        let layers = self.layers.iter().map(|layer| format!(" --config {}", shell(&layer.display().to_string())));
+        let edits = self.edits.iter().map(|(key, value)| format!(" --set {}", shell(&format!("{key}={value}"))));
+        let (path, edits) = (shell(&path.display().to_string()), layers.chain(edits));
         format!("rollcast trace {path}{} --seed {seed} --replication {replication}", edits.collect::<String>())
     }
 }
@@ -149,14 +150,22 @@ pub fn edit(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A word that a POSIX shell takes as it is.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=%,:+@".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+/// Reads requests a second.
+///
+/// # Errors
+/// It is no number, negative or not finite.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate >= 0.0);
+    number.ok_or_else(|| "requests a second: a number from 0".to_owned())
+}
+
+/// Reads a share of rollouts.
+///
+/// # Errors
+/// It is no number above 0 and at most 1.
+pub fn probability(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    number.ok_or_else(|| "a share of rollouts: above 0, at most 1".to_owned())
 }
 
 #[cfg(test)]

@@ -63,8 +63,9 @@ fn names<F: ValueEnum>() -> Vec<String> {
 /// # Errors
 /// Two formats for one place, a directory that is missing or not writable.
 pub fn check<F>(sinks: &[Sink<F>]) -> Result<(), Error> {
+    let places: Vec<_> = sinks.iter().map(|sink| sink.path.as_deref().map(real)).collect();
     for (i, sink) in sinks.iter().enumerate() {
-        if sinks[..i].iter().any(|other| other.path == sink.path) {
+        if places[..i].contains(&places[i]) {
             let place = sink.path.as_ref().map_or("stdout".to_owned(), |path| path.display().to_string());
             return Err(Error::input(format!("two outputs for {place}")).hint("give one of them a path: -o json=PATH"));
         }
@@ -75,10 +76,30 @@ pub fn check<F>(sinks: &[Sink<F>]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses a second output for a file that has one.
+///
+/// # Errors
+/// `path` is one of these, by whatever name.
+pub fn check_other<F>(path: &Path, sinks: &[Sink<F>]) -> Result<(), Error> {
+    let place = real(path);
+    match sinks.iter().any(|sink| sink.path.as_deref().map(real).as_ref() == Some(&place)) {
+        true => Err(Error::input(format!("two outputs for {}", path.display()))),
+        false => Ok(()),
+    }
+}
+
+/// Where a path leads, whether there is a file yet or not.
+fn real(path: &Path) -> PathBuf {
+    let beside = || Some(fs::canonicalize(directory(path)).ok()?.join(path.file_name()?));
+    fs::canonicalize(path).ok().or_else(beside).unwrap_or_else(|| path.to_owned())
+}
+
 fn check_file(path: &Path) -> Result<(), Error> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(unwritable(path, &ErrorKind::IsADirectory.into())),
         Ok(found) if !found.is_file() => Ok(()),
+        // A name too long, a loop of links, a folder that may not be looked into.
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(unwritable(path, &error)),
         _ => tempfile::tempfile_in(directory(path)).map(drop).map_err(|error| unwritable(path, &error)),
     }
 }
@@ -121,6 +142,7 @@ impl Delivery {
     /// # Errors
     /// A file or stdout cannot be written; or interrupted, then nothing was.
     pub fn finish(self, terminal: &Terminal) -> Result<(), Error> {
+        interrupt::watch()?;
         let staged: Result<Vec<_>, _> = self.files.into_iter().map(|(path, bytes)| stage(path, bytes)).collect();
         let staged = staged?;
         interrupt::check()?;
@@ -138,25 +160,51 @@ impl Delivery {
 }
 
 fn stage(path: PathBuf, bytes: Vec<u8>) -> Result<Staged, Error> {
-    if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+    if is_stream(&path) {
         return Ok(Staged::Stream(path, bytes));
     }
-    let beside = || {
-        let mut file = builder().tempfile_in(directory(&path))?;
-        file.write_all(&bytes)?;
+    Ok(Staged::Beside(beside(&path, &bytes)?, path))
+}
+
+/// Whether what is there is a pipe or a device, which has no whole to wait for and is never replaced.
+pub fn is_stream(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file())
+}
+
+/// A complete file beside the one that it is to replace, with the other's mode.
+fn beside(path: &Path, bytes: &[u8]) -> Result<NamedTempFile, Error> {
+    let write = || {
+        let mut file = builder().tempfile_in(directory(path))?;
+        file.write_all(bytes)?;
+        if let Ok(replaced) = fs::metadata(path) {
+            file.as_file().set_permissions(replaced.permissions())?;
+        }
         file.as_file().sync_all()?;
         Ok(file)
     };
-    beside().map(|file| Staged::Beside(file, path.clone())).map_err(|error: std::io::Error| unwritable(&path, &error))
+    write().map_err(|error: std::io::Error| unwritable(path, &error))
+}
+
+/// Puts a file under its name. A link stays a link, and what it leads to is replaced; returns that.
+fn put(file: NamedTempFile, path: &Path) -> Result<PathBuf, Error> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    file.persist(&target).map_err(|error| unwritable(path, &error.error))?;
+    Ok(target)
+}
+
+/// Writes a file whole; returns where it is.
+///
+/// # Errors
+/// It cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<PathBuf, Error> {
+    put(beside(path, bytes)?, path)
 }
 
 impl Staged {
     fn persist(self) -> Result<PathBuf, Error> {
         match self {
             Staged::Beside(file, path) => {
-                // A link stays a link, and what it leads to is replaced.
-                let target = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
-                file.persist(target).map_err(|error| unwritable(&path, &error.error))?;
+                put(file, &path)?;
                 Ok(path)
             }
             Staged::Stream(path, bytes) => {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rollcast::error::Error;
+use rollcast::escape;
 use rollcast::monte_carlo::rare::{self, Rare};
 use rollcast::monte_carlo::{self, Forecast, Options};
 use rollcast::scenario::Scenario;
@@ -62,7 +63,7 @@ pub fn bar(name: &str, runs: u64, terminal: &Terminal) -> ProgressBar {
         return ProgressBar::hidden();
     }
     // The bar takes what the words leave of the line: were the line longer, it would break.
-    let name: String = name.chars().take(LONGEST_NAME).collect();
+    let name: String = escape::line(name).chars().take(LONGEST_NAME).collect();
     let style = ProgressStyle::with_template("{prefix} {wide_bar} {human_pos}/{human_len} rollouts, {eta} left");
     ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::stderr_with_hz(10))
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use rollcast::error::Error;
+use rollcast::escape;
 use rollcast::monte_carlo::{Workers, replay};
 use rollcast::plot;
 use rollcast::report::{self, caption};
@@ -122,6 +123,9 @@ impl Sweep {
             return self.estimate(&header, terminal);
         }
         self.results.check()?;
+        if let Some(path) = &self.checkpoint {
+            output::check_other(path, &self.results.output)?;
+        }
         let record = self.fill(header, terminal)?;
         if record.header.share != Share::WHOLE {
             let Share { number, of } = record.header.share;
@@ -265,6 +269,6 @@ fn page(survey: &Survey) -> Result<String, Error> {
 /// Titles and paths of charts as a report at `report` links them.
 fn links(files: &[(String, PathBuf)], report: Option<&Path>) -> Vec<(String, String)> {
     let folder = report.and_then(Path::parent).unwrap_or(Path::new(""));
-    let link = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).display().to_string().replace(' ', "%20");
+    let link = |path: &PathBuf| escape::uri(&path.strip_prefix(folder).unwrap_or(path).to_string_lossy());
     files.iter().map(|(title, path)| (title.clone(), link(path))).collect()
 }

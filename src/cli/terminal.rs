@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 
 use clap::{Args, ColorChoice};
 use rollcast::error::Error;
+use rollcast::escape;
 
 /// How to talk to whoever is at the terminal.
 #[derive(Debug, Args)]
@@ -55,27 +56,27 @@ impl Terminal {
     /// Why it came to an end.
     pub fn error(&self, error: &Error) {
         if self.color {
-            Terminal::say(&format_args!("\x1b[1;31merror:\x1b[0m {error}"));
+            Terminal::say("\x1b[1;31merror:\x1b[0m ", error);
         } else {
-            Terminal::say(&format_args!("error: {error}"));
+            Terminal::say("error: ", error);
         }
     }
 
     /// What the user should know, unless they asked for quiet.
     pub fn note(&self, note: &dyn Display) {
         if !self.quiet {
-            Terminal::say(note);
+            Terminal::say("", &escape::line(&note.to_string()));
         }
     }
 
     /// What the user asked to know.
     pub fn detail(&self, detail: &dyn Display) {
         if self.verbose {
-            Terminal::say(detail);
+            Terminal::say("", &escape::line(&detail.to_string()));
         }
     }
 
-    fn say(message: &dyn Display) {
-        let _ = writeln!(std::io::stderr(), "{message}");
+    fn say(mark: &str, message: &dyn Display) {
+        let _ = writeln!(std::io::stderr(), "{mark}{}", escape::lines(&message.to_string()));
     }
 }

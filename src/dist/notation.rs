@@ -1,5 +1,7 @@
 //! How a scenario writes a distribution, and how it is written back.
 
+#![warn(clippy::string_slice)]
+
 use std::fmt;
 
 use serde::ser::SerializeMap;

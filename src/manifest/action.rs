@@ -63,7 +63,7 @@ fn object<'a>(value: &'a Value, what: &str) -> Result<&'a Map<String, Value>, St
 /// A field, whatever the case of its name; of several the last one counts, and `null` counts for nothing.
 fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let fits = |(key, value): &(&String, &Value)| key.eq_ignore_ascii_case(name) && !value.is_null();
-    object.iter().filter(fits).last().map(|(_, value)| value)
+    object.iter().rfind(fits).map(|(_, value)| value)
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
 
     #[track_caller]
     fn check(action: &str, expected: Option<&str>) {
-        let source = Arc::new(Source { path: PathBuf::from("x.yaml"), text: action.to_owned() });
+        let source = Arc::new(Source::new(PathBuf::from("x.yaml"), action.to_owned()));
         let action = At { value: action.to_owned(), place: Place::new(&source, 0..action.len()) };
         let found = forwarded(&action).ok().map(|targets| {
             let shown = targets.into_iter().map(|target| match target.value.port {

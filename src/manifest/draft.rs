@@ -6,6 +6,8 @@ use std::path::Path;
 use super::facts::Exposure;
 use super::source::{At, Place};
 use crate::error::Error;
+use crate::escape;
+pub(super) use crate::escape::toml as text;
 use crate::scenario::{self, Document, Scenario};
 use crate::time::Span;
 
@@ -142,8 +144,8 @@ impl Draft {
             "# Deployment {} of {}, imported by rollcast {}.\n\
              # A value is followed by the line that says so, or by what is assumed in its place. A key that is\n\
              # not here has the default of Kubernetes, of the AWS Load Balancer Controller or of AWS.\n",
-            self.name,
-            self.place.path().display(),
+            plain(&self.name),
+            plain(&self.place.path().to_string_lossy()),
             env!("CARGO_PKG_VERSION"),
         );
         head.push_str(&format!("#\n# {}\n", plain(&self.exposure())));
@@ -155,7 +157,7 @@ impl Draft {
         for (title, notices) in lists.iter().filter(|(_, notices)| !notices.is_empty()) {
             head.push_str(&format!("#\n# {title}:\n"));
             notices.iter().for_each(|notice| {
-                head.push_str(&format!("#   {}: {}\n", notice.place, plain(&notice.words)));
+                head.push_str(&format!("#   {}: {}\n", plain(&notice.place.to_string()), plain(&notice.words)));
             });
         }
         head.push('\n');
@@ -169,7 +171,7 @@ fn tables<'a>(values: &'a [Value], mut table: &'a str, width: usize) -> String {
     for value in values {
         let group = parent(&value.key);
         if value.toml.is_empty() {
-            toml.push_str(&format!("\n[{}]  # {}\n", value.key, tame(&value.origin)));
+            toml.push_str(&format!("\n[{}]  # {}\n", value.key, comment(&value.origin)));
             table = &value.key;
             continue;
         }
@@ -177,7 +179,7 @@ fn tables<'a>(values: &'a [Value], mut table: &'a str, width: usize) -> String {
             toml.push_str(&format!("\n[{group}]\n"));
             table = group;
         }
-        toml.push_str(&format!("{:width$}  # {}\n", line(value), tame(&value.origin)));
+        toml.push_str(&format!("{:width$}  # {}\n", line(value), comment(&value.origin)));
     }
     toml
 }
@@ -190,11 +192,12 @@ fn line(value: &Value) -> String {
 }
 
 /// Files may be called anything; a comment must stay on its line.
+/// A line that the log of a CI system may show.
 fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    escape::lines(&escape::line(text))
 }
 
-fn tame(origin: &Origin) -> String {
+fn comment(origin: &Origin) -> String {
     plain(&origin.to_string())
 }
 
@@ -262,19 +265,6 @@ impl Values {
 /// The table that a key stands in; empty at the top.
 fn parent(key: &str) -> &str {
     key.rsplit_once('.').map_or("", |(table, _)| table)
-}
-
-/// A text in TOML.
-pub(super) fn text(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => quoted.extend(['\\', letter]),
-            letter if letter.is_control() => quoted.push_str(&format!("\\u{:04X}", letter as u32)),
-            letter => quoted.push(letter),
-        }
-    }
-    quoted + "\""
 }
 
 /// A span in TOML.

@@ -160,6 +160,15 @@ impl<'a> Field<'a> {
         At { value, place: self.place() }
     }
 
+    /// An error about a name, a key or a label that Kubernetes would not take.
+    pub(super) fn refuses(&self, what: &str, text: &str, hint: &str) -> Error {
+        const LONGEST: usize = 100;
+        let shown: String = text.chars().take(LONGEST).collect();
+        let rest = if shown.len() < text.len() { "…" } else { "" };
+        let error = self.error(format!("`{}`: Kubernetes refuses the {what} `{shown}{rest}`", self.name));
+        error.hint(self.rendering_hint(text).unwrap_or(hint))
+    }
+
     fn is_not(&self, expected: &str) -> Error {
         let what = if self.name.is_empty() { "the document".to_owned() } else { format!("`{}`", self.name) };
         let error = self.error(format!("{what} is {}, not {expected}", self.value().name()));

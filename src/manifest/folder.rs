@@ -8,12 +8,11 @@ use std::sync::Arc;
 use super::source::{self, Source};
 use super::yaml::{self, Value};
 use crate::error::Error;
+use crate::escape;
+use crate::visited::Visited;
 
 /// So many files are a mistake, not a repository.
 const MOST_FILES: usize = 10_000;
-
-/// Folders within folders.
-const DEEPEST: usize = 32;
 
 /// Folders of other people's files, which packaging tools put there.
 const OTHER_PEOPLES: [&str; 6] = ["node_modules", "bower_components", "vendor", "venv", "site-packages", "__pycache__"];
@@ -56,7 +55,7 @@ pub struct Skipped {
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = self.row.map(|row| format!(":{row}")).unwrap_or_default();
-        write!(f, "{}{row}: {}", self.path.display(), self.reason)
+        write!(f, "{}{row}: {}", escape::line(&self.path.to_string_lossy()), escape::line(&self.reason))
     }
 }
 
@@ -73,30 +72,30 @@ impl Rendered {
     /// What makes manifests of it and hands them to a command of rollcast.
     pub fn pipe(&self, command: &str) -> String {
         let tool = if self.is_chart { "helm template" } else { "kustomize build" };
-        format!("{tool} {} | rollcast {command} -", self.folder.display())
+        format!("{tool} {} | rollcast {command} -", escape::shell(&self.folder.to_string_lossy()))
     }
 }
 
 /// What is in a folder.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Contents {
+    /// Nothing is in it that could be a manifest, read before or not.
+    pub(super) is_empty: bool,
     /// What may be manifests, by name.
     pub(super) files: Vec<PathBuf>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) rendered: Vec<Rendered>,
     kustomizations: Vec<PathBuf>,
-    /// Folders that were seen: a link may lead back.
-    seen: BTreeSet<PathBuf>,
 }
 
-/// Looks through a folder and those in it.
+/// Looks through a folder and those in it, past what was visited before.
 ///
 /// # Errors
-/// It cannot be read, or there are too many files in it.
-pub(super) fn contents(folder: &Path) -> Result<Contents, Error> {
-    let mut contents = Contents::default();
-    let unreadable = |error| Error::input(format!("cannot read the folder: {error}")).in_file(folder);
-    contents.walk(folder, DEEPEST, None).map_err(unreadable)?;
+/// It cannot be read, it is too deep, or there are too many files in it.
+pub(super) fn contents(folder: &Path, visited: &mut Visited) -> Result<Contents, Error> {
+    let (files, skipped, rendered, kustomizations) = Default::default();
+    let mut contents = Contents { is_empty: true, files, skipped, rendered, kustomizations };
+    contents.walk(folder, 0, None, visited)?;
     if contents.files.len() > MOST_FILES {
         return Err(Error::too_large(format!("more than {MOST_FILES} manifests")).in_file(folder));
     }
@@ -106,17 +105,29 @@ pub(super) fn contents(folder: &Path) -> Result<Contents, Error> {
 
 impl Contents {
     fn skip(&mut self, path: &Path, reason: impl Into<String>) {
+        self.is_empty = false;
         self.skipped.push(Skipped { path: path.to_owned(), row: None, reason: reason.into() });
     }
 
     /// `chart`: the chart that the folder is part of.
-    fn walk(&mut self, folder: &Path, depth: usize, chart: Option<&Path>) -> std::io::Result<()> {
-        if depth == 0 || self.files.len() > MOST_FILES || !self.seen.insert(std::fs::canonicalize(folder)?) {
+    fn walk(&mut self, folder: &Path, depth: usize, chart: Option<&Path>, visited: &mut Visited) -> Result<(), Error> {
+        if self.files.len() > MOST_FILES {
             return Ok(());
         }
-        let entries = std::fs::read_dir(folder)?;
-        let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
-        paths.sort();
+        if !visited.enter(folder, depth)? {
+            self.is_empty = false;
+            return Ok(());
+        }
+        let paths = match entries(folder) {
+            Ok(paths) => paths,
+            Err(error) if depth == 0 => {
+                return Err(Error::input(format!("cannot read the folder: {error}")).in_file(folder));
+            }
+            Err(error) => {
+                self.skip(folder, format!("cannot be read: {error}"));
+                return Ok(());
+            }
+        };
         let is_chart = paths.iter().any(|path| path.ends_with("Chart.yaml"));
         if is_chart && chart.is_none() {
             self.rendered.push(Rendered { folder: folder.to_owned(), is_chart });
@@ -125,17 +136,24 @@ impl Contents {
         for path in paths {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if path.is_dir() {
-                self.folder(&path, &name, depth, chart);
+                self.folder(&path, &name, depth, chart, visited)?;
             } else {
-                self.file(path, &name, chart == Some(folder));
+                self.file(path, &name, chart == Some(folder), |path| visited.enter(path, depth))?;
             }
         }
         Ok(())
     }
 
-    fn folder(&mut self, path: &Path, name: &str, depth: usize, chart: Option<&Path>) {
+    fn folder(
+        &mut self,
+        path: &Path,
+        name: &str,
+        depth: usize,
+        chart: Option<&Path>,
+        visited: &mut Visited,
+    ) -> Result<(), Error> {
         if name == ".git" {
-            return;
+            return Ok(());
         }
         if name.starts_with('.') {
             self.skip(path, "a hidden folder");
@@ -143,13 +161,20 @@ impl Contents {
             self.skip(path, "a folder of other people's files");
         } else if name == "templates" && chart.is_some_and(|chart| path.parent() == Some(chart)) {
             self.skip(path, "templates of a Helm chart");
-        } else if let Err(error) = self.walk(path, depth - 1, chart) {
-            self.skip(path, format!("cannot be read: {error}"));
+        } else {
+            self.walk(path, depth + 1, chart, visited)?;
         }
+        Ok(())
     }
 
     /// `of_chart`: it lies beside a Chart.yaml.
-    fn file(&mut self, path: PathBuf, name: &str, of_chart: bool) {
+    fn file(
+        &mut self,
+        path: PathBuf,
+        name: &str,
+        of_chart: bool,
+        is_new: impl FnOnce(&Path) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
         let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
         if KUSTOMIZATIONS.contains(&name) {
             self.skip(&path, "a kustomization");
@@ -157,8 +182,15 @@ impl Contents {
         } else if of_chart && is_yaml {
             self.skip(&path, "part of a Helm chart");
         } else if is_yaml || path.extension().is_some_and(|end| end == "json" || end == "jsonl" || end == "ndjson") {
-            self.files.push(path);
+            self.is_empty = false;
+            if !path.is_file() {
+                // It might never end.
+                self.skip(&path, "no file: a pipe, a device, or a link that leads nowhere");
+            } else if is_new(&path)? {
+                self.files.push(path);
+            }
         }
+        Ok(())
     }
 
     /// What a kustomization changes objects with are no objects; what another one builds on is not built by itself.
@@ -186,6 +218,14 @@ impl Contents {
     }
 }
 
+/// What is in a folder itself, by name.
+fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
 /// The files and folders that a kustomization names.
 #[derive(Default)]
 struct Named {
@@ -201,7 +241,7 @@ impl Named {
         let documents = source::open(file.to_owned()).and_then(|source| yaml::documents(&source));
         for document in documents.unwrap_or_default() {
             let Value::Map(map) = &document.node.value else { continue };
-            for (key, node) in map {
+            for (key, node) in map.iter() {
                 match (key.as_str(), &node.value) {
                     ("kind", Value::Text(kind)) => named.is_component = kind == "Component",
                     ("resources" | "bases" | "components", Value::List(items)) => {
@@ -236,7 +276,7 @@ fn text(value: &Value) -> Option<String> {
 /// `- FILE`, `- path: FILE`, `- valuesFile: FILE`
 fn path(item: &Value) -> Option<String> {
     match item {
-        Value::Map(map) => ["path", "valuesFile"].iter().find_map(|key| text(&map.get(*key)?.value)),
+        Value::Map(map) => ["path", "valuesFile"].iter().find_map(|key| text(&map.get(key)?.value)),
         item => text(item),
     }
 }

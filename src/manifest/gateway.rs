@@ -2,6 +2,7 @@
 
 use super::field::Field;
 use super::load_balancer_configuration::Reference;
+use super::names::{self, Rule};
 use super::network::{Backend, once_each, port};
 use super::objects::Objects;
 use super::source::At;
@@ -87,7 +88,7 @@ impl Route {
                 for backend in rule.list("backendRefs")? {
                     if optional_text(&backend, "kind")?.is_none_or(|kind| kind == "Service") {
                         backends.push(Backend {
-                            service: backend.need("name")?.text()?,
+                            service: names::name(&backend.need("name")?, Rule::Label)?,
                             namespace: optional_text(&backend, "namespace")?,
                             port: backend.get("port")?.map(|field| port(&field, 1)).transpose()?,
                         });

@@ -19,6 +19,7 @@ use super::draft::{Draft, Notice, Origin, OtherTargetGroup, Values, text};
 use super::entrance::{self, Door, Entrance};
 use super::exposure::{self, Exposed};
 use super::facts::{Exposure, Facts, Ignored, Names};
+use super::given::Given;
 use super::network::Service;
 use super::objects::Objects;
 use super::source::{At, Place};
@@ -28,17 +29,6 @@ use crate::cluster::deployment::Strategy;
 use crate::error::Error;
 use crate::scenario::{self, Document, Scenario, profile};
 use crate::setting::{Count, Grade};
-
-/// A scenario's key that the user gives in place of the manifests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
-    /// The dotted key: `load.rate`.
-    pub key: String,
-    /// Its value: TOML, or a bare word or span.
-    pub value: String,
-    /// The option that gave it: `--rate`.
-    pub option: String,
-}
 
 /// Rules that a Deployment switches off: `RL003=reason, RL008=reason`.
 const IGNORE: &str = "rollcast/ignore";

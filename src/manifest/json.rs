@@ -28,7 +28,7 @@ pub(super) fn values(text: &str) -> Option<Vec<Range<usize>>> {
     }
     // A list, or `{{` of a template, is something else.
     let is_object = |value: &Range<usize>| {
-        let inside = text[value.clone()].strip_prefix('{').unwrap_or_default().trim_start();
+        let inside = text.get(value.clone()).and_then(|value| value.strip_prefix('{')).unwrap_or_default().trim_start();
         inside.starts_with(['"', '}'])
     };
     (depth == 0 && !values.is_empty() && values.iter().all(is_object)).then_some(values)

@@ -3,6 +3,8 @@
 //! Files are read into trees (`yaml`), trees into the objects that matter (`workload`, `network`); what
 //! belongs together is paired (`entrance`) and written down as a [`Draft`] for each Deployment.
 
+#![warn(clippy::string_slice)]
+
 mod action;
 mod annotation;
 mod attributes;
@@ -15,12 +17,14 @@ mod facts;
 mod field;
 mod folder;
 mod gateway;
+mod given;
 mod hook;
 mod import;
 mod json;
 mod kind;
 mod left_out;
 mod load_balancer_configuration;
+mod names;
 mod network;
 mod objects;
 mod other_workload;
@@ -39,7 +43,7 @@ use crate::error::Error;
 pub use draft::{Draft, Notice, Origin, OtherTargetGroup, Value};
 pub use facts::{Exposure, Facts, HookFacts, Ignored, Names, NotRead};
 pub use folder::{Rendered, Skipped};
-pub use import::Given;
+pub use given::Given;
 use objects::Objects;
 pub use source::Place;
 
@@ -97,7 +101,7 @@ pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
     for deployment in &objects.deployments {
         match left_out::of_deployment(&objects, deployment) {
             Some(reason) => left_out.push(reason),
-            None => drafts.push(import::draft(&objects, deployment, given)?),
+            None => drafts.push(given::draft(&objects, deployment, given)?),
         }
     }
     let mut noticed = Vec::new();
@@ -111,6 +115,9 @@ pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
     });
     for workload in &objects.other_workloads {
         left_out.extend(left_out::of_other(&objects, workload)?);
+    }
+    if drafts.is_empty() {
+        given::on_defaults(given)?;
     }
     let mut dangling = Vec::new();
     left_out::leads(&objects, &mut left_out, &mut dangling);

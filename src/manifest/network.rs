@@ -6,6 +6,7 @@ use super::action::forwarded;
 use super::annotation::{ACTIONS, Attributes};
 use super::attributes::OtherField;
 use super::field::Field;
+use super::names::{self, Rule};
 use super::source::{At, Place};
 use super::workload::{Metadata, Port};
 use crate::aws::target_group::TargetType;
@@ -136,7 +137,7 @@ impl Service {
     pub(super) fn read(object: &Field<'_>) -> Result<Service, Error> {
         let metadata = Metadata::read(object)?;
         let spec = object.need("spec")?;
-        let selector = spec.get("selector")?.map(|selector| selector.texts()).transpose()?.unwrap_or_default();
+        let selector = spec.get("selector")?.map(|selector| names::labels(&selector)).transpose()?.unwrap_or_default();
         let ports = spec.list("ports")?.iter().map(ServicePort::read).collect::<Result<_, _>>()?;
         let publish_not_ready = spec.get("publishNotReadyAddresses")?.map(|flag| flag.flag()).transpose()?;
         let text = |key| spec.get(key)?.map(|field| field.text()).transpose();
@@ -246,7 +247,7 @@ fn backend_of(backend: &Field<'_>) -> Result<Option<Backend>, Error> {
             .hint("write `service: {name: …, port: {number: …}}`"));
     }
     let Some(service) = backend.get("service")? else { return Ok(None) };
-    let name = service.need("name")?.text()?;
+    let name = names::name(&service.need("name")?, Rule::Label)?;
     let port = match service.get("port")? {
         Some(port) => match (port.get("name")?, port.get("number")?) {
             (Some(name), _) => Some(name.text()?.map(Port::Name)),
@@ -307,7 +308,7 @@ impl TargetGroupBinding {
         let spec = object.need("spec")?;
         let reference = spec.need("serviceRef")?;
         let backend = Backend {
-            service: reference.need("name")?.text()?,
+            service: names::name(&reference.need("name")?, Rule::Label)?,
             namespace: None,
             port: reference.get("port")?.map(|field| port(&field, 1)).transpose()?,
         };

@@ -262,10 +262,14 @@ fn is_object(object: &Field<'_>) -> bool {
     has_text("apiVersion") && has_text("kind")
 }
 
-/// Whether a tool has yet to fill it in: `{{` in its name, or at the start of a field that is no configuration file.
+/// Whether a tool has yet to fill it in: `{{` in its name, namespace or labels, or at the start of a field that is no
+/// configuration file.
 fn is_template(object: &Field<'_>) -> bool {
-    let name = member(object, "metadata").and_then(|metadata| member(&metadata, "name")?.text().ok());
-    name.is_some_and(|name| name.value.contains("{{"))
+    let of_metadata = |key| member(&member(object, "metadata")?, key);
+    let has_braces = |field: &Field<'_>| field.text().is_ok_and(|text| text.value.contains("{{"));
+    let labels = of_metadata("labels").and_then(|labels| labels.members().ok()).unwrap_or_default();
+    labels.iter().any(|(_, label)| has_braces(label))
+        || ["name", "namespace"].into_iter().filter_map(of_metadata).any(|field| has_braces(&field))
         || member(object, "spec").is_some_and(|spec| holds_braces(spec.value()))
 }
 

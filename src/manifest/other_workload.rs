@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::field::Field;
+use super::names;
 use super::source::{At, Place};
 use super::workload::Metadata;
 use crate::error::Error;
@@ -65,7 +66,7 @@ fn labels_of_template(spec: Option<&Field<'_>>) -> Result<BTreeMap<String, At<St
             None => None,
         };
     }
-    field.map_or(Ok(BTreeMap::new()), |labels| labels.texts())
+    field.map_or(Ok(BTreeMap::new()), |labels| names::labels(&labels))
 }
 
 /// `workloadRef` of an Argo Rollout, `targetRef` of Flagger's Canary.

@@ -39,13 +39,15 @@ fn whole(text: &str) -> Option<Value> {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let prefix = unsigned.get(..2).unwrap_or_default().to_ascii_lowercase();
-    let (base, digits) = match prefix.as_str() {
-        "0x" => (16, &unsigned[2..]),
-        "0o" => (8, &unsigned[2..]),
-        "0b" => (2, &unsigned[2..]),
-        _ if unsigned.len() > 1 && unsigned.starts_with('0') => (8, &unsigned[1..]),
-        _ => (10, unsigned),
+    let (prefix, rest) = unsigned.split_at_checked(2).unwrap_or_default();
+    let (base, digits) = match prefix.to_ascii_lowercase().as_str() {
+        "0x" => (16, rest),
+        "0o" => (8, rest),
+        "0b" => (2, rest),
+        _ => match unsigned.strip_prefix('0').filter(|digits| !digits.is_empty()) {
+            Some(digits) => (8, digits),
+            None => (10, unsigned),
+        },
     };
     // Rust would take a second sign.
     if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {

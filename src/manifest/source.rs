@@ -4,10 +4,12 @@ use std::fmt;
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::folder::{self, Contents, Rendered, Skipped};
 use crate::error::Error;
+use crate::escape;
+use crate::visited::Visited;
 
 /// A dump of a large cluster has some megabytes; anything longer is something else.
 const LONGEST: u64 = 32 << 20;
@@ -17,6 +19,23 @@ const LONGEST: u64 = 32 << 20;
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) text: String,
+    /// Where its lines start: every value of a dump is asked for its row.
+    starts: OnceLock<Vec<usize>>,
+}
+
+impl Source {
+    pub(super) fn new(path: PathBuf, text: String) -> Source {
+        Source { path, text, starts: OnceLock::new() }
+    }
+
+    /// The line that a byte stands in: its number, from 1, and where it starts.
+    fn line_of(&self, byte: usize) -> (usize, usize) {
+        let after = |(newline, _): (usize, &str)| newline + 1;
+        let starts =
+            self.starts.get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(after)).collect());
+        let row = starts.partition_point(|start| *start <= byte);
+        (row, starts.get(row.saturating_sub(1)).copied().unwrap_or_default())
+    }
 }
 
 /// A part of a file.
@@ -58,18 +77,19 @@ impl Place {
 
     /// Line, from 1.
     pub fn row(&self) -> usize {
-        self.source.text[..self.start()].matches('\n').count() + 1
+        self.source.line_of(self.start()).0
     }
 
     /// Column in characters, from 1.
     pub fn column(&self) -> usize {
-        let before = &self.source.text[..self.start()];
-        before[before.rfind('\n').map_or(0, |newline| newline + 1)..].chars().count() + 1
+        let (_, line) = self.source.line_of(self.start());
+        self.source.text.get(line..self.start()).unwrap_or_default().chars().count() + 1
     }
 
     /// The line itself.
     pub fn line(&self) -> &str {
-        self.source.text.lines().nth(self.row() - 1).unwrap_or_default()
+        let (_, line) = self.source.line_of(self.start());
+        self.source.text.get(line..).and_then(|rest| rest.lines().next()).unwrap_or_default()
     }
 
     /// An error at this place.
@@ -90,7 +110,7 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.path().display(), self.row())
+        write!(f, "{}:{}", escape::line(&self.path().to_string_lossy()), self.row())
     }
 }
 
@@ -119,14 +139,19 @@ pub(super) struct Found {
 /// Reads files, the YAML and JSON files of folders, and stdin (`-`), in the order given; the files of a folder by name.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Reading, Error> {
     let mut read = Reading::default();
-    for path in paths {
+    let mut visited = Visited::default();
+    // What is named stays so, though a folder before it has it, too.
+    let is_walked = |path: &PathBuf| path == Path::new("-") || path.is_dir();
+    let is_new = |path| Ok(is_walked(path) || visited.enter(path, 0)?);
+    let are_new: Vec<bool> = paths.iter().map(is_new).collect::<Result<_, Error>>()?;
+    for (path, is_new) in paths.iter().zip(are_new) {
         if path == Path::new("-") {
             let bytes = bytes(std::io::stdin().lock());
             let source = source(PathBuf::from("<stdin>"), bytes)?;
             read.sources.push(Found { source, is_named: true });
         } else if path.is_dir() {
-            read.folder(path)?;
-        } else {
+            read.folder(path, &mut visited)?;
+        } else if is_new {
             read.sources.push(Found { source: open(path.clone())?, is_named: true });
         }
     }
@@ -134,9 +159,9 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Reading, Error> {
 }
 
 impl Reading {
-    fn folder(&mut self, folder: &Path) -> Result<(), Error> {
-        let Contents { files, skipped, rendered, .. } = folder::contents(folder)?;
-        if files.is_empty() && skipped.is_empty() {
+    fn folder(&mut self, folder: &Path, visited: &mut Visited) -> Result<(), Error> {
+        let Contents { files, skipped, rendered, is_empty, .. } = folder::contents(folder, visited)?;
+        if is_empty {
             return Err(Error::input("no .yaml, .yml or .json file in this folder").in_file(folder));
         }
         self.skipped.extend(skipped);
@@ -169,7 +194,7 @@ fn bytes(reader: impl Read) -> std::io::Result<Vec<u8>> {
 fn source(path: PathBuf, bytes: std::io::Result<Vec<u8>>) -> Result<Arc<Source>, Error> {
     let bytes = bytes.map_err(|error| Error::input(format!("cannot read the manifest: {error}")).in_file(&path))?;
     let text = decode(bytes).map_err(|error| error.in_file(&path))?;
-    Ok(Arc::new(Source { path, text }))
+    Ok(Arc::new(Source::new(path, text)))
 }
 
 fn decode(bytes: Vec<u8>) -> Result<String, Error> {

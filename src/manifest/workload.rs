@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::draft::Notice;
 use super::field::Field;
+use super::names::{self, Rule};
 use super::network;
 use super::source::{At, Place};
 use super::variables::Variables;
+use super::yaml::Value;
 use crate::cluster::deployment::Strategy;
 use crate::error::Error;
 use crate::setting::Count;
@@ -123,12 +125,16 @@ pub(super) struct Budget {
 impl Metadata {
     pub(super) fn read(object: &Field<'_>) -> Result<Metadata, Error> {
         let metadata = object.need("metadata")?;
-        let texts = |key| metadata.get(key)?.map_or(Ok(BTreeMap::new()), |field| field.texts());
+        let kind = object.get("kind")?.map(|kind| kind.text()).transpose()?.map(|kind| kind.value);
+        let namespace =
+            metadata.get("namespace")?.filter(|field| !matches!(field.value(), Value::Text(text) if text.is_empty()));
         Ok(Metadata {
-            name: metadata.need("name")?.text()?,
-            namespace: metadata.get("namespace")?.map(|field| field.text()).transpose()?,
-            labels: texts("labels")?,
-            annotations: texts("annotations")?,
+            name: names::name(&metadata.need("name")?, Rule::of_kind(kind.as_deref().unwrap_or_default()))?,
+            namespace: namespace.map(|field| names::name(&field, Rule::Label)).transpose()?,
+            labels: metadata.get("labels")?.map_or(Ok(BTreeMap::new()), |field| names::labels(&field))?,
+            annotations: metadata
+                .get("annotations")?
+                .map_or(Ok(BTreeMap::new()), |field| names::annotations(&field))?,
         })
     }
 
@@ -179,7 +185,7 @@ impl Deployment {
 
     /// A selector that does not select the template's pods is refused by the API.
     fn mismatch(&self, spec: &Field<'_>) -> Result<Option<Notice>, Error> {
-        let labels = spec.need("selector")?.get("matchLabels")?.map(|field| field.texts()).transpose()?;
+        let labels = spec.need("selector")?.get("matchLabels")?.map(|field| names::labels(&field)).transpose()?;
         let labels = labels.unwrap_or_default();
         let is_missing = |(key, label): &(&String, &At<String>)| {
             self.template.labels.get(*key).map(|label| &label.value) != Some(&label.value)
@@ -213,10 +219,10 @@ fn whole(field: &Field<'_>, key: &str, least: u32) -> Result<Option<At<u32>>, Er
 impl Template {
     fn read(field: &Field<'_>) -> Result<Template, Error> {
         let metadata = field.get("metadata")?;
-        let texts = |key| match &metadata {
-            Some(metadata) => metadata.get(key)?.map_or(Ok(BTreeMap::new()), |field| field.texts()),
-            None => Ok(BTreeMap::new()),
-        };
+        let member = |key| metadata.as_ref().map(|metadata| metadata.get(key)).transpose().map(Option::flatten);
+        let labels = member("labels")?.map(|labels| names::labels(&labels)).transpose()?.unwrap_or_default();
+        let annotations =
+            member("annotations")?.map(|field| names::annotations(&field)).transpose()?.unwrap_or_default();
         let spec = field.need("spec")?;
         let gates = spec.list("readinessGates")?.into_iter().map(|gate| gate.need("conditionType")?.text());
         let mut containers = Vec::new();
@@ -232,12 +238,12 @@ impl Template {
             if policy.is_some_and(|policy| policy.value == "Always") {
                 containers.push(Container { is_native: true, ..Container::read(&container)? });
             } else {
-                init.push(container.need("name")?.text()?);
+                init.push(names::name(&container.need("name")?, Rule::Label)?);
             }
         }
         Ok(Template {
-            labels: texts("labels")?,
-            annotations: texts("annotations")?,
+            labels,
+            annotations,
             init,
             grace: whole(&spec, "terminationGracePeriodSeconds", 0)?,
             gates: gates.collect::<Result<_, _>>()?,
@@ -287,7 +293,7 @@ impl Container {
         let (pre_stop, stop_signal) = (of_lifecycle("preStop")?.flatten(), of_lifecycle("stopSignal")?.flatten());
         Ok(Container {
             stop_signal: stop_signal.map(|signal| signal.text()).transpose()?,
-            name: field.need("name")?.text()?,
+            name: names::name(&field.need("name")?, Rule::Label)?,
             image: field.get("image")?.map(|image| image.text()).transpose()?.map(|image| image.value),
             is_native: false,
             variables: Variables::read(field)?,
@@ -415,7 +421,7 @@ impl Budget {
         };
         let selector = match selector {
             Some(selector) if selector.list("matchExpressions")?.is_empty() => {
-                let labels = selector.get("matchLabels")?.map(|labels| labels.texts()).transpose()?;
+                let labels = selector.get("matchLabels")?.map(|labels| names::labels(&labels)).transpose()?;
                 labels.map(|labels| labels.into_iter().map(|(key, label)| (key, label.value)).collect())
             }
             _ => None,

@@ -40,7 +40,40 @@ pub(super) enum Value {
     /// `- …`
     List(Vec<Node>),
     /// `key: …`
-    Map(BTreeMap<String, Node>),
+    Map(Members),
+}
+
+/// The members of a mapping, in order of their keys: no larger than what is in them, for a file may have as many small
+/// mappings as it has room for.
+#[derive(Debug, Clone)]
+pub(super) struct Members(Box<[(String, Node)]>);
+
+impl Members {
+    /// A member.
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        let at = self.0.binary_search_by(|(known, _)| known.as_str().cmp(key)).ok()?;
+        self.0.get(at).map(|(_, node)| node)
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Node)> {
+        self.0.iter().map(|(key, node)| (key, node))
+    }
+
+    /// What they say.
+    pub(super) fn values(&self) -> impl Iterator<Item = &Node> {
+        self.0.iter().map(|(_, node)| node)
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.0.iter_mut().map(|(_, node)| node)
+    }
+}
+
+impl From<BTreeMap<String, Node>> for Members {
+    fn from(map: BTreeMap<String, Node>) -> Members {
+        Members(map.into_iter().collect())
+    }
 }
 
 /// A value, and where it was written.
@@ -59,6 +92,16 @@ impl Value {
             Value::Map(_) => "a mapping",
         }
     }
+
+    /// How many values it is, with those in it.
+    fn count(&self) -> usize {
+        let within: usize = match self {
+            Value::List(items) => items.iter().map(|item| item.value.count()).sum(),
+            Value::Map(map) => map.values().map(|value| value.value.count()).sum(),
+            _ => 0,
+        };
+        within + 1
+    }
 }
 
 /// A document of a file.
@@ -71,25 +114,30 @@ pub(super) struct Document {
 
 /// The documents of a file, YAML or JSON, one after another; empty ones are left out.
 pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Document>, Error> {
+    let Some(values) = json::values(&source.text) else {
+        return parse(source, &source.text, 0, most_values(source.text.len()));
+    };
     let mut documents = Vec::new();
-    match json::values(&source.text) {
-        Some(values) => {
-            for value in values {
-                documents.extend(parse(source, &json::without_tabs(&source.text[value.clone()]), value.start)?);
-            }
+    let mut most = most_values(source.text.len());
+    for value in values {
+        if documents.len() == MOST_DOCUMENTS {
+            return Err(too_large(source, value));
         }
-        None => documents.extend(parse(source, &source.text, 0)?),
+        let text = json::without_tabs(source.text.get(value.clone()).unwrap_or_default());
+        let parsed = parse(source, &text, value.start, most)?;
+        most = most.saturating_sub(parsed.iter().map(|document| document.node.value.count()).sum());
+        documents.extend(parsed);
     }
     Ok(documents)
 }
 
-/// The documents of a part of a file.
-fn parse(source: &Arc<Source>, text: &str, start: usize) -> Result<Vec<Document>, Error> {
+/// The documents of a part of a file, which have `most` values at most.
+fn parse(source: &Arc<Source>, text: &str, start: usize, most: usize) -> Result<Vec<Document>, Error> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: MOST_DOCUMENTS,
-            max_nodes: MOST_VALUES,
-            max_events: 2 * MOST_VALUES,
+            max_nodes: most,
+            max_events: 2 * most,
             max_depth: DEEPEST,
         },
         // Numbers and words are read once more, as Kubernetes does: see `resolve`.
@@ -127,9 +175,15 @@ fn resolve(text: &str, node: &mut Node) {
     }
 }
 
+/// Each value takes a hundred bytes of memory or so; a manifest writes a dozen for one, with indentation and key.
+fn most_values(length: usize) -> usize {
+    const FEW: usize = 100_000;
+    (FEW + length / 6).min(MOST_VALUES)
+}
+
 /// Where a value stands in its file. What an alias or a merge brings was written where its anchor is.
 pub(super) fn place(source: &Arc<Source>, start: usize, node: &Node) -> Place {
-    let range = range(&source.text[start..], node.defined);
+    let range = range(source.text.get(start..).unwrap_or_default(), node.defined);
     Place::new(source, start + range.start..start + range.end)
 }
 
@@ -140,7 +194,7 @@ fn range(text: &str, location: serde_saphyr::Location) -> std::ops::Range<usize>
         _ => {
             let line_start: usize =
                 text.split_inclusive('\n').take((location.line() as usize).saturating_sub(1)).map(str::len).sum();
-            let line = text[line_start..].lines().next().unwrap_or_default();
+            let line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
             let skipped = line.chars().take((location.column() as usize).saturating_sub(1)).map(char::len_utf8);
             let start = line_start + skipped.sum::<usize>();
             start..start + 1
@@ -161,17 +215,17 @@ fn refused(source: &Arc<Source>, text: &str, start: usize, error: &YamlError) ->
         .fold(message, |message, end| message.split(end).next().unwrap_or(message));
     // The limit may be hit inside an alias, whose error wraps the budget's.
     if message.contains("budget breached") {
-        return Error::too_large("more YAML than any manifest has, deeper, or a bomb").at(
-            &source.path,
-            &source.text,
-            range,
-        );
+        return too_large(source, range);
     }
     let refused = place.error(format!("not YAML: {message}"));
     match remedy(source, place.row()) {
         Some(hint) => refused.hint(hint),
         None => refused,
     }
+}
+
+fn too_large(source: &Source, range: std::ops::Range<usize>) -> Error {
+    Error::too_large("more YAML than any manifest has, deeper, or a bomb").at(&source.path, &source.text, range)
 }
 
 /// What texts begin with that are no manifests, and what to do about them.
@@ -275,6 +329,7 @@ impl<'de> Visitor<'de> for AnyValue {
         while let Some(item) = items.next_element()? {
             list.push(item);
         }
+        list.shrink_to_fit();
         Ok(Value::List(list))
     }
 
@@ -283,7 +338,7 @@ impl<'de> Visitor<'de> for AnyValue {
         while let Some((key, value)) = entries.next_entry()? {
             map.insert(key, value);
         }
-        Ok(Value::Map(map))
+        Ok(Value::Map(map.into()))
     }
 }
 
@@ -294,7 +349,7 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Arc<Source> {
-        Arc::new(Source { path: PathBuf::from("x.yaml"), text: text.to_owned() })
+        Arc::new(Source::new(PathBuf::from("x.yaml"), text.to_owned()))
     }
 
     #[track_caller]
@@ -303,7 +358,7 @@ mod tests {
         let documents = documents(&source).unwrap();
         let Value::Map(map) = &documents[0].node.value else { panic!("{text}: no mapping") };
         for (key, value) in expected {
-            assert_eq!(format!("{:?}", map[*key].value), *value, "{key} of {text}");
+            assert_eq!(format!("{:?}", map.get(key).unwrap().value), *value, "{key} of {text}");
         }
     }
 
@@ -344,8 +399,9 @@ mod tests {
             .iter()
             .map(|document| {
                 let Value::Map(map) = &document.node.value else { panic!() };
-                let place = place(&source, document.start, &map["a"]);
-                format!("{:?} {}:{} {}", map["a"].value, place.row(), place.column(), place.written())
+                let a = map.get("a").unwrap();
+                let place = place(&source, document.start, a);
+                format!("{:?} {}:{} {}", a.value, place.row(), place.column(), place.written())
             })
             .collect();
         assert_eq!(shown, ["Whole(1) 1:6 1", "Text(\"010\") 2:29 \"010\"", "Whole(2) 3:7 2"]);

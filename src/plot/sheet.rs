@@ -99,7 +99,7 @@ impl Type {
 
 /// Control characters have no glyph; a name with a line break is still one line.
 fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    text.chars().map(|letter| if crate::escape::is_obeyed(letter) { ' ' } else { letter }).collect()
 }
 
 impl<DB: DrawingBackend> Sheet<'_, DB> {

@@ -19,7 +19,8 @@ const START: Span = Span::from_secs(1_767_225_600);
 
 /// The name that AWS gives the file of a node: it ends in the node's own address.
 pub fn file_name(scenario: &str, node: AlbNodeId) -> String {
-    let name: String = scenario.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    // A load balancer's name has at most 32 characters.
+    let name: String = scenario.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(32).collect();
     let (account, end) = ("123456789012", "20260101T0005Z");
     format!("{account}_elasticloadbalancing_us-east-1_app.{name}.0123456789abcdef_{end}_192.0.2.{}_1.log", node.0 + 1)
 }

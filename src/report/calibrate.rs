@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{amount, grouped, level, percent};
 use crate::calibrate::{Calibration, Counts, Finding, Unit};
+use crate::escape;
 use crate::monte_carlo::{Forecast, Sample};
 use crate::verdict::Cause;
 
@@ -82,7 +83,7 @@ pub fn text(calibration: &Calibration, observed: &Counts, forecast: &Forecast, l
         );
         let _ = write!(text, "\nto be laid over a scenario (--config FILE):\n\n{settings}");
     }
-    text
+    escape::lines(&text)
 }
 
 /// The settings, as keys of a scenario; nothing if there are none.
@@ -99,7 +100,7 @@ pub fn toml(calibration: &Calibration) -> String {
             shown(finding.low),
             shown(finding.high),
             interval(calibration),
-            finding.from
+            escape::line(&finding.from)
         );
         let _ = writeln!(text, "{key} = {value}");
     }

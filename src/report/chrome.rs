@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::trace_json::Trace;
 use crate::aws::alb_node::Belief;
+use crate::escape;
 use crate::id::{PodId, TargetId};
 use crate::observe::timeline::{PodRecord, Socket, Timeline};
 use crate::time::Time;
@@ -38,7 +39,8 @@ pub fn render(trace: &Trace<'_>) -> String {
         "version": trace.version,
         "engine": "request",
     });
-    format!("{:#}\n", json!({ "traceEvents": events, "displayTimeUnit": "ms", "otherData": about }))
+    let document = json!({ "traceEvents": events, "displayTimeUnit": "ms", "otherData": about });
+    escape::json(&format!("{document:#}\n"))
 }
 
 fn group(pid: usize, name: &str) -> Value {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::figures::{amount, json_number, level, number_of, percent, range, wrapped};
 use super::sweep::{aligned, piped};
 use crate::compare::{Answer, Comparison, Row};
+use crate::escape;
 
 const WIDTH: usize = 100;
 
@@ -28,28 +29,30 @@ pub struct Compared<'a> {
 /// `-o text`.
 pub fn text(compared: &Compared<'_>) -> String {
     let rows = table(compared);
-    format!(
+    let text = format!(
         "A {}\nB {}\n{}\n{}{}\n{}\n",
-        compared.a.0,
-        compared.b.0,
+        escape::line(compared.a.0),
+        escape::line(compared.b.0),
         wrapped(&sentence(compared), 0, WIDTH),
         aligned(&rows),
         wrapped(&remarks(compared.comparison), 0, WIDTH),
         footer(compared)
-    )
+    );
+    escape::lines(&text)
 }
 
 /// `-o markdown`.
 pub fn markdown(compared: &Compared<'_>) -> String {
-    format!(
-        "## A `{}`, B `{}`\n\n{}\n\n{}\n{}\n\n<sub>{}</sub>\n",
-        compared.a.0,
-        compared.b.0,
+    let text = format!(
+        "## A {}, B {}\n\n{}\n\n{}\n{}\n\n<sub>{}</sub>\n",
+        escape::markdown_code(compared.a.0),
+        escape::markdown_code(compared.b.0),
         sentence(compared),
         piped(&table(compared)),
         remarks(compared.comparison),
         footer(compared)
-    )
+    );
+    escape::lines(&text)
 }
 
 /// `-o json`.
@@ -76,7 +79,7 @@ pub fn json(compared: &Compared<'_>) -> String {
         "requests": comparison.requests.iter().map(object).collect::<Value>(),
         "rollout": comparison.rollout.iter().map(object).collect::<Value>(),
     });
-    format!("{value:#}\n")
+    escape::json(&format!("{value:#}\n"))
 }
 
 fn object(row: &Row) -> Value {

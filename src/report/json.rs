@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::figures::{json_exact, json_number};
 use super::{Answer, SPLIT, STATUSES, error_window, rare};
+use crate::escape;
 use crate::monte_carlo::{Forecast, Latency, Sample};
 use crate::stats::{IfAny, Proportion, Summary};
 use crate::time::Span;
@@ -15,7 +16,7 @@ pub fn render(answers: &[Answer<'_>]) -> String {
         [answer] => object(answer),
         several => several.iter().map(object).collect(),
     };
-    format!("{value:#}\n")
+    escape::json(&format!("{value:#}\n"))
 }
 
 fn object(answer: &Answer<'_>) -> Value {

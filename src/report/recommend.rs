@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::figures::{amount, json_number, level, number_of, percent, wrapped};
 use super::json::if_any;
 use super::sweep::aligned;
+use crate::escape;
 use crate::recommend::{Candidate, Change, Recommendation, Verdict, pareto, why_it_stays};
 use crate::scenario::Scenario;
 use crate::stats::zero_bound;
@@ -17,7 +18,7 @@ const WIDTH: usize = 100;
 
 /// `-o text`.
 pub fn text(scenario: &Scenario, found: &Recommendation) -> String {
-    let mut text = format!("{}: {}\n\n", scenario.name, objective(found));
+    let mut text = format!("{}: {}\n\n", escape::line(&scenario.name), objective(found));
     text.push_str(&wrapped(&sentence(found), 0, WIDTH));
     if !found.changes.is_empty() {
         text.push_str("\nChange\n");
@@ -31,7 +32,7 @@ pub fn text(scenario: &Scenario, found: &Recommendation) -> String {
     text.push_str(&remaining(found));
     let _ = write!(text, "\nBeaten by none of {} in all of these\n{}", found.candidates.len(), aligned(&front(found)));
     let _ = writeln!(text, "\n{}", footer(scenario, found));
-    text
+    escape::lines(&text)
 }
 
 /// The 5xx that stay: where the objective is met, how many; else also why.
@@ -223,7 +224,7 @@ pub fn json(scenario: &Scenario, found: &Recommendation) -> String {
             .map(|row| candidate(&found.candidates[row], found.effort.level))
             .collect::<Value>(),
     });
-    format!("{value:#}\n")
+    escape::json(&format!("{value:#}\n"))
 }
 
 /// Its intervals are those of one configuration: of the best of many they are too kind, which is what the proof is for.
@@ -254,7 +255,7 @@ pub fn toml(found: &Recommendation) -> String {
     let mut text = format!("# {}\n", claim(found));
     for Change { key, to, .. } in &found.changes {
         let bare = to.parse::<f64>().is_ok() || matches!(to.as_str(), "true" | "false");
-        let _ = if bare { writeln!(text, "{key} = {to}") } else { writeln!(text, "{key} = \"{to}\"") };
+        let _ = if bare { writeln!(text, "{key} = {to}") } else { writeln!(text, "{key} = {}", escape::toml(to)) };
     }
     text
 }

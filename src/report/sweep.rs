@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::figures::{about, amount, grouped, level, number_of, percent, range, wrapped};
+use crate::escape;
 use crate::stats::zero_bound;
 use crate::stats::zero_inflated::FEWEST;
 use crate::sweep::{Design, Survey, Totals};
@@ -29,14 +30,14 @@ pub fn text(survey: &Survey) -> String {
     }
     text.push_str(&assumed(survey));
     let _ = writeln!(text, "\n{}", footer(survey));
-    text
+    escape::lines(&text)
 }
 
 /// `-o markdown`: `charts` are titles and the paths that they are linked by.
 pub fn markdown(survey: &Survey, charts: &[(String, String)]) -> String {
-    let mut text = format!("## {}\n\n{}\n", title(survey), sentence(survey));
+    let mut text = format!("## {}\n\n{}\n", escape::markdown(&title(survey)), escape::markdown(&sentence(survey)));
     for (title, path) in charts {
-        let _ = write!(text, "\n![{title}]({path})\n");
+        let _ = write!(text, "\n![{}]({path})\n", escape::markdown(title));
     }
     if let Some(rows) = sensitivity(survey) {
         let _ = write!(text, "\nShare of the variance of mean 5xx over the sample:\n\n{}", piped(&rows));
@@ -54,18 +55,20 @@ pub fn markdown(survey: &Survey, charts: &[(String, String)]) -> String {
         for assumption in &survey.assumptions {
             let _ = writeln!(
                 text,
-                "- `{} = {}` ({}): {}",
-                assumption.key, assumption.value, assumption.grade, assumption.source
+                "- {} ({}): {}",
+                escape::markdown_code(&format!("{} = {}", assumption.key, assumption.value)),
+                assumption.grade,
+                assumption.source
             );
         }
     }
     let _ = writeln!(text, "\n<sub>{}</sub>", footer(survey));
-    text
+    escape::lines(&text)
 }
 
 fn title(survey: &Survey) -> String {
     let axes: Vec<_> = survey.plan.axes.iter().map(super::super::sweep::axis::Axis::name).collect();
-    format!("{}: {}", survey.scenario, axes.join(" × "))
+    format!("{}: {}", escape::line(&survey.scenario), axes.join(" × "))
 }
 
 /// Whether a point keeps to the objective.
@@ -239,7 +242,7 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
 pub(super) fn piped(rows: &[Vec<String>]) -> String {
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
-        let cells: Vec<_> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        let cells: Vec<_> = row.iter().map(|cell| escape::markdown(cell)).collect();
         let _ = writeln!(text, "| {} |", cells.join(" | "));
         if number == 0 {
             let _ = writeln!(text, "|{}", " --- |".repeat(row.len()));

@@ -9,6 +9,7 @@ use super::caption;
 use super::figures::{level, percent};
 use super::sweep::{footer, sentence, table};
 use super::sweep_points::figures;
+use crate::escape::{self, xml as escaped};
 use crate::sweep::{Design, Survey};
 
 const PAGE: &str = include_str!("sweep.html");
@@ -35,7 +36,7 @@ pub fn html(survey: &Survey, lanes: &[u8]) -> String {
         "ASSUMPTIONS" => assumptions.clone().collect(),
         "FOOTER" => escaped(&footer(survey)),
         // Within a script only the end of the script could end it.
-        "JSON" => data(survey).to_string().replace('<', "\\u003c"),
+        "JSON" => escape::json(&data(survey).to_string()).replace('<', "\\u003c"),
         _ => String::new(),
     };
     filled(PAGE, &fill)
@@ -84,22 +85,6 @@ fn html_table(rows: &[Vec<String>]) -> String {
     text + "</table>"
 }
 
-/// Text as HTML shows it, in an element or an attribute.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
 /// Base 64 (RFC 4648, section 4).
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -131,7 +116,7 @@ mod tests {
 
     #[test]
     fn names_are_text_and_marks_are_filled_once() {
-        assert_eq!(escaped("<a href='x'>&\"</a>"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;&lt;/a&gt;");
+        assert_eq!(escaped("<a href='x'>&\"</a>"), "&lt;a href=&apos;x&apos;&gt;&amp;&quot;&lt;/a&gt;");
         assert_eq!(filled("a{{X}}b{{Y}}", &|mark| format!("{{{{{mark}}}}}")), "a{{X}}b{{Y}}");
         assert!(!PAGE.contains("http://") || PAGE.matches("http://").count() == 1, "only the namespace of SVG");
     }

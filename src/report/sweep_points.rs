@@ -4,18 +4,22 @@ use serde_json::{Map, Value, json};
 
 use super::figures::json_number;
 use super::sweep::Standing;
+use crate::escape;
 use crate::sweep::totals::{CAUSES, cause_name};
 use crate::sweep::{Design, Survey, Totals};
 
 /// `-o csv`: a heading, then one row a point. Keys and values are quoted where CSV needs it (RFC 4180).
 pub fn csv(survey: &Survey) -> String {
     let numbers = survey.totals.first().map(|totals| figures(survey, totals)).unwrap_or_default();
-    let keys =
-        survey.plan.points.first().map(|point| point.settings.iter().map(|(key, _)| quoted(key)).collect::<Vec<_>>());
+    let keys = survey
+        .plan
+        .points
+        .first()
+        .map(|point| point.settings.iter().map(|(key, _)| escape::csv(key)).collect::<Vec<_>>());
     let heading = keys.unwrap_or_default().into_iter().chain(numbers.keys().cloned());
     let mut text = heading.collect::<Vec<_>>().join(",") + "\n";
     for (point, totals) in survey.plan.points.iter().zip(&survey.totals) {
-        let values = point.settings.iter().map(|(_, value)| quoted(value));
+        let values = point.settings.iter().map(|(_, value)| escape::csv(value));
         let figures = figures(survey, totals).into_iter().map(|(_, value)| match value {
             Value::Null => String::new(),
             Value::String(text) => text,
@@ -64,7 +68,7 @@ pub fn json(survey: &Survey) -> String {
             "key": assumption.key, "value": assumption.value, "grade": assumption.grade, "source": assumption.source,
         })).collect::<Vec<_>>(),
     });
-    format!("{value:#}\n")
+    escape::json(&format!("{value:#}\n"))
 }
 
 /// The numbers of a point, by name.
@@ -108,8 +112,4 @@ fn sensitivity(survey: &Survey) -> Value {
     let estimate = |estimate: crate::sweep::sensitivity::Estimate| json!({ "value": json_number(estimate.value), "low": json_number(estimate.low), "high": json_number(estimate.high) });
     let entry = |(axis, indices): (&crate::sweep::Axis, crate::sweep::sensitivity::Indices)| json!({ "axis": axis.name(), "first_order": estimate(indices.first_order), "total": estimate(indices.total) });
     survey.plan.axes.iter().zip(indices).map(entry).collect()
-}
-
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{about, amount, grouped, level, number_of, percent, range, span, wrapped};
 use super::{Answer, SPLIT, caption, error_window, rare, vegeta};
+use crate::escape;
 use crate::monte_carlo::{Forecast, Sample};
 use crate::stats::zero_inflated::FEWEST;
 use crate::stats::{self, IfAny, Proportion, Summary, VarianceSplit};
@@ -21,7 +22,7 @@ pub fn render(answers: &[Answer<'_>]) -> String {
         text.push('\n');
     }
     let reports: Vec<_> = answers.iter().map(report).collect();
-    text + &reports.join("\n\n")
+    escape::lines(&(text + &reports.join("\n\n")))
 }
 
 fn report(answer: &Answer<'_>) -> String {
@@ -47,7 +48,12 @@ fn report(answer: &Answer<'_>) -> String {
 
 fn title(forecast: &Forecast) -> String {
     let load = &forecast.load;
-    format!("{}: {}, rollout at {}\n", forecast.scenario, caption::load(load, "at random (Poisson)"), load.rollout_at)
+    format!(
+        "{}: {}, rollout at {}\n",
+        escape::line(&forecast.scenario),
+        caption::load(load, "at random (Poisson)"),
+        load.rollout_at
+    )
 }
 
 /// The answer.
@@ -369,7 +375,7 @@ fn footer(f: &Forecast) -> String {
 fn side_by_side(answers: &[Answer<'_>]) -> String {
     let longest = answers
         .iter()
-        .map(|answer| answer.forecast.scenario.chars().count())
+        .map(|answer| escape::line(&answer.forecast.scenario).chars().count())
         .max()
         .unwrap_or(0)
         .max("mean a rollout".len());
@@ -388,7 +394,11 @@ fn side_by_side(answers: &[Answer<'_>]) -> String {
         });
         let [s502, s503, s504] = [502, 503, 504].map(|status| mean(&|sample| sample.status(status)));
         let all = mean(&Sample::count_5xx);
-        let _ = writeln!(text, "{:<longest$}  {s502:>9}  {s503:>9}  {s504:>9}  {all:>9}  {any}", forecast.scenario);
+        let _ = writeln!(
+            text,
+            "{:<longest$}  {s502:>9}  {s503:>9}  {s504:>9}  {all:>9}  {any}",
+            escape::line(&forecast.scenario)
+        );
     }
     text
 }

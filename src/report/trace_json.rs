@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::figures::json_exact;
 use crate::aws::alb_node::Belief;
+use crate::escape;
 use crate::id::TargetId;
 use crate::monte_carlo::Sample;
 use crate::observe::timeline::{BeliefChange, PodRecord, TargetRecord, Timeline};
@@ -74,7 +75,7 @@ pub fn render(trace: &Trace<'_>) -> String {
         value["other_target_groups"] =
             groups.map(|(name, targets)| json!({ "name": name, "targets": all(targets) })).collect();
     }
-    format!("{value:#}\n")
+    escape::json(&format!("{value:#}\n"))
 }
 
 /// Adds the instants that happened.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::figures::grouped;
 use super::trace_json::{Trace, intervals};
+use crate::escape;
 use crate::id::{AlbNodeId, PodId, TargetId};
 use crate::observe::timeline::{PodRecord, TargetRecord, Timeline};
 use crate::time::Time;
@@ -13,7 +14,8 @@ use crate::time::Time;
 pub fn render(trace: &Trace<'_>) -> String {
     let timeline = trace.timeline;
     let clock = Clock(timeline.rollout_at);
-    let mut text = format!("{}: replication {} of seed {}\n", trace.scenario, trace.replication, trace.seed);
+    let mut text =
+        format!("{}: replication {} of seed {}\n", escape::line(trace.scenario), trace.replication, trace.seed);
     text.push_str("Seconds count from the rollout's start; what happened before the load did is \"before\".\n");
     text.push_str(&deployment(timeline, clock));
     text.push_str(&coming(timeline, clock));
@@ -32,7 +34,7 @@ pub fn render(trace: &Trace<'_>) -> String {
         trace.digest,
         trace.sample.fingerprint()
     );
-    text
+    escape::lines(&text)
 }
 
 /// Tells time since the rollout's start.
@@ -143,7 +145,7 @@ fn further(timeline: &Timeline, name: &str, targets: &[TargetRecord], clock: Clo
         let instants = [registered, healthy, deregister_called, draining_over];
         [pod.pod.to_string()].into_iter().chain(instants.map(|at| clock.maybe(at))).collect()
     });
-    table(&format!("Targets of {name}, a further target group"), &head, rows.collect())
+    table(&format!("Targets of {}, a further target group", escape::line(name)), &head, rows.collect())
 }
 
 /// While which ALB node believed which target healthy.

@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use super::Answer;
 use super::figures::amount;
+use crate::escape;
 use crate::monte_carlo::{Forecast, Latency, Sample};
 use crate::time::Span;
 use crate::traffic::outcome::Outcome;
@@ -19,7 +20,9 @@ pub fn render(answers: &[Answer<'_>]) -> String {
     match answers {
         [answer] => of_forecast(answer.forecast),
         several => {
-            let named = |answer: &Answer<'_>| format!("{}\n{}", answer.forecast.scenario, of_forecast(answer.forecast));
+            let named = |answer: &Answer<'_>| {
+                format!("{}\n{}", escape::lines(&escape::line(&answer.forecast.scenario)), of_forecast(answer.forecast))
+            };
             several.iter().map(named).collect::<Vec<_>>().join("\n")
         }
     }

@@ -16,6 +16,7 @@ use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::{ExecHook, PreStop, ProbeSpec};
 use crate::error::Error;
+use crate::escape;
 use crate::setting::Count;
 use crate::time::Span;
 
@@ -46,6 +47,18 @@ pub(super) fn check(
     objectives(scenario, at)?;
     steps.iter().try_for_each(|(step, leaf)| in_time(scenario, step, leaf.as_ref()))?;
     load::sizes(scenario, at)
+}
+
+/// A name, which stands in reports, file names and tables: one line of text.
+pub(super) fn name(layer: &Layer<'_>, key: &str) -> Result<Option<String>, Error> {
+    let Some(leaf) = layer.get(key) else { return Ok(None) };
+    let name: String = leaf.read()?;
+    match name.chars().find(|letter| escape::is_obeyed(*letter)) {
+        Some(letter) => Err(leaf
+            .error(format!("`{key}` has the character {letter:?} in it"))
+            .hint("a name is one line of letters, digits and signs")),
+        None => Ok(Some(name)),
+    }
 }
 
 /// Where keys were written.
@@ -276,6 +289,11 @@ fn monte_carlo(scenario: &Scenario, at: Places) -> Result<(), Error> {
     if spec.runs == 0 {
         return Err(at.refuse(&["monte_carlo.runs"], "0 runs forecast nothing").hint("at least 1"));
     }
+    if i64::try_from(spec.seed).is_err() {
+        let message = format!("`monte_carlo.seed` is {}", spec.seed);
+        let hint = format!("a whole number from 0 to {}, the greatest of TOML", i64::MAX);
+        return Err(at.refuse(&["monte_carlo.seed"], message).hint(hint));
+    }
     if !(spec.confidence > 0.0 && spec.confidence < 1.0) {
         let message = format!("`monte_carlo.confidence` is {}", spec.confidence);
         return Err(at
@@ -286,6 +304,13 @@ fn monte_carlo(scenario: &Scenario, at: Places) -> Result<(), Error> {
 }
 
 fn objectives(scenario: &Scenario, at: Places) -> Result<(), Error> {
+    let most = scenario.objectives.max_5xx_per_rollout;
+    if i64::try_from(most).is_err() {
+        let message = format!("`objectives.max_5xx_per_rollout` is {most}");
+        return Err(at
+            .refuse(&["objectives.max_5xx_per_rollout"], message)
+            .hint(format!("a whole number from 0 to {}, the greatest of TOML", i64::MAX)));
+    }
     let share = scenario.objectives.probability;
     if share > 0.0 && share <= 1.0 {
         return Ok(());

@@ -119,7 +119,7 @@ impl Document {
         let start = leaf.value.span().start;
         let before = (leaf.source.path == self.path).then(|| self.text.get(..start)).flatten()?;
         let row = before.matches('\n').count() + 1;
-        let column = before[before.rfind('\n').map_or(0, |newline| newline + 1)..].chars().count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         Some((row, column, self.text.lines().nth(row - 1).unwrap_or_default()))
     }
 
@@ -138,7 +138,7 @@ impl Document {
             DeValue::String(text) => text.to_string(),
             // An empty table has its heading for a span.
             DeValue::Table(table) if table.is_empty() => "{}".to_owned(),
-            _ => leaf.source.text[leaf.value.span()].to_owned(),
+            _ => leaf.source.text.get(leaf.value.span()).unwrap_or_default().to_owned(),
         };
         Ok(file.iter().map(|(key, leaf)| (key.clone(), value(leaf))).collect())
     }

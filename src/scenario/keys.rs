@@ -92,7 +92,7 @@ fn again(rows: &[Setting], section: &str) -> Vec<Setting> {
 }
 
 static GROUPS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
-    let dots = SETTINGS.iter().flat_map(|row| row.key.match_indices('.').map(|(dot, _)| &row.key[..dot]));
+    let dots = SETTINGS.iter().flat_map(|row| row.key.match_indices('.').filter_map(|(dot, _)| row.key.get(..dot)));
     dots.collect()
 });
 
@@ -136,7 +136,7 @@ fn children(group: &str) -> BTreeSet<&'static str> {
     let below = |section: &str| -> BTreeSet<&'static str> {
         let skip = if section.is_empty() { 0 } else { section.len() + 1 };
         let rows = SETTINGS.iter().filter(|row| section.is_empty() || row.key.starts_with(&format!("{section}.")));
-        rows.map(|row| row.key[skip..].split('.').next().unwrap_or_default()).collect()
+        rows.map(|row| row.key.get(skip..).unwrap_or_default().split('.').next().unwrap_or_default()).collect()
     };
     let mut names = below(group);
     let of_revision = group.strip_prefix("new_revision").or_else(|| group.strip_prefix("step.set"));

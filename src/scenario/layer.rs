@@ -196,11 +196,9 @@ fn insert<'a>(table: &mut DeTable<'a>, key: &str, leaf: &Leaf<'a>) {
     }
 }
 
-/// What a message may quote of a text that somebody else wrote: not all of it, and nothing that a
-/// terminal would obey.
+/// What a message may quote of a text that somebody else wrote: not all of it.
 fn clip(text: &str) -> String {
     const LONGEST: usize = 300;
-    let tame = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
     let rest = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
-    text.chars().take(LONGEST).map(tame).chain(rest.chars()).collect()
+    text.chars().take(LONGEST).chain(rest.chars()).collect()
 }

@@ -2,6 +2,8 @@
 //!
 //! Two stages: a [`document::Document`] is exactly what was written, a [`Scenario`] is what it means.
 
+#![warn(clippy::string_slice)]
+
 mod check;
 pub mod client;
 mod disturbances;

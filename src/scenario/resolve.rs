@@ -16,6 +16,7 @@ use super::rollout::{Change, NewRevisionSpec, Ready, Step};
 use super::target_groups;
 use super::{Revision, Scenario};
 use crate::error::Error;
+use crate::escape;
 use crate::id::RevisionId;
 use crate::time::Span;
 
@@ -35,7 +36,7 @@ impl Document {
         let mut course = steps.iter().map(|(step, _)| *step).collect();
         let disturbances = disturbances::meaning(&layers.disturbances, &cluster, &load, &mut revisions, &mut course)?;
         let scenario = Scenario {
-            name: text(&layers.file, "name")?.unwrap_or_else(|| stem(&self.path)),
+            name: check::name(&layers.file, "name")?.unwrap_or_else(|| stem(&self.path)),
             description: text(&layers.file, "description")?.unwrap_or_default(),
             deployment: read(&layers.file, "deployment")?,
             revisions,
@@ -65,7 +66,7 @@ impl Document {
 }
 
 fn stem(path: &Path) -> String {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = path.file_stem().map(|stem| escape::line(&stem.to_string_lossy())).unwrap_or_default();
     stem.trim_matches(['<', '>']).to_owned()
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::check;
 use super::layer::{Layer, Source, read};
 use crate::aws::target_group::OtherTargetGroupSpec;
 use crate::error::Error;
@@ -42,7 +43,11 @@ fn one<'a>(source: Source<'a>, item: Spanned<DeValue<'a>>) -> Result<Written<'a>
 
 /// What was written means this.
 pub(super) fn meaning(written: &[Written<'_>]) -> Result<Vec<OtherTargetGroupSpec>, Error> {
-    written.iter().map(|written| read(&written.layer, TABLE)).collect()
+    let one = |written: &Written<'_>| {
+        check::name(&written.layer, "other_target_group.name")?;
+        read(&written.layer, TABLE)
+    };
+    written.iter().map(one).collect()
 }
 
 impl Written<'_> {

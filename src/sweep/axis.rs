@@ -1,5 +1,9 @@
 //! What a sweep varies: keys, and the values that each takes.
 
+#![warn(clippy::string_slice)]
+
+use std::collections::BTreeSet;
+
 use crate::error::Error;
 use crate::scenario::Scenario;
 use crate::time::Span;
@@ -143,10 +147,11 @@ impl Scale {
                 .hint("a sweep varies what is simulated; all its points share seed, runs and objectives"));
         }
         let values = values.map_err(|why| Error::input(format!("`{key}`: {why}")))?;
+        let mut seen = BTreeSet::new();
         if let Values::Listed(list) = &values
-            && let Some(row) = (1..list.len()).find(|row| list[..*row].contains(&list[*row]))
+            && let Some(again) = list.iter().find(|value| !seen.insert(value.as_str()))
         {
-            return Err(Error::input(format!("`{key}`: `{}` is listed twice", list[row])));
+            return Err(Error::input(format!("`{key}`: `{again}` is listed twice")));
         }
         Ok(Scale { key: key.to_owned(), values })
     }
@@ -260,13 +265,13 @@ fn split(text: &str) -> Vec<&str> {
             '[' | '{' if !quoted => depth += 1,
             ']' | '}' if !quoted => depth -= 1,
             ',' if !quoted && depth == 0 => {
-                parts.push(text[from..at].trim());
+                parts.push(text.get(from..at).unwrap_or_default().trim());
                 from = at + 1;
             }
             _ => {}
         }
     }
-    parts.push(text[from..].trim());
+    parts.push(text.get(from..).unwrap_or_default().trim());
     parts
 }
 

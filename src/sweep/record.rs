@@ -1,22 +1,37 @@
 //! A sweep on paper: what was asked, and what each point has come to so far.
 //!
-//! Plain lines, only ever appended to, each point's ending in a checksum. Whoever reads them after
+//! Plain lines, only ever appended to; the header ends in a checksum, and so does each point. Whoever reads them after
 //! an interruption drops a last line that was cut short and goes on from there; whoever has the
 //! records of all shares puts them together.
 
+#![warn(clippy::string_slice)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 use super::axis::{self, Axis};
 use super::budget::{Budget, Precision};
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::totals::Totals;
 use crate::error::Error;
 use crate::scenario::Document;
 use crate::traffic::EngineChoice;
 
-const FIRST_LINE: &str = "rollcast sweep record 1";
+const FIRST_LINE: &str = "rollcast sweep record 2";
+
+/// What the line after the header starts with: its checksum.
+const HEADER_SUM: &str = "header ";
+
+/// The longest line is a point of a million different numbers of 5xx.
+const LONGEST_LINE: u64 = 16 << 20;
+
+/// All of a record: 200,000 points, each noted a few times.
+const LONGEST: u64 = 2 << 30;
+
+/// Shares beyond the points of the largest sweep would have nothing to do.
+const MOST_SHARES: usize = plan::MOST_POINTS;
 
 /// Everything that a sweep depends on.
 #[derive(Debug, Clone)]
@@ -68,6 +83,9 @@ impl Share {
         let (number, of) = numbers.ok_or_else(|| format!("`{text}` is no share; write 2/3 for the second of three"))?;
         if number == 0 || number > of {
             return Err(format!("there is no share {number} of {of}: they count from 1"));
+        }
+        if of > MOST_SHARES {
+            return Err(format!("{of} shares are more than a sweep can have points: at most {MOST_SHARES}"));
         }
         Ok(Share { number, of })
     }
@@ -136,6 +154,11 @@ impl Header {
 
     /// The first line of a record up to its first point.
     pub fn to_lines(&self) -> String {
+        let lines = self.bare_lines();
+        format!("{lines}{HEADER_SUM}{:016x}\n", fnv1a(lines.as_bytes()))
+    }
+
+    fn bare_lines(&self) -> String {
         let mut lines = format!("{FIRST_LINE}\n");
         for (name, fact) in self.facts() {
             let _ = writeln!(lines, "{name} {}", escaped(&fact));
@@ -164,40 +187,39 @@ impl Header {
             .hint("remove it to start afresh, or ask for the sweep that it belongs to"))
     }
 
-    fn parse<'a>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>) -> Result<Header, Error> {
-        if lines.next() != Some(FIRST_LINE) {
-            return Err(Error::input("it is no record of a sweep by this version of rollcast"));
-        }
+    /// The lines after the first one, up to the header's checksum.
+    fn parse(lines: &str) -> Result<Header, Error> {
         let mut facts: Vec<(&str, String)> = Vec::new();
-        while let Some(line) = lines.next_if(|line| !line.starts_with("point ")) {
-            let (name, fact) = line.split_once(' ').ok_or_else(damaged)?;
+        for line in lines.lines() {
+            let (name, fact) = line.split_once(' ').ok_or_else(|| damaged("a line of its header is none"))?;
             facts.push((name, unescaped(fact)));
         }
         let all = |name: &'static str| facts.iter().filter(move |fact| fact.0 == name).map(|fact| fact.1.clone());
         let one = |name: &'static str| all(name).next();
-        let version = one("version").unwrap_or_default();
-        if version != env!("CARGO_PKG_VERSION") {
-            return Err(Error::input(format!(
-                "it was made by rollcast {version}, and this is {}",
-                env!("CARGO_PKG_VERSION")
-            )));
-        }
-        let number = |name: &'static str| one(name).and_then(|text| text.parse().ok()).ok_or_else(damaged);
+        let lacks = |name: &'static str| move || damaged(&format!("its `{name}` is missing, or out of range"));
+        let number = |name: &'static str| one(name).and_then(|text| text.parse().ok()).ok_or_else(lacks(name));
         let edits =
             all("edit").filter_map(|edit| edit.split_once(' ').map(|(key, line)| (key.to_owned(), line.to_owned())));
-        let path = one("path").ok_or_else(damaged)?;
+        let path = one("path").ok_or_else(lacks("path"))?;
+        let text = one("text").ok_or_else(lacks("text"))?;
+        let precision = one("precision").map(|text| Precision::parse(&text).map_err(|_| lacks("precision")()));
+        let level =
+            one("level").and_then(|level| level.parse().ok()).filter(|level: &f64| *level > 0.0 && *level < 1.0);
         Ok(Header {
-            document: Document::from_parts(Path::new(&path), &one("text").ok_or_else(damaged)?, edits.collect())?,
+            document: Document::from_parts(Path::new(&path), &text, edits.collect())?,
             vary: all("vary").collect(),
-            sample: one("sample").map(|rows| rows.parse().map_err(|_| damaged())).transpose()?,
+            sample: one("sample").map(|rows| rows.parse().map_err(|_| lacks("sample")())).transpose()?,
             seed: number("seed")?,
             budget: Budget {
-                runs: number("runs")?,
-                precision: one("precision").map(|text| Precision::parse(&text).map_err(|_| damaged())).transpose()?,
-                level: one("level").and_then(|level| level.parse().ok()).ok_or_else(damaged)?,
+                // As many as `--runs` can ask for.
+                runs: Some(number("runs")?)
+                    .filter(|runs| (1..=u32::MAX.into()).contains(runs))
+                    .ok_or_else(lacks("runs"))?,
+                precision: precision.transpose()?,
+                level: level.ok_or_else(lacks("level"))?,
             },
-            engine: one("engine").and_then(|engine| engine.parse().ok()).ok_or_else(damaged)?,
-            share: one("share").and_then(|share| Share::parse(&share).ok()).ok_or_else(damaged)?,
+            engine: one("engine").and_then(|engine| engine.parse().ok()).ok_or_else(lacks("engine"))?,
+            share: one("share").and_then(|share| Share::parse(&share).ok()).ok_or_else(lacks("share"))?,
         })
     }
 }
@@ -214,21 +236,62 @@ impl Record {
         self.header.to_lines() + &points
     }
 
-    /// Reads a record; a last line that was cut short is left out.
+    /// Reads a record from a text.
     ///
     /// # Errors
-    /// It is no record, by another version, or damaged elsewhere than at its end.
+    /// As [`Record::read`].
     pub fn parse(text: &str) -> Result<Record, Error> {
-        // Without its newline the last line was cut short, even if it looks whole.
-        let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
-        let mut lines = whole.lines().peekable();
-        let mut record = Record::new(Header::parse(&mut lines)?);
+        Record::read(text.as_bytes())
+    }
+
+    /// Reads a record, no more of it than one line at a time; a last line that was cut short is left out.
+    ///
+    /// # Errors
+    /// It cannot be read, is no record, by another version, or damaged elsewhere than at its end; exit code 2. It is
+    /// longer than any record; exit code 4.
+    pub fn read(reader: impl BufRead) -> Result<Record, Error> {
+        let mut lines = Lines { reader: reader.take(LONGEST), bytes: Vec::new() };
+        if lines.next(FIRST_LINE.len() as u64 + 2)?.as_deref() != Some(FIRST_LINE) {
+            return Err(Error::input("it is no record of a sweep by this version of rollcast"));
+        }
+        let mut header = String::new();
+        let sum = loop {
+            let line = lines.next(LONGEST_LINE)?.ok_or_else(|| damaged("its header has no end"))?;
+            if let Some(sum) = line.strip_prefix(HEADER_SUM) {
+                break sum.to_owned();
+            }
+            header.push_str(&line);
+            header.push('\n');
+        };
+        // Another version may reckon otherwise.
+        let version = header.lines().find_map(|line| line.strip_prefix("version ")).unwrap_or_default();
+        if version != env!("CARGO_PKG_VERSION") {
+            let words = format!("it was made by rollcast {version}, and this is {}", env!("CARGO_PKG_VERSION"));
+            return Err(Error::input(words));
+        }
+        if sum != format!("{:016x}", fnv1a(format!("{FIRST_LINE}\n{header}").as_bytes())) {
+            return Err(damaged("the checksum of its header is wrong"));
+        }
+        let mut record = Record::new(Header::parse(&header)?);
         let points = record.header.plan()?.points.len();
-        while let Some(line) = lines.next() {
-            match parse_point(line).filter(|(number, _)| *number < points) {
-                Some((number, totals)) => drop(record.totals.insert(number, totals)),
-                None if lines.peek().is_none() => break,
-                None => return Err(damaged()),
+        let mut line = lines.next(LONGEST_LINE)?;
+        while let Some(text) = line {
+            line = lines.next(LONGEST_LINE)?;
+            let number = match parse_point(&text) {
+                Some((number, totals)) if number < points => {
+                    totals
+                        .judge(record.header.budget.runs)
+                        .map_err(|words| damaged(&format!("point {number}: {words}")))?;
+                    record.totals.insert(number, totals);
+                    continue;
+                }
+                other => other.map(|(number, _)| number),
+            };
+            // The last line may have been cut short, and look whole.
+            match number {
+                None if line.is_none() => break,
+                None => return Err(damaged("the checksum of a point is wrong")),
+                Some(number) => return Err(damaged(&format!("it has a point {number} of {points}"))),
             }
         }
         Ok(record)
@@ -272,11 +335,11 @@ impl Record {
             .map(|share| share.to_string())
             .collect();
         if !missing.is_empty() {
-            return Err(Error::input(format!(
-                "of {} shares these are missing: {}",
-                whole.header.share.of,
-                missing.join(", ")
-            )));
+            const SHOWN: usize = 20;
+            let more = if missing.len() > SHOWN { format!(", … ({} in all)", missing.len()) } else { String::new() };
+            let shown = missing.get(..SHOWN.min(missing.len())).unwrap_or_default().join(", ");
+            let of = whole.header.share.of;
+            return Err(Error::input(format!("of {of} shares these are missing: {shown}{more}")));
         }
         whole.header.share = Share::WHOLE;
         Ok(whole)
@@ -317,8 +380,36 @@ fn parse_point(line: &str) -> Option<(usize, Totals)> {
     Some((number, totals))
 }
 
-fn damaged() -> Error {
-    Error::input("the record is damaged").hint("remove it to start afresh")
+fn damaged(what: &str) -> Error {
+    Error::input(format!("the record is damaged: {what}")).hint("remove it to start afresh")
+}
+
+/// The lines of a record, each whole: without its newline the last one was cut short, even if it looks whole.
+struct Lines<R> {
+    reader: std::io::Take<R>,
+    bytes: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The next line, if there is one; a longer one is an error.
+    fn next(&mut self, longest: u64) -> Result<Option<String>, Error> {
+        self.bytes.clear();
+        let read = (&mut self.reader).take(longest).read_until(b'\n', &mut self.bytes);
+        read.map_err(|error| Error::input(format!("cannot read: {error}")))?;
+        if self.reader.limit() == 0 {
+            return Err(Error::too_large(format!("a record longer than {} GiB", LONGEST >> 30)));
+        }
+        if self.bytes.pop_if(|byte| *byte == b'\n').is_none() {
+            let is_long = self.bytes.len() as u64 == longest;
+            return if is_long && longest == LONGEST_LINE {
+                Err(damaged("it has a line without end"))
+            } else {
+                Ok(None)
+            };
+        }
+        // A line that was cut short may end within a letter; what is lost of it is lost anyway.
+        Ok(Some(String::from_utf8_lossy(&self.bytes).into_owned()))
+    }
 }
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): against accidents, not against forgery.
@@ -348,99 +439,5 @@ fn unescaped(line: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sweep::tests::{filled, header, synthetic};
-    use crate::sweep::{Survey, fill};
-
-    const BUDGET: Budget = Budget { runs: 300, precision: None, level: 0.95 };
-
-    fn whole() -> Record {
-        let header = header(&["pod.pre_stop=0s..30s/10s", "deployment.replicas=2,3"], BUDGET);
-        let totals = filled(&header);
-        Record { header, totals }
-    }
-
-    fn shares(of: usize) -> Vec<(String, Record)> {
-        let share = |number| {
-            let mut header = whole().header;
-            header.share = Share { number, of };
-            let mut totals = BTreeMap::new();
-            fill(&header, header.share.of_points(8), &mut totals, &synthetic, &mut |_, _, _| Ok(())).unwrap();
-            (format!("share-{number}"), Record { header, totals })
-        };
-        (1..=of).map(share).collect()
-    }
-
-    #[test]
-    fn a_record_reads_back() {
-        let mut record = whole();
-        record.header.document.set("description", "two \\ lines\\n").unwrap();
-        record.header.sample = None;
-        let again = Record::parse(&record.to_lines()).unwrap();
-        assert_eq!(again.to_lines(), record.to_lines());
-        assert_eq!(again.totals, record.totals);
-        assert_eq!(unescaped(&escaped("a\\n\nb\r\\")), "a\\n\nb\r\\");
-    }
-
-    /// Whatever was on disk when the power went: what is read goes on to the same end.
-    #[test]
-    fn a_record_cut_anywhere_is_resumed_or_refused() {
-        let record = whole();
-        let (text, expected) = (record.to_lines(), record.totals);
-        let head = record.header.to_lines().len();
-        for cut in (head..text.len()).step_by(7) {
-            let mut cut = Record::parse(&text[..cut]).unwrap();
-            fill(&cut.header.clone(), 0..8, &mut cut.totals, &synthetic, &mut |_, _, _| Ok(())).unwrap();
-            assert_eq!(cut.totals, expected);
-        }
-        for cut in (0..head - 1).step_by(3) {
-            drop(Record::parse(&text[..cut]));
-        }
-    }
-
-    #[test]
-    fn shares_merge_to_the_bytes_of_the_whole() {
-        for of in [1, 2, 3, 5, 8, 11] {
-            let merged = Record::merge(shares(of)).unwrap();
-            assert_eq!(merged.to_lines(), whole().to_lines(), "{of} shares");
-            assert_eq!(Survey::of(merged).unwrap().fingerprint(), Survey::of(whole()).unwrap().fingerprint());
-        }
-    }
-
-    #[track_caller]
-    fn refuse(records: Vec<(String, Record)>, words: &str) {
-        let error = Record::merge(records).unwrap_err();
-        assert!(error.to_string().contains(words), "{error}");
-        assert_eq!(error.exit_code(), 2);
-    }
-
-    #[test]
-    fn gaps_duplicates_and_strangers_are_refused() {
-        refuse(vec![], "nothing to merge");
-        refuse(shares(3)[..2].to_vec(), "these are missing: 3");
-        let mut twice = shares(3);
-        twice.push(twice[1].clone());
-        refuse(twice, "share-2 and share-2 are both share 2");
-        let mut stranger = shares(2);
-        stranger[1].1.header.seed = 2;
-        refuse(stranger, "share-2: it is the record of another sweep: the seed differs");
-        let mut other = shares(2);
-        other[1].1.header.document.set("deployment.max_surge", "1").unwrap();
-        refuse(other, "another sweep");
-        let mut open = shares(2);
-        open[0].1.totals.pop_last();
-        refuse(open, "share-1: 1 of its 4 points are not complete");
-        refuse(vec![shares(3)[0].clone(), shares(2)[1].clone()], "one of 2 shares");
-    }
-
-    #[test]
-    fn a_damaged_record_is_refused() {
-        let text = whole().to_lines();
-        let refused = |text: &str| Record::parse(text).unwrap_err().to_string();
-        assert!(refused("").contains("no record"));
-        assert!(refused(&text.replace("version ", "version 9")).contains("made by rollcast 9"));
-        assert!(refused(&text.replacen("point 3 300", "point 3 301", 1)).contains("damaged"));
-        assert!(Share::parse("0/3").is_err() && Share::parse("4/3").is_err() && Share::parse("x").is_err());
-    }
-}
+#[allow(clippy::string_slice, reason = "records are ASCII here")]
+mod tests;

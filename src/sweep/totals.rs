@@ -64,6 +64,13 @@ impl Sum {
         }
     }
 
+    /// Whether whole numbers can have these sums: Σx ≤ Σx², and (Σx)² ≤ n Σx² (Cauchy and Schwarz).
+    fn is_possible(&self) -> bool {
+        let square = self.sum.checked_mul(self.sum);
+        let bound = self.squares.checked_mul(self.n.into());
+        self.sum <= self.squares && square.zip(bound).is_some_and(|(square, bound)| square <= bound)
+    }
+
     /// Mean and variance.
     pub fn moments(&self) -> Moments {
         Moments::of_sums(self.n, self.sum, self.squares)
@@ -100,6 +107,33 @@ impl Totals {
             self.fingerprint =
                 self.fingerprint.rotate_left(5).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ sample.fingerprint();
         }
+    }
+
+    /// Whether replications can have come to this: at most so many of them.
+    ///
+    /// # Errors
+    /// In words what contradicts what.
+    pub(super) fn judge(&self, most: u64) -> Result<(), String> {
+        let runs = self.runs();
+        if runs > most {
+            return Err(format!("{runs} replications, where {most} were asked for"));
+        }
+        if let Some(sum) = self.sums().find(|sum| sum.n > runs || !sum.is_possible()) {
+            return Err(format!("no {} numbers have the sum {} and the squares {}", sum.n, sum.sum, sum.squares));
+        }
+        let mut counted = Sum::default();
+        for (failed, times) in &self.distribution {
+            let failed = u128::from(*failed);
+            let add = |total: u128, x: Option<u128>| total.checked_add(x?.checked_mul((*times).into())?);
+            let sums = add(counted.sum, Some(failed)).zip(add(counted.squares, failed.checked_mul(failed)));
+            let n = counted.n.checked_add(*times);
+            let ((sum, squares), n) = sums.zip(n).ok_or("its numbers of 5xx cannot be added up")?;
+            counted = Sum { n, sum, squares };
+        }
+        if counted != self.failed {
+            return Err("its numbers of 5xx are not those that it counts".to_owned());
+        }
+        Ok(())
     }
 
     /// All sums, in an order that records keep.

@@ -15,9 +15,18 @@ fn long_run(place: &Path) -> Child {
     rollcast(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Waits until the process handles signals itself, which is when it simulates; the kernel tells.
+/// Waits until the process has worker threads, which is when it simulates; the kernel tells.
 #[cfg(target_os = "linux")]
 fn wait_until_simulating(child: &Child) {
+    let threads = || fs::read_dir(format!("/proc/{}/task", child.id())).map_or(0, Iterator::count);
+    while threads() < 2 {
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until the process handles signals itself, which it does before it reads anything; the kernel tells.
+#[cfg(target_os = "linux")]
+fn wait_until_watching(child: &Child) {
     const SIGTERM_BIT: u64 = 1 << 14;
     let caught = || -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
@@ -26,6 +35,23 @@ fn wait_until_simulating(child: &Child) {
     };
     while caught().is_none_or(|mask| mask & SIGTERM_BIT == 0) {
         std::thread::yield_now();
+    }
+}
+
+/// Whoever reads has nothing to leave whole: a signal ends it at once, and with the exit code that shells give it.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interruption_while_reading_ends_at_once() {
+    let commands: [&[&str]; 4] =
+        [&["check", "-"], &["import", "-"], &["run", "-"], &["calibrate", "tests/cli/small.toml", "-"]];
+    for command in commands {
+        for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+            let mut reading = rollcast(command);
+            let mut child = reading.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            wait_until_watching(&child);
+            signal(&child, name);
+            assert_eq!(child.wait().unwrap().code(), Some(code), "{command:?} {name}");
+        }
     }
 }
 

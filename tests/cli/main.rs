@@ -72,3 +72,21 @@ fn a_trace_is_the_replication_that_was_counted() {
         assert_eq!(mean.parse(), Ok(failed(status)), "{status}");
     }
 }
+
+/// An answer that takes as long as its client waits, and one for which it did not wait until the connection was open.
+#[test]
+fn engines_decide_ties_alike() {
+    const TIE: &str = "fuzz/corpus/scenario/engines-tie";
+    for (timeout, served) in [("1us", false), ("1ms", true), ("999us", false)] {
+        let answered = |engine: &str| {
+            let set = [format!("load.client_timeout={timeout}"), "load_balancer.round_trip=1ms".to_owned()];
+            let args =
+                ["run", TIE, "--runs", "3", "-o", "json", "--engine", engine, "--set", &set[0], "--set", &set[1]];
+            let json: serde_json::Value = succeeds(&args).parse().unwrap();
+            json["statuses"]["200"]["mean"].as_f64().unwrap()
+        };
+        let [request, interval] = ["request", "interval"].map(answered);
+        assert_eq!(request > 0.0, served, "{timeout}: {request}");
+        assert_eq!(interval > 0.0, served, "{timeout}: {interval} {request}");
+    }
+}

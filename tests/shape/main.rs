@@ -12,7 +12,7 @@ use rules::{Tree, Violation};
 /// The staircase, lowest step first. A module names lower steps only. A unit is a module with all
 /// that is in it; `aws::*` makes each module in `aws` a unit of its own.
 const STEPS: &[(&str, &[&str])] = &[
-    ("words", &["time", "id", "verdict", "error", "setting"]),
+    ("words", &["time", "id", "verdict", "escape", "error", "setting", "visited"]),
     ("chance", &["random", "dist"]),
     ("clockwork", &["agenda", "actor"]),
     (
@@ -39,6 +39,8 @@ const STEPS: &[(&str, &[&str])] = &[
 
 /// Units on one step of which the first may name the second, and why.
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
+    ("error", "escape", "what an error quotes of an input stays in its place"),
+    ("visited", "error", "a walk that is too long is refused"),
     ("dist", "random", "a distribution draws from a stream"),
     ("actor", "agenda", "the driver that tests one actor alone has an agenda"),
     ("cluster::deployment", "cluster::rolling", "one room in two files: the controller's timing and its arithmetic"),

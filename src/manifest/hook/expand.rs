@@ -227,8 +227,9 @@ fn sum_tokens(text: &str) -> Option<Vec<String>> {
         if length == 0 || tokens.len() > 64 {
             return None;
         }
-        tokens.push(rest[..length].to_owned());
-        rest = rest[length..].to_owned();
+        let (token, after) = rest.split_at_checked(length)?;
+        tokens.push(token.to_owned());
+        rest = after.to_owned();
     }
     Some(tokens)
 }

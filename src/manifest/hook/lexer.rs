@@ -46,6 +46,13 @@ pub(super) struct Token {
     pub(super) end: usize,
 }
 
+impl Token {
+    /// What is written there.
+    pub(super) fn of<'a>(&self, text: &'a str) -> &'a str {
+        text.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
 /// The longest first.
 const OPERATORS: [&str; 10] = ["&&", "||", ";;", "|&", ";", "&", "|", "(", ")", "\n"];
 const REDIRECTIONS: [(&str, bool); 10] = [
@@ -94,7 +101,7 @@ struct Lexer<'a> {
 
 impl Lexer<'_> {
     fn rest(&self) -> &str {
-        &self.text[self.at..]
+        self.text.get(self.at..).unwrap_or_default()
     }
 
     fn peek(&self) -> Option<char> {
@@ -125,7 +132,7 @@ impl Lexer<'_> {
 
     fn token(&mut self) -> Result<Kind, String> {
         let digits = self.rest().chars().take_while(char::is_ascii_digit).count();
-        let after = &self.text[self.at + digits..];
+        let after = self.text.get(self.at + digits..).unwrap_or_default();
         if after.starts_with("<(") || after.starts_with(">(") {
             return Err("a process substitution".to_owned());
         }
@@ -225,7 +232,7 @@ impl Lexer<'_> {
             } else {
                 length
             };
-            let name = rest[..length].to_owned();
+            let name = rest.get(..length).unwrap_or_default().to_owned();
             self.at += length;
             if name.is_empty() {
                 push(word, '$', quoted);
@@ -249,7 +256,7 @@ impl Lexer<'_> {
                 (None, _) if next == close => {
                     depth -= 1;
                     if depth == 0 {
-                        return Ok(self.text[start..self.at - close.len_utf8()].to_owned());
+                        return Ok(self.text.get(start..self.at - close.len_utf8()).unwrap_or_default().to_owned());
                     }
                 }
                 _ => {}
@@ -260,9 +267,8 @@ impl Lexer<'_> {
 
     fn until(&mut self, end: char) -> Result<String, String> {
         let rest = self.rest();
-        let length = rest.find(end).ok_or("a quote that is not closed")?;
-        let text = rest[..length].to_owned();
-        self.at += length + end.len_utf8();
+        let text = rest.split_once(end).ok_or("a quote that is not closed")?.0.to_owned();
+        self.at += text.len() + end.len_utf8();
         Ok(text)
     }
 }

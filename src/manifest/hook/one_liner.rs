@@ -115,8 +115,8 @@ fn javascript(code: &str) -> Option<Span> {
         }
     }
     let (comma, end) = (comma?, end?);
-    let time = number(rest[comma + 1..end].trim())?;
-    let around = format!("{before} {} {}", &rest[..comma], &rest[end + 1..]);
+    let time = number(rest.get(comma + 1..end)?.trim())?;
+    let around = format!("{before} {} {}", rest.get(..comma)?, rest.get(end + 1..)?);
     // What remains must be the wrapping of a wait.
     const WRAPPING: [&str; 12] =
         ["await", "async", "new", "Promise", "function", "r", "resolve", "res", "process", "exit", "0", "done"];

@@ -55,13 +55,9 @@ fn duration(word: &str) -> Sleep {
     if ["infinity", "inf"].contains(&word.to_ascii_lowercase().as_str()) {
         return Sleep::Lasts(ENDLESS);
     }
-    let (number, unit) = match word.char_indices().last() {
-        Some((at, 's')) => (&word[..at], 1.0),
-        Some((at, 'm')) => (&word[..at], 60.0),
-        Some((at, 'h')) => (&word[..at], 3600.0),
-        Some((at, 'd')) => (&word[..at], 86400.0),
-        _ => (word, 1.0),
-    };
+    let units = [('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86400.0)];
+    let of = |(letter, factor)| word.strip_suffix(letter).map(|number| (number, factor));
+    let (number, unit) = units.into_iter().find_map(of).unwrap_or((word, 1.0));
     let plain = |number: &str| number.chars().all(|letter| letter.is_ascii_digit() || letter == '.');
     match number.strip_prefix('+').unwrap_or(number) {
         number if plain(number) && number.contains(|letter: char| letter.is_ascii_digit()) => {

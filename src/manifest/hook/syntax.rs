@@ -68,7 +68,7 @@ pub(super) fn parse(text: &str) -> Result<List, String> {
     let list = parser.list(&[])?;
     match parser.tokens.get(parser.at) {
         None => Ok(list),
-        Some(token) => Err(format!("a `{}` that does not fit", &text[token.start..token.end])),
+        Some(token) => Err(format!("a `{}` that does not fit", token.of(text))),
     }
 }
 
@@ -116,7 +116,7 @@ impl Parser<'_> {
     fn since(&self, start: usize) -> String {
         let from = self.tokens.get(start).map_or(self.text.len(), |token| token.start);
         let to = self.tokens.get(self.at.saturating_sub(1)).map_or(from, |token| token.end);
-        self.text[from..to.max(from)].trim().to_owned()
+        self.text.get(from..to.max(from)).unwrap_or_default().trim().to_owned()
     }
 
     /// Up to one of these keywords, a `)`, or the end.
@@ -155,7 +155,7 @@ impl Parser<'_> {
     }
 
     fn shown(&self) -> &str {
-        self.tokens.get(self.at).map_or("the end", |token| &self.text[token.start..token.end])
+        self.tokens.get(self.at).map_or("the end", |token| token.of(self.text))
     }
 
     fn pipeline(&mut self) -> Result<Pipeline, String> {
@@ -293,11 +293,8 @@ fn assignment(word: &Word) -> Option<(String, Word)> {
     let mut word = word.clone();
     let lexer::Piece::Text { text, quoted: false } = word.0.first_mut()? else { return None };
     let length = lexer::name_length(text);
-    let value = text[length..].strip_prefix('=')?.to_owned();
-    if length == 0 {
-        return None;
-    }
-    let name = text[..length].to_owned();
+    let (name, value) = text.split_at_checked(length).filter(|(name, _)| !name.is_empty())?;
+    let (name, value) = (name.to_owned(), value.strip_prefix('=')?.to_owned());
     *text = value;
     Some((name, word))
 }

@@ -2,6 +2,7 @@
 
 use super::{left_out, paragraph, remark, verdict};
 use crate::check::{Report, Severity, Spot, Verdict};
+use crate::escape::{workflow_message as data, workflow_property as property};
 
 /// One command a finding, one for each verdict, and one for what was noticed and for what was not forecast.
 pub fn render(report: &Report) -> String {
@@ -49,14 +50,4 @@ const fn command(severity: Severity) -> &'static str {
         Severity::Warning => "warning",
         Severity::Error => "error",
     }
-}
-
-/// What a message may not contain as it is (actions/toolkit, core/src/command.ts).
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-/// A property ends at a comma or a colon, too.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::check::{Checked, End, Finding, HookEnds, Judgement, Omission, Remark, Report};
+use crate::escape;
 use crate::report::figures::{json_exact, json_number};
 use crate::report::json::if_any;
 use crate::stats::{Proportion, Summary};
@@ -17,7 +18,7 @@ pub fn render(report: &Report) -> String {
         "noticed": report.remarks.iter().map(noticed).collect::<Vec<_>>(),
         "left_out": report.left_out.iter().map(omission).collect::<Vec<_>>(),
     });
-    format!("{value:#}\n")
+    escape::json(&format!("{value:#}\n"))
 }
 
 fn noticed(remark: &Remark) -> Value {

@@ -2,6 +2,7 @@
 
 use super::{left_out, paragraph, place, remark, verdict};
 use crate::check::{Checked, Finding, Omission, RULES, Report, Rule, Severity, Verdict};
+use crate::escape::xml as escaped;
 
 /// One document; without configurations it is empty, and still well-formed. What was not forecast is a suite of its
 /// own, of skipped test cases.
@@ -91,22 +92,4 @@ fn element(class: &str, name: &str, body: Option<String>) -> String {
         None => format!("{head}/>\n"),
         Some(body) => format!("{head}>{body}</testcase>\n"),
     }
-}
-
-/// Text for XML: its five marks by name, and nothing that XML 1.0 has no way to say.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&apos;"),
-            '\n' | '\t' => escaped.push(letter),
-            letter if letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }

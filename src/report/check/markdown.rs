@@ -2,6 +2,7 @@
 
 use super::{edits, evidence, left_out, overview, place, remark, tally, verdict};
 use crate::check::Report;
+use crate::escape::{lines, markdown as cell, markdown_block};
 
 /// All in a table; then a table of findings for each configuration, its patch folded away beneath it.
 pub fn render(report: &Report) -> String {
@@ -35,7 +36,8 @@ pub fn render(report: &Report) -> String {
         }
         if let Some(patch) = &one.patch {
             text.push_str(&format!(
-                "\n<details><summary>Patch, with every fix</summary>\n\n```yaml\n{patch}```\n\n</details>\n"
+                "\n<details><summary>Patch, with every fix</summary>\n\n{}\n</details>\n",
+                markdown_block("yaml", patch)
             ));
         }
         for noticed in &one.remarks {
@@ -59,14 +61,9 @@ pub fn render(report: &Report) -> String {
     for omission in &report.left_out {
         text.push_str(&format!("- {}\n", cell(&left_out(omission))));
     }
-    text
+    lines(&text)
 }
 
 fn capital_sentence(text: &str) -> String {
     format!("{}.", cell(&super::capital(text)))
-}
-
-/// Text that stays in its cell and starts no markup.
-fn cell(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;").replace('`', "\\`")
 }

@@ -11,11 +11,17 @@ use super::figures::{about, amount, grouped, level, number_of, percent, range};
 use crate::check::{
     Checked, Edit, Evidence, Finding, HookEnds, Judgement, Omission, Remark, Report, Severity, Spot, Verdict,
 };
+use crate::escape;
 use crate::stats::{Proportion, Summary, zero_bound};
 
 /// `file:line:column`.
 fn place(spot: &Spot) -> String {
-    format!("{}:{}:{}", spot.path.display(), spot.row, spot.column)
+    format!("{}:{}", file_and_row(spot), spot.column)
+}
+
+/// `file:line`.
+fn file_and_row(spot: &Spot) -> String {
+    format!("{}:{}", escape::line(&spot.path.to_string_lossy()), spot.row)
 }
 
 /// What a configuration costs now and with a fix, in a sentence.
@@ -167,12 +173,12 @@ fn tally(report: &Report) -> String {
 
 /// What was noticed, with its place.
 fn remark(remark: &Remark) -> String {
-    format!("{}:{}: {}", remark.spot.path.display(), remark.spot.row, remark.words)
+    format!("{}: {}", file_and_row(&remark.spot), remark.words)
 }
 
 /// What was not forecast, with its place and the reason.
 fn left_out(omission: &Omission) -> String {
-    format!("{} ({}:{}): {}", omission.object, omission.spot.path.display(), omission.spot.row, omission.why)
+    format!("{} ({}): {}", omission.object, file_and_row(&omission.spot), omission.why)
 }
 
 /// All that was looked at, a row each, beneath the names of the columns: service, entrance, 5xx now, 5xx with every

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{left_out, paragraph, remark, verdict};
 use crate::check::{Checked, Finding, RULES, Report, Severity, Spot};
+use crate::escape;
 
 /// One log with one run.
 pub fn render(report: &Report) -> String {
@@ -34,7 +35,7 @@ pub fn render(report: &Report) -> String {
             "results": results,
         }],
     });
-    format!("{log:#}\n")
+    escape::json(&format!("{log:#}\n"))
 }
 
 /// SARIF has no more words for severity than these and `none`.
@@ -102,14 +103,5 @@ fn result(checked: &Checked, finding: &Finding) -> Value {
 
 /// A path as a relative reference: `/` between parts, what a URI does not allow in hexadecimal.
 fn uri(path: &std::path::Path) -> String {
-    let text = path.to_string_lossy().replace('\\', "/");
-    let mut uri = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            uri.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    uri
+    escape::uri(&path.to_string_lossy().replace('\\', "/"))
 }

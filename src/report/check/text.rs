@@ -2,6 +2,7 @@
 
 use super::{edits, evidence, left_out, overview, place, remark, tally, verdict};
 use crate::check::{Checked, Finding, Report, Severity};
+use crate::escape;
 use crate::report::figures::wrapped;
 
 /// For each configuration what leads to it, its findings with their lines, and the verdict; then all in a table.
@@ -11,7 +12,7 @@ pub fn render(report: &Report) -> String {
     let mut explained: Vec<&str> = Vec::new();
     for one in &report.checked {
         if let Some(exposure) = &one.exposure {
-            text.push_str(&format!("{exposure}\n\n"));
+            text.push_str(&format!("{}\n\n", escape::line(exposure)));
         }
         for finding in &one.findings {
             let is_new = !explained.contains(&finding.rule.id);
@@ -45,7 +46,7 @@ pub fn render(report: &Report) -> String {
     }
     text.push_str(&table(report));
     text.push_str(&format!("{}\n", tally(report)));
-    text
+    escape::lines(&text)
 }
 
 /// Columns of a line.
@@ -76,16 +77,22 @@ fn line(checked: &Checked, finding: &Finding) -> String {
 fn block(checked: &Checked, finding: &Finding, is_new: bool) -> String {
     let (rule, spot) = (finding.rule, &finding.spot);
     let severity = if finding.ignored.is_some() { "ignored" } else { finding.severity.name() };
-    let mut text = format!("{severity} {} {}: {}: {}\n", rule.id, rule.name, checked.name, finding.message);
+    let mut text = format!(
+        "{severity} {} {}: {}: {}\n",
+        rule.id,
+        rule.name,
+        escape::line(&checked.name),
+        escape::line(&finding.message)
+    );
     let margin = " ".repeat(spot.row.to_string().len());
     text.push_str(&format!("{margin} --> {}\n", place(spot)));
     if !spot.line.is_empty() {
         let line: String =
-            spot.line.chars().take(120).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+            spot.line.chars().take(120).map(|letter| if escape::is_obeyed(letter) { ' ' } else { letter }).collect();
         text.push_str(&format!("{margin} |\n{} | {line}\n{margin} |\n", spot.row));
     }
     if let Some(reason) = &finding.ignored {
-        text.push_str(&format!("{margin} = ignored: {reason}\n\n"));
+        text.push_str(&format!("{margin} = ignored: {}\n\n", escape::line(reason)));
         return text;
     }
     if let Some(weighed) = &finding.evidence {
@@ -113,7 +120,8 @@ fn block(checked: &Checked, finding: &Finding, is_new: bool) -> String {
 
 /// All that was looked at, in columns; one alone needs none.
 fn table(report: &Report) -> String {
-    let rows = overview(report);
+    let rows: Vec<[String; 5]> =
+        overview(report).iter().map(|row| row.each_ref().map(|cell| escape::line(cell))).collect();
     if rows.len() < 3 {
         return String::new();
     }

@@ -161,7 +161,11 @@ impl Fare<'_> {
         for (law, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
             let start = self.starts[law];
             let limit = self.limits.patience(start);
-            let failed = binomial(count, self.laws[law].exact_tail(limit), &mut self.stream);
+            let failed = if start > self.limits.client {
+                count
+            } else {
+                binomial(count, self.laws[law].exact_tail(limit), &mut self.stream)
+            };
             if failed > 0 {
                 let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, &Port::UNSEEN, Time::NEVER);
                 self.scatter(cell, failed, end, None);
@@ -192,7 +196,10 @@ impl Fare<'_> {
             let share = greatest(size, &mut self.stream);
             let quickest = sent + start + self.laws[batch.revision].quantile(1.0 - share);
             self.serve(batch, size, batch.port, start, sent);
-            kept.first_answer = kept.first_answer.min(quickest);
+            // Nobody keeps a connection for whom its opening took too long.
+            if start <= self.limits.client {
+                kept.first_answer = kept.first_answer.min(quickest);
+            }
             done += size;
             if done >= SINGLE_CONNECTS {
                 block *= 2;
@@ -298,7 +305,7 @@ impl Fare<'_> {
         let (first, last) = self.counts.stretch(&batch.cell);
         let beyond = (left < limit).then(|| law.beyond(left_at(last), left_at(first)));
         let (failing, failed) = match &beyond {
-            _ if quiet < begin || port.socket == Socket::Refusing => (1.0, count),
+            _ if quiet < begin || port.socket == Socket::Refusing || start > self.limits.client => (1.0, count),
             Some(beyond) => (beyond.mean(), beyond.count(count, batch.turn.places, &mut self.stream)),
             None => {
                 let failing = law.exact_tail(limit);

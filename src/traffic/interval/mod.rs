@@ -79,7 +79,7 @@ struct Limits {
 
 impl Limits {
     /// The longest service that both the load balancer and the client wait for, if it begins `start` after the
-    /// sending.
+    /// sending. An answer that comes when their patience ends is in time; if the client's ends before `start`, none is.
     fn patience(&self, start: Span) -> Span {
         self.idle.min(self.client.saturating_sub(start))
     }

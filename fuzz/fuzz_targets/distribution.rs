@@ -1,0 +1,9 @@
+//! libFuzzer's way to `targets::distribution`.
+
+#![no_main]
+
+#[path = "../targets.rs"]
+#[allow(dead_code, reason = "the others have binaries of their own")]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::distribution(bytes));
