@@ -243,7 +243,8 @@ fn elsewhere() -> Table {
         ("stopped at ± 30 %, P(any) 10 %", (0.93, 1.0), 0.1, |law, stream| stopped(law, "30%", stream)),
         ("stopped at ± 20 %, P(any) 50 %", (0.93, 1.0), 0.5, |law, stream| stopped(law, "20%", stream)),
     ];
-    let row = |(number, (name, bounds, any, forecast)): (u64, (&str, (f64, f64), f64, Forecast))| Row {
+    type Case = (&'static str, (f64, f64), f64, Forecast);
+    let row = |(number, (name, bounds, any, forecast)): (u64, Case)| Row {
         name: name.to_owned(),
         is_quick: number <= 2,
         bounds: vec![Some(bounds); Size::FEW.len()],
