@@ -89,6 +89,8 @@ fn since_rollout(timeline: &mut Timeline) {
             &mut pod.finished,
             &mut pod.network_gone,
             &mut pod.gone,
+            &mut pod.containers_ready,
+            &mut pod.host_lost,
         ];
         times.into_iter().flatten().for_each(shift);
         pod.sockets.iter_mut().for_each(|(at, _)| shift(at));
