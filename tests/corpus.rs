@@ -106,6 +106,9 @@ fn judge(case: &Case) -> Vec<String> {
             wrong.push(format!("no entrance `{entrance}`"));
         }
     }
+    if case.all("entrance").any(|entrance| entrance == "none") && !flat_text.contains("nothing in these files leads") {
+        wrong.push("does not say that nothing leads there".to_owned());
+    }
     wrong.extend(
         case.all("says")
             .filter(|words| !flat_text.contains(&flat(words)))

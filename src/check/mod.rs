@@ -190,7 +190,7 @@ pub fn check(subject: &Subject, options: &Options, cancelled: &AtomicBool) -> Re
 pub fn dangling(dangling: &Dangling) -> Checked {
     let spot = Spot::of(&dangling.notice.place);
     let finding = Finding {
-        rule: &RULES[rules::LEADS_NOWHERE],
+        rule: &rules::LEADS_NOWHERE,
         severity: Severity::Error,
         spot: spot.clone(),
         message: dangling.notice.words.clone(),

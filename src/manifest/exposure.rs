@@ -56,8 +56,8 @@ impl<'a> Lead<'a> {
 /// What the ways to a workload come to.
 #[derive(Debug)]
 pub(super) enum Exposed<'a> {
-    /// An ALB leads there, by these entrances.
-    Alb(Vec<Entrance<'a>>),
+    /// An ALB leads there, by these entrances; and the other ways there are.
+    Alb(Vec<Entrance<'a>>, Vec<Way<'a>>),
     /// Not an ALB, as far as can be seen: the way that says so.
     Not(Way<'a>),
     /// Nothing in these files leads there.
@@ -122,7 +122,8 @@ pub(super) fn decide<'a>(ways: Vec<Way<'a>>) -> Exposed<'a> {
         entrances.retain(|entrance| !matches!(entrance.door, Door::Binding(of) if is_made_by_controller(of)));
     }
     if !entrances.is_empty() {
-        return Exposed::Alb(entrances);
+        let others = ways.into_iter().filter(|way| !matches!(way.controller, Controller::Alb(_)));
+        return Exposed::Alb(entrances, others.collect());
     }
     let rank = |way: &Way<'_>| match way.controller {
         Controller::Nobody(_) => 0,

@@ -52,7 +52,7 @@ const ASKED: [(&str, &str); 8] = [
 pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given]) -> Result<Draft, Error> {
     let services = exposure::services(objects, &deployment.metadata, &deployment.template.labels);
     let exposed = exposure::decide(exposure::ways(objects, &services));
-    let entrances: &[Entrance<'_>] = if let Exposed::Alb(entrances) = &exposed { entrances } else { &[] };
+    let entrances: &[Entrance<'_>] = if let Exposed::Alb(entrances, _) = &exposed { entrances } else { &[] };
     let mut import = Import {
         objects,
         deployment,
@@ -75,6 +75,7 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
     import.target_group()?;
     import.other_target_groups(entrances)?;
     import.check_references(&exposed);
+    import.other_ways(&exposed);
     import.remarks();
     import.not_modelled()?;
     let hook = import.hook(given.iter().any(|given| given.key == "pod.pre_stop"));
@@ -257,6 +258,16 @@ impl<'a> Import<'a> {
         health_check(&entrance, "target_group", &mut self.values)
     }
 
+    /// Ways to the pods that are no ALB's: their requests fail, too, and are not counted.
+    fn other_ways(&mut self, exposed: &Exposed<'_>) {
+        let Exposed::Alb(_, others) = exposed else { return };
+        for way in others {
+            let words =
+                format!("{} leads to these pods, too: what a rollout costs its requests is not forecast", way.route());
+            self.notice(way.place(), words);
+        }
+    }
+
     /// What a reader might stumble over.
     fn remarks(&mut self) {
         if let Some(place) = self.entrance.and_then(|entrance| entrance.of_routes().cloned()) {
@@ -313,7 +324,7 @@ impl<'a> Import<'a> {
         let deployment =
             |target| exposure::workload_and_port(&name, target, ports().map(|port| (&port.name, port.number)));
         Ok(match exposed {
-            Exposed::Alb(entrances) => {
+            Exposed::Alb(entrances, _) => {
                 let target = entrances[0].service_port().map(|port| &port.target.value);
                 Exposure::Alb(alb_route(&entrances[0], &deployment(target))?)
             }

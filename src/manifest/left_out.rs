@@ -73,7 +73,7 @@ pub(super) fn of_other(objects: &Objects, workload: &OtherWorkload) -> Result<Op
     let short = format!("{} {}", workload.kind, workload.metadata.name.value);
     let called = |target: Option<&Port>| exposure::workload_and_port(&short, target, std::iter::empty());
     let (why, is_open) = match exposure::decide(exposure::ways(objects, &services)) {
-        Exposed::Alb(entrances) => {
+        Exposed::Alb(entrances, _) => {
             let target = entrances[0].service_port().map(|port| &port.target.value);
             (format!("{}: {}", import::alb_route(&entrances[0], &called(target))?, workload.reason()), true)
         }

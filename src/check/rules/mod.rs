@@ -61,6 +61,17 @@ impl PartialEq for Rule {
     }
 }
 
+/// Also found where there are no pods, and so no configuration to look at.
+pub(super) const LEADS_NOWHERE: Rule = Rule {
+    id: "RL017",
+    name: "leads-nowhere",
+    severity: Severity::Error,
+    summary: "a reference on the way to the pods leads nowhere, or Kubernetes refuses an object",
+    explanation: "The controller registers the pods that the Service selects, at the port that the Service names. Where one of these names fits nothing, the target group stays empty or is not made, and the ALB answers 503 to every request, rollout or not.",
+    source: "EndpointSlice controller, FindPort in pkg/api/v1/pod/util.go; LBC pkg/k8s/service_utils.go",
+    look: look::leads_nowhere,
+};
+
 /// All rules, in the order of their numbers.
 pub const RULES: &[Rule] = &[
     Rule {
@@ -207,15 +218,7 @@ pub const RULES: &[Rule] = &[
         source: "AWS guide, load-balancer-troubleshooting, HTTP 502",
         look: look::no_graceful_shutdown,
     },
-    Rule {
-        id: "RL017",
-        name: "leads-nowhere",
-        severity: Severity::Error,
-        summary: "a reference on the way to the pods leads nowhere, or Kubernetes refuses an object",
-        explanation: "The controller registers the pods that the Service selects, at the port that the Service names. Where one of these names fits nothing, the target group stays empty or is not made, and the ALB answers 503 to every request, rollout or not.",
-        source: "EndpointSlice controller, FindPort in pkg/api/v1/pod/util.go; LBC pkg/k8s/service_utils.go",
-        look: look::leads_nowhere,
-    },
+    LEADS_NOWHERE,
     Rule {
         id: "RL018",
         name: "sigterm-ignored",
@@ -239,6 +242,3 @@ pub const RULES: &[Rule] = &[
         look: limits::refused_by_aws,
     },
 ];
-
-/// The place of the rule about references among all rules.
-pub(super) const LEADS_NOWHERE: usize = 16;
