@@ -8,7 +8,14 @@ mod workloads;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn benchmarks(criterion: &mut Criterion) {
-    for name in ["rollout", "request-w2", "interval-w2", "interval-w2-100k", "whole-100-rps", "whole-1m-rps"] {
+    for name in [
+        "rollout",
+        "request-w2",
+        "interval-w2",
+        "interval-w2-100k",
+        "whole-100-rps",
+        "whole-1m-rps",
+    ] {
         let mut workload = workloads::workload(name);
         let mut replication = 0;
         criterion.bench_function(name, |bencher| {

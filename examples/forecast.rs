@@ -11,10 +11,24 @@ use rollcast::scenario;
 use rollcast::traffic::EngineChoice;
 
 fn main() -> Result<(), Error> {
-    let path = std::env::args().nth(1).unwrap_or_else(|| "scenarios/eks-2048-before.toml".to_owned());
+    let path = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "scenarios/eks-2048-before.toml".to_owned());
     let scenario = scenario::load(Path::new(&path))?;
-    let options = Options { runs: 500, seed: 1, level: 0.95, threads: None, engine: EngineChoice::Request };
-    let forecast = forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false))?;
+    let options = Options {
+        runs: 500,
+        seed: 1,
+        level: 0.95,
+        threads: None,
+        engine: EngineChoice::Request,
+    };
+    let forecast = forecast(
+        &scenario,
+        scenario.digest(),
+        &options,
+        &|_| (),
+        &AtomicBool::new(false),
+    )?;
     for status in [502, 503, 504] {
         if let Some(count) = forecast.counts(|sample| sample.status(status)) {
             println!(

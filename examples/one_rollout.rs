@@ -18,8 +18,11 @@ fn main() -> Result<(), Error> {
     let timeline = rollout.simulate(&Streams::new(1, 0))?;
     println!("pod      deleted  listener closed  last node let go");
     for record in timeline.pods.iter().filter(|record| record.initial) {
-        let seconds =
-            |at: Option<Time>| at.map_or("-".to_owned(), |at| format!("{:.2} s", at.secs_since(timeline.rollout_at)));
+        let seconds = |at: Option<Time>| {
+            at.map_or("-".to_owned(), |at| {
+                format!("{:.2} s", at.secs_since(timeline.rollout_at))
+            })
+        };
         let let_go = last_let_go(timeline, record.pod.index());
         println!(
             "{:8} {:>7}  {:>15}  {:>16}",
@@ -35,10 +38,16 @@ fn main() -> Result<(), Error> {
 /// When the last of the load balancer's nodes stopped believing in a target.
 fn last_let_go(timeline: &Timeline, target: usize) -> Option<Time> {
     let draining = |changes: &Vec<_>| {
-        let of_target = changes
-            .iter()
-            .filter(|change: &&rollcast::observe::timeline::BeliefChange| change.target.index() == target);
-        of_target.filter(|change| change.belief == Belief::Draining).map(|change| change.at).max()
+        let of_target =
+            changes
+                .iter()
+                .filter(|change: &&rollcast::observe::timeline::BeliefChange| {
+                    change.target.index() == target
+                });
+        of_target
+            .filter(|change| change.belief == Belief::Draining)
+            .map(|change| change.at)
+            .max()
     };
     timeline.beliefs.iter().filter_map(draining).max()
 }

@@ -16,10 +16,12 @@ fn main() -> Result<(), Error> {
     scenario.deployment.replicas = 10;
     let mut said: BTreeMap<&str, usize> = BTreeMap::new();
     let mut rollout = Rollout::new(&scenario);
-    let timeline =
-        rollout.simulate_observed(&Streams::new(1, 0), |_, fact| *said.entry(room(fact)).or_default() += 1)?;
+    let timeline = rollout.simulate_observed(&Streams::new(1, 0), |_, fact| {
+        *said.entry(room(fact)).or_default() += 1;
+    })?;
     let pods = timeline.pods.len();
-    said.iter().for_each(|(room, facts)| println!("{room:24} {facts:>5} facts"));
+    said.iter()
+        .for_each(|(room, facts)| println!("{room:24} {facts:>5} facts"));
     println!("{pods} pods, {} facts", said.values().sum::<usize>());
     Ok(())
 }

@@ -26,21 +26,35 @@ pub const TARGETS: [Target; 8] = [
 /// A scenario file, read, resolved, and written out again: what was accepted must be accepted again.
 pub fn scenario(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let Ok(document) = Document::parse(Path::new("fuzz.toml"), &text) else { return };
-    let Ok(scenario) = document.resolve() else { return };
+    let Ok(document) = Document::parse(Path::new("fuzz.toml"), &text) else {
+        return;
+    };
+    let Ok(scenario) = document.resolve() else {
+        return;
+    };
     let again = scenario.to_toml().expect("a scenario can be written");
-    let read = Document::parse(Path::new("again.toml"), &again).and_then(|document| document.resolve());
-    assert_eq!(scenario.digest(), read.expect("what was written can be read").digest());
+    let read =
+        Document::parse(Path::new("again.toml"), &again).and_then(|document| document.resolve());
+    assert_eq!(
+        scenario.digest(),
+        read.expect("what was written can be read").digest()
+    );
 }
 
 /// A manifest file: every draft is a document, and nothing that the manifest says sets a key that it does not stand for.
 pub fn manifest(bytes: &[u8]) {
-    let Ok(import) = manifest::import(&[file("yaml", bytes)], &[]) else { return };
+    let Ok(import) = manifest::import(&[file("yaml", bytes)], &[]) else {
+        return;
+    };
     for draft in import.drafts {
         let document = draft.document().expect("a draft is a document");
         let _ = document.resolve();
         let keys = document.settings();
-        assert!(keys.is_err() || keys.is_ok_and(|keys| keys.iter().all(|(key, _)| !key.starts_with("objectives"))));
+        assert!(
+            keys.is_err()
+                || keys
+                    .is_ok_and(|keys| keys.iter().all(|(key, _)| !key.starts_with("objectives")))
+        );
     }
 }
 
@@ -61,7 +75,9 @@ pub fn watch(bytes: &[u8]) {
 
 /// The record of a sweep: what is accepted can be merged and told, and reads back.
 pub fn checkpoint(bytes: &[u8]) {
-    let Ok(record) = Record::read(bytes) else { return };
+    let Ok(record) = Record::read(bytes) else {
+        return;
+    };
     let again = Record::parse(&record.to_lines()).expect("what was written can be read");
     assert_eq!(again.totals, record.totals);
     if let Ok(merged) = Record::merge(vec![("fuzz".to_owned(), record)]) {
@@ -72,7 +88,9 @@ pub fn checkpoint(bytes: &[u8]) {
 /// A distribution, in the notation of a scenario.
 pub fn distribution(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let Ok(mut document) = Document::parse(Path::new("fuzz.toml"), "name = \"fuzz\"") else { return };
+    let Ok(mut document) = Document::parse(Path::new("fuzz.toml"), "name = \"fuzz\"") else {
+        return;
+    };
     if document.set("app.service_time", &text).is_ok() {
         let _ = document.resolve().map(|scenario| scenario.to_toml());
     }
@@ -88,7 +106,11 @@ pub fn json_output(bytes: &[u8]) {
 
 /// Parsers that read files read this one, which every thread has for itself.
 fn file(extension: &str, bytes: &[u8]) -> PathBuf {
-    let name = format!("rollcast-fuzz-{}-{:?}.{extension}", std::process::id(), std::thread::current().id());
+    let name = format!(
+        "rollcast-fuzz-{}-{:?}.{extension}",
+        std::process::id(),
+        std::thread::current().id()
+    );
     let path = std::env::temp_dir().join(name.replace(['(', ')'], ""));
     std::fs::write(&path, bytes).expect("the temporary directory takes files");
     path

@@ -12,7 +12,12 @@ pub trait Actor {
     type Fact: Copy;
 
     /// Hears one thing. A timer that no longer matters is recognised here and ignored.
-    fn handle(&mut self, now: Time, input: Self::Input, out: &mut Outbox<'_, Self::Input, Self::Fact>);
+    fn handle(
+        &mut self,
+        now: Time,
+        input: Self::Input,
+        out: &mut Outbox<'_, Self::Input, Self::Fact>,
+    );
 }
 
 /// What a room does while it handles an input.
@@ -25,8 +30,18 @@ pub struct Outbox<'a, I, F> {
 
 impl<'a, I, F> Outbox<'a, I, F> {
     /// An outbox for one input at `now`, writing to the caller's buffers.
-    pub fn new(now: Time, streams: &'a Streams, wakes: &'a mut Vec<(Time, I)>, facts: &'a mut Vec<F>) -> Self {
-        Outbox { now, streams, wakes, facts }
+    pub fn new(
+        now: Time,
+        streams: &'a Streams,
+        wakes: &'a mut Vec<(Time, I)>,
+        facts: &'a mut Vec<F>,
+    ) -> Self {
+        Outbox {
+            now,
+            streams,
+            wakes,
+            facts,
+        }
     }
 
     /// Hear `input` again after `delay`; with no delay, after everything already due now.
@@ -68,8 +83,14 @@ pub fn transcript<A: Actor>(
         if now > until {
             break;
         }
-        actor.handle(now, input, &mut Outbox::new(now, streams, &mut wakes, &mut facts));
-        wakes.drain(..).for_each(|(at, input)| agenda.push(at, input));
+        actor.handle(
+            now,
+            input,
+            &mut Outbox::new(now, streams, &mut wakes, &mut facts),
+        );
+        wakes
+            .drain(..)
+            .for_each(|(at, input)| agenda.push(at, input));
         said.extend(facts.drain(..).map(|fact| (now, fact)));
     }
     said

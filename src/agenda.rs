@@ -74,13 +74,17 @@ impl<E: Copy> Agenda<E> {
 
     /// Schedules an event, not before the present instant.
     pub fn push(&mut self, at: Time, event: E) {
-        debug_assert!(self.now == Time::NEVER || at >= self.now, "time does not run backwards");
+        debug_assert!(
+            self.now == Time::NEVER || at >= self.now,
+            "time does not run backwards"
+        );
         if at == self.now {
             self.at_once.push(event);
             return;
         }
         let slot = self.keep(event);
-        let key = u128::from(at.as_micros()) << 64 | u128::from(self.sequence << SLOT | u64::from(slot));
+        let key =
+            u128::from(at.as_micros()) << 64 | u128::from(self.sequence << SLOT | u64::from(slot));
         self.sequence += 1;
         if key > self.far_from {
             return self.far.push(key);
@@ -109,7 +113,11 @@ impl<E: Copy> Agenda<E> {
     /// When the next event is due.
     #[inline]
     pub fn next_time(&self) -> Option<Time> {
-        if self.happened < self.at_once.len() { Some(self.now) } else { self.nearest().map(time_of) }
+        if self.happened < self.at_once.len() {
+            Some(self.now)
+        } else {
+            self.nearest().map(time_of)
+        }
     }
 
     #[inline]
@@ -150,13 +158,18 @@ impl<E: Copy> Agenda<E> {
             return slot;
         }
         self.events.push(event);
-        assert!(self.events.len() <= 1 << SLOT, "more events wait than keys can name");
+        assert!(
+            self.events.len() <= 1 << SLOT,
+            "more events wait than keys can name"
+        );
         self.events.len() as u32 - 1
     }
 
     #[cold]
     fn make_room(&mut self) {
-        self.near[..NEAR / 2].iter().for_each(|key| self.far.push(*key));
+        self.near[..NEAR / 2]
+            .iter()
+            .for_each(|key| self.far.push(*key));
         self.near.copy_within(NEAR / 2.., 0);
         self.near[NEAR / 2..].fill(0);
         self.waiting = NEAR / 2;
@@ -206,7 +219,9 @@ impl Heap {
 
     pub(crate) fn pop(&mut self) -> Option<u128> {
         let last = self.0.pop()?;
-        let Some(root) = self.0.first_mut() else { return Some(last) };
+        let Some(root) = self.0.first_mut() else {
+            return Some(last);
+        };
         let popped = std::mem::replace(root, last);
         self.sift_down(last);
         Some(popped)
@@ -214,7 +229,8 @@ impl Heap {
 
     fn sift_down(&mut self, key: u128) {
         let mut parent = 0;
-        while let Some((child, least)) = self.least_child(parent).filter(|(_, least)| *least < key) {
+        while let Some((child, least)) = self.least_child(parent).filter(|(_, least)| *least < key)
+        {
             self.0[parent] = least;
             parent = child;
         }
@@ -226,10 +242,16 @@ impl Heap {
         if let Some([a, b, c, d]) = self.0.get(first..first + ARITY) {
             // A full family is a match of two semi-finals: no branch to mispredict.
             let left = if b < a { (first + 1, *b) } else { (first, *a) };
-            let right = if d < c { (first + 3, *d) } else { (first + 2, *c) };
+            let right = if d < c {
+                (first + 3, *d)
+            } else {
+                (first + 2, *c)
+            };
             return Some(if right.1 < left.1 { right } else { left });
         }
-        (first..self.0.len()).map(|child| (child, self.0[child])).min_by_key(|(_, key)| *key)
+        (first..self.0.len())
+            .map(|child| (child, self.0[child]))
+            .min_by_key(|(_, key)| *key)
     }
 }
 

@@ -65,10 +65,18 @@ pub struct Row {
 type Measure = fn(&Sample) -> Option<f64>;
 
 const MEASURES: [(&str, Measure); 4] = [
-    ("complete after (s)", |sample| sample.measures.duration.map(Span::as_secs_f64)),
-    ("old pods gone (s)", |sample| sample.measures.old_pods_gone.map(Span::as_secs_f64)),
-    ("extra pods (pod·s)", |sample| Some(sample.measures.extra_pod_time.as_secs_f64())),
-    ("least routable targets", |sample| Some(f64::from(sample.measures.min_routable_targets))),
+    ("complete after (s)", |sample| {
+        sample.measures.duration.map(Span::as_secs_f64)
+    }),
+    ("old pods gone (s)", |sample| {
+        sample.measures.old_pods_gone.map(Span::as_secs_f64)
+    }),
+    ("extra pods (pod·s)", |sample| {
+        Some(sample.measures.extra_pod_time.as_secs_f64())
+    }),
+    ("least routable targets", |sample| {
+        Some(f64::from(sample.measures.min_routable_targets))
+    }),
 ];
 
 /// A row to be: its name, whether it is a cause, and how many requests of a replication it counts.
@@ -83,24 +91,41 @@ impl Comparison {
         let counts = counts(a, b);
         let rows = counts.len() + MEASURES.len() + 1;
         let row = |name: &str, is_cause, rows, value: &dyn Fn(&Sample) -> Option<f64>| {
-            let pairs: Vec<_> = a.iter().zip(b).filter_map(|(a, b)| Some((value(a)?, value(b)?))).collect();
+            let pairs: Vec<_> = a
+                .iter()
+                .zip(b)
+                .filter_map(|(a, b)| Some((value(a)?, value(b)?)))
+                .collect();
             Row::of(name, is_cause, &pairs, level, rows)
         };
-        let failed = row("any 5xx", false, 1, &|sample| Some(sample.count_5xx() as f64));
+        let failed = row("any 5xx", false, 1, &|sample| {
+            Some(sample.count_5xx() as f64)
+        });
         Some(Comparison {
             pairs: a.len() as u64,
             level,
             answer: Answer::of(&failed),
-            any_5xx: row("rollouts with any 5xx", false, rows, &|sample| Some(f64::from(sample.count_5xx() > 0))),
+            any_5xx: row("rollouts with any 5xx", false, rows, &|sample| {
+                Some(f64::from(sample.count_5xx() > 0))
+            }),
             failed,
             requests: counts
                 .iter()
-                .map(|(name, is_cause, count)| row(name, *is_cause, rows, &|sample| Some(count(sample) as f64)))
+                .map(|(name, is_cause, count)| {
+                    row(name, *is_cause, rows, &|sample| Some(count(sample) as f64))
+                })
                 .collect(),
             cut_short: [a, b].map(|samples| {
-                samples.iter().filter(|sample| sample.measures.cut_short).count() as f64 / samples.len() as f64
+                samples
+                    .iter()
+                    .filter(|sample| sample.measures.cut_short)
+                    .count() as f64
+                    / samples.len() as f64
             }),
-            rollout: MEASURES.iter().map(|(name, measure)| row(name, false, rows, measure)).collect(),
+            rollout: MEASURES
+                .iter()
+                .map(|(name, measure)| row(name, false, rows, measure))
+                .collect(),
         })
     }
 
@@ -133,7 +158,8 @@ impl Row {
             difference: PairedDifference::of(pairs, level),
             pairs: pairs.len() as u64,
             differing: pairs.iter().filter(|(a, b)| a != b).count() as u64,
-            is_significant: PairedDifference::of(pairs, strict).is_some_and(|difference| difference.is_significant()),
+            is_significant: PairedDifference::of(pairs, strict)
+                .is_some_and(|difference| difference.is_significant()),
         }
     }
 }
@@ -142,10 +168,20 @@ impl Row {
 fn counts(a: &[Sample], b: &[Sample]) -> Vec<Count> {
     let mut counts: Vec<Count> = Vec::new();
     for status in [502, 503, 504] {
-        counts.push((status.to_string(), false, Box::new(move |sample| sample.status(status))));
-        let causes = Cause::ALL.into_iter().filter(|cause| cause.status() == status);
+        counts.push((
+            status.to_string(),
+            false,
+            Box::new(move |sample| sample.status(status)),
+        ));
+        let causes = Cause::ALL
+            .into_iter()
+            .filter(|cause| cause.status() == status);
         let of_alb = causes.map(|cause| -> Count {
-            (cause.name().to_owned(), true, Box::new(move |sample| sample.causes[cause.index()]))
+            (
+                cause.name().to_owned(),
+                true,
+                Box::new(move |sample| sample.causes[cause.index()]),
+            )
         });
         let own: Count = ("target".to_owned(), true, Box::new(|sample| sample.target));
         let occurs = |count: &Count| a.iter().chain(b).any(|sample| count.2(sample) > 0);
@@ -163,12 +199,21 @@ mod tests {
     /// environment's lag, and chance on top.
     fn sample(seed: u64, replication: u64, most: usize) -> Sample {
         let streams = Streams::new(seed, replication);
-        let lag = streams.at(Purpose::DeregistrationMedian, 0).uniform().powi(3);
+        let lag = streams
+            .at(Purpose::DeregistrationMedian, 0)
+            .uniform()
+            .powi(3);
         let mut chance = streams.at(Purpose::Network, 0);
-        let mut sample = Sample { requests: 12_000, ..Sample::default() };
-        sample.causes[Cause::ConnectTimeout.index()] = (lag * most as f64) as u64 + chance.below(20) as u64;
+        let mut sample = Sample {
+            requests: 12_000,
+            ..Sample::default()
+        };
+        sample.causes[Cause::ConnectTimeout.index()] =
+            (lag * most as f64) as u64 + chance.below(20) as u64;
         sample.causes[Cause::Refused.index()] = u64::from(chance.chance(0.05));
-        sample.measures.duration = Some(Span::from_micros(40_000_000 + chance.below(9_000_000) as u64));
+        sample.measures.duration = Some(Span::from_micros(
+            40_000_000 + chance.below(9_000_000) as u64,
+        ));
         sample
     }
 
@@ -182,9 +227,17 @@ mod tests {
         let paired = compare((1, 1), (200, 190), 200);
         assert_eq!(paired.answer, Answer::Fewer);
         assert!(paired.failed.difference.unwrap().variance_ratio.unwrap() > 100.0);
-        assert_eq!(compare((1, 2), (200, 190), 200).answer, Answer::Undecided, "not without it");
+        assert_eq!(
+            compare((1, 2), (200, 190), 200).answer,
+            Answer::Undecided,
+            "not without it"
+        );
         assert_eq!(compare((1, 1), (190, 200), 200).answer, Answer::More);
-        let names: Vec<_> = paired.requests.iter().map(|row| row.name.as_str()).collect();
+        let names: Vec<_> = paired
+            .requests
+            .iter()
+            .map(|row| row.name.as_str())
+            .collect();
         assert_eq!(names, ["502", "refused", "503", "504", "connect-timeout"]);
         assert!(!paired.requests[1].is_significant && paired.requests[4].is_significant);
     }
@@ -195,7 +248,11 @@ mod tests {
         assert_eq!((same.answer, same.failed.differing), (Answer::Same, 0));
         assert!(same.unseen() <= 0.01);
         assert_eq!(Comparison::of(&[], &[], 0.95), None);
-        assert_eq!(compare((1, 2), (200, 200), 1).answer, Answer::Undecided, "one pair tells nothing");
+        assert_eq!(
+            compare((1, 2), (200, 200), 1).answer,
+            Answer::Undecided,
+            "one pair tells nothing"
+        );
     }
 
     /// A against A, with chance of its own each, is called different about as often as the level allows.
@@ -206,7 +263,11 @@ mod tests {
             let same = compare((2 * attempt, 2 * attempt + 1), (200, 200), 100);
             answers += u32::from(same.answer != Answer::Undecided);
             rows += u32::from(
-                same.requests.iter().chain(&same.rollout).chain([&same.any_5xx]).any(|row| row.is_significant),
+                same.requests
+                    .iter()
+                    .chain(&same.rollout)
+                    .chain([&same.any_5xx])
+                    .any(|row| row.is_significant),
             );
         }
         assert!(answers <= 60, "{answers} of 1,000 answers are wrong");

@@ -67,16 +67,25 @@ impl LogNormal {
 
     /// From the median and the standard deviation of the logarithm.
     pub fn new(median: Span, sigma: f64) -> LogNormal {
-        LogNormal { median_s: median.as_secs_f64(), sigma }
+        LogNormal {
+            median_s: median.as_secs_f64(),
+            sigma,
+        }
     }
 
     fn from_quantile(p50: Span, quantile: Span, z: f64) -> LogNormal {
-        LogNormal { median_s: p50.as_secs_f64(), sigma: (quantile.as_secs_f64() / p50.as_secs_f64()).ln() / z }
+        LogNormal {
+            median_s: p50.as_secs_f64(),
+            sigma: (quantile.as_secs_f64() / p50.as_secs_f64()).ln() / z,
+        }
     }
 
     fn mean_sd(mean: f64, sd: f64) -> LogNormal {
         let variance = (1.0 + (sd / mean).powi(2)).ln();
-        LogNormal { median_s: mean / (variance / 2.0).exp(), sigma: variance.sqrt() }
+        LogNormal {
+            median_s: mean / (variance / 2.0).exp(),
+            sigma: variance.sqrt(),
+        }
     }
 
     /// One draw.
@@ -97,7 +106,11 @@ impl LogNormal {
     }
 
     /// One draw of each stream, the same as one by one.
-    pub(crate) fn sample_each(&self, mut streams: impl Iterator<Item = Stream>, spans: &mut [Span]) {
+    pub(crate) fn sample_each(
+        &self,
+        mut streams: impl Iterator<Item = Stream>,
+        spans: &mut [Span],
+    ) {
         let mut normals = [0.0; AHEAD];
         for spans in spans.chunks_mut(AHEAD) {
             let normals = &mut normals[..spans.len()];
@@ -173,7 +186,10 @@ impl Dist {
 
     /// Log-normal by its median and 99 % quantile, in milliseconds.
     pub fn p50_p99_millis(p50: u64, p99: u64) -> Dist {
-        Dist::LogNormal(LogNormal::p50_p99(Span::from_millis(p50), Span::from_millis(p99)))
+        Dist::LogNormal(LogNormal::p50_p99(
+            Span::from_millis(p50),
+            Span::from_millis(p99),
+        ))
     }
 
     /// One draw.
@@ -201,17 +217,22 @@ impl Dist {
             Dist::Triangular(low, mode, high) => triangular(*low, *mode, *high, stream.uniform()),
             Dist::Exponential(mean) => mean.scaled(unit_exponential(stream)),
             Dist::LogNormal(log_normal) => log_normal.sample(stream),
-            Dist::Weibull { scale, shape } => scale.scaled(unit_exponential(stream).powf(1.0 / shape)),
+            Dist::Weibull { scale, shape } => {
+                scale.scaled(unit_exponential(stream).powf(1.0 / shape))
+            }
             Dist::Empirical(spans) => spans[stream.below(spans.len())],
             Dist::Mixture(parts) => {
-                let mut rest = stream.uniform() * parts.iter().map(|(weight, _)| weight).sum::<f64>();
+                let mut rest =
+                    stream.uniform() * parts.iter().map(|(weight, _)| weight).sum::<f64>();
                 for (weight, dist) in parts {
                     rest -= weight;
                     if rest < 0.0 {
                         return dist.sample(stream);
                     }
                 }
-                parts.last().map_or(Span::ZERO, |(_, dist)| dist.sample(stream))
+                parts
+                    .last()
+                    .map_or(Span::ZERO, |(_, dist)| dist.sample(stream))
             }
         }
     }
@@ -252,7 +273,11 @@ impl Dist {
             }
             Dist::Exponential(mean) => {
                 let mean = mean.as_secs_f64();
-                if mean > 0.0 { mean * (-t / mean).exp() } else { 0.0 }
+                if mean > 0.0 {
+                    mean * (-t / mean).exp()
+                } else {
+                    0.0
+                }
             }
             Dist::LogNormal(log_normal) => log_normal.mean_excess(t),
             Dist::Weibull { scale, shape } => {
@@ -262,15 +287,26 @@ impl Dist {
                 }
                 // ∫ₜ^∞ exp(−(u/scale)^shape) du = scale/shape · Γ(1/shape, (t/scale)^shape)
                 let power = (t / scale).powf(*shape);
-                let upper = if power > 0.0 { gamma_ur(1.0 / shape, power) } else { 1.0 };
+                let upper = if power > 0.0 {
+                    gamma_ur(1.0 / shape, power)
+                } else {
+                    1.0
+                };
                 scale / shape * gamma(1.0 / shape) * upper
             }
             Dist::Empirical(spans) => {
-                spans.iter().map(|span| (span.as_secs_f64() - t).max(0.0)).sum::<f64>() / spans.len() as f64
+                spans
+                    .iter()
+                    .map(|span| (span.as_secs_f64() - t).max(0.0))
+                    .sum::<f64>()
+                    / spans.len() as f64
             }
             Dist::Mixture(parts) => {
                 let total: f64 = parts.iter().map(|(weight, _)| weight).sum();
-                parts.iter().map(|(weight, dist)| weight * dist.mean_excess(Span::from_secs_f64(t))).sum::<f64>()
+                parts
+                    .iter()
+                    .map(|(weight, dist)| weight * dist.mean_excess(Span::from_secs_f64(t)))
+                    .sum::<f64>()
                     / total
             }
         }
@@ -286,12 +322,23 @@ impl Dist {
                 Dist::Triangular(low.scaled(factor), mode.scaled(factor), high.scaled(factor))
             }
             Dist::Exponential(mean) => Dist::Exponential(mean.scaled(factor)),
-            Dist::LogNormal(l) => Dist::LogNormal(LogNormal { median_s: l.median_s * factor, sigma: l.sigma }),
-            Dist::Weibull { scale, shape } => Dist::Weibull { scale: scale.scaled(factor), shape: *shape },
-            Dist::Empirical(spans) => Dist::Empirical(spans.iter().map(|span| span.scaled(factor)).collect()),
-            Dist::Mixture(parts) => {
-                Dist::Mixture(parts.iter().map(|(weight, dist)| (*weight, dist.scaled(factor))).collect())
+            Dist::LogNormal(l) => Dist::LogNormal(LogNormal {
+                median_s: l.median_s * factor,
+                sigma: l.sigma,
+            }),
+            Dist::Weibull { scale, shape } => Dist::Weibull {
+                scale: scale.scaled(factor),
+                shape: *shape,
+            },
+            Dist::Empirical(spans) => {
+                Dist::Empirical(spans.iter().map(|span| span.scaled(factor)).collect())
             }
+            Dist::Mixture(parts) => Dist::Mixture(
+                parts
+                    .iter()
+                    .map(|(weight, dist)| (*weight, dist.scaled(factor)))
+                    .collect(),
+            ),
         }
     }
 }
@@ -303,7 +350,11 @@ fn triangular(low: Span, mode: Span, high: Span, u: f64) -> Span {
         return low;
     }
     let split = (c - a) / (b - a);
-    let x = if u < split { a + (u * (b - a) * (c - a)).sqrt() } else { b - ((1.0 - u) * (b - a) * (b - c)).sqrt() };
+    let x = if u < split {
+        a + (u * (b - a) * (c - a)).sqrt()
+    } else {
+        b - ((1.0 - u) * (b - a) * (b - c)).sqrt()
+    };
     Span::from_secs_f64(x)
 }
 
@@ -363,10 +414,16 @@ mod tests {
     #[track_caller]
     fn check(text: &str, mean: f64) {
         let dist = parse(text).unwrap();
-        assert!((dist.mean() - mean).abs() < 1e-6 * mean.max(1e-3), "{text}: mean {} is not {mean}", dist.mean());
+        assert!(
+            (dist.mean() - mean).abs() < 1e-6 * mean.max(1e-3),
+            "{text}: mean {} is not {mean}",
+            dist.mean()
+        );
         let mut stream = Streams::new(1, 0).at(Purpose::Service, 0);
         let n = 40_000;
-        let draws: Vec<f64> = (0..n).map(|_| dist.sample(&mut stream).as_secs_f64()).collect();
+        let draws: Vec<f64> = (0..n)
+            .map(|_| dist.sample(&mut stream).as_secs_f64())
+            .collect();
         for t in [0.0, 0.5 * mean, mean, 2.0 * mean] {
             let excess: Vec<f64> = draws.iter().map(|s| (s - t).max(0.0)).collect();
             let got = excess.iter().sum::<f64>() / n as f64;
@@ -389,9 +446,15 @@ mod tests {
         check("{ triangular = [\"2s\", \"6s\", \"13s\"] }", 7.0);
         check("{ exponential = \"5s\" }", 5.0);
         check("{ lognormal = { mean = \"4s\", sd = \"3s\" } }", 4.0);
-        check("{ weibull = { scale = \"5s\", shape = 2.0 } }", 5.0 * std::f64::consts::PI.sqrt() / 2.0);
+        check(
+            "{ weibull = { scale = \"5s\", shape = 2.0 } }",
+            5.0 * std::f64::consts::PI.sqrt() / 2.0,
+        );
         check("{ empirical = [\"1s\", \"1.5s\", \"5s\"] }", 2.5);
-        check("{ mixture = [ { weight = 3, span = \"1s\" }, { weight = 1, span = { exponential = \"9s\" } } ] }", 3.0);
+        check(
+            "{ mixture = [ { weight = 3, span = \"1s\" }, { weight = 1, span = { exponential = \"9s\" } } ] }",
+            3.0,
+        );
     }
 
     /// However many are drawn together, each is what it would be alone.
@@ -408,15 +471,26 @@ mod tests {
             }
             log_normal.fill(&mut network.at(0), &mut spans);
             let mut stream = network.at(0);
-            assert!(spans.iter().all(|span| *span == log_normal.sample(&mut stream)));
+            assert!(
+                spans
+                    .iter()
+                    .all(|span| *span == log_normal.sample(&mut stream))
+            );
         }
     }
 
     #[test]
     fn quantiles_are_kept() {
-        let Dist::LogNormal(l) = parse("{ p50 = \"2s\", p99 = \"9s\" }").unwrap() else { panic!("not log-normal") };
-        assert_eq!((l.quantile(0.0), l.quantile(Z99)), (Span::from_secs(2), Span::from_secs(9)));
-        let Dist::LogNormal(l) = parse("{ p50 = \"7s\", p95 = \"18s\" }").unwrap() else { panic!("not log-normal") };
+        let Dist::LogNormal(l) = parse("{ p50 = \"2s\", p99 = \"9s\" }").unwrap() else {
+            panic!("not log-normal")
+        };
+        assert_eq!(
+            (l.quantile(0.0), l.quantile(Z99)),
+            (Span::from_secs(2), Span::from_secs(9))
+        );
+        let Dist::LogNormal(l) = parse("{ p50 = \"7s\", p95 = \"18s\" }").unwrap() else {
+            panic!("not log-normal")
+        };
         assert_eq!(l.quantile(Z95), Span::from_secs(18));
     }
 
@@ -427,7 +501,10 @@ mod tests {
             ("{ p50 = \"2s\" }", "one of `p95`, `p99`"),
             ("{ p50 = \"9s\", p99 = \"2s\" }", "must rise"),
             ("{ uniform = [\"3s\", \"1s\"] }", "must rise"),
-            ("{ exponential = \"5s\", uniform = [\"1s\", \"3s\"] }", "names 2 distributions"),
+            (
+                "{ exponential = \"5s\", uniform = [\"1s\", \"3s\"] }",
+                "names 2 distributions",
+            ),
             ("{}", "no distribution"),
             ("{ mixture = [] }", "needs parts"),
             ("{ weibull = { scale = \"1s\", shape = nan } }", "shape"),

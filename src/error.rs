@@ -46,22 +46,37 @@ struct Spot {
 impl Error {
     /// Bad usage, configuration or file: exit code 2.
     pub fn input(message: impl Into<String>) -> Error {
-        Error { kind: ErrorKind::Input, message: message.into(), place: None, hint: None, replication: None }
+        Error {
+            kind: ErrorKind::Input,
+            message: message.into(),
+            place: None,
+            hint: None,
+            replication: None,
+        }
     }
 
     /// Refused because it would need more than a limit allows: exit code 4.
     pub fn too_large(message: impl Into<String>) -> Error {
-        Error { kind: ErrorKind::TooLarge, ..Error::input(message) }
+        Error {
+            kind: ErrorKind::TooLarge,
+            ..Error::input(message)
+        }
     }
 
     /// An invariant of the model broke, which is a bug in rollcast: exit code 70.
     pub fn invariant(message: impl Into<String>) -> Error {
-        Error { kind: ErrorKind::Invariant, ..Error::input(message) }
+        Error {
+            kind: ErrorKind::Invariant,
+            ..Error::input(message)
+        }
     }
 
     /// Stopped by the user before it was done: exit code 130.
     pub fn interrupted() -> Error {
-        Error { kind: ErrorKind::Interrupted, ..Error::input("interrupted") }
+        Error {
+            kind: ErrorKind::Interrupted,
+            ..Error::input("interrupted")
+        }
     }
 
     /// Says what to do instead.
@@ -81,7 +96,10 @@ impl Error {
     /// Says in which file.
     #[must_use]
     pub fn in_file(mut self, path: &Path) -> Error {
-        self.place = Some(Box::new(Place { path: path.to_owned(), spot: None }));
+        self.place = Some(Box::new(Place {
+            path: path.to_owned(),
+            spot: None,
+        }));
         self
     }
 
@@ -91,14 +109,34 @@ impl Error {
         let start = source.floor_char_boundary(range.start.min(source.len()));
         let (before, after) = source.split_at_checked(start).unwrap_or((source, ""));
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = source.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let line = source
+            .get(line_start..)
+            .and_then(|rest| rest.lines().next())
+            .unwrap_or_default();
         let row = before.matches('\n').count() + 1;
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        let end = source.floor_char_boundary(range.end.clamp(start, line_start + line.len().max(start - line_start)));
-        let width = after.get(..end - start).unwrap_or_default().chars().count().max(1);
+        let end = source.floor_char_boundary(
+            range
+                .end
+                .clamp(start, line_start + line.len().max(start - line_start)),
+        );
+        let width = after
+            .get(..end - start)
+            .unwrap_or_default()
+            .chars()
+            .count()
+            .max(1);
         let (shown, indent, width) = excerpt(line, column - 1, width);
-        self.place =
-            Some(Box::new(Place { path: path.to_owned(), spot: Some(Spot { row, column, shown, indent, width }) }));
+        self.place = Some(Box::new(Place {
+            path: path.to_owned(),
+            spot: Some(Spot {
+                row,
+                column,
+                shown,
+                indent,
+                width,
+            }),
+        }));
         self
     }
 
@@ -106,7 +144,9 @@ impl Error {
     #[must_use]
     pub fn on_line(self, path: &Path, row: usize, line: &str) -> Error {
         let mut error = self.at(path, line.lines().next().unwrap_or_default(), 0..usize::MAX);
-        if let Some(Spot { row: first, .. }) = error.place.as_mut().and_then(|place| place.spot.as_mut()) {
+        if let Some(Spot { row: first, .. }) =
+            error.place.as_mut().and_then(|place| place.spot.as_mut())
+        {
             *first = row;
         }
         error
@@ -152,13 +192,23 @@ impl Error {
 fn excerpt(line: &str, start: usize, width: usize) -> (String, usize, usize) {
     const WIDEST: usize = 120;
     const BEFORE: usize = 60;
-    let tame = |letter: char| if escape::is_obeyed(letter) { ' ' } else { letter };
+    let tame = |letter: char| {
+        if escape::is_obeyed(letter) {
+            ' '
+        } else {
+            letter
+        }
+    };
     if line.chars().count() <= WIDEST {
         return (line.chars().map(tame).collect(), start, width);
     }
     let skipped = start.saturating_sub(BEFORE);
     let rest = line.chars().skip(skipped);
-    let mut shown: String = if skipped > 0 { "…".to_owned() } else { String::new() };
+    let mut shown: String = if skipped > 0 {
+        "…".to_owned()
+    } else {
+        String::new()
+    };
     shown.extend(rest.clone().take(WIDEST).map(tame));
     if rest.count() > WIDEST {
         shown.push('…');
@@ -184,7 +234,13 @@ impl fmt::Display for Error {
             let path = clipped(&place.path.to_string_lossy());
             match &place.spot {
                 None => write!(f, "\n  --> {path}")?,
-                Some(Spot { row, column, shown, indent, width }) => {
+                Some(Spot {
+                    row,
+                    column,
+                    shown,
+                    indent,
+                    width,
+                }) => {
                     let margin = " ".repeat(row.to_string().len());
                     write!(f, "\n{margin} --> {path}:{row}:{column}")?;
                     write!(
@@ -212,8 +268,9 @@ mod tests {
     #[test]
     fn the_offending_text_is_underlined() {
         let source = "a = 1\nrunz = 3\n";
-        let error =
-            Error::input("unknown key `runz`").at(Path::new("x.toml"), source, 6..10).hint("did you mean `runs`?");
+        let error = Error::input("unknown key `runz`")
+            .at(Path::new("x.toml"), source, 6..10)
+            .hint("did you mean `runs`?");
         assert_eq!(
             error.to_string(),
             "unknown key `runz`\n  --> x.toml:2:1\n  |\n2 | runz = 3\n  | ^^^^\nhint: did you mean `runs`?"
@@ -223,9 +280,16 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_around_the_offence() {
         let source = format!("{}\u{1b}[31mX{}", "a".repeat(500), "b".repeat(500));
-        let shown = Error::input("long").at(Path::new("x.toml"), &source, 505..506).to_string();
-        assert!(shown.contains("x.toml:1:506") && !shown.contains('\u{1b}'), "{shown}");
-        let [line, marks] = shown.lines().skip(3).collect::<Vec<_>>()[..] else { panic!("{shown}") };
+        let shown = Error::input("long")
+            .at(Path::new("x.toml"), &source, 505..506)
+            .to_string();
+        assert!(
+            shown.contains("x.toml:1:506") && !shown.contains('\u{1b}'),
+            "{shown}"
+        );
+        let [line, marks] = shown.lines().skip(3).collect::<Vec<_>>()[..] else {
+            panic!("{shown}")
+        };
         let mark = marks.chars().position(|letter| letter == '^').unwrap();
         assert_eq!(line.chars().nth(mark), Some('X'), "{shown}");
     }

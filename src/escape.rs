@@ -10,7 +10,11 @@ use std::fmt::Write;
 pub fn line(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
-        if is_obeyed(letter) { visible(&mut safe, letter) } else { safe.push(letter) }
+        if is_obeyed(letter) {
+            visible(&mut safe, letter);
+        } else {
+            safe.push(letter);
+        }
     }
     safe
 }
@@ -81,9 +85,15 @@ pub fn yaml(text: &str) -> String {
     // Letters that stand in no number, no hexadecimal one and no time.
     let is_number = |text: &str| {
         text.starts_with(|letter: char| letter.is_ascii_digit())
-            && !text.contains(['g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'p', 'q', 'r', 's', 'u', 'v', 'w', 'y'])
+            && !text.contains([
+                'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'p', 'q', 'r', 's', 'u', 'v', 'w', 'y',
+            ])
     };
-    if ends(text.chars().next()) && ends(text.chars().last()) && text.chars().all(plain) && !is_word && !is_number(text)
+    if ends(text.chars().next())
+        && ends(text.chars().last())
+        && text.chars().all(plain)
+        && !is_word
+        && !is_number(text)
     {
         return text.to_owned();
     }
@@ -120,7 +130,11 @@ pub fn markdown(text: &str) -> String {
 pub fn markdown_code(text: &str) -> String {
     let text = line(text);
     let fence = "`".repeat(longest_run(&text, '`') + 1);
-    let pad = if text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
+    let pad = if text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) {
+        " "
+    } else {
+        ""
+    };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
@@ -128,7 +142,11 @@ pub fn markdown_code(text: &str) -> String {
 pub fn markdown_block(language: &str, text: &str) -> String {
     let text = lines(text);
     let fence = "`".repeat((longest_run(&text, '`') + 1).max(3));
-    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let end = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     format!("{fence}{language}\n{text}{end}{fence}\n")
 }
 
@@ -156,7 +174,9 @@ pub fn xml(text: &str) -> String {
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&apos;"),
             '\n' | '\t' => safe.push(letter),
-            letter if is_obeyed(letter) || matches!(letter, '\u{fffe}' | '\u{ffff}') => visible(&mut safe, letter),
+            letter if is_obeyed(letter) || matches!(letter, '\u{fffe}' | '\u{ffff}') => {
+                visible(&mut safe, letter);
+            }
             letter => safe.push(letter),
         }
     }
@@ -168,7 +188,11 @@ pub fn csv(cell: &str) -> String {
     let cell = line(cell);
     let is_formula = cell.starts_with(['=', '+', '-', '@']) && cell.parse::<f64>().is_err();
     let cell = if is_formula { format!("'{cell}") } else { cell };
-    if cell.contains([',', '"', ';']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+    if cell.contains([',', '"', ';']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell
+    }
 }
 
 /// A word of a command line that people copy into a POSIX shell. Whatever shows the line has a sink of its own.
@@ -183,13 +207,18 @@ pub fn shell(word: &str) -> String {
 
 /// The message of a workflow command of GitHub Actions (actions/toolkit, core/src/command.ts).
 pub fn workflow_message(text: &str) -> String {
-    let breaks = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let breaks = text
+        .replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A");
     line(&breaks)
 }
 
 /// A property of a workflow command, which ends at a comma or a colon, too.
 pub fn workflow_property(text: &str) -> String {
-    workflow_message(text).replace(':', "%3A").replace(',', "%2C")
+    workflow_message(text)
+        .replace(':', "%3A")
+        .replace(',', "%2C")
 }
 
 /// Whether whatever shows a text would do what a character says, and not show it: control characters, line breaks of
@@ -232,5 +261,8 @@ fn marks(text: &str, instead: &str) -> String {
 }
 
 fn longest_run(text: &str, of: char) -> usize {
-    text.split(|letter| letter != of).map(str::len).max().unwrap_or(0)
+    text.split(|letter| letter != of)
+        .map(str::len)
+        .max()
+        .unwrap_or(0)
 }

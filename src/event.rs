@@ -2,7 +2,8 @@
 
 use crate::aws::{alb_node, lbc, target_group};
 use crate::cluster::{
-    api_server, app, deployment, endpoint_slice, kube_proxy, kubelet, operator, replica_set, scheduler,
+    api_server, app, deployment, endpoint_slice, kube_proxy, kubelet, operator, replica_set,
+    scheduler,
 };
 use crate::id::{AlbNodeId, NodeId, TargetGroupId};
 
@@ -51,17 +52,29 @@ pub enum OtherInput {
 impl Event {
     /// What the controller hears on this group's TargetGroupBinding.
     pub const fn lbc(group: TargetGroupId, input: lbc::Input) -> Event {
-        if group.0 == 0 { Event::Lbc(input) } else { Event::Other(group, OtherInput::Lbc(input)) }
+        if group.0 == 0 {
+            Event::Lbc(input)
+        } else {
+            Event::Other(group, OtherInput::Lbc(input))
+        }
     }
 
     /// What a target group hears.
     pub const fn target_group(group: TargetGroupId, input: target_group::Input) -> Event {
-        if group.0 == 0 { Event::TargetGroup(input) } else { Event::Other(group, OtherInput::TargetGroup(input)) }
+        if group.0 == 0 {
+            Event::TargetGroup(input)
+        } else {
+            Event::Other(group, OtherInput::TargetGroup(input))
+        }
     }
 
     /// What a node of a target group's load balancer hears.
     pub const fn alb_node(group: TargetGroupId, node: AlbNodeId, input: alb_node::Input) -> Event {
-        if group.0 == 0 { Event::AlbNode(node, input) } else { Event::Other(group, OtherInput::AlbNode(node, input)) }
+        if group.0 == 0 {
+            Event::AlbNode(node, input)
+        } else {
+            Event::Other(group, OtherInput::AlbNode(node, input))
+        }
     }
 }
 

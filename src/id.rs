@@ -41,7 +41,11 @@ impl PodId {
     /// The pod that is the `index`-th of the whole run (from 0) and the `ordinal`-th of its
     /// revision (from 1).
     pub const fn new(index: u16, revision: RevisionId, ordinal: u16) -> PodId {
-        PodId { index, revision, ordinal }
+        PodId {
+            index,
+            revision,
+            ordinal,
+        }
     }
 
     /// Place in creation order over all revisions, from 0: the index of every per-pod table.

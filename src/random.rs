@@ -191,13 +191,22 @@ impl Streams {
     pub const fn new(seed: u64, replication: u64) -> Streams {
         let start = mix(0x726f_6c6c_6361_7374 ^ seed);
         let [environment, own] = [mix(start ^ replication & !TWIN), mix(start ^ replication)];
-        Streams { replication, environment, own, seed, jump: None }
+        Streams {
+            replication,
+            environment,
+            own,
+            seed,
+            jump: None,
+        }
     }
 
     /// The same chance but for one lag.
     #[must_use]
     pub const fn with_jump(self, jump: Jump) -> Streams {
-        Streams { jump: Some(jump), ..self }
+        Streams {
+            jump: Some(jump),
+            ..self
+        }
     }
 
     /// Whether one lag jumps.
@@ -235,7 +244,11 @@ impl Streams {
     /// The streams of one purpose.
     #[inline]
     pub fn of(&self, purpose: Purpose) -> Entities {
-        let level = if purpose.is_environment() { self.environment } else { self.own };
+        let level = if purpose.is_environment() {
+            self.environment
+        } else {
+            self.own
+        };
         Entities(mix(level ^ purpose as u64))
     }
 }
@@ -318,13 +331,22 @@ mod tests {
     #[test]
     fn twins_share_their_environment_and_nothing_else() {
         let (one, twin) = (Streams::new(1, 7), Streams::new(1, 7).twin());
-        assert_eq!(one.at(Purpose::DeregistrationMedian, 0).bits(), twin.at(Purpose::DeregistrationMedian, 0).bits());
-        assert_ne!(one.at(Purpose::Deregistration, 0).bits(), twin.at(Purpose::Deregistration, 0).bits());
+        assert_eq!(
+            one.at(Purpose::DeregistrationMedian, 0).bits(),
+            twin.at(Purpose::DeregistrationMedian, 0).bits()
+        );
+        assert_ne!(
+            one.at(Purpose::Deregistration, 0).bits(),
+            twin.at(Purpose::Deregistration, 0).bits()
+        );
     }
 
     /// A golden value: the generator and the mixing are part of every published forecast.
     #[test]
     fn the_generator_is_pinned() {
-        assert_eq!(Streams::new(1, 0).at(Purpose::Arrival, 0).bits(), 5_054_667_129_685_023_010);
+        assert_eq!(
+            Streams::new(1, 0).at(Purpose::Arrival, 0).bits(),
+            5_054_667_129_685_023_010
+        );
     }
 }

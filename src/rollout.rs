@@ -30,7 +30,12 @@ impl<'a> Rollout<'a> {
     /// A simulator for this scenario.
     pub fn new(scenario: &'a Scenario) -> Rollout<'a> {
         let (world, checker) = (World::new(scenario), Checker::new(scenario));
-        Rollout { scenario, world, timeline: Timeline::default(), checker }
+        Rollout {
+            scenario,
+            world,
+            timeline: Timeline::default(),
+            checker,
+        }
     }
 
     /// One replication.
@@ -46,7 +51,11 @@ impl<'a> Rollout<'a> {
     ///
     /// # Errors
     /// As [`Rollout::simulate`].
-    pub fn simulate_until(&mut self, streams: &Streams, at_least: Time) -> Result<&Timeline, Error> {
+    pub fn simulate_until(
+        &mut self,
+        streams: &Streams,
+        at_least: Time,
+    ) -> Result<&Timeline, Error> {
         self.run(streams, at_least, |_, _| {})
     }
 
@@ -68,10 +77,19 @@ impl<'a> Rollout<'a> {
         at_least: Time,
         mut observe: impl FnMut(Time, &Fact),
     ) -> Result<&Timeline, Error> {
-        let Rollout { scenario, world, timeline, checker } = self;
+        let Rollout {
+            scenario,
+            world,
+            timeline,
+            checker,
+        } = self;
         let load = &scenario.load;
         let rollout_at = Time::ZERO + load.rollout_at;
-        timeline.restart(scenario.load_balancer.nodes, scenario.other_target_groups.len(), rollout_at);
+        timeline.restart(
+            scenario.load_balancer.nodes,
+            scenario.other_target_groups.len(),
+            rollout_at,
+        );
         checker.restart();
         world.reset(streams, |pod, node| timeline.seed(pod, node));
         if scenario.is_by_host() {
@@ -81,7 +99,11 @@ impl<'a> Rollout<'a> {
             timeline.seed_pod_targets();
         }
         let last_step = schedule_steps(scenario, rollout_at, world);
-        let scene = Scene { rollout_at, cluster: &scenario.cluster, streams };
+        let scene = Scene {
+            rollout_at,
+            cluster: &scenario.cluster,
+            streams,
+        };
         let unfolded = disturbance::unfold(&scenario.disturbances, scene);
         let ending = Ending::new(scenario, last_step, &unfolded, scene);
         disturb(unfolded, world);
@@ -102,7 +124,9 @@ impl<'a> Rollout<'a> {
             }
         }
         watch.close(timeline, &ending);
-        checker.finish(timeline).map_err(|violation| Error::invariant(format!("an invariant broke {violation}")))?;
+        checker
+            .finish(timeline)
+            .map_err(|violation| Error::invariant(format!("an invariant broke {violation}")))?;
         if load.duration.is_none() {
             scenario.refuse_excess(timeline.load_until - Time::ZERO)?;
         }
@@ -124,7 +148,10 @@ impl<'a> Watch<'a> {
             // Requests sent at the very end may wait as long as their client does, each time it tries.
             Some(duration) => {
                 let load_until = Time::ZERO + duration;
-                Watch::Given { load_until, load_over: (load_until + load.patience()).max(last_step) }
+                Watch::Given {
+                    load_until,
+                    load_over: (load_until + load.patience()).max(last_step),
+                }
             }
             None => Watch::Open(Vigil::new(ending, at_least)),
         }
@@ -142,11 +169,18 @@ impl<'a> Watch<'a> {
     /// Until when the load lasts and the timeline tells, and since when the rollout is over.
     fn close(&self, timeline: &mut Timeline, ending: &Ending<'_>) {
         timeline.over = match self {
-            Watch::Given { load_until, load_over } => {
+            Watch::Given {
+                load_until,
+                load_over,
+            } => {
                 let left_alone = *load_over + PATIENCE;
                 // Nothing happens any more where nobody is told anything new: also then it may have been in vain.
                 let settled = is_settled(timeline, left_alone);
-                timeline.end = if settled { timeline.end.max(*load_over) } else { left_alone };
+                timeline.end = if settled {
+                    timeline.end.max(*load_over)
+                } else {
+                    left_alone
+                };
                 timeline.load_until = *load_until;
                 ending.look(timeline, timeline.end)
             }
@@ -167,26 +201,44 @@ fn schedule_steps(scenario: &Scenario, rollout_at: Time, world: &mut World) -> T
         let at = rollout_at + at;
         if let Change::DeletePods(count) = step.change {
             let pods = deleted..(deleted + count).min(scenario.pods_at_first());
-            pods.for_each(|row| world.delete_pod(at, PodId::new(row as u16, RevisionId::OLD, row as u16 + 1)));
+            pods.for_each(|row| {
+                world.delete_pod(at, PodId::new(row as u16, RevisionId::OLD, row as u16 + 1));
+            });
             deleted += count;
         } else {
             world.update_deployment(at, object);
         }
     }
-    scenario.steps.last().map_or(rollout_at, |step| rollout_at + step.at)
+    scenario
+        .steps
+        .last()
+        .map_or(rollout_at, |step| rollout_at + step.at)
 }
 
 /// Puts disturbances on the agenda, and their rules on the links.
 fn disturb(unfolded: Unfolded, world: &mut World) {
-    unfolded.events.into_iter().for_each(|(at, event)| world.schedule(at, event));
-    unfolded.rules.into_iter().for_each(|rule| world.rules().add(rule));
+    unfolded
+        .events
+        .into_iter()
+        .for_each(|(at, event)| world.schedule(at, event));
+    unfolded
+        .rules
+        .into_iter()
+        .for_each(|rule| world.rules().add(rule));
 }
 
 /// Whether the Deployment has ended what it was doing, well or badly, and no pod is on its way out.
 fn is_settled(timeline: &Timeline, now: Time) -> bool {
-    let progressing = timeline.conditions.iter().rev().find(|change| change.condition == "Progressing");
+    let progressing = timeline
+        .conditions
+        .iter()
+        .rev()
+        .find(|change| change.condition == "Progressing");
     let rests = progressing.is_none_or(|change| {
-        matches!(change.reason, "NewReplicaSetAvailable" | "ProgressDeadlineExceeded" | "DeploymentPaused")
+        matches!(
+            change.reason,
+            "NewReplicaSetAvailable" | "ProgressDeadlineExceeded" | "DeploymentPaused"
+        )
     });
     rests && nobody_is_leaving(timeline, now)
 }

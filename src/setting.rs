@@ -139,12 +139,18 @@ impl<'de> Deserialize<'de> for Count {
                 f.write_str("a number of pods like 3, or a percentage like \"25%\"")
             }
             fn visit_i64<E: serde::de::Error>(self, pods: i64) -> Result<Count, E> {
-                u32::try_from(pods).map(Count::Pods).map_err(|_| E::custom(format!("{pods} is no number of pods")))
+                u32::try_from(pods)
+                    .map(Count::Pods)
+                    .map_err(|_| E::custom(format!("{pods} is no number of pods")))
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Count, E> {
-                let percent = text.strip_suffix('%').and_then(|digits| digits.parse().ok());
+                let percent = text
+                    .strip_suffix('%')
+                    .and_then(|digits| digits.parse().ok());
                 percent.map(Count::Percent).ok_or_else(|| {
-                    E::custom(format!("`{text}` is neither a number of pods nor a percentage like \"25%\""))
+                    E::custom(format!(
+                        "`{text}` is neither a number of pods nor a percentage like \"25%\""
+                    ))
                 })
             }
         }
@@ -160,6 +166,9 @@ mod tests {
     fn surge_rounds_up_and_unavailable_down() {
         let quarter = Count::Percent(25);
         let resolved = |n| (quarter.rounded_up(n), quarter.rounded_down(n));
-        assert_eq!([1, 2, 3, 4, 10, 15].map(resolved), [(1, 0), (1, 0), (1, 0), (1, 1), (3, 2), (4, 3)]);
+        assert_eq!(
+            [1, 2, 3, 4, 10, 15].map(resolved),
+            [(1, 0), (1, 0), (1, 0), (1, 1), (3, 2), (4, 3)]
+        );
     }
 }

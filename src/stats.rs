@@ -89,7 +89,11 @@ impl Moments {
             (Some(squares), Some(square)) => squares.saturating_sub(square) as f64 / count as f64,
             _ => (squares as f64 - sum as f64 * (sum as f64 / count as f64)).max(0.0),
         };
-        Moments { n, mean: sum as f64 / count as f64, squares: spread }
+        Moments {
+            n,
+            mean: sum as f64 / count as f64,
+            squares: spread,
+        }
     }
 
     /// Takes one number in.
@@ -112,7 +116,11 @@ impl Moments {
 
     /// Their sample variance (n − 1); 0 for fewer than two.
     pub fn variance(&self) -> f64 {
-        if self.n < 2 { 0.0 } else { self.squares / (self.n - 1) as f64 }
+        if self.n < 2 {
+            0.0
+        } else {
+            self.squares / (self.n - 1) as f64
+        }
     }
 
     /// Student-t interval of the mean (Student, *The probable error of a mean*, Biometrika 6(1), 1908);
@@ -124,7 +132,8 @@ impl Moments {
     /// As [`Moments::mean_interval`], of numbers that are known to vary by `least` at the least: a few that
     /// agree by chance do not make a narrow interval.
     pub fn mean_interval_varying(&self, level: f64, least: f64) -> Option<(f64, f64)> {
-        let half = student_t(level, self.n.checked_sub(1)?)? * (self.variance().max(least) / self.n as f64).sqrt();
+        let half = student_t(level, self.n.checked_sub(1)?)?
+            * (self.variance().max(least) / self.n as f64).sqrt();
         Some((self.mean - half, self.mean + half))
     }
 }
@@ -143,13 +152,20 @@ impl Summary {
     /// Where one value is usual, what counts is how the others differ from it: see [`zero_inflated`].
     pub fn of(mut values: Vec<f64>, level: f64) -> Option<Summary> {
         values.sort_by(f64::total_cmp);
-        let usual = values.chunk_by(|a, b| a == b).max_by_key(|same| same.len())?;
-        let interval = if usual.len() as u64 >= zero_inflated::FEWEST || usual.len() == values.len() {
+        let usual = values
+            .chunk_by(|a, b| a == b)
+            .max_by_key(|same| same.len())?;
+        let interval = if usual.len() as u64 >= zero_inflated::FEWEST || usual.len() == values.len()
+        {
             let usual = usual[0];
             zero_inflated::mean_interval(values.iter().map(|x| (x - usual, 1)), level)
                 .map(|(low, high)| (usual + low, usual + high))
         } else {
-            values.iter().copied().collect::<Moments>().mean_interval(level)
+            values
+                .iter()
+                .copied()
+                .collect::<Moments>()
+                .mean_interval(level)
         };
         Summary::of_sorted(&values, interval, level)
     }
@@ -160,7 +176,10 @@ impl Summary {
         values.sort_by(f64::total_cmp);
         let interval = zero_inflated::mean_interval(values.iter().map(|x| (*x, 1)), level);
         let interval = interval.map(|(low, high)| (low.max(0.0), high));
-        Some(Summary { if_any: IfAny::of(&values), ..Summary::of_sorted(&values, interval, level)? })
+        Some(Summary {
+            if_any: IfAny::of(&values),
+            ..Summary::of_sorted(&values, interval, level)?
+        })
     }
 
     fn of_sorted(values: &[f64], mean_interval: Option<(f64, f64)>, level: f64) -> Option<Summary> {
@@ -187,9 +206,24 @@ impl Proportion {
         }
         let tail = (1.0 - level) / 2.0;
         let (k, rest) = (hits as f64, (n - hits) as f64);
-        let low = if hits == 0 { 0.0 } else { Beta::new(k, rest + 1.0).ok()?.inverse_cdf(tail) };
-        let high = if hits == n { 1.0 } else { Beta::new(k + 1.0, rest).ok()?.inverse_cdf(1.0 - tail) };
-        Some(Proportion { hits, n, probability: k / n as f64, low, high, level })
+        let low = if hits == 0 {
+            0.0
+        } else {
+            Beta::new(k, rest + 1.0).ok()?.inverse_cdf(tail)
+        };
+        let high = if hits == n {
+            1.0
+        } else {
+            Beta::new(k + 1.0, rest).ok()?.inverse_cdf(1.0 - tail)
+        };
+        Some(Proportion {
+            hits,
+            n,
+            probability: k / n as f64,
+            low,
+            high,
+            level,
+        })
     }
 }
 
@@ -197,15 +231,28 @@ impl Proportion {
 /// 1 − α^(1/n), the "rule of three" (Hanley and Lippman-Hand, *If nothing goes wrong, is everything
 /// all right?*, JAMA 249(13), 1983).
 pub fn zero_bound(n: u64, level: f64) -> f64 {
-    if n == 0 { 1.0 } else { -((1.0 - level).ln() / n as f64).exp_m1() }
+    if n == 0 {
+        1.0
+    } else {
+        -((1.0 - level).ln() / n as f64).exp_m1()
+    }
 }
 
 impl VarianceSplit {
     /// Of twins; `None` if nothing varies or there are fewer than two pairs.
     pub fn of_twins(pairs: &[(f64, f64)], level: f64) -> Option<VarianceSplit> {
         let n = pairs.len() as f64;
-        let between = 2.0 * pairs.iter().map(|(x, y)| (x + y) / 2.0).collect::<Moments>().variance();
-        let within = pairs.iter().map(|(x, y)| (x - y).powi(2) / 2.0).sum::<f64>() / n;
+        let between = 2.0
+            * pairs
+                .iter()
+                .map(|(x, y)| (x + y) / 2.0)
+                .collect::<Moments>()
+                .variance();
+        let within = pairs
+            .iter()
+            .map(|(x, y)| (x - y).powi(2) / 2.0)
+            .sum::<f64>()
+            / n;
         if pairs.len() < 2 || between + within <= 0.0 {
             return None;
         }
@@ -214,7 +261,10 @@ impl VarianceSplit {
             // Away from ±1, where the transform has no value: twins that agree in all pairs still leave a doubt.
             let z = correlation.clamp(-0.999_999, 0.999_999).atanh();
             let half = standard_normal(level) / (n - 1.5).sqrt();
-            ((z - half).tanh().clamp(0.0, 1.0), (z + half).tanh().clamp(0.0, 1.0))
+            (
+                (z - half).tanh().clamp(0.0, 1.0),
+                (z + half).tanh().clamp(0.0, 1.0),
+            )
         });
         Some(VarianceSplit {
             between: correlation.clamp(0.0, 1.0),
@@ -248,10 +298,15 @@ fn student_t(level: f64, freedom: u64) -> Option<f64> {
     if freedom > 10_000 {
         let (z, nu) = (standard_normal(level), freedom as f64);
         return Some(
-            z + (z.powi(3) + z) / (4.0 * nu) + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * nu * nu),
+            z + (z.powi(3) + z) / (4.0 * nu)
+                + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * nu * nu),
         );
     }
-    Some(StudentsT::new(0.0, 1.0, freedom as f64).ok()?.inverse_cdf(0.5 + level / 2.0))
+    Some(
+        StudentsT::new(0.0, 1.0, freedom as f64)
+            .ok()?
+            .inverse_cdf(0.5 + level / 2.0),
+    )
 }
 
 /// The two-sided normal quantile: P(|Z| ≤ z) = level.
@@ -266,7 +321,10 @@ mod tests {
 
     #[track_caller]
     fn close(got: f64, expected: f64) {
-        assert!((got - expected).abs() <= 1e-9 * expected.abs().max(1e-3), "{got} is not {expected}");
+        assert!(
+            (got - expected).abs() <= 1e-9 * expected.abs().max(1e-3),
+            "{got} is not {expected}"
+        );
     }
 
     /// Reference: mpmath 1.3 by bisection of the regularised incomplete beta function, 30 digits.
@@ -281,7 +339,10 @@ mod tests {
         ] {
             close(student_t(level, freedom).unwrap(), expected);
         }
-        assert!((student_t(0.95, 10_000).unwrap() - student_t(0.95, 10_001).unwrap()).abs() < 1e-7, "no step");
+        assert!(
+            (student_t(0.95, 10_000).unwrap() - student_t(0.95, 10_001).unwrap()).abs() < 1e-7,
+            "no step"
+        );
         assert!((student_t(0.95, 10_000_000).unwrap() - standard_normal(0.95)).abs() < 1e-6);
         assert_eq!(student_t(0.95, 0), None);
     }
@@ -307,11 +368,20 @@ mod tests {
     #[test]
     fn nothing_seen_is_a_bound() {
         close(zero_bound(10, 0.95), 1.0 - 0.05_f64.powf(0.1));
-        assert!(zero_bound(298, 0.95) > 0.01 && zero_bound(299, 0.95) <= 0.01, "299 runs show 1 %");
-        assert!(zero_bound(2994, 0.95) > 0.001 && zero_bound(2995, 0.95) <= 0.001, "2,995 runs show 0.1 %");
+        assert!(
+            zero_bound(298, 0.95) > 0.01 && zero_bound(299, 0.95) <= 0.01,
+            "299 runs show 1 %"
+        );
+        assert!(
+            zero_bound(2994, 0.95) > 0.001 && zero_bound(2995, 0.95) <= 0.001,
+            "2,995 runs show 0.1 %"
+        );
         assert_eq!(zero_bound(0, 0.95), 1.0);
         let never = Summary::of_counts([0; 1000], 0.95).unwrap();
-        assert_eq!((never.mean, never.mean_interval, never.if_any), (0.0, None, None));
+        assert_eq!(
+            (never.mean, never.mean_interval, never.if_any),
+            (0.0, None, None)
+        );
     }
 
     #[test]
@@ -330,16 +400,31 @@ mod tests {
     fn of_one_or_none_nothing_is_claimed() {
         assert_eq!(Summary::of(vec![], 0.95), None);
         let one = Summary::of(vec![3.0], 0.95).unwrap();
-        assert_eq!((one.mean, one.mean_interval, one.p05, one.p95), (3.0, None, 3.0, 3.0));
+        assert_eq!(
+            (one.mean, one.mean_interval, one.p05, one.p95),
+            (3.0, None, 3.0, 3.0)
+        );
         assert_eq!(VarianceSplit::of_twins(&[], 0.95), None);
-        assert_eq!(VarianceSplit::of_twins(&[(2.0, 2.0), (2.0, 2.0)], 0.95), None, "nothing varies");
+        assert_eq!(
+            VarianceSplit::of_twins(&[(2.0, 2.0), (2.0, 2.0)], 0.95),
+            None,
+            "nothing varies"
+        );
     }
 
     #[test]
     fn few_that_are_not_zero_are_told_and_no_interval() {
         let rare = Summary::of_counts([0, 9, 0, 0, 0, 4], 0.95).unwrap();
         assert_eq!(rare.mean_interval, None);
-        assert_eq!(rare.if_any, Some(IfAny { runs: 2, median: 6.5, min: 4.0, max: 9.0 }));
+        assert_eq!(
+            rare.if_any,
+            Some(IfAny {
+                runs: 2,
+                median: 6.5,
+                min: 4.0,
+                max: 9.0
+            })
+        );
         let many = Summary::of_counts((0..100).map(|i| i % 4), 0.95).unwrap();
         let (low, high) = many.mean_interval.unwrap();
         assert!(0.0 < low && low < many.mean && many.mean < high, "{many:?}");
@@ -349,14 +434,29 @@ mod tests {
     #[test]
     fn around_a_usual_value_the_others_count() {
         let clumps = |any: u64| (0..1_000).map(move |i| if i < any { 700 - i } else { 0 });
-        let failed = Summary::of_counts(clumps(40), 0.95).unwrap().mean_interval.unwrap();
-        let left = Summary::of(clumps(40).map(|count| (12_000 - count) as f64).collect(), 0.95).unwrap();
+        let failed = Summary::of_counts(clumps(40), 0.95)
+            .unwrap()
+            .mean_interval
+            .unwrap();
+        let left = Summary::of(
+            clumps(40).map(|count| (12_000 - count) as f64).collect(),
+            0.95,
+        )
+        .unwrap();
         let left = left.mean_interval.unwrap();
         close(left.0, 12_000.0 - failed.1);
         close(left.1, 12_000.0 - failed.0);
-        let few = Summary::of(clumps(19).map(|count| (12_000 - count) as f64).collect(), 0.95).unwrap();
+        let few = Summary::of(
+            clumps(19).map(|count| (12_000 - count) as f64).collect(),
+            0.95,
+        )
+        .unwrap();
         assert_eq!((few.mean_interval, few.max), (None, 12_000.0));
-        assert_eq!(Summary::of(vec![2.0; 40], 0.95).unwrap().mean_interval, None, "what never varied might");
+        assert_eq!(
+            Summary::of(vec![2.0; 40], 0.95).unwrap().mean_interval,
+            None,
+            "what never varied might"
+        );
     }
 
     /// Irwin–Hall: twelve uniforms make a normal draw good enough here, with mean 0 and variance 1.
@@ -367,9 +467,13 @@ mod tests {
     /// Intervals at 95 % contain the truth in 93 % to 97 % of 2,000 experiments.
     #[track_caller]
     fn check_coverage(experiment: impl Fn(&mut Stream) -> bool) {
-        let hits =
-            (0..2_000).filter(|&i| experiment(&mut Streams::new(20_231_016, i).at(Purpose::Resampling, 0))).count();
-        assert!((1_860..=1_940).contains(&hits), "{hits} of 2,000 intervals contain the truth");
+        let hits = (0..2_000)
+            .filter(|&i| experiment(&mut Streams::new(20_231_016, i).at(Purpose::Resampling, 0)))
+            .count();
+        assert!(
+            (1_860..=1_940).contains(&hits),
+            "{hits} of 2,000 intervals contain the truth"
+        );
     }
 
     #[test]
@@ -399,7 +503,10 @@ mod tests {
                     (environment + normal(stream), environment + normal(stream))
                 })
                 .collect();
-            let (low, high) = VarianceSplit::of_twins(&pairs, 0.95).unwrap().between_interval.unwrap();
+            let (low, high) = VarianceSplit::of_twins(&pairs, 0.95)
+                .unwrap()
+                .between_interval
+                .unwrap();
             low <= 0.8 && 0.8 <= high
         });
     }
@@ -407,10 +514,20 @@ mod tests {
     #[test]
     fn all_environment_or_all_chance() {
         let mut stream = Streams::new(1, 0).at(Purpose::Resampling, 0);
-        let twins: Vec<_> = (0..200).map(|_| normal(&mut stream)).map(|x| (x, x)).collect();
+        let twins: Vec<_> = (0..200)
+            .map(|_| normal(&mut stream))
+            .map(|x| (x, x))
+            .collect();
         assert_eq!(VarianceSplit::of_twins(&twins, 0.95).unwrap().between, 1.0);
-        let opposites: Vec<_> = (0..200).map(|_| normal(&mut stream)).map(|x| (x, -x)).collect();
+        let opposites: Vec<_> = (0..200)
+            .map(|_| normal(&mut stream))
+            .map(|x| (x, -x))
+            .collect();
         let split = VarianceSplit::of_twins(&opposites, 0.95).unwrap();
-        assert_eq!((split.between, split.within()), (0.0, 1.0), "a negative estimate is clamped");
+        assert_eq!(
+            (split.between, split.within()),
+            (0.0, 1.0),
+            "a negative estimate is clamped"
+        );
     }
 }

@@ -75,15 +75,20 @@ impl Time {
     /// # Errors
     /// The text is no such time, or one before 1970, with the reason in words.
     pub fn parse_rfc3339(text: &str) -> Result<Time, String> {
-        let stamp: Timestamp =
-            text.parse().map_err(|_| format!("`{text}` is not a time like \"2026-11-22T14:03:00.25Z\""))?;
-        u64::try_from(stamp.as_microsecond()).map(Time).map_err(|_| format!("`{text}` lies before 1970"))
+        let stamp: Timestamp = text
+            .parse()
+            .map_err(|_| format!("`{text}` is not a time like \"2026-11-22T14:03:00.25Z\""))?;
+        u64::try_from(stamp.as_microsecond())
+            .map(Time)
+            .map_err(|_| format!("`{text}` lies before 1970"))
     }
 
     /// The wall-clock time so long after the Unix epoch, to the microsecond; what lies beyond the year 9999
     /// is shown as its end.
     pub fn to_rfc3339(self) -> String {
-        let stamp = i64::try_from(self.0).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
+        let stamp = i64::try_from(self.0)
+            .ok()
+            .and_then(|micros| Timestamp::from_microsecond(micros).ok());
         format!("{:.6}", stamp.unwrap_or(Timestamp::MAX))
     }
 
@@ -154,10 +159,15 @@ impl Span {
     /// A bare number, an unknown unit or a negative span, with the reason in words.
     pub fn parse(text: &str) -> Result<Span, String> {
         if text.trim().parse::<f64>().is_ok() {
-            return Err(format!("`{text}` has no unit; write `\"{}s\"` or `\"{}ms\"`", text.trim(), text.trim()));
+            return Err(format!(
+                "`{text}` has no unit; write `\"{}s\"` or `\"{}ms\"`",
+                text.trim(),
+                text.trim()
+            ));
         }
-        let span: SignedDuration =
-            text.parse().map_err(|_| format!("`{text}` is not a span like \"15s\", \"250ms\" or \"1m30s\""))?;
+        let span: SignedDuration = text
+            .parse()
+            .map_err(|_| format!("`{text}` is not a span like \"15s\", \"250ms\" or \"1m30s\""))?;
         if span.is_negative() {
             return Err(format!("`{text}` is negative; a span starts at 0s"));
         }
@@ -232,7 +242,9 @@ impl fmt::Display for Span {
             (s, 0) if s % 3600 == 0 => write!(f, "{}h", s / 3600),
             (s, 0) if s % 60 == 0 => write!(f, "{}m", s / 60),
             (s, 0) => write!(f, "{}m{}s", s / 60, s % 60),
-            (s, m) => f.write_str(format!("{s}.{m:06}").trim_end_matches('0')).and_then(|()| f.write_str("s")),
+            (s, m) => f
+                .write_str(format!("{s}.{m:06}").trim_end_matches('0'))
+                .and_then(|()| f.write_str("s")),
         }
     }
 }
@@ -274,7 +286,11 @@ mod tests {
         let span = Span::parse(text).unwrap();
         assert_eq!(span.as_micros(), micros);
         assert_eq!(span.to_string(), shown);
-        assert_eq!(Span::parse(shown).unwrap(), span, "what is printed reads back");
+        assert_eq!(
+            Span::parse(shown).unwrap(),
+            span,
+            "what is printed reads back"
+        );
     }
 
     #[test]
@@ -299,11 +315,24 @@ mod tests {
 
     #[test]
     fn wall_clock_times_read_and_print() {
-        let check = |text: &str, shown: &str| assert_eq!(Time::parse_rfc3339(text).unwrap().to_rfc3339(), shown);
+        let check = |text: &str, shown: &str| {
+            assert_eq!(Time::parse_rfc3339(text).unwrap().to_rfc3339(), shown);
+        };
         check("2026-11-22T14:03:00.25Z", "2026-11-22T14:03:00.250000Z");
-        check("2026-11-22T16:03:00.123456789+02:00", "2026-11-22T14:03:00.123456Z");
-        assert!(Time::parse_rfc3339("yesterday").unwrap_err().contains("not a time"));
-        assert!(Time::parse_rfc3339("1969-12-31T23:59:59Z").unwrap_err().contains("before 1970"));
+        check(
+            "2026-11-22T16:03:00.123456789+02:00",
+            "2026-11-22T14:03:00.123456Z",
+        );
+        assert!(
+            Time::parse_rfc3339("yesterday")
+                .unwrap_err()
+                .contains("not a time")
+        );
+        assert!(
+            Time::parse_rfc3339("1969-12-31T23:59:59Z")
+                .unwrap_err()
+                .contains("before 1970")
+        );
         assert!(Time::NEVER.to_rfc3339().starts_with("9999-"));
     }
 
@@ -311,15 +340,30 @@ mod tests {
     fn spans_are_rounded_as_a_cast_rounds_them() {
         let ties = (0..2_000).map(|n| f64::from(n) * 0.5e-6);
         let wide = (0..60).flat_map(|power| [0.3e-6, 0.7e-6].map(|x| x * f64::from(power).exp2()));
-        let odd = [-1.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 3.2e9, 3.3e9];
+        let odd = [
+            -1.0,
+            -0.0,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            3.2e9,
+            3.3e9,
+        ];
         for secs in ties.chain(wide).chain(odd) {
-            assert_eq!(Span::from_secs_f64(secs), Span((secs.clamp(0.0, 3.2e9) * 1e6 + 0.5) as u64), "{secs}");
+            assert_eq!(
+                Span::from_secs_f64(secs),
+                Span((secs.clamp(0.0, 3.2e9) * 1e6 + 0.5) as u64),
+                "{secs}"
+            );
         }
     }
 
     #[test]
     fn whole_seconds_truncate() {
-        assert_eq!(Time::from_micros(3_999_999).whole_seconds(), Time::from_micros(3_000_000));
+        assert_eq!(
+            Time::from_micros(3_999_999).whole_seconds(),
+            Time::from_micros(3_000_000)
+        );
         assert_eq!(Time::from_micros(3_999_999).to_string(), "3.999s");
     }
 }

@@ -85,12 +85,20 @@ impl Cause {
     pub const fn meaning(self) -> &'static str {
         match self {
             Cause::Refused => "the listener was closed and the pod network still up: RST at once",
-            Cause::HostUnreachable => "the pod network was gone and the node answered so: after about 3 s",
+            Cause::HostUnreachable => {
+                "the pod network was gone and the node answered so: after about 3 s"
+            }
             Cause::ResetInFlight => "the process died (exit, SIGKILL) with the request outstanding",
             Cause::KeepAliveRace => "the request crossed the target's FIN on a reused connection",
-            Cause::CutByDeregistration => "the deregistration delay ran out under a request in flight",
-            Cause::NoTarget => "the ALB node knew no target, or none but new ones that it does not use",
-            Cause::ConnectTimeout => "the pod network was gone and packets were lost: after the connect time-out, 10 s",
+            Cause::CutByDeregistration => {
+                "the deregistration delay ran out under a request in flight"
+            }
+            Cause::NoTarget => {
+                "the ALB node knew no target, or none but new ones that it does not use"
+            }
+            Cause::ConnectTimeout => {
+                "the pod network was gone and packets were lost: after the connect time-out, 10 s"
+            }
             Cause::ResponseTimeout => "connected, but no answer within the idle time-out",
             Cause::ClientGaveUp => "the client's own time-out came first",
         }

@@ -24,12 +24,18 @@ impl Visited {
     /// It is too deep, or one too many; exit code 4.
     pub fn enter(&mut self, path: &Path, depth: usize) -> Result<bool, Error> {
         if depth > DEEPEST {
-            return Err(Error::too_large(format!("more than {DEEPEST} folders within folders")).in_file(path));
+            return Err(
+                Error::too_large(format!("more than {DEEPEST} folders within folders"))
+                    .in_file(path),
+            );
         }
         if self.0.len() >= MOST {
-            let error = Error::too_large(format!("more than {MOST} files and folders")).in_file(path);
+            let error =
+                Error::too_large(format!("more than {MOST} files and folders")).in_file(path);
             return Err(error.hint("name the folder that matters"));
         }
-        Ok(self.0.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned())))
+        Ok(self
+            .0
+            .insert(path.canonicalize().unwrap_or_else(|_| path.to_owned())))
     }
 }

@@ -38,7 +38,11 @@ struct Room<A: Actor> {
 
 impl<A: Actor> From<A> for Room<A> {
     fn from(actor: A) -> Self {
-        Room { actor, wakes: Vec::new(), facts: Vec::new() }
+        Room {
+            actor,
+            wakes: Vec::new(),
+            facts: Vec::new(),
+        }
     }
 }
 
@@ -67,19 +71,38 @@ pub struct World<'a> {
 impl<'a> World<'a> {
     /// The rooms of a scenario, empty.
     pub fn new(scenario: &'a Scenario) -> World<'a> {
-        let Scenario { cluster, deployment, target_group, load_balancer, service, revisions, .. } = scenario;
-        let admission = revisions.iter().map(|revision| admission(scenario, revision)).collect();
+        let Scenario {
+            cluster,
+            deployment,
+            target_group,
+            load_balancer,
+            service,
+            revisions,
+            ..
+        } = scenario;
+        let admission = revisions
+            .iter()
+            .map(|revision| admission(scenario, revision))
+            .collect();
         let templates: Vec<Template> = revisions.iter().map(template).collect();
-        let answer = scenario.load_balancer.round_trip.as_secs_f64() + revisions[0].app.service_time.mean();
+        let answer =
+            scenario.load_balancer.round_trip.as_secs_f64() + revisions[0].app.service_time.mean();
         let rate_per_pod = scenario.load.mean_rate(answer) / f64::from(deployment.replicas.max(1));
-        let programs = revisions.iter().map(|revision| program(revision, &scenario.load, rate_per_pod)).collect();
+        let programs = revisions
+            .iter()
+            .map(|revision| program(revision, &scenario.load, rate_per_pod))
+            .collect();
         let kubelet = |node| Kubelet::new(NodeId(node), cluster.clone(), templates.clone()).into();
         let kube_proxy = |host| {
             let (spec, policy) = (scenario.kube_proxy.clone(), service.external_traffic_policy);
             KubeProxy::new(NodeId(host), spec, policy, !cluster.kubernetes.at_least(34)).into()
         };
-        let (check, delay) = (&target_group.health_check, target_group.deregistration_delay);
-        let alb_node = |node| AlbNode::new(check, delay, AlbNodeId(node), !scenario.is_by_host()).into();
+        let (check, delay) = (
+            &target_group.health_check,
+            target_group.deregistration_delay,
+        );
+        let alb_node =
+            |node| AlbNode::new(check, delay, AlbNodeId(node), !scenario.is_by_host()).into();
         World {
             scenario,
             agenda: Agenda::new(),
@@ -91,12 +114,20 @@ impl<'a> World<'a> {
             scheduler: Scheduler::new(cluster.nodes).into(),
             kubelets: (0..cluster.nodes).map(kubelet).collect(),
             apps: Apps::new(programs).into(),
-            endpoint_slice: EndpointSliceController::new(service.publish_not_ready_addresses).into(),
-            kube_proxies: (0..cluster.nodes).filter(|_| scenario.is_by_host()).map(kube_proxy).collect(),
+            endpoint_slice: EndpointSliceController::new(service.publish_not_ready_addresses)
+                .into(),
+            kube_proxies: (0..cluster.nodes)
+                .filter(|_| scenario.is_by_host())
+                .map(kube_proxy)
+                .collect(),
             lbc: Lbc::new(&scenario.lbc).into(),
             target_group: TargetGroup::new(target_group, 0..load_balancer.nodes).into(),
             alb_nodes: (0..load_balancer.nodes).map(alb_node).collect(),
-            others: scenario.target_groups().skip(1).map(|group| OtherTargetGroup::new(scenario, group)).collect(),
+            others: scenario
+                .target_groups()
+                .skip(1)
+                .map(|group| OtherTargetGroup::new(scenario, group))
+                .collect(),
         }
     }
 
@@ -114,16 +145,24 @@ impl<'a> World<'a> {
         self.scheduler.actor.reset();
         self.apps.actor.reset();
         self.endpoint_slice.actor.reset();
-        self.kube_proxies.iter_mut().for_each(|proxy| proxy.actor.reset());
+        self.kube_proxies
+            .iter_mut()
+            .for_each(|proxy| proxy.actor.reset());
         self.lbc.actor.reset();
         self.target_group.actor.reset();
-        self.kubelets.iter_mut().for_each(|kubelet| kubelet.actor.reset(streams));
-        self.alb_nodes.iter_mut().for_each(|node| node.actor.reset());
+        self.kubelets
+            .iter_mut()
+            .for_each(|kubelet| kubelet.actor.reset(streams));
+        self.alb_nodes
+            .iter_mut()
+            .for_each(|node| node.actor.reset());
         self.others.iter_mut().for_each(OtherTargetGroup::reset);
         for index in 0..replicas as u16 {
             let pod = PodId::new(index, RevisionId::OLD, index + 1);
             // Nothing is cordoned yet: there is a host.
-            let Some(node) = self.scheduler.actor.place() else { continue };
+            let Some(node) = self.scheduler.actor.place() else {
+                continue;
+            };
             self.seed_pod(pod, node, streams);
             initial(pod, node);
         }
@@ -143,7 +182,9 @@ impl<'a> World<'a> {
     }
 
     fn seed_pod(&mut self, pod: PodId, node: NodeId, streams: &Streams) {
-        let gates = admission(self.scenario, self.scenario.revision(pod.revision())).gates.opened();
+        let gates = admission(self.scenario, self.scenario.revision(pod.revision()))
+            .gates
+            .opened();
         let object = PodObject {
             node: Some(node),
             phase: Phase::Running,
@@ -159,12 +200,17 @@ impl<'a> World<'a> {
         self.kubelets[node.index()].actor.seed(object, streams);
         if self.scenario.is_by_host() {
             let known = kube_proxy::Input::Known(pod, node);
-            (0..self.scenario.cluster.nodes).for_each(|host| self.seed(Event::KubeProxy(NodeId(host), known), streams));
+            (0..self.scenario.cluster.nodes)
+                .for_each(|host| self.seed(Event::KubeProxy(NodeId(host), known), streams));
             return;
         }
         let target = target_of(pod);
         self.wiring.know(target, pod);
-        let known = lbc::Input::Known { pod, target, gated: gates.exist() };
+        let known = lbc::Input::Known {
+            pod,
+            target,
+            gated: gates.exist(),
+        };
         for group in self.scenario.target_groups() {
             self.seed(Event::lbc(group, known), streams);
             self.seed_target(group, target, true, streams);
@@ -175,11 +221,22 @@ impl<'a> World<'a> {
     fn seed_hosts(&mut self, streams: &Streams) {
         for host in (0..self.scenario.cluster.nodes).map(NodeId) {
             let healthy = !self.kube_proxies[host.index()].actor.leads_nowhere();
-            self.seed_target(TargetGroupId::FIRST, node_port::target_of(host), healthy, streams);
+            self.seed_target(
+                TargetGroupId::FIRST,
+                node_port::target_of(host),
+                healthy,
+                streams,
+            );
         }
     }
 
-    fn seed_target(&mut self, group: TargetGroupId, target: TargetId, healthy: bool, streams: &Streams) {
+    fn seed_target(
+        &mut self,
+        group: TargetGroupId,
+        target: TargetId,
+        healthy: bool,
+        streams: &Streams,
+    ) {
         let known = target_group::Input::Known { target, healthy };
         self.seed(Event::target_group(group, known), streams);
         let known = alb_node::Input::Known { target, healthy };
@@ -195,12 +252,14 @@ impl<'a> World<'a> {
 
     /// Changes the Deployment's spec at an instant, as `kubectl apply` would.
     pub fn update_deployment(&mut self, at: Time, object: DeploymentObject) {
-        self.agenda.push(at, Event::Api(api_server::Input::UpdateDeployment(object)));
+        self.agenda
+            .push(at, Event::Api(api_server::Input::UpdateDeployment(object)));
     }
 
     /// Deletes a pod at an instant, as `kubectl delete pod` would.
     pub fn delete_pod(&mut self, at: Time, pod: PodId) {
-        self.agenda.push(at, Event::Api(api_server::Input::DeletePod(pod)));
+        self.agenda
+            .push(at, Event::Api(api_server::Input::DeletePod(pod)));
     }
 
     /// Lets something happen at an instant. The controller is one process: what it hears from outside it
@@ -225,11 +284,21 @@ impl<'a> World<'a> {
 
     /// Lets the next event happen; `observe` hears every fact that follows from it at that instant.
     /// Nothing to come: `None`.
-    pub fn step(&mut self, streams: &Streams, mut observe: impl FnMut(Time, &Fact)) -> Option<Time> {
+    pub fn step(
+        &mut self,
+        streams: &Streams,
+        mut observe: impl FnMut(Time, &Fact),
+    ) -> Option<Time> {
         let (now, event) = self.agenda.pop()?;
         self.deliver(now, event, streams, |wiring, agenda, fact| {
             observe(now, &fact);
-            Telling { wiring, agenda, streams, now }.tell(fact);
+            Telling {
+                wiring,
+                agenda,
+                streams,
+                now,
+            }
+            .tell(fact);
         });
         Some(now)
     }
@@ -242,32 +311,80 @@ impl<'a> World<'a> {
         streams: &Streams,
         say: impl FnMut(&mut Wiring, &mut Agenda<Event>, Fact),
     ) {
-        let mut turn = Turn { now, streams, agenda: &mut self.agenda, wiring: &mut self.wiring, say };
+        let mut turn = Turn {
+            now,
+            streams,
+            agenda: &mut self.agenda,
+            wiring: &mut self.wiring,
+            say,
+        };
         match event {
             Event::Api(input) => turn.hear(&mut self.api, input, Event::Api, Fact::Api),
-            Event::Operator(input) => turn.hear(&mut self.operator, input, Event::Operator, Fact::Operator),
-            Event::Deployment(input) => turn.hear(&mut self.deployment, input, Event::Deployment, Fact::Deployment),
-            Event::ReplicaSet(input) => turn.hear(&mut self.replica_sets, input, Event::ReplicaSet, Fact::ReplicaSet),
-            Event::Scheduler(input) => turn.hear(&mut self.scheduler, input, Event::Scheduler, Fact::Scheduler),
+            Event::Operator(input) => {
+                turn.hear(&mut self.operator, input, Event::Operator, Fact::Operator);
+            }
+            Event::Deployment(input) => turn.hear(
+                &mut self.deployment,
+                input,
+                Event::Deployment,
+                Fact::Deployment,
+            ),
+            Event::ReplicaSet(input) => turn.hear(
+                &mut self.replica_sets,
+                input,
+                Event::ReplicaSet,
+                Fact::ReplicaSet,
+            ),
+            Event::Scheduler(input) => turn.hear(
+                &mut self.scheduler,
+                input,
+                Event::Scheduler,
+                Fact::Scheduler,
+            ),
             Event::Kubelet(node, input) => {
                 let kubelet = &mut self.kubelets[node.index()];
-                turn.hear(kubelet, input, |input| Event::Kubelet(node, input), |fact| Fact::Kubelet(node, fact));
+                turn.hear(
+                    kubelet,
+                    input,
+                    |input| Event::Kubelet(node, input),
+                    |fact| Fact::Kubelet(node, fact),
+                );
             }
             Event::App(input) => turn.hear(&mut self.apps, input, Event::App, Fact::App),
             Event::EndpointSlice(input) => {
-                turn.hear(&mut self.endpoint_slice, input, Event::EndpointSlice, Fact::EndpointSlice);
+                turn.hear(
+                    &mut self.endpoint_slice,
+                    input,
+                    Event::EndpointSlice,
+                    Fact::EndpointSlice,
+                );
             }
             Event::KubeProxy(host, input) => {
                 let proxy = &mut self.kube_proxies[host.index()];
-                turn.hear(proxy, input, |input| Event::KubeProxy(host, input), |fact| Fact::KubeProxy(host, fact));
+                turn.hear(
+                    proxy,
+                    input,
+                    |input| Event::KubeProxy(host, input),
+                    |fact| Fact::KubeProxy(host, fact),
+                );
             }
             Event::Lbc(input) => turn.hear(&mut self.lbc, input, Event::Lbc, Fact::Lbc),
             Event::TargetGroup(input) => {
-                turn.hear(&mut self.target_group, input, Event::TargetGroup, Fact::TargetGroup);
+                turn.hear(
+                    &mut self.target_group,
+                    input,
+                    Event::TargetGroup,
+                    Fact::TargetGroup,
+                );
             }
             Event::AlbNode(node, input) => {
                 let alb_node = &mut self.alb_nodes[node.index()];
-                turn.hear(alb_node, input, |input| Event::AlbNode(node, input), |fact| Fact::AlbNode(node, fact));
+                turn.hear(
+                    alb_node,
+                    input,
+                    |input| Event::AlbNode(node, input),
+                    |fact| Fact::AlbNode(node, fact),
+                );
             }
             Event::Other(group, input) => {
                 self.others[group.index() - 1].hear(&mut turn, input, &mut self.lbc.actor);
@@ -279,20 +396,50 @@ impl<'a> World<'a> {
 /// Gates are injected for all target groups of a pod, or for none: the label is the namespace's
 /// (pkg/inject/pod_readiness/pod_readiness_gate.go).
 fn admission(scenario: &Scenario, revision: &Revision) -> Admission {
-    let gated = if revision.pod.readiness_gate { scenario.target_groups().count() } else { 0 };
-    Admission { gates: Gates::of(gated), graceful_drain: revision.pod.graceful_drain }
+    let gated = if revision.pod.readiness_gate {
+        scenario.target_groups().count()
+    } else {
+        0
+    };
+    Admission {
+        gates: Gates::of(gated),
+        graceful_drain: revision.pod.graceful_drain,
+    }
 }
 
 fn template(revision: &Revision) -> Template {
-    let Revision { pod, image_pull, image_missing, never_ready, .. } = revision;
+    let Revision {
+        pod,
+        image_pull,
+        image_missing,
+        never_ready,
+        ..
+    } = revision;
     let (image_pull, image_missing) = (image_pull.clone(), *image_missing);
-    Template { spec: pod.clone(), image_pull, image_missing, never_ready: *never_ready }
+    Template {
+        spec: pod.clone(),
+        image_pull,
+        image_missing,
+        never_ready: *never_ready,
+    }
 }
 
 fn program(revision: &Revision, load: &LoadSpec, rate_per_pod: f64) -> Program {
-    let Revision { app, never_ready, crash_after, .. } = revision;
-    let streams = (load.stream_share > 0.0).then(|| (load.stream_share * rate_per_pod, load.stream_length.clone()));
-    Program { spec: app.clone(), never_ready: *never_ready, crash_after: crash_after.clone(), rate_per_pod, streams }
+    let Revision {
+        app,
+        never_ready,
+        crash_after,
+        ..
+    } = revision;
+    let streams = (load.stream_share > 0.0)
+        .then(|| (load.stream_share * rate_per_pod, load.stream_length.clone()));
+    Program {
+        spec: app.clone(),
+        never_ready: *never_ready,
+        crash_after: crash_after.clone(),
+        rate_per_pod,
+        streams,
+    }
 }
 
 /// One event's turn: what the room asks for goes to the agenda, what it says is passed on.
@@ -312,12 +459,24 @@ impl<S: FnMut(&mut Wiring, &mut Agenda<Event>, Fact)> Turn<'_, S> {
         event: impl Fn(A::Input) -> Event,
         fact: impl Fn(A::Fact) -> Fact,
     ) {
-        let Room { actor, wakes, facts } = room;
-        actor.handle(self.now, input, &mut Outbox::new(self.now, self.streams, wakes, facts));
+        let Room {
+            actor,
+            wakes,
+            facts,
+        } = room;
+        actor.handle(
+            self.now,
+            input,
+            &mut Outbox::new(self.now, self.streams, wakes, facts),
+        );
         // Copied and cleared: most inputs lead to one thing or nothing, and a drain costs more than that.
-        wakes.iter().for_each(|(at, input)| self.agenda.push(*at, event(*input)));
+        wakes
+            .iter()
+            .for_each(|(at, input)| self.agenda.push(*at, event(*input)));
         wakes.clear();
-        facts.iter().for_each(|said| (self.say)(self.wiring, self.agenda, fact(*said)));
+        facts
+            .iter()
+            .for_each(|said| (self.say)(self.wiring, self.agenda, fact(*said)));
         facts.clear();
     }
 }

@@ -1,6 +1,9 @@
 //! `calibrate` finds in logs what the model put there, and refuses what is no log.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -31,7 +34,9 @@ fn directory(name: &str) -> PathBuf {
 
 fn scenario(edits: &[(&str, &str)]) -> Scenario {
     let mut document = Document::parse(Path::new("logged.toml"), SERVICE).unwrap();
-    edits.iter().for_each(|(key, value)| document.set(key, value).unwrap());
+    edits
+        .iter()
+        .for_each(|(key, value)| document.set(key, value).unwrap());
     document.resolve().unwrap()
 }
 
@@ -41,13 +46,24 @@ fn log(scenario: &Scenario, replication: u64, directory: &Path) {
     let requests = requests(scenario, &replay.timeline, 7, replication);
     for node in (0..scenario.load_balancer.nodes).map(AlbNodeId) {
         let text = access_log::render(&requests, node);
-        std::fs::write(directory.join(access_log::file_name(&scenario.name, node)), text).unwrap();
+        std::fs::write(
+            directory.join(access_log::file_name(&scenario.name, node)),
+            text,
+        )
+        .unwrap();
     }
-    std::fs::write(directory.join("slices.jsonl"), access_log::watch(&replay.timeline)).unwrap();
+    std::fs::write(
+        directory.join("slices.jsonl"),
+        access_log::watch(&replay.timeline),
+    )
+    .unwrap();
 }
 
 fn finding<'a>(calibration: &'a Calibration, name: &str) -> Option<&'a Finding> {
-    calibration.findings.iter().find(|finding| finding.name.starts_with(name))
+    calibration
+        .findings
+        .iter()
+        .find(|finding| finding.name.starts_with(name))
 }
 
 /// In how many of the trials each truth lies in its interval.
@@ -75,16 +91,26 @@ fn known_lags_lie_in_the_intervals() {
         let logged = scenario(&[
             (
                 "load_balancer.deregistration_propagation",
-                &format!("{{ p50 = \"{median:.3}s\", p99 = \"{:.3}s\" }}", median * 1.79),
+                &format!(
+                    "{{ p50 = \"{median:.3}s\", p99 = \"{:.3}s\" }}",
+                    median * 1.79
+                ),
             ),
-            ("load_balancer.registration_propagation", &format!("{registered:.3}s")),
-            ("load_balancer.host_unreachable_share", &format!("{share:.3}")),
+            (
+                "load_balancer.registration_propagation",
+                &format!("{registered:.3}s"),
+            ),
+            (
+                "load_balancer.host_unreachable_share",
+                &format!("{share:.3}"),
+            ),
         ]);
         log(&logged, trial.into(), &place);
         let evidence = calibrate::gather(std::slice::from_ref(&place), None).unwrap();
         let calibration = calibrate::estimate(&evidence, &pilot, 0.95);
         let holds = |calibration: &Calibration, name: &str, truth: f64| {
-            let found = finding(calibration, name).is_some_and(|found| (found.low..=found.high).contains(&truth));
+            let found = finding(calibration, name)
+                .is_some_and(|found| (found.low..=found.high).contains(&truth));
             u32::from(found)
         };
         hits.trials += 1;
@@ -94,10 +120,22 @@ fn known_lags_lie_in_the_intervals() {
         // Without a watch, the first connection that failed stands for the pod's end.
         std::fs::remove_file(place.join("slices.jsonl")).unwrap();
         let evidence = calibrate::gather(std::slice::from_ref(&place), None).unwrap();
-        hits.without += holds(&calibrate::estimate(&evidence, &pilot, 0.95), "deregistration lag", median);
+        hits.without += holds(
+            &calibrate::estimate(&evidence, &pilot, 0.95),
+            "deregistration lag",
+            median,
+        );
     }
-    let counts = [hits.with_watch, hits.without, hits.registration, hits.unreachable];
-    assert!(counts.iter().all(|count| count * 100 >= hits.trials * 93), "{hits:?}");
+    let counts = [
+        hits.with_watch,
+        hits.without,
+        hits.registration,
+        hits.unreachable,
+    ];
+    assert!(
+        counts.iter().all(|count| count * 100 >= hits.trials * 93),
+        "{hits:?}"
+    );
 }
 
 /// What is no log, or no line of one, is told with its place; nothing panics.
@@ -112,15 +150,43 @@ fn bad_lines_are_told_by_their_place() {
         assert_eq!(error.exit_code(), 2, "{name}");
     };
     check("empty", b"", "no request in these logs");
-    check("prose.log", b"\nEnable AccessLog for ELB\n", "prose.log:2:1");
-    check("cut.log", b"http 2026-01-01T00:00:00Z app/a/0 1.2.3.4:5", "the line ends after 4 fields");
+    check(
+        "prose.log",
+        b"\nEnable AccessLog for ELB\n",
+        "prose.log:2:1",
+    );
+    check(
+        "cut.log",
+        b"http 2026-01-01T00:00:00Z app/a/0 1.2.3.4:5",
+        "the line ends after 4 fields",
+    );
     check("quote.log", b"http \"", "no closing quote");
-    check("bad.csv", b"1,200,1,1,1,,,,\n2,x,1,1,1,,,,\n", "bad.csv:2:1");
-    check("bad.json", b"{\"latency\":1,\"code\":70000,\"timestamp\":\"\"}\n", "no result of vegeta");
+    check(
+        "bad.csv",
+        b"1,200,1,1,1,,,,\n2,x,1,1,1,,,,\n",
+        "bad.csv:2:1",
+    );
+    check(
+        "bad.json",
+        b"{\"latency\":1,\"code\":70000,\"timestamp\":\"\"}\n",
+        "no result of vegeta",
+    );
     check("late.json", b"{\"kind\":\"Event\"}\n[1]\n", "late.json:2:1");
-    check("pretty.json", b"{\n  \"kind\": \"List\",\n  \"items\": [}\n", "pretty.json:3:1");
-    check("watch.jsonl", b"2026-01-01T00:00:00Z {\"kind\":\"EndpointSlice\"}\n", "has no name");
-    check("binary", &[0xff, 0xfe, 0x00, 0x41], "this is no log that rollcast knows");
+    check(
+        "pretty.json",
+        b"{\n  \"kind\": \"List\",\n  \"items\": [}\n",
+        "pretty.json:3:1",
+    );
+    check(
+        "watch.jsonl",
+        b"2026-01-01T00:00:00Z {\"kind\":\"EndpointSlice\"}\n",
+        "has no name",
+    );
+    check(
+        "binary",
+        &[0xff, 0xfe, 0x00, 0x41],
+        "this is no log that rollcast knows",
+    );
     check("broken.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0], "cannot be read");
     let missing = calibrate::gather(&[place.join("nowhere")], None).unwrap_err();
     assert!(missing.to_string().contains("cannot read"), "{missing}");
@@ -145,10 +211,19 @@ fn packed_logs_say_the_same() {
         }
         std::fs::write(packed.join("2026").join(name), bytes).unwrap();
     }
-    std::fs::write(packed.join("ELBAccessLogTestFile"), "Enable AccessLog for ELB").unwrap();
+    std::fs::write(
+        packed.join("ELBAccessLogTestFile"),
+        "Enable AccessLog for ELB",
+    )
+    .unwrap();
     let pilot = Pilot::of(&logged).unwrap();
-    let [one, other] =
-        [plain, packed].map(|place| calibrate::estimate(&calibrate::gather(&[place], None).unwrap(), &pilot, 0.95));
+    let [one, other] = [plain, packed].map(|place| {
+        calibrate::estimate(&calibrate::gather(&[place], None).unwrap(), &pilot, 0.95)
+    });
     assert_eq!(one, other);
-    assert!(one.rollout_at.is_some_and(|start| (start - 5.0).abs() < 1.0), "{one:?}");
+    assert!(
+        one.rollout_at
+            .is_some_and(|start| (start - 5.0).abs() < 1.0),
+        "{one:?}"
+    );
 }

@@ -4,7 +4,10 @@
 //! What is right was written before `check` was run on it, from the documentation of Kubernetes, of the controller and
 //! of AWS. `cargo test --test corpus -- --nocapture` prints the false greens and false alarms that are left.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,23 +27,46 @@ struct Case {
 
 impl Case {
     fn all(&self, key: &str) -> impl Iterator<Item = &str> {
-        self.expected.iter().filter(move |(known, _)| known == key).map(|(_, words)| words.as_str())
+        self.expected
+            .iter()
+            .filter(move |(known, _)| known == key)
+            .map(|(_, words)| words.as_str())
     }
 }
 
 /// The inputs of a folder; the header of a folder within it stands beside it.
 fn cases(folder: &str) -> Vec<Case> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
-    let is_input = |path: &PathBuf| path.is_dir() || path.extension().is_some_and(|end| end == "yaml" || end == "json");
+    let is_input = |path: &PathBuf| {
+        path.is_dir()
+            || path
+                .extension()
+                .is_some_and(|end| end == "yaml" || end == "json")
+    };
     let case = |path: PathBuf| {
-        let header = if path.is_dir() { path.with_extension("expect") } else { path.clone() };
-        let text = std::fs::read_to_string(&header).unwrap_or_else(|_| panic!("no {}", header.display()));
+        let header = if path.is_dir() {
+            path.with_extension("expect")
+        } else {
+            path.clone()
+        };
+        let text =
+            std::fs::read_to_string(&header).unwrap_or_else(|_| panic!("no {}", header.display()));
         let line = |line: &str| {
             let (key, words) = line.strip_prefix("# expect.")?.split_once(':')?;
             Some((key.to_owned(), words.trim().to_owned()))
         };
-        Case { path, expected: text.lines().take_while(|line| line.starts_with('#')).filter_map(line).collect() }
+        Case {
+            path,
+            expected: text
+                .lines()
+                .take_while(|line| line.starts_with('#'))
+                .filter_map(line)
+                .collect(),
+        }
     };
     paths.into_iter().filter(is_input).map(case).collect()
 }
@@ -56,7 +82,16 @@ fn check(path: &Path, judged: &[&str]) -> Answer {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("check.json");
     let output = Command::new(env!("CARGO_BIN_EXE_rollcast"))
-        .args(["check", "--rate", "100", "--threads", "1", "-o", "text", "-v"])
+        .args([
+            "check",
+            "--rate",
+            "100",
+            "--threads",
+            "1",
+            "-o",
+            "text",
+            "-v",
+        ])
         .args(judged)
         .arg("-o")
         .arg(format!("json={}", json.display()))
@@ -64,8 +99,14 @@ fn check(path: &Path, judged: &[&str]) -> Answer {
         .output()
         .unwrap();
     let text = [output.stdout, output.stderr].concat();
-    let json = std::fs::read(&json).ok().map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
-    Answer { exit: output.status.code().unwrap_or(-1), text: String::from_utf8(text).unwrap(), json }
+    let json = std::fs::read(&json)
+        .ok()
+        .map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
+    Answer {
+        exit: output.status.code().unwrap_or(-1),
+        text: String::from_utf8(text).unwrap(),
+        json,
+    }
 }
 
 /// Everything of `items` done by as many threads as there are cores; the complaints, in order.
@@ -74,11 +115,14 @@ fn complaints<T: Sync>(items: &[T], judge: impl Fn(&T) -> Vec<String> + Sync) ->
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
-                while let Some((at, item)) =
-                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, items.get(at)?)))
+                while let Some((at, item)) = Some(next.fetch_add(1, Ordering::Relaxed))
+                    .and_then(|at| Some((at, items.get(at)?)))
                 {
                     let new = judge(item);
-                    found.lock().unwrap().extend(new.into_iter().map(|words| (at, words)));
+                    found
+                        .lock()
+                        .unwrap()
+                        .extend(new.into_iter().map(|words| (at, words)));
                 }
             });
         }
@@ -90,15 +134,26 @@ fn complaints<T: Sync>(items: &[T], judge: impl Fn(&T) -> Vec<String> + Sync) ->
 
 /// One line of text, so that where it is wrapped does not matter.
 fn flat(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    text.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_lowercase()
 }
 
 fn judge(case: &Case) -> Vec<String> {
     let answer = check(&case.path, &[]);
     let mut wrong = Vec::new();
-    let exits: Vec<&str> = case.all("exit").flat_map(|codes| codes.split('|')).map(str::trim).collect();
+    let exits: Vec<&str> = case
+        .all("exit")
+        .flat_map(|codes| codes.split('|'))
+        .map(str::trim)
+        .collect();
     if !exits.contains(&answer.exit.to_string().as_str()) {
-        wrong.push(format!("exit code {}, not {}", answer.exit, exits.join(" or ")));
+        wrong.push(format!(
+            "exit code {}, not {}",
+            answer.exit,
+            exits.join(" or ")
+        ));
     }
     let flat_text = flat(&answer.text);
     for entrance in case.all("entrance").filter(|entrance| *entrance != "none") {
@@ -106,7 +161,9 @@ fn judge(case: &Case) -> Vec<String> {
             wrong.push(format!("no entrance `{entrance}`"));
         }
     }
-    if case.all("entrance").any(|entrance| entrance == "none") && !flat_text.contains("nothing in these files leads") {
+    if case.all("entrance").any(|entrance| entrance == "none")
+        && !flat_text.contains("nothing in these files leads")
+    {
         wrong.push("does not say that nothing leads there".to_owned());
     }
     wrong.extend(
@@ -115,7 +172,9 @@ fn judge(case: &Case) -> Vec<String> {
             .map(|words| format!("does not say `{words}`")),
     );
     wrong.extend(
-        case.all("not").filter(|words| flat_text.contains(&flat(words))).map(|words| format!("says `{words}`")),
+        case.all("not")
+            .filter(|words| flat_text.contains(&flat(words)))
+            .map(|words| format!("says `{words}`")),
     );
     let found = rules(&answer.json);
     wrong.extend(
@@ -128,14 +187,24 @@ fn judge(case: &Case) -> Vec<String> {
             .filter(|rule| found.iter().any(|known| known == rule))
             .map(|rule| format!("finding {rule}")),
     );
-    wrong.extend(case.all("value").filter_map(|value| wrong_value(case, value)));
-    wrong.into_iter().map(|words| format!("{}: {words}", case.path.display())).collect()
+    wrong.extend(
+        case.all("value")
+            .filter_map(|value| wrong_value(case, value)),
+    );
+    wrong
+        .into_iter()
+        .map(|words| format!("{}: {words}", case.path.display()))
+        .collect()
 }
 
 fn rules(json: &Value) -> Vec<String> {
     let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
-    let findings = list(json, "configurations").into_iter().flat_map(|one| list(&one, "findings"));
-    findings.filter_map(|finding| Some(finding["rule"].as_str()?.to_owned())).collect()
+    let findings = list(json, "configurations")
+        .into_iter()
+        .flat_map(|one| list(&one, "findings"));
+    findings
+        .filter_map(|finding| Some(finding["rule"].as_str()?.to_owned()))
+        .collect()
 }
 
 /// `web pod.pre_stop = 20s`
@@ -147,7 +216,11 @@ fn wrong_value(case: &Case, value: &str) -> Option<String> {
         Ok(import) => import,
         Err(error) => return Some(format!("{value}: {error}")),
     };
-    let Some(draft) = import.drafts.iter().find(|draft| draft.facts.names.deployment == workload) else {
+    let Some(draft) = import
+        .drafts
+        .iter()
+        .find(|draft| draft.facts.names.deployment == workload)
+    else {
         // What is refused by name has no scenario, where the case allows to refuse it.
         let may_refuse = case.all("exit").any(|codes| codes.contains('3'));
         return (!may_refuse).then(|| format!("{value}: no scenario of {workload}"));
@@ -159,13 +232,15 @@ fn wrong_value(case: &Case, value: &str) -> Option<String> {
     let got = match key {
         "pod.pre_stop" => {
             let pod = &scenario.revisions[0].pod;
-            let serves = pod.pre_stop.map_or(Span::ZERO, rollcast::cluster::pod::PreStop::serves);
+            let serves = pod
+                .pre_stop
+                .map_or(Span::ZERO, rollcast::cluster::pod::PreStop::serves);
             serves.min(pod.termination_grace_period).to_string()
         }
         // What is only shown, since an open loop has no sessions.
-        "target_group.stickiness" => {
-            draft.value(key).map_or_else(String::new, |value| value.toml.trim_matches('"').to_owned())
-        }
+        "target_group.stickiness" => draft
+            .value(key)
+            .map_or_else(String::new, |value| value.toml.trim_matches('"').to_owned()),
         key => scenario.value_of(key).unwrap_or_default(),
     };
     let is_same = match (Span::parse(&got), Span::parse(expected)) {
@@ -177,11 +252,23 @@ fn wrong_value(case: &Case, value: &str) -> Option<String> {
 
 #[test]
 fn what_people_have_is_answered_right() {
-    let cases: Vec<Case> = cases("tests/corpus").into_iter().chain(cases("tests/field")).collect();
+    let cases: Vec<Case> = cases("tests/corpus")
+        .into_iter()
+        .chain(cases("tests/field"))
+        .collect();
     assert!(cases.len() >= 180, "{}", cases.len());
-    assert!(cases.iter().all(|case| case.all("exit").count() == 1), "an input without its exit code");
+    assert!(
+        cases.iter().all(|case| case.all("exit").count() == 1),
+        "an input without its exit code"
+    );
     let wrong = complaints(&cases, judge);
-    assert!(wrong.is_empty(), "{} answers of {} inputs are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} answers of {} inputs are wrong:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
 }
 
 /// A protection, and how to take it away in the text of a manifest.
@@ -198,7 +285,9 @@ impl Protection {
 
     /// The manifest without the protection; nothing if it is none of this manifest's.
     fn taken_from(&self, manifest: &str) -> Option<String> {
-        let is_meant = self.regex("only").is_none_or(|only| only.is_match(manifest))
+        let is_meant = self
+            .regex("only")
+            .is_none_or(|only| only.is_match(manifest))
             && !self.regex("not").is_some_and(|not| not.is_match(manifest));
         let edits = self.0["edits"].as_array().unwrap();
         let mut text = Some(manifest.to_owned()).filter(|_| is_meant)?;
@@ -208,7 +297,9 @@ impl Protection {
                 (Some(line), _) => without_block(&text, &regex(line)),
                 (None, Some(from)) => {
                     let with = get("with").unwrap();
-                    regex(from).replace_all(&text, |found: &Captures<'_>| expanded(with, found)).into_owned()
+                    regex(from)
+                        .replace_all(&text, |found: &Captures<'_>| expanded(with, found))
+                        .into_owned()
                 }
                 (None, None) => panic!("an edit of no kind: {edit}"),
             };
@@ -236,7 +327,9 @@ fn without_block(text: &str, line: &Regex) -> String {
     for one in text.split_inclusive('\n') {
         let is_inside = removed.is_some_and(|depth| one.trim().is_empty() || indent(one) > depth);
         if !is_inside {
-            removed = line.is_match(one.trim_end_matches(['\n', '\r'])).then(|| indent(one));
+            removed = line
+                .is_match(one.trim_end_matches(['\n', '\r']))
+                .then(|| indent(one));
         }
         if removed.is_none() {
             kept.push_str(one);
@@ -247,25 +340,54 @@ fn without_block(text: &str, line: &Regex) -> String {
 
 #[test]
 fn no_green_stays_green_without_a_protection() {
-    let list: toml::Table = std::fs::read_to_string("tests/corpus/protections.toml").unwrap().parse().unwrap();
-    let protections: Vec<Protection> =
-        list["protection"].as_array().unwrap().iter().map(|one| Protection(one.as_table().unwrap().clone())).collect();
+    let list: toml::Table = std::fs::read_to_string("tests/corpus/protections.toml")
+        .unwrap()
+        .parse()
+        .unwrap();
+    let protections: Vec<Protection> = list["protection"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| Protection(one.as_table().unwrap().clone()))
+        .collect();
     let greens: Vec<(String, String)> = cases("tests/corpus")
         .into_iter()
         .map(|case| case.path)
-        .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("green-"))
-        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(path).unwrap()))
+        .filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("green-")
+        })
+        .map(|path| {
+            (
+                path.file_stem().unwrap().to_string_lossy().into_owned(),
+                std::fs::read_to_string(path).unwrap(),
+            )
+        })
         .collect();
-    assert!(protections.len() >= 12 && greens.len() >= 10, "{} × {}", protections.len(), greens.len());
+    assert!(
+        protections.len() >= 12 && greens.len() >= 10,
+        "{} × {}",
+        protections.len(),
+        greens.len()
+    );
     let mut trials = Vec::new();
     for protection in &protections {
         let name = protection.text("name").unwrap();
         let mut changed = Vec::new();
         for (green, text) in &greens {
-            changed
-                .extend(protection.taken_from(text).map(|text| (format!("{green} without {name}"), text, protection)));
+            changed.extend(
+                protection
+                    .taken_from(text)
+                    .map(|text| (format!("{green} without {name}"), text, protection)),
+            );
         }
-        assert!(changed.len() as i64 >= protection.0["least"].as_integer().unwrap(), "{name}: {}", changed.len());
+        assert!(
+            changed.len() as i64 >= protection.0["least"].as_integer().unwrap(),
+            "{name}: {}",
+            changed.len()
+        );
         // Ten of each do; which ten differs from protection to protection.
         let skip = name.len() % (changed.len() - changed.len().min(PER_PROTECTION) + 1);
         trials.extend(changed.into_iter().skip(skip).take(PER_PROTECTION));
@@ -276,18 +398,34 @@ fn no_green_stays_green_without_a_protection() {
         std::fs::write(&path, text).unwrap();
         let answer = check(&path, QUICK);
         let exits = protection.0["exit"].as_array().unwrap();
-        let named = protection.0["names"].as_array().unwrap().iter().filter_map(toml::Value::as_str);
+        let named = protection.0["names"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(toml::Value::as_str);
         let said = flat(&answer.text);
         let mut wrong = Vec::new();
-        if !exits.iter().any(|exit| exit.as_integer() == Some(answer.exit.into())) {
+        if !exits
+            .iter()
+            .any(|exit| exit.as_integer() == Some(answer.exit.into()))
+        {
             wrong.push(format!("{name}: exit code {}", answer.exit));
         }
         if !named.clone().any(|words| said.contains(&flat(words))) {
-            wrong.push(format!("{name}: says none of {:?}", named.collect::<Vec<_>>()));
+            wrong.push(format!(
+                "{name}: says none of {:?}",
+                named.collect::<Vec<_>>()
+            ));
         }
         wrong
     });
-    assert!(wrong.is_empty(), "{} of {} trials are wrong:\n{}", wrong.len(), trials.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} trials are wrong:\n{}",
+        wrong.len(),
+        trials.len(),
+        wrong.join("\n")
+    );
 }
 
 /// Enough to show an objective met, if nothing fails.

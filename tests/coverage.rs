@@ -38,13 +38,19 @@ impl Size {
         Size::Lognormal(1_000.0, 1.0),
         Size::Lognormal(1_000.0, 1.5),
     ];
-    const FEW: [Size; 4] =
-        [Size::Fixed(10.0), Size::Geometric(100.0), Size::Lognormal(1_000.0, 1.0), Size::Lognormal(1_000.0, 1.5)];
+    const FEW: [Size; 4] = [
+        Size::Fixed(10.0),
+        Size::Geometric(100.0),
+        Size::Lognormal(1_000.0, 1.0),
+        Size::Lognormal(1_000.0, 1.5),
+    ];
 
     fn draw(self, stream: &mut Stream) -> f64 {
         let size: f64 = match self {
             Size::Fixed(size) => size,
-            Size::Geometric(mean) => ((1.0 - stream.uniform()).ln() / (1.0 - 1.0 / mean).ln()).ceil(),
+            Size::Geometric(mean) => {
+                ((1.0 - stream.uniform()).ln() / (1.0 - 1.0 / mean).ln()).ceil()
+            }
             Size::Lognormal(median, sigma) => median * (sigma * normal(stream)).exp(),
         };
         size.round().max(1.0)
@@ -99,7 +105,13 @@ impl Law {
                 return values;
             }
             let size = self.size.draw(stream);
-            values.push(if self.positive < 1.0 && stream.uniform() >= self.positive { -size } else { size });
+            values.push(
+                if self.positive < 1.0 && stream.uniform() >= self.positive {
+                    -size
+                } else {
+                    size
+                },
+            );
         }
     }
 
@@ -115,7 +127,10 @@ impl Law {
         let mut totals = Totals::default();
         while !budget.is_spent(&totals) {
             let sample = |_| match stream.uniform() < self.any {
-                true => Sample { target: self.size.draw(stream) as u64, ..Sample::default() },
+                true => Sample {
+                    target: self.size.draw(stream) as u64,
+                    ..Sample::default()
+                },
                 false => Sample::default(),
             };
             let portion: Vec<Sample> = budget.portion(totals.runs()).map(sample).collect();
@@ -137,7 +152,8 @@ impl Cell {
     fn of(number: u64, mean: f64, forecast: impl Fn(&mut Stream) -> Option<(f64, f64)>) -> Cell {
         let mut cell = Cell::default();
         for replication in 0..FORECASTS {
-            let mut stream = Streams::new(20_231_016 + number, replication).at(Purpose::Resampling, 0);
+            let mut stream =
+                Streams::new(20_231_016 + number, replication).at(Purpose::Resampling, 0);
             if let Some((low, high)) = forecast(&mut stream) {
                 cell.printed += 1;
                 cell.hold += u64::from(low <= mean && mean <= high);
@@ -193,39 +209,66 @@ fn counts() -> Table {
         bounds: vec![BOUNDS; Size::ONE_WAY.len()],
         cells: Box::new(move || {
             let cell = |(column, size): (u64, Size)| {
-                let law = Law { any, size, positive: 1.0 };
-                Cell::of(100 * number + column, law.mean(), |stream| law.forecast(1_000, 0.95, stream))
+                let law = Law {
+                    any,
+                    size,
+                    positive: 1.0,
+                };
+                Cell::of(100 * number + column, law.mean(), |stream| {
+                    law.forecast(1_000, 0.95, stream)
+                })
             };
             (0..).zip(Size::ONE_WAY).map(cell).collect()
         }),
     };
-    let shares = [0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.05, 0.1, 0.2, 0.5, 0.9, 0.99, 1.0];
+    let shares = [
+        0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.05, 0.1, 0.2, 0.5, 0.9, 0.99, 1.0,
+    ];
     Table {
-        heading: std::iter::once("P(any)".to_owned()).chain(Size::ONE_WAY.map(Size::name)).collect(),
+        heading: std::iter::once("P(any)".to_owned())
+            .chain(Size::ONE_WAY.map(Size::name))
+            .collect(),
         rows: (1..).zip(shares).map(row).collect(),
     }
 }
 
 /// Differences: nine in ten of those that are not zero go one way, or half of them.
 fn differences() -> Table {
-    let columns = || [0.9, 0.5].into_iter().flat_map(|positive| Size::FEW.map(|size| (positive, size)));
+    let columns = || {
+        [0.9, 0.5]
+            .into_iter()
+            .flat_map(|positive| Size::FEW.map(|size| (positive, size)))
+    };
     let row = |(number, any): (u64, f64)| Row {
         name: percent(any),
         is_quick: any == 0.03,
         // Tails as heavy as the last, to both sides, are not held: docs/VALIDATION.md says so.
-        bounds: columns().map(|(_, size)| BOUNDS.filter(|_| !matches!(size, Size::Lognormal(_, 1.5)))).collect(),
+        bounds: columns()
+            .map(|(_, size)| BOUNDS.filter(|_| !matches!(size, Size::Lognormal(_, 1.5))))
+            .collect(),
         cells: Box::new(move || {
             let cell = |(column, (positive, size)): (u64, (f64, Size))| {
-                let law = Law { any, size, positive };
-                Cell::of(10_000 + 100 * number + column, law.mean(), |stream| law.forecast(1_000, 0.95, stream))
+                let law = Law {
+                    any,
+                    size,
+                    positive,
+                };
+                Cell::of(10_000 + 100 * number + column, law.mean(), |stream| {
+                    law.forecast(1_000, 0.95, stream)
+                })
             };
             (0..).zip(columns()).map(cell).collect()
         }),
     };
     let name = |(positive, size): (f64, Size)| format!("{} {}", percent(positive), size.name());
     Table {
-        heading: std::iter::once("pairs that differ".to_owned()).chain(columns().map(name)).collect(),
-        rows: (1..).zip([0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0]).map(row).collect(),
+        heading: std::iter::once("pairs that differ".to_owned())
+            .chain(columns().map(name))
+            .collect(),
+        rows: (1..)
+            .zip([0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0])
+            .map(row)
+            .collect(),
     }
 }
 
@@ -233,15 +276,57 @@ fn differences() -> Table {
 fn elsewhere() -> Table {
     type Forecast = fn(Law, &mut Stream) -> Option<(f64, f64)>;
     let rows: [(&str, (f64, f64), f64, Forecast); 9] = [
-        ("100 runs, P(any) 30 %", (0.93, 0.97), 0.3, |law, stream| law.forecast(100, 0.95, stream)),
-        ("100 runs, P(any) 100 %", (0.93, 0.97), 1.0, |law, stream| law.forecast(100, 0.95, stream)),
-        ("10,000 runs, P(any) 0.3 %", (0.93, 0.97), 0.003, |law, stream| law.forecast(10_000, 0.95, stream)),
-        ("10,000 runs, P(any) 10 %", (0.93, 0.97), 0.1, |law, stream| law.forecast(10_000, 0.95, stream)),
-        ("90 % interval, P(any) 3 %", (0.87, 0.93), 0.03, |law, stream| law.forecast(1_000, 0.9, stream)),
-        ("99 % interval, P(any) 3 %", (0.98, 1.0), 0.03, |law, stream| law.forecast(1_000, 0.99, stream)),
-        ("stopped at ± 20 %, P(any) 10 %", (0.93, 1.0), 0.1, |law, stream| stopped(law, "20%", stream)),
-        ("stopped at ± 30 %, P(any) 10 %", (0.93, 1.0), 0.1, |law, stream| stopped(law, "30%", stream)),
-        ("stopped at ± 20 %, P(any) 50 %", (0.93, 1.0), 0.5, |law, stream| stopped(law, "20%", stream)),
+        ("100 runs, P(any) 30 %", (0.93, 0.97), 0.3, |law, stream| {
+            law.forecast(100, 0.95, stream)
+        }),
+        (
+            "100 runs, P(any) 100 %",
+            (0.93, 0.97),
+            1.0,
+            |law, stream| law.forecast(100, 0.95, stream),
+        ),
+        (
+            "10,000 runs, P(any) 0.3 %",
+            (0.93, 0.97),
+            0.003,
+            |law, stream| law.forecast(10_000, 0.95, stream),
+        ),
+        (
+            "10,000 runs, P(any) 10 %",
+            (0.93, 0.97),
+            0.1,
+            |law, stream| law.forecast(10_000, 0.95, stream),
+        ),
+        (
+            "90 % interval, P(any) 3 %",
+            (0.87, 0.93),
+            0.03,
+            |law, stream| law.forecast(1_000, 0.9, stream),
+        ),
+        (
+            "99 % interval, P(any) 3 %",
+            (0.98, 1.0),
+            0.03,
+            |law, stream| law.forecast(1_000, 0.99, stream),
+        ),
+        (
+            "stopped at ± 20 %, P(any) 10 %",
+            (0.93, 1.0),
+            0.1,
+            |law, stream| stopped(law, "20%", stream),
+        ),
+        (
+            "stopped at ± 30 %, P(any) 10 %",
+            (0.93, 1.0),
+            0.1,
+            |law, stream| stopped(law, "30%", stream),
+        ),
+        (
+            "stopped at ± 20 %, P(any) 50 %",
+            (0.93, 1.0),
+            0.5,
+            |law, stream| stopped(law, "20%", stream),
+        ),
     ];
     type Case = (&'static str, (f64, f64), f64, Forecast);
     let row = |(number, (name, bounds, any, forecast)): (u64, Case)| Row {
@@ -250,27 +335,43 @@ fn elsewhere() -> Table {
         bounds: vec![Some(bounds); Size::FEW.len()],
         cells: Box::new(move || {
             let cell = |(column, size): (u64, Size)| {
-                let law = Law { any, size, positive: 1.0 };
-                Cell::of(20_000 + 100 * number + column, law.mean(), |stream| forecast(law, stream))
+                let law = Law {
+                    any,
+                    size,
+                    positive: 1.0,
+                };
+                Cell::of(20_000 + 100 * number + column, law.mean(), |stream| {
+                    forecast(law, stream)
+                })
             };
             (0..).zip(Size::FEW).map(cell).collect()
         }),
     };
     Table {
-        heading: std::iter::once("forecast".to_owned()).chain(Size::FEW.map(Size::name)).collect(),
+        heading: std::iter::once("forecast".to_owned())
+            .chain(Size::FEW.map(Size::name))
+            .collect(),
         rows: (1..).zip(rows).map(row).collect(),
     }
 }
 
 fn stopped(law: Law, precision: &str, stream: &mut Stream) -> Option<(f64, f64)> {
-    let budget = Budget { runs: 5_000, precision: Precision::parse(precision).ok(), level: 0.95 };
+    let budget = Budget {
+        runs: 5_000,
+        precision: Precision::parse(precision).ok(),
+        level: 0.95,
+    };
     law.point(&budget, stream)
 }
 
 /// Computes the rows, holds them to their bounds and to the page.
 fn check(name: &str, table: &Table) {
     let is_whole = std::env::var_os("ROLLCAST_BLESS").is_some();
-    let mut text = format!("| {} |\n|{}\n", table.heading.join(" | "), "---|".repeat(table.heading.len()));
+    let mut text = format!(
+        "| {} |\n|{}\n",
+        table.heading.join(" | "),
+        "---|".repeat(table.heading.len())
+    );
     let (mut lines, mut wrong) = (Vec::new(), Vec::new());
     for row in table.rows.iter().filter(|row| is_whole || row.is_quick) {
         let cells = (row.cells)();
@@ -280,14 +381,23 @@ fn check(name: &str, table: &Table) {
         let _ = writeln!(text, "{line}");
         lines.push(line);
         let bad = cells.iter().zip(&row.bounds).enumerate();
-        let bad = bad.filter(|(_, (cell, bounds))| bounds.is_some_and(|(low, high)| !cell.is_within(low, high)));
-        wrong.extend(bad.map(|(column, (cell, _))| format!("{}, {}: {cell:?}", row.name, table.heading[column + 1])));
+        let bad = bad.filter(|(_, (cell, bounds))| {
+            bounds.is_some_and(|(low, high)| !cell.is_within(low, high))
+        });
+        wrong.extend(bad.map(|(column, (cell, _))| {
+            format!("{}, {}: {cell:?}", row.name, table.heading[column + 1])
+        }));
     }
     if is_whole {
         page::check(name, &text);
     } else {
         let page = include_str!("../docs/VALIDATION.md");
-        lines.iter().for_each(|line| assert!(page.contains(line), "docs/VALIDATION.md does not say {line}"));
+        lines.iter().for_each(|line| {
+            assert!(
+                page.contains(line),
+                "docs/VALIDATION.md does not say {line}"
+            );
+        });
     }
     assert!(wrong.is_empty(), "{name}: {wrong:#?}");
 }

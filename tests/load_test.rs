@@ -20,9 +20,21 @@ fn document(name: &str) -> Document {
 
 fn forecast_of(document: &Document) -> Forecast {
     let scenario: Scenario = document.resolve().unwrap_or_else(|error| panic!("{error}"));
-    let options = Options { runs: 1000, seed: 1, level: 0.95, threads: None, engine: EngineChoice::Request };
-    forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false))
-        .unwrap_or_else(|error| panic!("{error}"))
+    let options = Options {
+        runs: 1000,
+        seed: 1,
+        level: 0.95,
+        threads: None,
+        engine: EngineChoice::Request,
+    };
+    forecast(
+        &scenario,
+        scenario.digest(),
+        &options,
+        &|_| (),
+        &AtomicBool::new(false),
+    )
+    .unwrap_or_else(|error| panic!("{error}"))
 }
 
 type Count = fn(&Sample) -> u64;
@@ -35,15 +47,43 @@ struct Published {
 }
 
 const BEFORE: &[Published] = &[
-    Published { what: "200", value: 11_300, count: |sample| sample.status(200) },
-    Published { what: "502", value: 27, count: |sample| sample.status(502) },
-    Published { what: "503", value: 1, count: |sample| sample.status(503) },
-    Published { what: "504", value: 672, count: |sample| sample.status(504) },
-    Published { what: "all 5xx", value: 700, count: Sample::count_5xx },
+    Published {
+        what: "200",
+        value: 11_300,
+        count: |sample| sample.status(200),
+    },
+    Published {
+        what: "502",
+        value: 27,
+        count: |sample| sample.status(502),
+    },
+    Published {
+        what: "503",
+        value: 1,
+        count: |sample| sample.status(503),
+    },
+    Published {
+        what: "504",
+        value: 672,
+        count: |sample| sample.status(504),
+    },
+    Published {
+        what: "all 5xx",
+        value: 700,
+        count: Sample::count_5xx,
+    },
 ];
 const AFTER: &[Published] = &[
-    Published { what: "200", value: 10_000, count: |sample| sample.status(200) },
-    Published { what: "all 5xx", value: 0, count: Sample::count_5xx },
+    Published {
+        what: "200",
+        value: 10_000,
+        count: |sample| sample.status(200),
+    },
+    Published {
+        what: "all 5xx",
+        value: 0,
+        count: Sample::count_5xx,
+    },
 ];
 
 /// The 90 % prediction interval of a count.
@@ -57,8 +97,13 @@ fn table(forecast: &Forecast, published: &[Published]) -> String {
         "| quantity | published | forecast median | 90 % prediction interval | |\n|---|---|---|---|---|\n".to_owned();
     for Published { what, value, count } in published {
         let (low, median, high) = interval(forecast, *count);
-        let verdict = if (low..=high).contains(&(*value as f64)) { "inside" } else { "OUTSIDE" };
-        table += &format!("| {what} | {value} | {median:.0} | {low:.0} to {high:.0} | {verdict} |\n");
+        let verdict = if (low..=high).contains(&(*value as f64)) {
+            "inside"
+        } else {
+            "OUTSIDE"
+        };
+        table +=
+            &format!("| {what} | {value} | {median:.0} | {low:.0} to {high:.0} | {verdict} |\n");
     }
     table
 }
@@ -67,33 +112,64 @@ fn table(forecast: &Forecast, published: &[Published]) -> String {
 fn check_inside(forecast: &Forecast, published: &[Published]) {
     for Published { what, value, count } in published {
         let (low, _, high) = interval(forecast, *count);
-        assert!((low..=high).contains(&(*value as f64)), "{what}: {value} published, {low} to {high} forecast");
+        assert!(
+            (low..=high).contains(&(*value as f64)),
+            "{what}: {value} published, {low} to {high} forecast"
+        );
     }
 }
 
 #[test]
 fn before_and_after() {
-    let (before, after) = (forecast_of(&document("eks-2048-before")), forecast_of(&document("eks-2048-after")));
+    let (before, after) = (
+        forecast_of(&document("eks-2048-before")),
+        forecast_of(&document("eks-2048-after")),
+    );
     check_inside(&before, BEFORE);
     check_inside(&after, AFTER);
 
     let (low, _, high) = interval(&before, |sample| sample.status(504));
-    assert!(high / low <= 10.0, "504s from {low} to {high}: more than a factor of 10");
-    let no_target = before.counts(|sample| sample.causes[Cause::NoTarget.index()]).expect("there are replications");
-    assert!(no_target.mean < 0.5, "{} requests found no target", no_target.mean);
+    assert!(
+        high / low <= 10.0,
+        "504s from {low} to {high}: more than a factor of 10"
+    );
+    let no_target = before
+        .counts(|sample| sample.causes[Cause::NoTarget.index()])
+        .expect("there are replications");
+    assert!(
+        no_target.mean < 0.5,
+        "{} requests found no target",
+        no_target.mean
+    );
     let latency = before.latency.expect("there are requests");
     let millis = |micros: u64| micros as f64 / 1e3;
-    let [p90, p95, p99] = [latency.p90, latency.p95, latency.p99].map(|span| millis(span.as_micros()));
+    let [p90, p95, p99] =
+        [latency.p90, latency.p95, latency.p99].map(|span| millis(span.as_micros()));
     assert!(p90 < 200.0, "p90 {p90} ms");
-    assert!([p95, p99].iter().all(|tail| (10_000.0..=10_200.0).contains(tail)), "p95 {p95} ms, p99 {p99} ms");
+    assert!(
+        [p95, p99]
+            .iter()
+            .all(|tail| (10_000.0..=10_200.0).contains(tail)),
+        "p95 {p95} ms, p99 {p99} ms"
+    );
 
     let mut typical = document("eks-2048-before");
-    typical.set("load_balancer.deregistration_propagation", "typical").unwrap_or_else(|error| panic!("{error}"));
-    let (low_typical, _, high_typical) = interval(&forecast_of(&typical), |sample| sample.status(504));
-    assert!(high_typical / low_typical <= 3.0, "typical: 504s from {low_typical} to {high_typical}");
+    typical
+        .set("load_balancer.deregistration_propagation", "typical")
+        .unwrap_or_else(|error| panic!("{error}"));
+    let (low_typical, _, high_typical) =
+        interval(&forecast_of(&typical), |sample| sample.status(504));
+    assert!(
+        high_typical / low_typical <= 3.0,
+        "typical: 504s from {low_typical} to {high_typical}"
+    );
 
-    let any = after.proportion(|sample| sample.count_5xx() > 0).expect("there are replications");
-    let split = after.variance_split(|sample| f64::from(sample.count_5xx() > 0)).expect("there are twins");
+    let any = after
+        .proportion(|sample| sample.count_5xx() > 0)
+        .expect("there are replications");
+    let split = after
+        .variance_split(|sample| f64::from(sample.count_5xx() > 0))
+        .expect("there are twins");
     page::check(
         "load test",
         &format!(

@@ -2,7 +2,10 @@
 //!
 //! `ROLLCAST_BLESS=1 cargo test --test manifests` writes the answers anew; review them as a diff.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,9 +19,14 @@ const BAD: &str = "tests/manifest_errors";
 
 /// Every manifest of a folder; a folder within it is one case of several files.
 fn cases(folder: &str) -> Vec<PathBuf> {
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let manifest =
-        |path: &PathBuf| path.extension().is_some_and(|end| ["yaml", "json"].iter().any(|known| end == *known));
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let manifest = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|end| ["yaml", "json"].iter().any(|known| end == *known))
+    };
     cases.retain(|path| path.is_dir() || manifest(path));
     cases.sort();
     cases
@@ -39,7 +47,11 @@ fn check(folder: &str, least: usize, extension: &str, answer: fn(&Path) -> Strin
             wrong.push(format!("{}:\n{got}", case.display()));
         }
     }
-    assert!(wrong.is_empty(), "answers differ (ROLLCAST_BLESS=1 accepts them):\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "answers differ (ROLLCAST_BLESS=1 accepts them):\n{}",
+        wrong.join("\n")
+    );
 }
 
 fn read(path: &Path, given: &[Given]) -> Result<Import, Error> {
@@ -48,29 +60,59 @@ fn read(path: &Path, given: &[Given]) -> Result<Import, Error> {
 
 /// The drafts of a case, one after another, and what was noticed. Each is a scenario, or says why not.
 fn drafts(path: &Path) -> String {
-    let import = import(&[path.to_owned()], &[]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let import = import(&[path.to_owned()], &[])
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut shown = String::new();
     for draft in &import.drafts {
         shown.push_str(&draft.to_toml());
-        let document = draft.document().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let document = draft
+            .document()
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         if let Err(error) = document.resolve() {
-            shown.push_str(&format!("\n# No forecast: {}\n", error.to_string().replace('\n', "\n# ")));
+            shown.push_str(&format!(
+                "\n# No forecast: {}\n",
+                error.to_string().replace('\n', "\n# ")
+            ));
         }
-        for line in draft.to_toml().lines().filter(|line| line.contains(" = ") && !line.starts_with("#  ")) {
-            let origin =
-                line.rsplit_once("  # ").map(|(_, origin)| origin).unwrap_or_else(|| panic!("no origin: {line}"));
-            assert!(origin.contains("assumed: ") || origin.contains(".yaml:") || origin.contains(".json:"), "{line}");
+        for line in draft
+            .to_toml()
+            .lines()
+            .filter(|line| line.contains(" = ") && !line.starts_with("#  "))
+        {
+            let origin = line
+                .rsplit_once("  # ")
+                .map(|(_, origin)| origin)
+                .unwrap_or_else(|| panic!("no origin: {line}"));
+            assert!(
+                origin.contains("assumed: ")
+                    || origin.contains(".yaml:")
+                    || origin.contains(".json:"),
+                "{line}"
+            );
         }
         shown.push('\n');
     }
     for left_out in &import.left_out {
-        shown.push_str(&format!("# {}: {}: {}\n", left_out.place, left_out.object, left_out.why));
+        shown.push_str(&format!(
+            "# {}: {}: {}\n",
+            left_out.place, left_out.object, left_out.why
+        ));
     }
-    for notice in import.notices.iter().chain(import.dangling.iter().map(|dangling| &dangling.notice)) {
+    for notice in import
+        .notices
+        .iter()
+        .chain(import.dangling.iter().map(|dangling| &dangling.notice))
+    {
         shown.push_str(&format!("# {}: {}\n", notice.place, notice.words));
     }
-    import.rendered.iter().for_each(|rendered| shown.push_str(&format!("# made: {}\n", rendered.pipe("check"))));
-    import.skipped.iter().for_each(|skipped| shown.push_str(&format!("# left out: {skipped}\n")));
+    import
+        .rendered
+        .iter()
+        .for_each(|rendered| shown.push_str(&format!("# made: {}\n", rendered.pipe("check"))));
+    import
+        .skipped
+        .iter()
+        .for_each(|skipped| shown.push_str(&format!("# left out: {skipped}\n")));
     shown
 }
 
@@ -101,16 +143,27 @@ fn the_published_manifest_is_the_shipped_scenario() {
         ("load.pacing", "constant"),
         ("load.duration", "100s"),
     ];
-    let given = given.map(|(key, value)| Given { key: key.into(), value: value.into(), option: "--set".into() });
+    let given = given.map(|(key, value)| Given {
+        key: key.into(),
+        value: value.into(),
+        option: "--set".into(),
+    });
     let import = read(Path::new("tests/manifests/eks-2048.yaml"), &given).unwrap();
-    let [draft] = import.drafts.as_slice() else { panic!("{import:#?}") };
+    let [draft] = import.drafts.as_slice() else {
+        panic!("{import:#?}")
+    };
     let imported = draft.document().unwrap().resolve().unwrap();
     let shipped = scenario::load(Path::new("scenarios/eks-2048-after.toml")).unwrap();
     // Their names differ, and the manifest spells out the target type, which the scenario leaves to its default.
     assert_eq!(imported.name, "2048-game");
     // An empty table gives nothing.
     let keys = |scenario: &Scenario| -> BTreeSet<String> {
-        scenario.given.iter().filter(|key| key.contains('.') || *key == "description").cloned().collect()
+        scenario
+            .given
+            .iter()
+            .filter(|key| key.contains('.') || *key == "description")
+            .cloned()
+            .collect()
     };
     let (of_manifest, of_scenario) = (keys(&imported), keys(&shipped));
     let differing: Vec<_> = of_manifest.symmetric_difference(&of_scenario).collect();
@@ -149,7 +202,11 @@ fn monsters_are_refused_in_few_words() {
     check_monster("[".repeat(100_000).as_bytes(), 2, "recursion limit");
     check_monster("{a: ".repeat(100_000).as_bytes(), 2, "recursion limit");
     check_monster("- ".repeat(100_000).as_bytes(), 4, "case.yaml");
-    check_monster(format!("kind: {}", "x".repeat(1_000_000)).as_bytes(), 2, "apiVersion");
+    check_monster(
+        format!("kind: {}", "x".repeat(1_000_000)).as_bytes(),
+        2,
+        "apiVersion",
+    );
     check_monster("---\na: 1\n".repeat(30_000).as_bytes(), 4, "case.yaml");
     check_monster(&vec![b'#'; 33 << 20], 4, "longer than 32 MiB");
     check_monster(&[0xff, 0xfe, b'a', 0], 2, "UTF-16");
@@ -161,11 +218,18 @@ fn monsters_are_refused_in_few_words() {
 #[test]
 fn what_is_no_file_is_refused() {
     let error = |path: &str| read(Path::new(path), &[]).unwrap_err();
-    for (path, words) in [("no/such/file.yaml", "cannot read the manifest"), ("", "cannot read"), (".github", "read")] {
+    for (path, words) in [
+        ("no/such/file.yaml", "cannot read the manifest"),
+        ("", "cannot read"),
+        (".github", "read"),
+    ] {
         assert_eq!(error(path).exit_code(), 2);
         assert!(error(path).to_string().contains(words), "{}", error(path));
     }
     let empty = tempfile::tempdir().unwrap();
     let error = read(empty.path(), &[]).unwrap_err();
-    assert!(error.to_string().contains("no .yaml, .yml or .json file"), "{error}");
+    assert!(
+        error.to_string().contains("no .yaml, .yml or .json file"),
+        "{error}"
+    );
 }

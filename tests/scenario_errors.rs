@@ -2,7 +2,10 @@
 //!
 //! `ROLLCAST_BLESS=1 cargo test --test scenario_errors` writes the answers anew; review them as a diff.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -21,8 +24,14 @@ fn answer(path: &Path) -> String {
 #[test]
 fn every_case_is_answered_as_recorded() {
     let bless = std::env::var_os("ROLLCAST_BLESS").is_some();
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(CORPUS).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(CORPUS)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    cases.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
     cases.sort();
     assert!(cases.len() >= 60, "only {} cases", cases.len());
     let mut wrong = Vec::new();
@@ -35,7 +44,11 @@ fn every_case_is_answered_as_recorded() {
             wrong.push(format!("{}:\n{got}", case.display()));
         }
     }
-    assert!(wrong.is_empty(), "answers differ (ROLLCAST_BLESS=1 accepts them):\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "answers differ (ROLLCAST_BLESS=1 accepts them):\n{}",
+        wrong.join("\n")
+    );
 }
 
 /// Cases too large, or too odd, for a file of their own.
@@ -53,15 +66,55 @@ fn check(bytes: &[u8], exit_code: u8, words: &str) {
 
 #[test]
 fn monsters_are_refused_in_few_words() {
-    check(format!("a = {}", "[".repeat(100_000)).as_bytes(), 2, "case.toml:1:");
-    check(format!("a = {}", "{b=".repeat(100_000)).as_bytes(), 2, "case.toml:1:");
-    check(format!("{} = 1", "a.".repeat(50_000) + "a").as_bytes(), 2, "case.toml:1:");
-    check(format!("{} = 1", "a".repeat(500_000)).as_bytes(), 2, "unknown key");
-    check(format!("[load]\nrate = {}", "9".repeat(100_000)).as_bytes(), 2, "case.toml:2:");
-    check(format!("[app]\nprofile = \"{}\"", "x".repeat(100_000)).as_bytes(), 2, "unknown profile");
-    check(format!("[[step]]\nset = {{ revision = \"{}\" }}", "x".repeat(100_000)).as_bytes(), 2, "unknown revision");
-    check(format!("[app]\nkeep_alive = \"{}\"", "9s".repeat(50_000)).as_bytes(), 2, "`app.keep_alive`");
-    check("[[step]]\nset = { paused = true }\n".repeat(101).as_bytes(), 2, "more than 100");
+    check(
+        format!("a = {}", "[".repeat(100_000)).as_bytes(),
+        2,
+        "case.toml:1:",
+    );
+    check(
+        format!("a = {}", "{b=".repeat(100_000)).as_bytes(),
+        2,
+        "case.toml:1:",
+    );
+    check(
+        format!("{} = 1", "a.".repeat(50_000) + "a").as_bytes(),
+        2,
+        "case.toml:1:",
+    );
+    check(
+        format!("{} = 1", "a".repeat(500_000)).as_bytes(),
+        2,
+        "unknown key",
+    );
+    check(
+        format!("[load]\nrate = {}", "9".repeat(100_000)).as_bytes(),
+        2,
+        "case.toml:2:",
+    );
+    check(
+        format!("[app]\nprofile = \"{}\"", "x".repeat(100_000)).as_bytes(),
+        2,
+        "unknown profile",
+    );
+    check(
+        format!(
+            "[[step]]\nset = {{ revision = \"{}\" }}",
+            "x".repeat(100_000)
+        )
+        .as_bytes(),
+        2,
+        "unknown revision",
+    );
+    check(
+        format!("[app]\nkeep_alive = \"{}\"", "9s".repeat(50_000)).as_bytes(),
+        2,
+        "`app.keep_alive`",
+    );
+    check(
+        "[[step]]\nset = { paused = true }\n".repeat(101).as_bytes(),
+        2,
+        "more than 100",
+    );
     check(&vec![b'#'; 2 << 20], 4, "longer than 1 MiB");
     check(&[0xff, 0xfe, b'a', 0, b'=', 0], 2, "UTF-16");
     check(b"a = 1\nb = \"\xc3\x28\"", 2, "line 2 is not UTF-8");
@@ -74,7 +127,13 @@ fn what_is_no_file_is_refused() {
     let error = |path: &str| scenario::load(Path::new(path)).unwrap_err();
     for path in ["scenarios", "no/such/file.toml", ""] {
         assert_eq!(error(path).exit_code(), 2);
-        assert!(error(path).to_string().starts_with("cannot read the scenario: "), "{}", error(path));
+        assert!(
+            error(path)
+                .to_string()
+                .starts_with("cannot read the scenario: "),
+            "{}",
+            error(path)
+        );
     }
 }
 

@@ -1,20 +1,28 @@
 //! The scenarios that ship, and what holds of every scenario.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 use std::path::{Path, PathBuf};
 
 use rollcast::scenario::{self, Document, Scenario};
 
 fn files() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir("scenarios").unwrap().map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir("scenarios")
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
     files.sort();
     files
 }
 
 fn parse(text: &str) -> Scenario {
-    Document::parse(Path::new("test.toml"), text).unwrap().resolve().unwrap()
+    Document::parse(Path::new("test.toml"), text)
+        .unwrap()
+        .resolve()
+        .unwrap()
 }
 
 #[test]
@@ -26,7 +34,11 @@ fn every_shipped_scenario_loads_and_opens_with_its_moral() {
         assert!(!scenario.description.is_empty());
         let text = std::fs::read_to_string(&path).unwrap();
         let moral = text.lines().next().unwrap();
-        assert!(moral.starts_with("# ") && moral.ends_with('.'), "{}: {moral}", path.display());
+        assert!(
+            moral.starts_with("# ") && moral.ends_with('.'),
+            "{}: {moral}",
+            path.display()
+        );
     }
 }
 
@@ -34,7 +46,9 @@ fn every_shipped_scenario_loads_and_opens_with_its_moral() {
 #[track_caller]
 fn check_round_trip(scenario: &Scenario) {
     let printed = scenario.to_toml().unwrap();
-    let again = Document::parse(Path::new("printed.toml"), &printed).unwrap().resolve();
+    let again = Document::parse(Path::new("printed.toml"), &printed)
+        .unwrap()
+        .resolve();
     let again = again.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(again.digest(), scenario.digest(), "{printed}");
     assert_eq!(again.to_toml().unwrap(), printed);
@@ -47,14 +61,21 @@ fn what_is_printed_means_the_same() {
         check_round_trip(&scenario::load(&path).unwrap());
     }
     check_round_trip(&parse(EVERYTHING));
-    check_round_trip(&parse("[load]\nclient = \"vegeta\"\nshape = { sine = { to = 200.0, period = \"60s\" } }\n"));
-    check_round_trip(&parse("[[disturbance]]\nkind = \"load_step\"\nfactor = 0.5\nduration = \"10s\"\n"));
+    check_round_trip(&parse(
+        "[load]\nclient = \"vegeta\"\nshape = { sine = { to = 200.0, period = \"60s\" } }\n",
+    ));
+    check_round_trip(&parse(
+        "[[disturbance]]\nkind = \"load_step\"\nfactor = 0.5\nduration = \"10s\"\n",
+    ));
 }
 
 #[test]
 fn keys_given_win_over_a_client() {
     let load = parse("[load]\nclient = \"bombardier\"\nworkers = 200\n").load;
-    assert_eq!((load.workers, load.client_timeout.to_string()), (Some(200), "2s".to_owned()));
+    assert_eq!(
+        (load.workers, load.client_timeout.to_string()),
+        (Some(200), "2s".to_owned())
+    );
     assert!(load.reuses_connections());
 }
 
@@ -169,11 +190,17 @@ probability = 0.9
 
 #[test]
 fn a_file_cut_anywhere_or_with_a_letter_changed_is_no_panic() {
-    let resolve = |text: &str| Document::parse(Path::new("cut.toml"), text).and_then(|document| document.resolve());
+    let resolve = |text: &str| {
+        Document::parse(Path::new("cut.toml"), text).and_then(|document| document.resolve())
+    };
     for at in 0..EVERYTHING.len() {
         drop(resolve(&EVERYTHING[..at]));
         for letter in ["\0", "\"", "{", "é", "-", "9"] {
-            drop(resolve(&format!("{}{letter}{}", &EVERYTHING[..at], &EVERYTHING[at + 1..])));
+            drop(resolve(&format!(
+                "{}{letter}{}",
+                &EVERYTHING[..at],
+                &EVERYTHING[at + 1..]
+            )));
         }
     }
 }
@@ -196,13 +223,24 @@ fn steps_come_in_order_of_time_and_revisions_in_order_of_appearance() {
             Change::Rollback
         ]
     );
-    let [old, new, third, bad] = &scenario.revisions[..] else { panic!("four revisions") };
-    assert!(bad.image_missing && bad.never_ready, "a bad version is the new one with a fault");
+    let [old, new, third, bad] = &scenario.revisions[..] else {
+        panic!("four revisions")
+    };
+    assert!(
+        bad.image_missing && bad.never_ready,
+        "a bad version is the new one with a fault"
+    );
     assert!(new.never_ready && new.image_pull.is_some() && new.crash_after.is_none());
-    assert!(!third.never_ready && third.crash_after.is_some(), "a step's keys overlay the old template");
+    assert!(
+        !third.never_ready && third.crash_after.is_some(),
+        "a step's keys overlay the old template"
+    );
     assert_eq!(third.pod.pre_stop, old.pod.pre_stop);
     let [was, is] = [old, new].map(|revision| revision.pod.readiness_probe.as_ref().unwrap());
-    assert_eq!((is.period, was.timeout.to_string(), is.timeout.to_string()), (was.period, "1s".into(), "3s".into()));
+    assert_eq!(
+        (is.period, was.timeout.to_string(), is.timeout.to_string()),
+        (was.period, "1s".into(), "3s".into())
+    );
 }
 
 #[test]
@@ -211,14 +249,24 @@ fn a_profile_lies_beneath_the_keys_that_are_given() {
     let scenario = parse(
         "[app]\nprofile = \"spring-boot-3.3\"\nkeep_alive = \"5s\"\n[new_revision]\nprofile = \"spring-boot-3.4\"\n",
     );
-    let [old, new] = &scenario.revisions[..] else { panic!("two revisions") };
-    assert_eq!((old.app.on_sigterm, new.app.on_sigterm), (OnSigterm::Exit, OnSigterm::Drain));
-    assert_eq!((old.app.refusing.to_string(), new.app.keep_alive.to_string()), ("9ms".into(), "5s".into()));
+    let [old, new] = &scenario.revisions[..] else {
+        panic!("two revisions")
+    };
+    assert_eq!(
+        (old.app.on_sigterm, new.app.on_sigterm),
+        (OnSigterm::Exit, OnSigterm::Drain)
+    );
+    assert_eq!(
+        (old.app.refusing.to_string(), new.app.keep_alive.to_string()),
+        ("9ms".into(), "5s".into())
+    );
 }
 
 #[test]
 fn the_digest_sees_the_meaning_only() {
-    let one = parse("# a\nname = \"a\"\n[load]\nrate = 50\nduration = \"60s\"\n[monte_carlo]\nruns = 3\nseed = 9\n");
+    let one = parse(
+        "# a\nname = \"a\"\n[load]\nrate = 50\nduration = \"60s\"\n[monte_carlo]\nruns = 3\nseed = 9\n",
+    );
     let same = parse(
         "[load]\nduration = \"1m\"\nrate = 50.0\npacing = \"constant\"\n[[step]]\nset = { revision = \"new\" }\n",
     );
@@ -232,7 +280,8 @@ fn the_digest_sees_the_meaning_only() {
 
 #[test]
 fn edits_win_over_the_file() {
-    let mut document = Document::parse(Path::new("x.toml"), "[pod]\npre_stop = { exec = \"5s\" }\n").unwrap();
+    let mut document =
+        Document::parse(Path::new("x.toml"), "[pod]\npre_stop = { exec = \"5s\" }\n").unwrap();
     for (key, value) in [
         ("pod.pre_stop", "20s"),
         ("cluster.kubernetes", "1.30"),
@@ -245,33 +294,78 @@ fn edits_win_over_the_file() {
         document.set(key, value).unwrap();
     }
     let scenario = document.resolve().unwrap();
-    let got =
-        ["pod.pre_stop", "cluster.kubernetes", "load_balancer.deregistration_propagation", "deployment.max_surge"];
-    assert_eq!(got.map(|key| scenario.value_of(key).unwrap()), ["20s", "1.30", "slow", "50%"]);
+    let got = [
+        "pod.pre_stop",
+        "cluster.kubernetes",
+        "load_balancer.deregistration_propagation",
+        "deployment.max_surge",
+    ];
+    assert_eq!(
+        got.map(|key| scenario.value_of(key).unwrap()),
+        ["20s", "1.30", "slow", "50%"]
+    );
     assert!(scenario.revisions[1].never_ready && scenario.given.contains("load.rate"));
-    assert!(document.set("pod.prestop", "3s").unwrap_err().to_string().contains("did you mean `pod.pre_stop`?"));
+    assert!(
+        document
+            .set("pod.prestop", "3s")
+            .unwrap_err()
+            .to_string()
+            .contains("did you mean `pod.pre_stop`?")
+    );
     assert!(document.set("load.rate", "1\nrunz = 2").is_err());
     document.set("pod.pre_stop", "20").unwrap();
     let error = document.resolve().unwrap_err().to_string();
-    assert!(error.contains("--set:1:16") && error.contains("has no unit"), "{error}");
+    assert!(
+        error.contains("--set:1:16") && error.contains("has no unit"),
+        "{error}"
+    );
 }
 
 #[test]
 fn assumptions_are_what_nobody_gave() {
     let keys = |text: &str| -> Vec<String> {
-        parse(text).assumptions().into_iter().map(|assumption| assumption.key).collect()
+        parse(text)
+            .assumptions()
+            .into_iter()
+            .map(|assumption| assumption.key)
+            .collect()
     };
     let contains = |text: &str, key: &str| keys(text).iter().any(|got| got == key);
     let lag = "load_balancer.deregistration_propagation";
     assert!(contains("name = \"x\"", lag));
-    assert!(!contains("[load_balancer]\nderegistration_propagation = \"slow\"", lag));
-    assert!(contains("[app]\nprofile = \"spring-boot-3.3\"", "app.start_up"));
+    assert!(!contains(
+        "[load_balancer]\nderegistration_propagation = \"slow\"",
+        lag
+    ));
+    assert!(contains(
+        "[app]\nprofile = \"spring-boot-3.3\"",
+        "app.start_up"
+    ));
     assert!(contains("name = \"x\"", "app.on_sigterm"));
-    assert!(!contains("[app]\nprofile = \"spring-boot-3.3\"", "app.on_sigterm"), "the profile documents it");
-    assert!(!contains("name = \"x\"", "cluster.immediate_readiness"), "no probe, no race");
-    assert!(contains("[pod.readiness_probe]", "cluster.immediate_readiness"));
-    assert!(contains("name = \"x\"", "new_revision.image_pull"), "a new image is seldom there already");
-    assert!(!contains("name = \"x\"", "monte_carlo.runs"), "a choice, not an assumption");
-    let assumption = parse("name = \"x\"").assumptions().into_iter().find(|row| row.key == lag).unwrap();
+    assert!(
+        !contains("[app]\nprofile = \"spring-boot-3.3\"", "app.on_sigterm"),
+        "the profile documents it"
+    );
+    assert!(
+        !contains("name = \"x\"", "cluster.immediate_readiness"),
+        "no probe, no race"
+    );
+    assert!(contains(
+        "[pod.readiness_probe]",
+        "cluster.immediate_readiness"
+    ));
+    assert!(
+        contains("name = \"x\"", "new_revision.image_pull"),
+        "a new image is seldom there already"
+    );
+    assert!(
+        !contains("name = \"x\"", "monte_carlo.runs"),
+        "a choice, not an assumption"
+    );
+    let assumption = parse("name = \"x\"")
+        .assumptions()
+        .into_iter()
+        .find(|row| row.key == lag)
+        .unwrap();
     assert_eq!(assumption.value, "published");
 }

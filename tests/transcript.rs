@@ -48,18 +48,28 @@ rate = 0
 "#;
 
 /// A second target group, whose health checks are slower.
-const INTERNAL: &str = "[[other_target_group]]\nname = \"internal\"\nhealth_check = { interval = \"30s\" }\n";
+const INTERNAL: &str =
+    "[[other_target_group]]\nname = \"internal\"\nhealth_check = { interval = \"30s\" }\n";
 
 fn scenario(more: &str) -> Scenario {
-    Document::parse(Path::new("two-pods.toml"), &format!("{SCENARIO}{more}")).unwrap().resolve().unwrap()
+    Document::parse(Path::new("two-pods.toml"), &format!("{SCENARIO}{more}"))
+        .unwrap()
+        .resolve()
+        .unwrap()
 }
 
 fn told(more: &str, all: bool) -> String {
     let scenario = scenario(more);
     let rollout_at = Time::ZERO + scenario.load.rollout_at;
     let mut transcript = Transcript::new(&scenario, all);
-    Rollout::new(&scenario).simulate_observed(&Streams::new(1, 0), |now, fact| transcript.note(now, fact)).unwrap();
-    transcript.tell(rollout_at, "alb-1", "answers 502 for old-1: a line of the caller's");
+    Rollout::new(&scenario)
+        .simulate_observed(&Streams::new(1, 0), |now, fact| transcript.note(now, fact))
+        .unwrap();
+    transcript.tell(
+        rollout_at,
+        "alb-1",
+        "answers 502 for old-1: a line of the caller's",
+    );
     transcript.finish()
 }
 
@@ -69,8 +79,14 @@ fn check(got: &str, path: &str) {
         std::fs::write(path, got).unwrap();
     }
     let expected = std::fs::read_to_string(path).unwrap();
-    let differs = got.lines().zip(expected.lines()).find(|(got, expected)| got != expected);
-    assert!(got == expected, "{path} differs, first here: {differs:#?}; ROLLCAST_BLESS=1 writes it anew");
+    let differs = got
+        .lines()
+        .zip(expected.lines())
+        .find(|(got, expected)| got != expected);
+    assert!(
+        got == expected,
+        "{path} differs, first here: {differs:#?}; ROLLCAST_BLESS=1 writes it anew"
+    );
 }
 
 #[test]

@@ -40,10 +40,26 @@ pub fn print() {
     println!("|---|---:|---:|---:|---:|");
     let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
     for ((name, _, must, aim), nanos) in ROWS.iter().zip(&medians) {
-        let wanted = |figure: f64| if figure > 0.0 { format!("≥ {figure:.0}") } else { String::new() };
-        println!("| `{name}` | {:.2} | {:.0} | {} | {} |", nanos / 1e3, 1e9 / nanos, wanted(*must), wanted(*aim));
+        let wanted = |figure: f64| {
+            if figure > 0.0 {
+                format!("≥ {figure:.0}")
+            } else {
+                String::new()
+            }
+        };
+        println!(
+            "| `{name}` | {:.2} | {:.0} | {} | {} |",
+            nanos / 1e3,
+            1e9 / nanos,
+            wanted(*must),
+            wanted(*aim)
+        );
     }
-    let of = |wanted: &str| ROWS.iter().position(|(name, ..)| *name == wanted).map_or(f64::NAN, |row| medians[row]);
+    let of = |wanted: &str| {
+        ROWS.iter()
+            .position(|(name, ..)| *name == wanted)
+            .map_or(f64::NAN, |row| medians[row])
+    };
     println!();
     println!("| ratio | measured | must | aim |");
     println!("|---|---:|---:|---:|");
@@ -51,9 +67,18 @@ pub fn print() {
         "| a million requests a second against 100 | {:.2} | ≤ 3 | ≤ 1.5 |",
         of("whole-1m-rps") / of("whole-100-rps")
     );
-    println!("| 20 pods against 4 (n log n: 10.8) | {:.1} | ≤ 10.8 | |", of("whole-20-pods") / of("whole-100-rps"));
-    println!("| 100 pods against 4 (n log n: 83) | {:.1} | ≤ 83 | |", of("whole-100-pods") / of("whole-100-rps"));
-    let (per_event, open_loop) = (of("request-w2") / 240_000.0, 240_000.0 * 1e3 / of("request-w2"));
+    println!(
+        "| 20 pods against 4 (n log n: 10.8) | {:.1} | ≤ 10.8 | |",
+        of("whole-20-pods") / of("whole-100-rps")
+    );
+    println!(
+        "| 100 pods against 4 (n log n: 83) | {:.1} | ≤ 83 | |",
+        of("whole-100-pods") / of("whole-100-rps")
+    );
+    let (per_event, open_loop) = (
+        of("request-w2") / 240_000.0,
+        240_000.0 * 1e3 / of("request-w2"),
+    );
     println!(
         "| `request-w2`, outcome decided at arrival: {per_event:.1} ns an event, M events/s | {open_loop:.0} | ≥ 100 | 200 |"
     );
@@ -82,21 +107,46 @@ fn median(times: &mut [f64]) -> f64 {
 /// A forecast as the command line makes it, on so many threads.
 fn forecast(runs: u64, threads: usize) -> u64 {
     let scenario = scenario("scenarios/eks-2048-before.toml", |_| {});
-    let options = Options { runs, seed: 1, level: 0.95, threads: Some(threads), engine: EngineChoice::Interval };
-    let forecast = monte_carlo::forecast(scenario, String::new(), &options, &|_| (), &AtomicBool::new(false));
+    let options = Options {
+        runs,
+        seed: 1,
+        level: 0.95,
+        threads: Some(threads),
+        engine: EngineChoice::Interval,
+    };
+    let forecast = monte_carlo::forecast(
+        scenario,
+        String::new(),
+        &options,
+        &|_| (),
+        &AtomicBool::new(false),
+    );
     u64::from_str_radix(&forecast.expect("it is not interrupted").fingerprint, 16).unwrap_or(0)
 }
 
 /// CPU time of this process and of its threads that have ended, in hundredths of a second (proc_pid_stat(5)).
 fn nanos_of_all() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let fields = stat.rsplit(')').next().into_iter().flat_map(|text| text.split_whitespace());
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10_000_000
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .into_iter()
+        .flat_map(|text| text.split_whitespace());
+    fields
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<u64>().ok())
+        .sum::<u64>()
+        * 10_000_000
 }
 
 /// CPU time of the threads of this process that are running, by Linux's scheduler.
 pub fn cpu_nanos() -> u64 {
-    let threads = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
+    let threads = std::fs::read_dir("/proc/self/task")
+        .expect("Linux")
+        .flatten();
     let nanos = |text: String| text.split(' ').next()?.parse::<u64>().ok();
-    threads.filter_map(|thread| nanos(std::fs::read_to_string(thread.path().join("schedstat")).ok()?)).sum()
+    threads
+        .filter_map(|thread| nanos(std::fs::read_to_string(thread.path().join("schedstat")).ok()?))
+        .sum()
 }

@@ -40,8 +40,12 @@ fn main() {
         ["within"] => within::print(),
         ["run", name, runs] => println!("{name} {runs} {:016x}", workload(name)(0, number(runs))),
         ["w2", engine, runs] => measure_w2(engine, number(runs)),
-        ["list"] => BUDGETED.iter().for_each(|(name, runs)| println!("{name} {runs}")),
-        _ => panic!("what to measure: figures, list, run NAME RUNS, rare, within, or w2 ENGINE RUNS"),
+        ["list"] => BUDGETED
+            .iter()
+            .for_each(|(name, runs)| println!("{name} {runs}")),
+        _ => {
+            panic!("what to measure: figures, list, run NAME RUNS, rare, within, or w2 ENGINE RUNS")
+        }
     }
 }
 
@@ -51,14 +55,24 @@ fn measure_w2(engine: &str, runs: u64) {
     let before = cpu_nanos();
     let (resets, time_outs) = if engine == "live" {
         let mut engine = RequestEngine::live(&scenario);
-        w2_counts(runs, |timeline, streams, outcome| engine.simulate(timeline, streams, outcome))
+        w2_counts(runs, |timeline, streams, outcome| {
+            engine.simulate(timeline, streams, outcome);
+        })
     } else {
         let engine = engine.parse().expect("an engine");
-        let mut engine = Engine::new(&scenario, engine, Span::from_secs(120)).expect("nothing feeds back");
-        w2_counts(runs, |timeline, streams, outcome| engine.simulate(timeline, streams, outcome))
+        let mut engine =
+            Engine::new(&scenario, engine, Span::from_secs(120)).expect("nothing feeds back");
+        w2_counts(runs, |timeline, streams, outcome| {
+            engine.simulate(timeline, streams, outcome);
+        })
     };
     let (nanos, runs) = ((cpu_nanos() - before) as f64, runs as f64);
-    println!("{:.1} {:.0} {:.2}", resets as f64 / runs, time_outs as f64 / runs, nanos / runs / 240_000.0);
+    println!(
+        "{:.1} {:.0} {:.2}",
+        resets as f64 / runs,
+        time_outs as f64 / runs,
+        nanos / runs / 240_000.0
+    );
 }
 
 /// Resets and time-outs of so many replications of W2.
@@ -68,6 +82,9 @@ fn w2_counts(runs: u64, mut simulate: impl FnMut(&Timeline, &Streams, &mut Outco
         let streams = Streams::new(1, replication);
         simulate(timeline.close_at_random(&streams), &streams, &mut outcome);
         let count = |cause: Cause| outcome.causes[cause.index()];
-        (resets + count(Cause::ResetInFlight), time_outs + count(Cause::ConnectTimeout))
+        (
+            resets + count(Cause::ResetInFlight),
+            time_outs + count(Cause::ConnectTimeout),
+        )
     })
 }

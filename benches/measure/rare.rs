@@ -50,7 +50,10 @@ fn measure(closes_after: Span) -> Rare {
     let mut scenario = w2(250.0 * f64::from(PODS));
     scenario.load.duration = Some(Span::from_secs(60));
     scenario.target_group.algorithm = Algorithm::WeightedRandom;
-    scenario.revisions.iter_mut().for_each(|revision| revision.app.service_time = Dist::constant(Span::ZERO));
+    scenario
+        .revisions
+        .iter_mut()
+        .for_each(|revision| revision.app.service_time = Dist::constant(Span::ZERO));
     let lag = Dist::LogNormal(LogNormal::new(Span::from_secs(4), 0.45));
     let propagation = DeregistrationPropagation::Span(lag);
     let simulate = |range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)| {
@@ -66,8 +69,19 @@ fn measure(closes_after: Span) -> Rare {
         Ok(samples.collect::<Vec<_>>())
     };
     let entities = propagation.jumping((0..PODS).map(|row| (TargetId(row), AlbNodeId(0))));
-    let plain = simulate(0..RUNS, &|replication| Streams::new(1, replication)).expect("it only counts");
-    estimate(&Lags { propagation: &propagation, entities }, 1, &plain, &simulate, &|_| ()).expect("it only counts")
+    let plain =
+        simulate(0..RUNS, &|replication| Streams::new(1, replication)).expect("it only counts");
+    estimate(
+        &Lags {
+            propagation: &propagation,
+            entities,
+        },
+        1,
+        &plain,
+        &simulate,
+        &|_| (),
+    )
+    .expect("it only counts")
 }
 
 const fn deleted(row: u16) -> Time {
@@ -76,14 +90,28 @@ const fn deleted(row: u16) -> Time {
 
 /// The pods, and when they close: the same for all replications.
 fn stage(closes_after: Span) -> Timeline {
-    let mut timeline = Timeline { end: Time::NEVER, beliefs: vec![Vec::new()], ..Timeline::default() };
+    let mut timeline = Timeline {
+        end: Time::NEVER,
+        beliefs: vec![Vec::new()],
+        ..Timeline::default()
+    };
     for row in 0..2 * PODS {
-        let revision = if row < PODS { RevisionId::OLD } else { RevisionId::NEW };
+        let revision = if row < PODS {
+            RevisionId::OLD
+        } else {
+            RevisionId::NEW
+        };
         let pod = PodId::new(row, revision, row + 1);
         let mut sockets = vec![(Time::ZERO, Socket::Serving)];
         sockets.extend((row < PODS).then(|| (deleted(row) + closes_after, Socket::Silent)));
-        timeline.pods.push(PodRecord { sockets, ..PodRecord::new(pod) });
-        timeline.targets.push(TargetRecord { pod: Some(pod), ..TargetRecord::default() });
+        timeline.pods.push(PodRecord {
+            sockets,
+            ..PodRecord::new(pod)
+        });
+        timeline.targets.push(TargetRecord {
+            pod: Some(pod),
+            ..TargetRecord::default()
+        });
     }
     timeline
 }
@@ -94,7 +122,11 @@ fn tell(timeline: &mut Timeline, propagation: &DeregistrationPropagation, stream
         let at = deleted(row) + propagation.lag(streams, TargetId(row), AlbNodeId(0));
         timeline.targets[usize::from(row + PODS)].registered = Some(at);
     }
-    let registered = |row: u16| timeline.targets[usize::from(row + PODS)].registered.unwrap_or(Time::NEVER);
+    let registered = |row: u16| {
+        timeline.targets[usize::from(row + PODS)]
+            .registered
+            .unwrap_or(Time::NEVER)
+    };
     let mut changes: Vec<_> = (0..PODS)
         .flat_map(|row| {
             [
@@ -103,7 +135,11 @@ fn tell(timeline: &mut Timeline, propagation: &DeregistrationPropagation, stream
                 (registered(row), row + PODS, Belief::Healthy),
             ]
         })
-        .map(|(at, row, belief)| BeliefChange { at, target: TargetId(row), belief })
+        .map(|(at, row, belief)| BeliefChange {
+            at,
+            target: TargetId(row),
+            belief,
+        })
         .collect();
     changes.sort_by_key(|change| change.at);
     timeline.beliefs[0] = changes;

@@ -21,10 +21,13 @@ pub fn print() {
     for file in FILES {
         let scenario = scenario(&format!("scenarios/{file}.toml"), |_| {});
         let (mut rollout, mut outcome) = (Rollout::new(scenario), Outcome::new());
-        let mut engine = Engine::new(scenario, EngineChoice::Interval, Span::ZERO).expect("nothing feeds back");
+        let mut engine =
+            Engine::new(scenario, EngineChoice::Interval, Span::ZERO).expect("nothing feeds back");
         let mut moments = [[Moments::default(); 2]; STATUSES.len()];
         for replication in 0..ROLLOUTS {
-            let timeline = rollout.simulate(&Streams::new(1, replication)).expect("no invariant breaks");
+            let timeline = rollout
+                .simulate(&Streams::new(1, replication))
+                .expect("no invariant breaks");
             let [one, other] = [2, 3].map(|seed| {
                 engine.simulate(timeline, &Streams::new(seed, replication), &mut outcome);
                 STATUSES.map(|status| outcome.status(status) as f64)
@@ -36,7 +39,11 @@ pub fn print() {
         }
         for (status, [all, within]) in STATUSES.iter().zip(moments) {
             let share = within.mean() / all.variance() * 100.0;
-            println!("| `{file}` | {status} | {:.2} | {:.2} | {share:.2} % |", all.mean(), all.variance());
+            println!(
+                "| `{file}` | {status} | {:.2} | {:.2} | {share:.2} % |",
+                all.mean(),
+                all.variance()
+            );
         }
     }
 }

@@ -50,7 +50,10 @@ fn rollout(scenario: &'static Scenario) -> Workload {
     let mut rollout = Rollout::new(scenario);
     Box::new(move |from, runs| {
         (from..from + runs).fold(0, |fold, replication| {
-            fold ^ rollout.simulate(&Streams::new(1, replication)).expect("no invariant breaks").fingerprint
+            fold ^ rollout
+                .simulate(&Streams::new(1, replication))
+                .expect("no invariant breaks")
+                .fingerprint
         })
     })
 }
@@ -58,8 +61,12 @@ fn rollout(scenario: &'static Scenario) -> Workload {
 /// Both stages and what is measured of them, with buffers that are used again.
 fn whole(scenario: &'static Scenario) -> Workload {
     let mut rollout = Rollout::new(scenario);
-    let mut engine = Engine::new(scenario, EngineChoice::Interval, Span::ZERO).expect("nothing feeds back");
-    let mut outcome = Outcome { pool_latencies: true, ..Outcome::new() };
+    let mut engine =
+        Engine::new(scenario, EngineChoice::Interval, Span::ZERO).expect("nothing feeds back");
+    let mut outcome = Outcome {
+        pool_latencies: true,
+        ..Outcome::new()
+    };
     let goal = Goal::of(scenario);
     Box::new(move |from, runs| {
         (from..from + runs).fold(0, |fold, replication| {
@@ -75,8 +82,12 @@ fn whole(scenario: &'static Scenario) -> Workload {
 /// Stage 2 alone.
 fn traffic(scenario: Scenario, choice: EngineChoice) -> Workload {
     let scenario: &'static Scenario = Box::leak(Box::new(scenario));
-    let mut engine = Engine::new(scenario, choice, Span::from_secs(120)).expect("nothing feeds back");
-    let mut outcome = Outcome { pool_latencies: true, ..Outcome::new() };
+    let mut engine =
+        Engine::new(scenario, choice, Span::from_secs(120)).expect("nothing feeds back");
+    let mut outcome = Outcome {
+        pool_latencies: true,
+        ..Outcome::new()
+    };
     let mut timeline = W2::new();
     Box::new(move |from, runs| {
         (from..from + runs).fold(0, |fold, replication| {
@@ -108,7 +119,10 @@ pub fn w2(rate: f64) -> Scenario {
 pub fn live_w2() -> Scenario {
     let mut scenario = w2(1_000.0);
     scenario.target_group.algorithm = Algorithm::LeastOutstandingRequests;
-    scenario.revisions.iter_mut().for_each(|revision| revision.app.concurrency = Some(8));
+    scenario
+        .revisions
+        .iter_mut()
+        .for_each(|revision| revision.app.concurrency = Some(8));
     scenario
 }
 
@@ -117,12 +131,26 @@ pub struct W2(Timeline);
 
 impl W2 {
     pub fn new() -> W2 {
-        let mut timeline = Timeline { end: Time::NEVER, beliefs: vec![Vec::new()], ..Timeline::default() };
+        let mut timeline = Timeline {
+            end: Time::NEVER,
+            beliefs: vec![Vec::new()],
+            ..Timeline::default()
+        };
         for row in 0..8 {
-            let revision = if row < 4 { RevisionId::OLD } else { RevisionId::NEW };
+            let revision = if row < 4 {
+                RevisionId::OLD
+            } else {
+                RevisionId::NEW
+            };
             let pod = PodId::new(row, revision, row + 1);
-            timeline.pods.push(PodRecord { sockets: vec![(Time::ZERO, Socket::Serving)], ..PodRecord::new(pod) });
-            timeline.targets.push(TargetRecord { pod: Some(pod), ..TargetRecord::default() });
+            timeline.pods.push(PodRecord {
+                sockets: vec![(Time::ZERO, Socket::Serving)],
+                ..PodRecord::new(pod)
+            });
+            timeline.targets.push(TargetRecord {
+                pod: Some(pod),
+                ..TargetRecord::default()
+            });
         }
         W2(timeline)
     }
@@ -146,7 +174,11 @@ impl W2 {
                 (replaced, row, Belief::Draining),
                 (replaced, row + 4, Belief::Healthy),
             ] {
-                beliefs.push(BeliefChange { at, target: TargetId(target), belief });
+                beliefs.push(BeliefChange {
+                    at,
+                    target: TargetId(target),
+                    belief,
+                });
             }
         }
         beliefs.sort_by_key(|change| change.at);

@@ -253,7 +253,10 @@ impl Row {
     };
 
     const fn is_checked(&self) -> bool {
-        matches!(self.belief, Belief::Initial | Belief::Healthy | Belief::Unhealthy)
+        matches!(
+            self.belief,
+            Belief::Initial | Belief::Healthy | Belief::Unhealthy
+        )
     }
 }
 
@@ -295,8 +298,19 @@ impl Actor for AlbNode {
 
 impl AlbNode {
     /// A node that knows no target yet; `deregistration_delay` is how long requests in flight may go on, `is_told` if it will hear of targets that no longer serve as they did.
-    pub fn new(spec: &HealthCheckSpec, deregistration_delay: Span, node: AlbNodeId, is_told: bool) -> AlbNode {
-        AlbNode { spec: spec.clone(), deregistration_delay, node, is_told, rows: Vec::new() }
+    pub fn new(
+        spec: &HealthCheckSpec,
+        deregistration_delay: Span,
+        node: AlbNodeId,
+        is_told: bool,
+    ) -> AlbNode {
+        AlbNode {
+            spec: spec.clone(),
+            deregistration_delay,
+            node,
+            is_told,
+            rows: Vec::new(),
+        }
     }
 
     /// Forgets everything, keeps the memory.
@@ -311,27 +325,57 @@ impl AlbNode {
         &mut self.rows[target.index()]
     }
 
-    fn know(&mut self, now: Time, target: TargetId, healthy: bool, out: &mut Outbox<'_, Input, Fact>) {
+    fn know(
+        &mut self,
+        now: Time,
+        target: TargetId,
+        healthy: bool,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
         let first = self.first_check(now, target, self.spec.interval, out);
-        let (belief, health) =
-            if healthy { (Belief::Healthy, Health::HEALTHY) } else { (Belief::Unhealthy, Health::UNHEALTHY) };
+        let (belief, health) = if healthy {
+            (Belief::Healthy, Health::HEALTHY)
+        } else {
+            (Belief::Unhealthy, Health::UNHEALTHY)
+        };
         let resting = healthy && self.is_told;
-        *self.row(target) = Row { belief, health, due: first, resting, ..Row::EMPTY };
+        *self.row(target) = Row {
+            belief,
+            health,
+            due: first,
+            resting,
+            ..Row::EMPTY
+        };
         out.say(Fact::Believes { target, belief });
         if !resting {
             out.wake_at(first, Input::CheckDue { target, check: 0 });
         }
     }
 
-    fn register(&mut self, now: Time, call: Call, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
+    fn register(
+        &mut self,
+        now: Time,
+        call: Call,
+        target: TargetId,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
         let due = self.first_check(now, target, FIRST_CHECK_WITHIN, out);
         let row = self.row(target);
         if call <= row.call {
             return;
         }
         let check = row.next + 1;
-        *row = Row { belief: Belief::Initial, call, next: check, due, ..Row::EMPTY };
-        out.say(Fact::Believes { target, belief: Belief::Initial });
+        *row = Row {
+            belief: Belief::Initial,
+            call,
+            next: check,
+            due,
+            ..Row::EMPTY
+        };
+        out.say(Fact::Believes {
+            target,
+            belief: Belief::Initial,
+        });
         out.wake_at(due, Input::CheckDue { target, check });
     }
 
@@ -348,7 +392,10 @@ impl AlbNode {
         }
         // Draining already, if the news of a registration in between is still on its way.
         if std::mem::replace(&mut row.belief, Belief::Draining) != Belief::Draining {
-            out.say(Fact::Believes { target, belief: Belief::Draining });
+            out.say(Fact::Believes {
+                target,
+                belief: Belief::Draining,
+            });
         }
         out.wake(delay, Input::DrainingOver { call, target });
     }
@@ -357,19 +404,36 @@ impl AlbNode {
         let row = self.row(target);
         if call == row.call && row.belief == Belief::Draining {
             row.belief = Belief::Gone;
-            out.say(Fact::Believes { target, belief: Belief::Gone });
+            out.say(Fact::Believes {
+                target,
+                belief: Belief::Gone,
+            });
         }
     }
 
     /// Each node checks each target at a phase of its own.
-    fn first_check(&self, now: Time, target: TargetId, within: Span, out: &Outbox<'_, Input, Fact>) -> Time {
-        let mut stream = out.streams().at(Purpose::HealthCheckPhase, entity(target, self.node));
+    fn first_check(
+        &self,
+        now: Time,
+        target: TargetId,
+        within: Span,
+        out: &Outbox<'_, Input, Fact>,
+    ) -> Time {
+        let mut stream = out
+            .streams()
+            .at(Purpose::HealthCheckPhase, entity(target, self.node));
         now + within.scaled(stream.uniform())
     }
 
     /// "The time that it takes for the target to respond does not affect the interval for the next
     /// health check request" (AWS guide, target-group-health-checks).
-    fn send_check(&mut self, now: Time, target: TargetId, check: u32, out: &mut Outbox<'_, Input, Fact>) {
+    fn send_check(
+        &mut self,
+        now: Time,
+        target: TargetId,
+        check: u32,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
         let (interval, timeout) = (self.spec.interval, self.spec.timeout);
         let row = self.row(target);
         if !row.is_checked() || check != row.next {
@@ -380,24 +444,54 @@ impl AlbNode {
         row.open = Some(check);
         out.say(Fact::CheckSent { target, check });
         out.wake(timeout, Input::CheckTimedOut { target, check });
-        out.wake(interval, Input::CheckDue { target, check: check + 1 });
+        out.wake(
+            interval,
+            Input::CheckDue {
+                target,
+                check: check + 1,
+            },
+        );
     }
 
     /// Checks that rested go on at the interval that they had: the next is due after now.
     fn stir(&mut self, now: Time, target: TargetId, out: &mut Outbox<'_, Input, Fact>) {
         let interval = self.spec.interval;
-        let Some(row) = self.rows.get_mut(target.index()).filter(|row| row.resting && row.is_checked()) else { return };
+        let Some(row) = self
+            .rows
+            .get_mut(target.index())
+            .filter(|row| row.resting && row.is_checked())
+        else {
+            return;
+        };
         row.resting = false;
         if row.due <= now {
             let missed = now.saturating_since(row.due).as_micros() / interval.as_micros() + 1;
             row.due += interval * missed;
         }
-        out.wake_at(row.due, Input::CheckDue { target, check: row.next });
+        out.wake_at(
+            row.due,
+            Input::CheckDue {
+                target,
+                check: row.next,
+            },
+        );
     }
 
     /// The first of answer and time-out decides; what comes after it is ignored.
-    fn end_check(&mut self, target: TargetId, check: u32, passed: bool, out: &mut Outbox<'_, Input, Fact>) {
-        let Some(row) = self.rows.get_mut(target.index()).filter(|row| row.open == Some(check)) else { return };
+    fn end_check(
+        &mut self,
+        target: TargetId,
+        check: u32,
+        passed: bool,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
+        let Some(row) = self
+            .rows
+            .get_mut(target.index())
+            .filter(|row| row.open == Some(check))
+        else {
+            return;
+        };
         row.open = None;
         let change = row.health.count(&self.spec, passed);
         if self.is_told && passed && row.health == Health::HEALTHY {
@@ -412,7 +506,11 @@ impl AlbNode {
         };
         row.belief = belief;
         out.say(Fact::Believes { target, belief });
-        out.say(Fact::HealthFound { target, call: row.call, healthy: belief == Belief::Healthy });
+        out.say(Fact::HealthFound {
+            target,
+            call: row.call,
+            healthy: belief == Belief::Healthy,
+        });
     }
 }
 
@@ -433,8 +531,16 @@ impl fmt::Display for Fact {
         match self {
             Fact::Believes { target, belief } => write!(f, "believes {target} {belief}"),
             Fact::CheckSent { target, check } => write!(f, "checks {target} (check {check})"),
-            Fact::HealthFound { target, healthy: true, .. } => write!(f, "finds {target} healthy"),
-            Fact::HealthFound { target, healthy: false, .. } => write!(f, "finds {target} unhealthy"),
+            Fact::HealthFound {
+                target,
+                healthy: true,
+                ..
+            } => write!(f, "finds {target} healthy"),
+            Fact::HealthFound {
+                target,
+                healthy: false,
+                ..
+            } => write!(f, "finds {target} unhealthy"),
         }
     }
 }

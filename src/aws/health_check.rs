@@ -61,24 +61,38 @@ pub struct Health {
 
 impl Health {
     /// A target just registered.
-    pub const NEW: Health = Health { standing: Standing::New, against: 0 };
+    pub const NEW: Health = Health {
+        standing: Standing::New,
+        against: 0,
+    };
     /// A target that has long been healthy.
-    pub const HEALTHY: Health = Health { standing: Standing::Healthy, against: 0 };
+    pub const HEALTHY: Health = Health {
+        standing: Standing::Healthy,
+        against: 0,
+    };
     /// A target that has long been unhealthy.
-    pub const UNHEALTHY: Health = Health { standing: Standing::Unhealthy, against: 0 };
+    pub const UNHEALTHY: Health = Health {
+        standing: Standing::Unhealthy,
+        against: 0,
+    };
 
     /// Counts one check; the new standing, if it changed.
     pub fn count(&mut self, spec: &HealthCheckSpec, passed: bool) -> Option<Standing> {
         let (speaks_against, threshold, becomes) = match self.standing {
             Standing::New if passed => (true, 1, Standing::Healthy),
-            Standing::New | Standing::Healthy => (!passed, spec.unhealthy_threshold, Standing::Unhealthy),
+            Standing::New | Standing::Healthy => {
+                (!passed, spec.unhealthy_threshold, Standing::Unhealthy)
+            }
             Standing::Unhealthy => (passed, spec.healthy_threshold, Standing::Healthy),
         };
         self.against = if speaks_against { self.against + 1 } else { 0 };
         if self.against < threshold {
             return None;
         }
-        *self = Health { standing: becomes, against: 0 };
+        *self = Health {
+            standing: becomes,
+            against: 0,
+        };
         Some(becomes)
     }
 }
@@ -90,7 +104,11 @@ mod tests {
     /// `checks`: `+` passed, `-` failed. `expected`: after each, `n`ew, `h`ealthy or `u`nhealthy.
     #[track_caller]
     fn check(start: Health, checks: &str, expected: &str) {
-        let spec = HealthCheckSpec { healthy_threshold: 3, unhealthy_threshold: 2, ..HealthCheckSpec::default() };
+        let spec = HealthCheckSpec {
+            healthy_threshold: 3,
+            unhealthy_threshold: 2,
+            ..HealthCheckSpec::default()
+        };
         let mut health = start;
         let standings = checks.chars().map(|check| {
             health.count(&spec, check == '+');

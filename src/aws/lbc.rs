@@ -177,16 +177,26 @@ impl Actor for Lbc {
     fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         match input {
             Input::Known { pod, target, gated } => self.know(pod, target, gated),
-            Input::Endpoint { pod, target, endpoint } => {
+            Input::Endpoint {
+                pod,
+                target,
+                endpoint,
+            } => {
                 if let Some(row) = self.row(pod, target) {
                     row.endpoint = endpoint;
                 }
                 self.enqueue(out);
             }
-            Input::Pod { pod, target, status } => self.hear_pod(pod, target, status, out),
+            Input::Pod {
+                pod,
+                target,
+                status,
+            } => self.hear_pod(pod, target, status, out),
             Input::TargetHealth { target, state } => self.rows[target.index()].shown = state,
             Input::Returned { call } if self.awaits(call) => self.returned(now, out),
-            Input::Failed { call } if self.awaits(call) => self.end(now, Ending::RequeueRateLimited, out),
+            Input::Failed { call } if self.awaits(call) => {
+                self.end(now, Ending::RequeueRateLimited, out);
+            }
             Input::Admitted { call } if self.awaits(call) => self.send(out),
             Input::Returned { .. } | Input::Failed { .. } | Input::Admitted { .. } => {}
             Input::Reconcile if self.leads => self.reconcile(now, out),
@@ -253,11 +263,21 @@ impl Lbc {
     /// Long registered: listed by the API, covered by the checkpoint. The cache is cold, for it
     /// lives minutes and the last reconcile was long ago.
     fn know(&mut self, pod: PodId, target: TargetId, gated: bool) {
-        let Some(row) = self.row(pod, target) else { return };
+        let Some(row) = self.row(pod, target) else {
+            return;
+        };
         *row = Row {
             pod: Some(pod),
-            endpoint: Some(Endpoint { ready: true, terminating: false }),
-            status: Some(PodStatus { containers_ready: true, gated, gate: gated, host: NodeReady::True }),
+            endpoint: Some(Endpoint {
+                ready: true,
+                terminating: false,
+            }),
+            status: Some(PodStatus {
+                containers_ready: true,
+                gated,
+                gate: gated,
+                host: NodeReady::True,
+            }),
             wanted: true,
             saved: true,
             shown: Some(TargetState::Healthy),
@@ -267,8 +287,16 @@ impl Lbc {
     }
 
     /// The pod cache; by itself an event only where pods are watched, and for gated ones.
-    fn hear_pod(&mut self, pod: PodId, target: TargetId, status: Option<PodStatus>, out: &mut Outbox<'_, Input, Fact>) {
-        let Some(row) = self.row(pod, target) else { return };
+    fn hear_pod(
+        &mut self,
+        pod: PodId,
+        target: TargetId,
+        status: Option<PodStatus>,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
+        let Some(row) = self.row(pod, target) else {
+            return;
+        };
         let gated = status.or(row.status).is_some_and(|status| status.gated);
         row.status = status;
         if gated && self.version.watches_pods() {
@@ -298,22 +326,37 @@ impl Lbc {
             row.asked = self.lists_all || row.cached.is_doubtful();
             asks |= row.asked;
         }
-        if asks { self.start_call(now, Operation::Describe, out) } else { self.plan(now, out) }
+        if asks {
+            self.start_call(now, Operation::Describe, out);
+        } else {
+            self.plan(now, out);
+        }
     }
 
     fn resolve(&mut self) {
         let of = |row: &Row| standing(row.endpoint, row.status);
         let some_count = self.rows.iter().any(|row| of(row) == Standing::Counts);
-        let wanted = if some_count { Standing::Counts } else { Standing::LastResort };
+        let wanted = if some_count {
+            Standing::Counts
+        } else {
+            Standing::LastResort
+        };
         self.potential = self.rows.iter().any(|row| of(row) == Standing::Potential);
-        self.rows.iter_mut().for_each(|row| row.wanted = of(row) == wanted);
+        self.rows
+            .iter_mut()
+            .for_each(|row| row.wanted = of(row) == wanted);
     }
 
     /// Whether the checkpoint ends this reconcile before any call. Up to 3.3 an unhealthy gate did
     /// not prevent that, a pod that might yet become ready did.
     fn is_unchanged(&self) -> bool {
         let unsettled = if self.version.watches_pods() {
-            self.rows.iter().any(|row| row.wanted && row.status.is_some_and(|status| status.gated && !status.gate))
+            self.rows.iter().any(|row| {
+                row.wanted
+                    && row
+                        .status
+                        .is_some_and(|status| status.gated && !status.gate)
+            })
         } else {
             self.potential
         };
@@ -326,7 +369,11 @@ impl Lbc {
         self.stage = Stage::Calling(operation);
         self.call = self.call.next();
         let at = self.throttle.admit(operation, now);
-        if at == now { self.send(out) } else { out.wake_at(at, Input::Admitted { call: self.call }) }
+        if at == now {
+            self.send(out);
+        } else {
+            out.wake_at(at, Input::Admitted { call: self.call });
+        }
     }
 
     fn send(&mut self, out: &mut Outbox<'_, Input, Fact>) {
@@ -334,12 +381,18 @@ impl Lbc {
         let planned = match self.stage {
             Stage::Calling(Operation::Deregister) => Plan::Deregister,
             Stage::Calling(Operation::Register) => Plan::Register,
-            Stage::Calling(Operation::Describe) => return out.say(Fact::DescribeTargetHealth { call }),
+            Stage::Calling(Operation::Describe) => {
+                return out.say(Fact::DescribeTargetHealth { call });
+            }
             Stage::Idle => return,
         };
-        let planned_rows = (0..).zip(&mut self.rows).filter(|(_, row)| row.plan == planned);
+        let planned_rows = (0..)
+            .zip(&mut self.rows)
+            .filter(|(_, row)| row.plan == planned);
         for (target, row) in planned_rows.take(CHUNK) {
-            let (target, Some(pod)) = (TargetId(target), row.pod) else { continue };
+            let (target, Some(pod)) = (TargetId(target), row.pod) else {
+                continue;
+            };
             row.plan = Plan::Sent;
             out.say(match planned {
                 Plan::Register => Fact::RegisterTargets { call, target, pod },
@@ -402,8 +455,13 @@ impl Lbc {
         let (mut waits, mut initial) = (false, false);
         for row in self.rows.iter_mut().filter(|row| row.wanted) {
             // Just registered counts as `initial` (Elb.RegistrationInProgress).
-            initial |= matches!(row.cached, Cached::Unknown | Cached::Known(TargetState::Initial));
-            let (Some(pod), Some(PodStatus { gated: true, .. })) = (row.pod, row.status) else { continue };
+            initial |= matches!(
+                row.cached,
+                Cached::Unknown | Cached::Known(TargetState::Initial)
+            );
+            let (Some(pod), Some(PodStatus { gated: true, .. })) = (row.pod, row.status) else {
+                continue;
+            };
             let status = row.cached == Cached::Known(TargetState::Healthy);
             waits |= !status;
             if row.gate != Some(status) {

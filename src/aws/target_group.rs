@@ -76,8 +76,13 @@ settings! {
 impl OtherTargetGroupSpec {
     /// The target group in full: what it does not say is as with the first.
     pub fn in_full(&self, first: &TargetGroupSpec) -> TargetGroupSpec {
-        let (deregistration_delay, health_check) = (self.deregistration_delay, self.health_check.clone());
-        TargetGroupSpec { deregistration_delay, health_check, ..first.clone() }
+        let (deregistration_delay, health_check) =
+            (self.deregistration_delay, self.health_check.clone());
+        TargetGroupSpec {
+            deregistration_delay,
+            health_check,
+            ..first.clone()
+        }
     }
 }
 
@@ -274,7 +279,12 @@ impl Actor for TargetGroup {
                 self.describe(out);
                 out.say(Fact::Returned { call });
             }
-            Input::NodeHealth { node, target, call, healthy } => self.hear_node(node, target, call, healthy, out),
+            Input::NodeHealth {
+                node,
+                target,
+                call,
+                healthy,
+            } => self.hear_node(node, target, call, healthy, out),
             Input::Return { call } => out.say(Fact::Returned { call }),
             Input::DrainingOver { target, call } => self.end_draining(target, call, out),
         }
@@ -304,8 +314,16 @@ impl TargetGroup {
 
     fn row(&mut self, target: TargetId) -> &mut Row {
         if self.rows.len() <= target.index() {
-            self.rows.resize(target.index() + 1, Row { state: None, call: Call::INITIAL, news: false });
-            self.verdicts.resize(self.rows.len() * self.nodes, NodeVerdict::None);
+            self.rows.resize(
+                target.index() + 1,
+                Row {
+                    state: None,
+                    call: Call::INITIAL,
+                    news: false,
+                },
+            );
+            self.verdicts
+                .resize(self.rows.len() * self.nodes, NodeVerdict::None);
         }
         &mut self.rows[target.index()]
     }
@@ -325,7 +343,13 @@ impl TargetGroup {
     }
 
     /// Idempotent, like the API: a registered target stays as it is.
-    fn register(&mut self, call: Call, target: TargetId, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
+    fn register(
+        &mut self,
+        call: Call,
+        target: TargetId,
+        pod: PodId,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
         let honoured = self.reregistration == Reregistration::AtOnce;
         let row = self.row(target);
         if !(row.state.is_none() || honoured && row.state == Some(TargetState::Draining)) {
@@ -360,7 +384,10 @@ impl TargetGroup {
     fn describe(&mut self, out: &mut Outbox<'_, Input, Fact>) {
         for (index, row) in self.rows.iter_mut().enumerate().filter(|(_, row)| row.news) {
             row.news = false;
-            out.say(Fact::TargetHealth { target: TargetId(index as u16), state: row.state });
+            out.say(Fact::TargetHealth {
+                target: TargetId(index as u16),
+                state: row.state,
+            });
         }
     }
 
@@ -379,7 +406,11 @@ impl TargetGroup {
         }
         let place = node.index() - self.first_node;
         let verdicts = self.verdicts_of(target);
-        verdicts[place] = if healthy { NodeVerdict::Healthy } else { NodeVerdict::Unhealthy };
+        verdicts[place] = if healthy {
+            NodeVerdict::Healthy
+        } else {
+            NodeVerdict::Unhealthy
+        };
         let state = if verdicts.contains(&NodeVerdict::Unhealthy) {
             TargetState::Unhealthy
         } else if verdicts.contains(&NodeVerdict::None) {
@@ -413,10 +444,18 @@ impl TargetGroup {
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fact::Registered { call, target, pod } => write!(f, "{target} of {pod} registered ({call})"),
+            Fact::Registered { call, target, pod } => {
+                write!(f, "{target} of {pod} registered ({call})")
+            }
             Fact::Deregistered { call, target } => write!(f, "{target} deregistered ({call})"),
-            Fact::TargetHealth { target, state: Some(state) } => write!(f, "answers: {target} is {state}"),
-            Fact::TargetHealth { target, state: None } => write!(f, "answers: {target} is not registered"),
+            Fact::TargetHealth {
+                target,
+                state: Some(state),
+            } => write!(f, "answers: {target} is {state}"),
+            Fact::TargetHealth {
+                target,
+                state: None,
+            } => write!(f, "answers: {target} is not registered"),
             Fact::Returned { call } => write!(f, "{call} returns"),
             Fact::StateChanged { target, state } => write!(f, "{target} is {state}"),
             Fact::DrainingOver { target, .. } => write!(f, "draining of {target} is over"),

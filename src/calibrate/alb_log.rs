@@ -25,17 +25,30 @@ pub(super) fn is_kind(word: &str) -> bool {
 }
 
 /// Adds one line.
-pub(super) fn read(line: &str, node: &str, target_group: Option<&str>, evidence: &mut Evidence) -> Result<(), String> {
+pub(super) fn read(
+    line: &str,
+    node: &str,
+    target_group: Option<&str>,
+    evidence: &mut Evidence,
+) -> Result<(), String> {
     let fields = fields(line)?;
     let [.., created] = fields;
     if !is_kind(fields[0]) {
-        return Err(format!("`{}` is no type of request; http, https, h2, grpcs, ws or wss is", fields[0]));
+        return Err(format!(
+            "`{}` is no type of request; http, https, h2, grpcs, ws or wss is",
+            fields[0]
+        ));
     }
     if target_group.is_some_and(|name| !fields[TARGET_GROUP].contains(name)) {
         return Ok(());
     }
-    let (created, ended) = (Time::parse_rfc3339(created)?, Time::parse_rfc3339(fields[ENDED])?);
-    let status: u16 = fields[STATUS].parse().map_err(|_| format!("`{}` is no status", fields[STATUS]))?;
+    let (created, ended) = (
+        Time::parse_rfc3339(created)?,
+        Time::parse_rfc3339(fields[ENDED])?,
+    );
+    let status: u16 = fields[STATUS]
+        .parse()
+        .map_err(|_| format!("`{}` is no status", fields[STATUS]))?;
     let target = fields[TARGET];
     let address = match target.rsplit_once(':') {
         Some((address, _)) => Some(address),
@@ -44,7 +57,9 @@ pub(super) fn read(line: &str, node: &str, target_group: Option<&str>, evidence:
     };
     // Nothing of a damaged line counts.
     evidence.logged.add(created, status);
-    let Some(address) = address else { return Ok(()) };
+    let Some(address) = address else {
+        return Ok(());
+    };
     let address = address.trim_matches(['[', ']']);
     entry(entry(&mut evidence.routes, node), address).push(created);
     if fields[TARGET_STATUS] != "-" {
@@ -54,7 +69,9 @@ pub(super) fn read(line: &str, node: &str, target_group: Option<&str>, evidence:
         entry(&mut evidence.dead, address).push(created);
         match status {
             504 => evidence.timed_out += 1,
-            _ if UNREACHABLE.contains(&ended.saturating_since(created)) => evidence.unreachable += 1,
+            _ if UNREACHABLE.contains(&ended.saturating_since(created)) => {
+                evidence.unreachable += 1;
+            }
             _ => {}
         }
     }
@@ -62,7 +79,10 @@ pub(super) fn read(line: &str, node: &str, target_group: Option<&str>, evidence:
 }
 
 /// The value of a name, made if it is not there; looking it up copies no name.
-fn entry<'a, V: Default>(map: &'a mut std::collections::BTreeMap<String, V>, name: &str) -> &'a mut V {
+fn entry<'a, V: Default>(
+    map: &'a mut std::collections::BTreeMap<String, V>,
+    name: &str,
+) -> &'a mut V {
     if !map.contains_key(name) {
         map.insert(name.to_owned(), V::default());
     }
@@ -76,11 +96,18 @@ fn fields(line: &str) -> Result<[&str; CREATED + 1], String> {
     for (place, field) in fields.iter_mut().enumerate() {
         rest = rest.trim_start_matches(' ');
         (*field, rest) = match rest.strip_prefix('"') {
-            Some(text) => quoted(text).ok_or_else(|| format!("field {} has no closing quote", place + 1))?,
-            None => rest.split_at_checked(rest.find(' ').unwrap_or(rest.len())).unwrap_or((rest, "")),
+            Some(text) => {
+                quoted(text).ok_or_else(|| format!("field {} has no closing quote", place + 1))?
+            }
+            None => rest
+                .split_at_checked(rest.find(' ').unwrap_or(rest.len()))
+                .unwrap_or((rest, "")),
         };
         if field.is_empty() && rest.is_empty() {
-            return Err(format!("the line ends after {place} fields; an access log has {} or more", CREATED + 1));
+            return Err(format!(
+                "the line ends after {place} fields; an access log has {} or more",
+                CREATED + 1
+            ));
         }
     }
     Ok(fields)
@@ -112,7 +139,14 @@ mod tests {
         read(LINE, "a", Some("my-targets"), &mut evidence).unwrap();
         let created = Time::parse_rfc3339("2018-07-02T22:23:00.186641Z").unwrap();
         assert_eq!(evidence.routes["a"]["10.0.0.1"], [created]);
-        assert_eq!((evidence.dead["10.0.0.1"].len(), evidence.timed_out, evidence.unreachable), (1, 1, 0));
+        assert_eq!(
+            (
+                evidence.dead["10.0.0.1"].len(),
+                evidence.timed_out,
+                evidence.unreachable
+            ),
+            (1, 1, 0)
+        );
         assert_eq!(evidence.logged.statuses[&504], 1);
         read(LINE, "a", Some("another"), &mut evidence).unwrap();
         assert_eq!(evidence.logged.requests(), 1);
@@ -126,8 +160,14 @@ mod tests {
         };
         check("http", "ends after 1 fields");
         check(&LINE.replace("504 -", "5x4 -"), "`5x4` is no status");
-        check(&LINE.replace("10.0.0.1:80 -1", "10.0.0.1 -1"), "is no target");
-        check(&LINE.replace("2018-07-02T22:23:00", "2018-07-02 22:23:00"), "not a time");
+        check(
+            &LINE.replace("10.0.0.1:80 -1", "10.0.0.1 -1"),
+            "is no target",
+        );
+        check(
+            &LINE.replace("2018-07-02T22:23:00", "2018-07-02 22:23:00"),
+            "not a time",
+        );
         check(LINE.split_once("GET").unwrap().0, "no closing quote");
     }
 }

@@ -79,9 +79,16 @@ type Lags = Vec<f64>;
 
 /// Estimates what the logs tell.
 pub fn estimate(evidence: &Evidence, pilot: &Pilot, level: f64) -> Calibration {
-    let mut calibration = Calibration { level, findings: Vec::new(), notes: Vec::new(), rollout_at: None };
+    let mut calibration = Calibration {
+        level,
+        findings: Vec::new(),
+        notes: Vec::new(),
+        rollout_at: None,
+    };
     if evidence.routes.is_empty() {
-        calibration.notes.push("no access log: what clients measure does not tell one target from another".to_owned());
+        calibration.notes.push(
+            "no access log: what clients measure does not tell one target from another".to_owned(),
+        );
         return calibration;
     }
     if evidence.nodes() == 0 {
@@ -95,7 +102,8 @@ pub fn estimate(evidence: &Evidence, pilot: &Pilot, level: f64) -> Calibration {
     let first = evidence.logged.window.map(|(first, _)| first);
     let left = evidence.membership.left.values().min();
     if let (Some(first), Some(left)) = (first, left) {
-        calibration.rollout_at = Some((left.secs_since(first) - pilot.start_to_left.mean()).max(0.0));
+        calibration.rollout_at =
+            Some((left.secs_since(first) - pilot.start_to_left.mean()).max(0.0));
     }
     calibration
 }
@@ -104,13 +112,18 @@ pub fn estimate(evidence: &Evidence, pilot: &Pilot, level: f64) -> Calibration {
 fn deregistration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibration) {
     let departures = departures(evidence, pilot);
     if departures.is_empty() {
-        calibration
-            .notes
-            .push("no deregistration: no EndpointSlice lost an address, no target refused requests".to_owned());
+        calibration.notes.push(
+            "no deregistration: no EndpointSlice lost an address, no target refused requests"
+                .to_owned(),
+        );
         return;
     }
     let (mut lags, mut undecided) = (Vec::new(), 0);
-    let nodes: Vec<Node> = evidence.routes.values().map(|targets| Node::of(targets, evidence)).collect();
+    let nodes: Vec<Node> = evidence
+        .routes
+        .values()
+        .map(|targets| Node::of(targets, evidence))
+        .collect();
     for (address, called) in &departures {
         match lags_of(evidence, &nodes, address, *called) {
             Some(of_nodes) if !of_nodes.is_empty() => lags.push(of_nodes),
@@ -124,17 +137,26 @@ fn deregistration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibrat
         ));
     }
     let (slow, ordinary): (Vec<Lags>, Vec<Lags>) = split_slow(lags);
-    let logs = ordinary.iter().map(|lags| lags.iter().map(|lag| lag.ln()).collect::<Moments>().mean());
+    let logs = ordinary
+        .iter()
+        .map(|lags| lags.iter().map(|lag| lag.ln()).collect::<Moments>().mean());
     let logs: Moments = logs.collect();
     let (all, level) = (slow.len() + ordinary.len(), calibration.level);
     let nodes = ordinary.iter().map(Vec::len).max().unwrap_or(1) as f64;
-    let Some((low, high)) = logs.mean_interval_varying(level, LEAST_SIGMA * LEAST_SIGMA / nodes) else {
-        calibration.notes.push("fewer than two deregistrations tell: no interval".to_owned());
+    let Some((low, high)) = logs.mean_interval_varying(level, LEAST_SIGMA * LEAST_SIGMA / nodes)
+    else {
+        calibration
+            .notes
+            .push("fewer than two deregistrations tell: no interval".to_owned());
         return;
     };
     let spread: Moments = ordinary.iter().flatten().map(|lag| lag.ln()).collect();
     let (median, sigma) = (logs.mean().exp(), spread.variance().sqrt());
-    let lags = format!("{{ p50 = \"{}\", p99 = \"{}\" }}", span(median), span(median * (2.326 * sigma).exp()));
+    let lags = format!(
+        "{{ p50 = \"{}\", p99 = \"{}\" }}",
+        span(median),
+        span(median * (2.326 * sigma).exp())
+    );
     let share = Proportion::of(slow.len() as u64, all as u64, level);
     let value = match (slow.is_empty(), share) {
         (false, Some(share)) => mixture(&lags, &slow, share.probability),
@@ -142,9 +164,10 @@ fn deregistration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibrat
     };
     let is_fine = high - low < PRIOR_FACTOR.ln();
     if !is_fine {
-        calibration
-            .notes
-            .push("the lag of deregistration is left to its prior, which says more than these logs".to_owned());
+        calibration.notes.push(
+            "the lag of deregistration is left to its prior, which says more than these logs"
+                .to_owned(),
+        );
     }
     calibration.findings.push(Finding {
         name: "deregistration lag, median",
@@ -172,12 +195,19 @@ fn deregistration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibrat
 fn departures<'a>(evidence: &'a Evidence, pilot: &Pilot) -> Vec<(&'a str, f64)> {
     let membership = &evidence.membership;
     let after = |at: Time, wait: &Moments| at.secs_since(origin(evidence)) + wait.mean();
-    let left: Vec<_> = membership.left.iter().map(|(a, at)| (a.as_str(), after(*at, &pilot.left_to_call))).collect();
+    let left: Vec<_> = membership
+        .left
+        .iter()
+        .map(|(a, at)| (a.as_str(), after(*at, &pilot.left_to_call)))
+        .collect();
     if !left.is_empty() {
         return left;
     }
-    let stopped: Vec<_> =
-        membership.stopped().into_iter().map(|(a, at)| (a, after(at, &pilot.stopped_to_call))).collect();
+    let stopped: Vec<_> = membership
+        .stopped()
+        .into_iter()
+        .map(|(a, at)| (a, after(at, &pilot.stopped_to_call)))
+        .collect();
     if !stopped.is_empty() {
         return stopped;
     }
@@ -199,7 +229,10 @@ struct Node<'a> {
 impl<'a> Node<'a> {
     fn of(targets: &'a BTreeMap<String, Vec<Time>>, evidence: &Evidence) -> Node<'a> {
         let all: Vec<Time> = targets.values().flatten().copied().collect();
-        Node { targets, choices: seconds(&all, evidence) }
+        Node {
+            targets,
+            choices: seconds(&all, evidence),
+        }
     }
 
     /// When the node had made as many choices after `last` as used to lie between two of the same target:
@@ -207,7 +240,9 @@ impl<'a> Node<'a> {
     fn missed(&self, last: f64, choices: &[f64]) -> Option<f64> {
         let place = |at: f64| self.choices.partition_point(|choice| *choice <= at);
         let from = choices[choices.len().saturating_sub(GAPS + 1)];
-        let between = (place(last) - place(from)).div_ceil(choices.len().min(GAPS + 1) - 1).max(1);
+        let between = (place(last) - place(from))
+            .div_ceil(choices.len().min(GAPS + 1) - 1)
+            .max(1);
         self.choices.get(place(last) + between - 1).copied()
     }
 }
@@ -216,7 +251,11 @@ impl<'a> Node<'a> {
 fn lags_of(evidence: &Evidence, nodes: &[Node], address: &str, called: f64) -> Option<Lags> {
     let mut lags = Vec::new();
     for node in nodes {
-        let Some(choices) = node.targets.get(address).filter(|choices| choices.len() >= FEWEST_CHOICES) else {
+        let Some(choices) = node
+            .targets
+            .get(address)
+            .filter(|choices| choices.len() >= FEWEST_CHOICES)
+        else {
             continue;
         };
         let choices = seconds(choices, evidence);
@@ -225,7 +264,10 @@ fn lags_of(evidence: &Evidence, nodes: &[Node], address: &str, called: f64) -> O
             return None;
         }
         // The node stopped somewhere between its last choice and the one that did not come.
-        let (lag, missed) = (last + mean_wait(&choices, true) - called, node.missed(last, &choices)?);
+        let (lag, missed) = (
+            last + mean_wait(&choices, true) - called,
+            node.missed(last, &choices)?,
+        );
         if lag > 0.0 && missed - last < MOST_DOUBT * lag {
             lags.push(lag);
         }
@@ -239,14 +281,18 @@ fn split_slow(lags: Vec<Lags>) -> (Vec<Lags>, Vec<Lags>) {
     let mut sorted: Vec<f64> = lags.iter().map(least).collect();
     sorted.sort_by(f64::total_cmp);
     let median = crate::stats::quantile(&sorted, 0.5).unwrap_or(0.0);
-    lags.into_iter().partition(|lags| least(lags) > SLOW.0 * median && least(lags) > SLOW.1 + median)
+    lags.into_iter()
+        .partition(|lags| least(lags) > SLOW.0 * median && least(lags) > SLOW.1 + median)
 }
 
 /// Ordinary lags, and now and then a slow one.
 fn mixture(ordinary: &str, slow: &[Lags], share: f64) -> String {
     let mut seen: Vec<f64> = slow.iter().flatten().copied().collect();
     seen.sort_by(f64::total_cmp);
-    let (least, most) = (seen.first().copied().unwrap_or(0.0), seen.last().copied().unwrap_or(0.0));
+    let (least, most) = (
+        seen.first().copied().unwrap_or(0.0),
+        seen.last().copied().unwrap_or(0.0),
+    );
     format!(
         "{{ mixture = [{{ weight = {:.3}, span = {ordinary} }}, {{ weight = {share:.3}, span = {{ uniform = [\"{}\", \"{}\"] }} }}] }}",
         1.0 - share,
@@ -259,7 +305,9 @@ fn mixture(ordinary: &str, slow: &[Lags], share: f64) -> String {
 fn registration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibration) {
     let came = &evidence.membership.came;
     if came.is_empty() {
-        calibration.notes.push("no registration: no EndpointSlice gained an address".to_owned());
+        calibration
+            .notes
+            .push("no registration: no EndpointSlice gained an address".to_owned());
         return;
     }
     if pilot.is_gated {
@@ -273,15 +321,23 @@ fn registration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibratio
             let choices = seconds(choices, evidence);
             choices[0] - mean_wait(&choices, false) - called
         };
-        let chosen = evidence.routes.values().filter_map(|targets| targets.get(address));
-        let waits: Moments = chosen.filter(|choices| choices.len() >= FEWEST_CHOICES).map(of_node).collect();
+        let chosen = evidence
+            .routes
+            .values()
+            .filter_map(|targets| targets.get(address));
+        let waits: Moments = chosen
+            .filter(|choices| choices.len() >= FEWEST_CHOICES)
+            .map(of_node)
+            .collect();
         (waits.n() > 0).then(|| waits.mean())
     };
     let waits: Moments = came.iter().filter_map(of_address).collect();
     // Half the spread of the phase alone, which is uniform, and each node's own.
     let least = pilot.check_within.powi(2) / 48.0 / evidence.routes.len().max(1) as f64;
     let Some((low, high)) = waits.mean_interval_varying(calibration.level, least) else {
-        calibration.notes.push("registration left out: fewer than two new targets took requests".to_owned());
+        calibration
+            .notes
+            .push("registration left out: fewer than two new targets took requests".to_owned());
         return;
     };
     let lag = |wait: f64| (wait - pilot.check_within / 2.0).max(0.0);
@@ -299,8 +355,12 @@ fn registration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibratio
         low: lag(low),
         high: lag(high),
         from: format!("{} registrations", waits.n()),
-        setting: is_fine
-            .then(|| ("load_balancer.registration_propagation", format!("\"{}\"", span(lag(waits.mean()))))),
+        setting: is_fine.then(|| {
+            (
+                "load_balancer.registration_propagation",
+                format!("\"{}\"", span(lag(waits.mean()))),
+            )
+        }),
     });
 }
 
@@ -315,20 +375,30 @@ fn removed_addresses(evidence: &Evidence, calibration: &mut Calibration) {
             low: share.low,
             high: share.high,
             from: format!("{} of {all}", evidence.unreachable),
-            setting: (share.high - share.low < COARSE_SHARE)
-                .then(|| ("load_balancer.host_unreachable_share", format!("{:.3}", share.probability))),
+            setting: (share.high - share.low < COARSE_SHARE).then(|| {
+                (
+                    "load_balancer.host_unreachable_share",
+                    format!("{:.3}", share.probability),
+                )
+            }),
         });
     }
 }
 
 /// What times are counted from: the first request of the access logs.
 fn origin(evidence: &Evidence) -> Time {
-    evidence.logged.window.map_or(Time::ZERO, |(first, _)| first)
+    evidence
+        .logged
+        .window
+        .map_or(Time::ZERO, |(first, _)| first)
 }
 
 /// Times in order, in seconds since [`origin`].
 fn seconds(times: &[Time], evidence: &Evidence) -> Vec<f64> {
-    let mut seconds: Vec<f64> = times.iter().map(|at| at.secs_since(origin(evidence))).collect();
+    let mut seconds: Vec<f64> = times
+        .iter()
+        .map(|at| at.secs_since(origin(evidence)))
+        .collect();
     seconds.sort_by(f64::total_cmp);
     seconds
 }
@@ -336,7 +406,11 @@ fn seconds(times: &[Time], evidence: &Evidence) -> Vec<f64> {
 /// The gaps between choices at the end, or at the beginning.
 fn gaps(choices: &[f64], at_end: bool) -> impl Iterator<Item = f64> {
     let most = choices.len().min(GAPS + 1);
-    let part = if at_end { &choices[choices.len() - most..] } else { &choices[..most] };
+    let part = if at_end {
+        &choices[choices.len() - most..]
+    } else {
+        &choices[..most]
+    };
     part.windows(2).map(|pair| pair[1] - pair[0])
 }
 
@@ -347,8 +421,14 @@ fn mean_gap(choices: &[f64], at_end: bool) -> f64 {
 /// From a moment at random to the next choice, or back to the one before: E[G²] / 2E[G], the mean age of a
 /// renewal process (Cox, *Renewal Theory*, 1962, §5).
 fn mean_wait(choices: &[f64], at_end: bool) -> f64 {
-    let (sum, squares) = gaps(choices, at_end).fold((0.0, 0.0), |(sum, squares), gap| (sum + gap, squares + gap * gap));
-    if sum > 0.0 { squares / (2.0 * sum) } else { 0.0 }
+    let (sum, squares) = gaps(choices, at_end).fold((0.0, 0.0), |(sum, squares), gap| {
+        (sum + gap, squares + gap * gap)
+    });
+    if sum > 0.0 {
+        squares / (2.0 * sum)
+    } else {
+        0.0
+    }
 }
 
 /// Seconds as a scenario writes them, to the hundredth.

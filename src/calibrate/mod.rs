@@ -71,7 +71,11 @@ impl Counts {
 impl Evidence {
     /// What the user saw: the client's results, or what the load balancer logged if there are none.
     pub fn seen(&self) -> &Counts {
-        if self.client.requests() > 0 { &self.client } else { &self.logged }
+        if self.client.requests() > 0 {
+            &self.client
+        } else {
+            &self.logged
+        }
     }
 
     /// ALB nodes whose logs these are; none if the logs do not tell.

@@ -40,13 +40,19 @@ impl Pilot {
     /// which is a bug.
     pub fn of(scenario: &Scenario) -> Result<Pilot, Error> {
         if scenario.target_group.target_type == TargetType::Instance {
-            let error =
-                Error::input("targets of type `instance` are hosts: their logs do not tell one pod from another");
-            return Err(error.hint("only lags of target_group.target_type = \"ip\" can be estimated"));
+            let error = Error::input(
+                "targets of type `instance` are hosts: their logs do not tell one pod from another",
+            );
+            return Err(
+                error.hint("only lags of target_group.target_type = \"ip\" can be estimated")
+            );
         }
         let mut pilot = Pilot {
             check_within: FIRST_CHECK_WITHIN.as_secs_f64(),
-            is_gated: scenario.revisions.iter().any(|revision| revision.pod.readiness_gate),
+            is_gated: scenario
+                .revisions
+                .iter()
+                .any(|revision| revision.pod.readiness_gate),
             ..Pilot::default()
         };
         let seed = scenario.monte_carlo.seed;
@@ -60,8 +66,15 @@ impl Pilot {
                     pilot.note(target, pod);
                 }
             }
-            if let Some(left) = timeline.pods.iter().filter_map(|pod| pod.out_of_slice_ready).min() {
-                pilot.start_to_left.push(left.secs_since(timeline.rollout_at));
+            if let Some(left) = timeline
+                .pods
+                .iter()
+                .filter_map(|pod| pod.out_of_slice_ready)
+                .min()
+            {
+                pilot
+                    .start_to_left
+                    .push(left.secs_since(timeline.rollout_at));
             }
         }
         Ok(pilot)
@@ -77,6 +90,10 @@ impl Pilot {
         push(&mut self.left_to_call, pod.out_of_slice_ready, called);
         push(&mut self.stopped_to_call, pod.terminating, called);
         push(&mut self.closed_to_call, pod.listener_closed, called);
-        push(&mut self.came_to_call, pod.in_slice_ready, target.registered);
+        push(
+            &mut self.came_to_call,
+            pod.in_slice_ready,
+            target.registered,
+        );
     }
 }

@@ -45,7 +45,13 @@ enum Format {
 
 impl Lines {
     fn new(path: &Path, reader: Box<dyn BufRead>) -> Lines {
-        Lines { path: path.to_owned(), reader, row: 0, line: String::new(), bytes: Vec::new() }
+        Lines {
+            path: path.to_owned(),
+            reader,
+            row: 0,
+            line: String::new(),
+            bytes: Vec::new(),
+        }
     }
 
     /// Goes to the next line that is not blank; false at the end.
@@ -53,10 +59,16 @@ impl Lines {
         loop {
             self.bytes.clear();
             self.row += 1;
-            let read = (&mut self.reader).take(LONGEST_LINE).read_until(b'\n', &mut self.bytes);
+            let read = (&mut self.reader)
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut self.bytes);
             let read = read.map_err(|error| unreadable(&self.path, self.row, &error))?;
             if read as u64 == LONGEST_LINE {
-                let words = format!("line {} is longer than {} MiB", self.row, LONGEST_LINE >> 20);
+                let words = format!(
+                    "line {} is longer than {} MiB",
+                    self.row,
+                    LONGEST_LINE >> 20
+                );
                 return Err(Error::too_large(words).in_file(&self.path));
             }
             // What clients send stands in logs as they sent it, and need not be UTF-8.
@@ -84,7 +96,12 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-fn search(path: &Path, depth: usize, visited: &mut Visited, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+fn search(
+    path: &Path,
+    depth: usize,
+    visited: &mut Visited,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), Error> {
     if path != Path::new("-") && !visited.enter(path, depth)? {
         return Ok(());
     }
@@ -100,10 +117,17 @@ fn search(path: &Path, depth: usize, visited: &mut Visited, found: &mut Vec<Path
         .map_err(|error| Error::input(format!("cannot read the folder: {error}")).in_file(path))?
         .into_iter()
         .map(|entry| entry.path())
-        .filter(|path| !path.file_name().and_then(|name| name.to_str()).is_some_and(is_no_log))
+        .filter(|path| {
+            !path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(is_no_log)
+        })
         .collect();
     entries.sort();
-    entries.iter().try_for_each(|entry| search(entry, depth + 1, visited, found))
+    entries
+        .iter()
+        .try_for_each(|entry| search(entry, depth + 1, visited, found))
 }
 
 /// Hidden files, and the one by which AWS tries whether it may write to a bucket.
@@ -112,13 +136,24 @@ fn is_no_log(name: &str) -> bool {
 }
 
 /// Adds what a file says.
-pub(super) fn read(path: &Path, target_group: Option<&str>, evidence: &mut Evidence) -> Result<(), Error> {
+pub(super) fn read(
+    path: &Path,
+    target_group: Option<&str>,
+    evidence: &mut Evidence,
+) -> Result<(), Error> {
     let mut lines = if path == Path::new("-") {
         let path = Path::new("<stdin>");
-        Lines::new(path, unpacked(Box::new(BufReader::new(std::io::stdin()))).map_err(|e| unreadable(path, 1, &e))?)
+        Lines::new(
+            path,
+            unpacked(Box::new(BufReader::new(std::io::stdin())))
+                .map_err(|e| unreadable(path, 1, &e))?,
+        )
     } else {
         let opened = File::open(path).and_then(|file| unpacked(Box::new(BufReader::new(file))));
-        Lines::new(path, opened.map_err(|error| Error::input(format!("cannot read: {error}")).in_file(path))?)
+        Lines::new(
+            path,
+            opened.map_err(|error| Error::input(format!("cannot read: {error}")).in_file(path))?,
+        )
     };
     if !lines.advance()? {
         return Ok(());
@@ -128,7 +163,9 @@ pub(super) fn read(path: &Path, target_group: Option<&str>, evidence: &mut Evide
     }
     let node = node_of(path);
     match format(&lines)? {
-        Format::Alb => sound(&mut lines, evidence, |line, evidence| alb_log::read(line, &node, target_group, evidence)),
+        Format::Alb => sound(&mut lines, evidence, |line, evidence| {
+            alb_log::read(line, &node, target_group, evidence)
+        }),
         Format::Csv => each(&mut lines, |line| vegeta::read_csv(line, evidence)),
         Format::JsonLines => each(&mut lines, |line| json_line(line, evidence)),
         Format::Json => json_text(lines, evidence),
@@ -156,7 +193,9 @@ fn sound(
         }
     }
     match first {
-        Some((_, error)) if sound == 0 => Err(error.hint("remove the line, or give a file of one format")),
+        Some((_, error)) if sound == 0 => {
+            Err(error.hint("remove the line, or give a file of one format"))
+        }
         Some((row, error)) => {
             let (path, words) = (lines.path.display(), error.message());
             evidence.damaged.push(format!(
@@ -174,7 +213,9 @@ fn each(lines: &mut Lines, mut read: impl FnMut(&str) -> Result<(), String>) -> 
     loop {
         let line = lines.line.trim();
         if let Err(words) = read(line) {
-            return Err(lines.error(words).hint("remove the line, or give a file of one format"));
+            return Err(lines
+                .error(words)
+                .hint("remove the line, or give a file of one format"));
         }
         if !lines.advance()? {
             return Ok(());
@@ -209,8 +250,14 @@ fn json_line(line: &str, evidence: &mut Evidence) -> Result<(), String> {
         }
         return watch::read(parsed(line)?, None, &mut evidence.membership);
     }
-    let (stamp, json) = line.split_once(' ').ok_or("a time or JSON was expected here")?;
-    watch::read(parsed(json.trim_start())?, Some(Time::parse_rfc3339(stamp)?), &mut evidence.membership)
+    let (stamp, json) = line
+        .split_once(' ')
+        .ok_or("a time or JSON was expected here")?;
+    watch::read(
+        parsed(json.trim_start())?,
+        Some(Time::parse_rfc3339(stamp)?),
+        &mut evidence.membership,
+    )
 }
 
 fn parsed(text: &str) -> Result<serde_json::Value, String> {
@@ -221,17 +268,24 @@ fn parsed(text: &str) -> Result<serde_json::Value, String> {
 fn json_text(mut lines: Lines, evidence: &mut Evidence) -> Result<(), Error> {
     let mut text = std::mem::take(&mut lines.line);
     let before = lines.row - 1;
-    let read = (&mut lines.reader).take(LONGEST_TEXT).read_to_string(&mut text);
+    let read = (&mut lines.reader)
+        .take(LONGEST_TEXT)
+        .read_to_string(&mut text);
     read.map_err(|error| unreadable(&lines.path, lines.row, &error))?;
     if text.len() as u64 >= LONGEST_TEXT {
-        return Err(Error::too_large(format!("JSON over many lines is longer than {} MiB", LONGEST_TEXT >> 20))
-            .in_file(&lines.path)
-            .hint("write a value on each line: jq -c ."));
+        return Err(Error::too_large(format!(
+            "JSON over many lines is longer than {} MiB",
+            LONGEST_TEXT >> 20
+        ))
+        .in_file(&lines.path)
+        .hint("write a value on each line: jq -c ."));
     }
     for value in serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>() {
         let done = value
             .map_err(|error| (error.line(), format!("not JSON: {error}")))
-            .and_then(|value| watch::read(value, None, &mut evidence.membership).map_err(|words| (1, words)));
+            .and_then(|value| {
+                watch::read(value, None, &mut evidence.membership).map_err(|words| (1, words))
+            });
         done.map_err(|(row, words)| {
             let line = text.lines().nth(row.saturating_sub(1)).unwrap_or_default();
             Error::input(words).on_line(&lines.path, before + row, line)
@@ -247,8 +301,15 @@ fn unpacked(mut reader: Box<dyn BufRead>) -> std::io::Result<Box<dyn BufRead>> {
         return Ok(reader);
     }
     let packed = Rc::new(Cell::new(0));
-    let counted = Counted { reader, count: packed.clone() };
-    Ok(Box::new(BufReader::new(Unpacked { reader: MultiGzDecoder::new(BufReader::new(counted)), packed, unpacked: 0 })))
+    let counted = Counted {
+        reader,
+        count: packed.clone(),
+    };
+    Ok(Box::new(BufReader::new(Unpacked {
+        reader: MultiGzDecoder::new(BufReader::new(counted)),
+        packed,
+        unpacked: 0,
+    })))
 }
 
 /// Counts the bytes that go through.
@@ -286,15 +347,26 @@ impl<R: Read> Read for Unpacked<R> {
 
 /// AWS names a log `…_END_NODE-ADDRESS_RANDOM.log.gz`; a file of another name does not say its node.
 fn node_of(path: &Path) -> String {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let mut parts = name.rsplit('_').skip(1);
-    parts.next().filter(|part| part.parse::<IpAddr>().is_ok()).unwrap_or_default().to_owned()
+    parts
+        .next()
+        .filter(|part| part.parse::<IpAddr>().is_ok())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn unreadable(path: &Path, row: usize, error: &std::io::Error) -> Error {
     if error.kind() == std::io::ErrorKind::FileTooLarge {
-        let words = format!("unpacked it is more than {MOST_EXPANDED} times as long: no log shrinks so far");
-        return Error::too_large(words).in_file(path).hint("unpack it yourself, if it is one");
+        let words = format!(
+            "unpacked it is more than {MOST_EXPANDED} times as long: no log shrinks so far"
+        );
+        return Error::too_large(words)
+            .in_file(path)
+            .hint("unpack it yourself, if it is one");
     }
     Error::input(format!("line {row} cannot be read: {error}"))
         .in_file(path)
@@ -308,7 +380,10 @@ mod tests {
     #[test]
     fn a_log_has_its_node_in_its_name() {
         let check = |name: &str, node: &str| assert_eq!(node_of(Path::new(name)), node, "{name}");
-        check("d/1234_elasticloadbalancing_eu-west-1_app.a.0f_20260101T0005Z_192.0.2.7_2x.log.gz", "192.0.2.7");
+        check(
+            "d/1234_elasticloadbalancing_eu-west-1_app.a.0f_20260101T0005Z_192.0.2.7_2x.log.gz",
+            "192.0.2.7",
+        );
         check("all.log", "");
         check("merged_logs_of_today.log", "");
     }

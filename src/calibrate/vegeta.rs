@@ -23,8 +23,11 @@ pub(super) fn is_result(line: &str) -> bool {
 
 /// Adds a JSON line.
 pub(super) fn read_json(line: &str, evidence: &mut Evidence) -> Result<(), String> {
-    let result: Answer = serde_json::from_str(line).map_err(|error| format!("no result of vegeta: {error}"))?;
-    evidence.client.add(Time::parse_rfc3339(&result.timestamp)?, result.code);
+    let result: Answer =
+        serde_json::from_str(line).map_err(|error| format!("no result of vegeta: {error}"))?;
+    evidence
+        .client
+        .add(Time::parse_rfc3339(&result.timestamp)?, result.code);
     Ok(())
 }
 
@@ -33,7 +36,10 @@ pub(super) fn read_csv(line: &str, evidence: &mut Evidence) -> Result<(), String
     let mut columns = line.split(',');
     let mut number = |what: &str| {
         let column = columns.next().unwrap_or_default();
-        column.trim().parse::<u64>().map_err(|_| format!("`{column}` is no {what}"))
+        column
+            .trim()
+            .parse::<u64>()
+            .map_err(|_| format!("`{column}` is no {what}"))
     };
     let (nanos, code) = (number("time in nanoseconds")?, number("status")?);
     let code = u16::try_from(code).map_err(|_| format!("`{code}` is no status"))?;
@@ -51,11 +57,26 @@ mod tests {
         let json = r#"{"attack":"","seq":0,"code":504,"timestamp":"2026-01-01T00:00:01.5Z","latency":10005000000,"bytes_out":0,"bytes_in":132,"error":"504 Gateway Time-out","body":"","method":"GET","url":"http://a/","headers":{}}"#;
         assert!(is_result(json));
         read_json(json, &mut evidence).unwrap();
-        read_csv("1767225602500000000,0,30000000000,0,0,\"time, out\",,,1,GET,http://a/,", &mut evidence).unwrap();
-        assert_eq!(evidence.client.statuses.iter().collect::<Vec<_>>(), [(&0, &1), (&504, &1)]);
+        read_csv(
+            "1767225602500000000,0,30000000000,0,0,\"time, out\",,,1,GET,http://a/,",
+            &mut evidence,
+        )
+        .unwrap();
+        assert_eq!(
+            evidence.client.statuses.iter().collect::<Vec<_>>(),
+            [(&0, &1), (&504, &1)]
+        );
         let (first, last) = evidence.client.window.unwrap();
         assert_eq!((last - first).as_micros(), 1_000_000);
-        assert!(read_csv("x,200,1", &mut evidence).unwrap_err().contains("`x` is no time"));
-        assert!(read_json("{\"code\":1,\"latency\":2}", &mut evidence).unwrap_err().contains("timestamp"));
+        assert!(
+            read_csv("x,200,1", &mut evidence)
+                .unwrap_err()
+                .contains("`x` is no time")
+        );
+        assert!(
+            read_json("{\"code\":1,\"latency\":2}", &mut evidence)
+                .unwrap_err()
+                .contains("timestamp")
+        );
     }
 }

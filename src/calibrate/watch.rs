@@ -31,14 +31,24 @@ impl Membership {
     /// When kubelets began to stop the pods behind addresses.
     pub(super) fn stopped(&self) -> BTreeMap<&str, Time> {
         let address = |name: &String| self.addresses.get(name).map(String::as_str);
-        self.killed.iter().filter_map(|(name, at)| Some((address(name)?, *at))).collect()
+        self.killed
+            .iter()
+            .filter_map(|(name, at)| Some((address(name)?, *at)))
+            .collect()
     }
 
     fn set(&mut self, slice: &str, ready: BTreeSet<String>, at: Time) {
-        let Some(before) = self.slices.insert(slice.to_owned(), ready.clone()) else { return };
+        let Some(before) = self.slices.insert(slice.to_owned(), ready.clone()) else {
+            return;
+        };
         // An address may move between slices; it has left when no slice has it.
-        let elsewhere = |address: &String| self.slices.values().any(|slice| slice.contains(address));
-        let left: Vec<String> = before.difference(&ready).filter(|address| !elsewhere(address)).cloned().collect();
+        let elsewhere =
+            |address: &String| self.slices.values().any(|slice| slice.contains(address));
+        let left: Vec<String> = before
+            .difference(&ready)
+            .filter(|address| !elsewhere(address))
+            .cloned()
+            .collect();
         for address in left {
             self.left.insert(address, at);
         }
@@ -49,12 +59,23 @@ impl Membership {
 }
 
 /// Adds an object, a list of them, or an event of a watch; `at` is when it came, if that is known.
-pub(super) fn read(value: Value, at: Option<Time>, membership: &mut Membership) -> Result<(), String> {
+pub(super) fn read(
+    value: Value,
+    at: Option<Time>,
+    membership: &mut Membership,
+) -> Result<(), String> {
     if let Value::Array(items) = value {
-        return items.into_iter().try_for_each(|item| read(item, at, membership));
+        return items
+            .into_iter()
+            .try_for_each(|item| read(item, at, membership));
     }
-    let Value::Object(mut object) = value else { return Err("an object of Kubernetes was expected here".to_owned()) };
-    if let (Some(kind), Some(inner)) = (object.get("type").and_then(Value::as_str), object.get("object")) {
+    let Value::Object(mut object) = value else {
+        return Err("an object of Kubernetes was expected here".to_owned());
+    };
+    if let (Some(kind), Some(inner)) = (
+        object.get("type").and_then(Value::as_str),
+        object.get("object"),
+    ) {
         return match kind {
             "BOOKMARK" => Ok(()),
             "ERROR" => Err("the watch ended in an error here".to_owned()),
@@ -67,7 +88,12 @@ pub(super) fn read(value: Value, at: Option<Time>, membership: &mut Membership) 
     }
 }
 
-fn add(object: &Value, at: Option<Time>, is_deleted: bool, membership: &mut Membership) -> Result<(), String> {
+fn add(
+    object: &Value,
+    at: Option<Time>,
+    is_deleted: bool,
+    membership: &mut Membership,
+) -> Result<(), String> {
     match object["kind"].as_str() {
         Some("EndpointSlice") => slice(object, at, is_deleted, membership),
         Some("Event") => event(object, membership),
@@ -76,8 +102,15 @@ fn add(object: &Value, at: Option<Time>, is_deleted: bool, membership: &mut Memb
     }
 }
 
-fn slice(object: &Value, at: Option<Time>, is_deleted: bool, membership: &mut Membership) -> Result<(), String> {
-    let name = object["metadata"]["name"].as_str().ok_or("this EndpointSlice has no name")?;
+fn slice(
+    object: &Value,
+    at: Option<Time>,
+    is_deleted: bool,
+    membership: &mut Membership,
+) -> Result<(), String> {
+    let name = object["metadata"]["name"]
+        .as_str()
+        .ok_or("this EndpointSlice has no name")?;
     let at = match at {
         Some(at) => at,
         None => changed(object)?.ok_or_else(|| {
@@ -87,10 +120,19 @@ fn slice(object: &Value, at: Option<Time>, is_deleted: bool, membership: &mut Me
         })?,
     };
     let mut ready = BTreeSet::new();
-    for endpoint in object["endpoints"].as_array().into_iter().flatten().filter(|_| !is_deleted) {
-        let Some(address) = endpoint["addresses"][0].as_str() else { continue };
+    for endpoint in object["endpoints"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|_| !is_deleted)
+    {
+        let Some(address) = endpoint["addresses"][0].as_str() else {
+            continue;
+        };
         if let Some(pod) = endpoint["targetRef"]["name"].as_str() {
-            membership.addresses.insert(pod.to_owned(), address.to_owned());
+            membership
+                .addresses
+                .insert(pod.to_owned(), address.to_owned());
         }
         // No condition is to be taken for ready (discovery/v1 EndpointConditions).
         if endpoint["conditions"]["ready"].as_bool().unwrap_or(true) {
@@ -103,9 +145,14 @@ fn slice(object: &Value, at: Option<Time>, is_deleted: bool, membership: &mut Me
 
 /// The newest time in `managedFields`.
 fn changed(object: &Value) -> Result<Option<Time>, String> {
-    let fields = object["metadata"]["managedFields"].as_array().into_iter().flatten();
-    let times: Result<Vec<Time>, String> =
-        fields.filter_map(|field| field["time"].as_str()).map(Time::parse_rfc3339).collect();
+    let fields = object["metadata"]["managedFields"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let times: Result<Vec<Time>, String> = fields
+        .filter_map(|field| field["time"].as_str())
+        .map(Time::parse_rfc3339)
+        .collect();
     Ok(times?.into_iter().max().map(|at| at + HALF_A_SECOND))
 }
 
@@ -115,7 +162,10 @@ fn event(object: &Value, membership: &mut Membership) -> Result<(), String> {
     }
     let pod = &object["involvedObject"]["name"];
     let pod = pod.as_str().ok_or("this event is about no object")?;
-    let at = match (object["eventTime"].as_str(), object["firstTimestamp"].as_str()) {
+    let at = match (
+        object["eventTime"].as_str(),
+        object["firstTimestamp"].as_str(),
+    ) {
         (Some(exact), _) => Time::parse_rfc3339(exact)?,
         (None, Some(second)) => Time::parse_rfc3339(second)? + HALF_A_SECOND,
         (None, None) => return Err("this event has no time".to_owned()),
@@ -137,19 +187,31 @@ mod tests {
     fn addresses_come_and_leave() {
         let mut membership = Membership::default();
         let mut see = |second: u64, kind: &str, endpoints: &[Value]| {
-            let object =
-                serde_json::json!({ "kind": "EndpointSlice", "metadata": { "name": "s" }, "endpoints": endpoints });
+            let object = serde_json::json!({ "kind": "EndpointSlice", "metadata": { "name": "s" }, "endpoints": endpoints });
             let event = serde_json::json!({ "type": kind, "object": object });
             read(event, Some(Time::from_micros(second)), &mut membership).unwrap();
         };
         see(1, "ADDED", &[endpoint("a", true), endpoint("b", true)]);
-        see(2, "MODIFIED", &[endpoint("a", false), endpoint("b", true), endpoint("c", false)]);
+        see(
+            2,
+            "MODIFIED",
+            &[
+                endpoint("a", false),
+                endpoint("b", true),
+                endpoint("c", false),
+            ],
+        );
         see(3, "MODIFIED", &[endpoint("b", true), endpoint("c", true)]);
         see(4, "DELETED", &[endpoint("b", true), endpoint("c", true)]);
         let seen = |map: &BTreeMap<String, Time>| {
-            map.iter().map(|(address, at)| format!("{address}{}", at.as_micros())).collect::<String>()
+            map.iter()
+                .map(|(address, at)| format!("{address}{}", at.as_micros()))
+                .collect::<String>()
         };
-        assert_eq!((seen(&membership.came), seen(&membership.left)), ("c3".to_owned(), "a2b4c4".to_owned()));
+        assert_eq!(
+            (seen(&membership.came), seen(&membership.left)),
+            ("c3".to_owned(), "a2b4c4".to_owned())
+        );
     }
 
     #[test]
@@ -159,9 +221,16 @@ mod tests {
         let mut membership = Membership::default();
         read(serde_json::from_str(text).unwrap(), None, &mut membership).unwrap();
         let stopped = membership.stopped();
-        assert_eq!(stopped["10.0.0.1"].to_rfc3339(), "2026-01-01T00:00:09.500000Z");
+        assert_eq!(
+            stopped["10.0.0.1"].to_rfc3339(),
+            "2026-01-01T00:00:09.500000Z"
+        );
         let timeless = serde_json::json!({ "kind": "EndpointSlice", "metadata": { "name": "s" } });
-        assert!(read(timeless, None, &mut membership).unwrap_err().contains("nobody says when"));
+        assert!(
+            read(timeless, None, &mut membership)
+                .unwrap_err()
+                .contains("nobody says when")
+        );
         assert!(read(Value::Null, None, &mut membership).is_err());
     }
 }

@@ -18,7 +18,10 @@ pub struct Edit {
 
 /// Sets a key.
 pub(super) fn set(key: &'static str, value: impl ToString) -> Edit {
-    Edit { key, value: value.to_string() }
+    Edit {
+        key,
+        value: value.to_string(),
+    }
 }
 
 /// Sets a key to whole seconds, rounded up.

@@ -61,16 +61,36 @@ pub(super) fn of(
     least: Standing,
     judge: &dyn Fn(&Scenario) -> Result<Standing, Error>,
 ) -> Result<Option<HookEnds>, Error> {
-    let Some(not_read) = subject.hook().and_then(|hook| hook.not_read.as_ref()) else { return Ok(None) };
-    let end = |serves, (now, within, verdict)| End { serves, now, within, verdict };
+    let Some(not_read) = subject.hook().and_then(|hook| hook.not_read.as_ref()) else {
+        return Ok(None);
+    };
+    let end = |serves, (now, within, verdict)| End {
+        serves,
+        now,
+        within,
+        verdict,
+    };
     let at = |serves: Span| -> Result<End, Error> {
         let hook = format!("{{ exec = \"{serves}\" }}");
-        Ok(end(serves, judge(&fix::applied(&subject.document, &[set(PRE_STOP, hook)])?)?))
+        Ok(end(
+            serves,
+            judge(&fix::applied(&subject.document, &[set(PRE_STOP, hook)])?)?,
+        ))
     };
     let least = end(not_read.least, least);
     let longest = not_read.longest(scenario.revisions[0].pod.termination_grace_period);
-    let most = if longest == least.serves { least.clone() } else { at(longest)? };
-    let mut ends = HookEnds { what: not_read.what.clone(), least, most, met_from: None, met_to: None };
+    let most = if longest == least.serves {
+        least.clone()
+    } else {
+        at(longest)?
+    };
+    let mut ends = HookEnds {
+        what: not_read.what.clone(),
+        least,
+        most,
+        met_from: None,
+        met_to: None,
+    };
     if ends.least.verdict == Verdict::Met && ends.most.verdict == Verdict::Met {
         return Ok(Some(ends));
     }
@@ -86,7 +106,9 @@ pub(super) fn of(
         if low_met == high_met {
             continue;
         }
-        let (last, first) = bisected(low, high, &|serves| Ok((at(serves)?.verdict == Verdict::Met) == low_met))?;
+        let (last, first) = bisected(low, high, &|serves| {
+            Ok((at(serves)?.verdict == Verdict::Met) == low_met)
+        })?;
         if high_met {
             ends.met_from = ends.met_from.or(Some(first));
         } else {

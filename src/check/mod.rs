@@ -141,21 +141,36 @@ pub struct Checked {
 
 impl From<LeftOut> for Omission {
     fn from(left_out: LeftOut) -> Omission {
-        let LeftOut { object, place, why, is_open } = left_out;
-        Omission { object, spot: Spot::of(&place), why, is_open }
+        let LeftOut {
+            object,
+            place,
+            why,
+            is_open,
+        } = left_out;
+        Omission {
+            object,
+            spot: Spot::of(&place),
+            why,
+            is_open,
+        }
     }
 }
 
 impl From<&Notice> for Remark {
     fn from(notice: &Notice) -> Remark {
-        Remark { spot: Spot::of(&notice.place), words: notice.words.clone() }
+        Remark {
+            spot: Spot::of(&notice.place),
+            words: notice.words.clone(),
+        }
     }
 }
 
 impl Checked {
     /// The findings that count.
     pub fn open(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.ignored.is_none())
+        self.findings
+            .iter()
+            .filter(|finding| finding.ignored.is_none())
     }
 }
 
@@ -163,21 +178,46 @@ impl Checked {
 ///
 /// # Errors
 /// The user interrupted it, or an invariant of the model broke.
-pub fn check(subject: &Subject, options: &Options, cancelled: &AtomicBool) -> Result<Checked, Error> {
-    let mut findings: Vec<Finding> = RULES.iter().filter_map(|rule| find(rule, subject)).collect();
-    let objectives = subject.scenario.as_ref().map(|scenario| scenario.objectives.clone()).unwrap_or_default();
+pub fn check(
+    subject: &Subject,
+    options: &Options,
+    cancelled: &AtomicBool,
+) -> Result<Checked, Error> {
+    let mut findings: Vec<Finding> = RULES
+        .iter()
+        .filter_map(|rule| find(rule, subject))
+        .collect();
+    let objectives = subject
+        .scenario
+        .as_ref()
+        .map(|scenario| scenario.objectives.clone())
+        .unwrap_or_default();
     let judgement = match &subject.scenario {
-        Ok(scenario) => Ok(weigh::weigh(subject, scenario, &mut findings, options, cancelled)?),
+        Ok(scenario) => Ok(weigh::weigh(
+            subject,
+            scenario,
+            &mut findings,
+            options,
+            cancelled,
+        )?),
         Err(why) => Err(why.clone()),
     };
     // The worst first; rules of one severity in the order of their numbers.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let edits = fix::merged(findings.iter().filter(|finding| finding.counts()).flat_map(|finding| &finding.fix));
+    let edits = fix::merged(
+        findings
+            .iter()
+            .filter(|finding| finding.counts())
+            .flat_map(|finding| &finding.fix),
+    );
     Ok(Checked {
         name: subject.name.clone(),
         exposure: subject.exposure.clone(),
         spot: subject.spot.clone(),
-        patch: subject.names.as_ref().and_then(|names| patch::render(names, &subject.patchable(&edits))),
+        patch: subject
+            .names
+            .as_ref()
+            .and_then(|names| patch::render(names, &subject.patchable(&edits))),
         findings,
         judgement,
         objectives,
@@ -225,7 +265,11 @@ fn find(rule: &'static Rule, subject: &Subject) -> Option<Finding> {
 }
 
 fn finding(rule: &'static Rule, subject: &Subject, found: rules::Found) -> Finding {
-    let ignored = subject.ignored.iter().find(|ignored| ignored.rule == rule.id).map(|ignored| ignored.reason.clone());
+    let ignored = subject
+        .ignored
+        .iter()
+        .find(|ignored| ignored.rule == rule.id)
+        .map(|ignored| ignored.reason.clone());
     Finding {
         rule,
         severity: found.severity.unwrap_or(rule.severity),

@@ -52,13 +52,23 @@ pub struct Subject {
 
 impl Spot {
     pub(super) fn of(place: &Place) -> Spot {
-        Spot { path: place.path().to_owned(), row: place.row(), column: place.column(), line: place.line().to_owned() }
+        Spot {
+            path: place.path().to_owned(),
+            row: place.row(),
+            column: place.column(),
+            line: place.line().to_owned(),
+        }
     }
 
     fn whole(document: &Document) -> Spot {
         let (path, text, _) = document.parts();
         let line = text.lines().next().unwrap_or_default().to_owned();
-        Spot { path: path.to_owned(), row: 1, column: 1, line }
+        Spot {
+            path: path.to_owned(),
+            row: 1,
+            column: 1,
+            line,
+        }
     }
 }
 
@@ -70,10 +80,15 @@ impl Subject {
     pub fn of_draft(draft: &Draft) -> Result<Subject, Error> {
         let document = draft.document()?;
         let place = |key: &str, place: &Place| (key.to_owned(), Spot::of(place));
-        let remarks =
-            draft.notices.iter().map(|notice| Remark { spot: Spot::of(&notice.place), words: notice.words.clone() });
+        let remarks = draft.notices.iter().map(|notice| Remark {
+            spot: Spot::of(&notice.place),
+            words: notice.words.clone(),
+        });
         let is_reached = draft.facts.references.is_empty();
-        let spots = draft.values.iter().filter_map(|value| Some(place(&value.key, value.origin.place()?)));
+        let spots = draft
+            .values
+            .iter()
+            .filter_map(|value| Some(place(&value.key, value.origin.place()?)));
         Ok(Subject {
             name: draft.name.clone(),
             spot: Spot::of(&draft.place),
@@ -81,14 +96,23 @@ impl Subject {
             remarks: remarks.collect(),
             // Its place would be in a file that nobody has seen: the message alone.
             scenario: match is_reached {
-                true => {
-                    document.resolve().map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
-                }
+                true => document.resolve().map_err(|error| {
+                    error
+                        .to_string()
+                        .lines()
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned()
+                }),
                 false => Err("no request of the load balancer reaches the pods".to_owned()),
             },
             document,
             spots: spots.collect(),
-            said: draft.values.iter().map(|value| (value.key.clone(), value.toml.clone())).collect(),
+            said: draft
+                .values
+                .iter()
+                .map(|value| (value.key.clone(), value.toml.clone()))
+                .collect(),
             facts: Some(draft.facts.clone()),
             names: Some(draft.facts.names.clone()),
             asked: draft.asked.iter().map(|(key, _)| key.clone()).collect(),
@@ -131,7 +155,11 @@ impl Subject {
     /// The edits that a patch may make: a hook that does more than let time pass is its owner's to change.
     pub(super) fn patchable(&self, edits: &[Edit]) -> Vec<Edit> {
         let own = self.hook().is_some_and(|hook| !hook.only_waits);
-        edits.iter().filter(|edit| !(own && edit.key == PRE_STOP)).cloned().collect()
+        edits
+            .iter()
+            .filter(|edit| !(own && edit.key == PRE_STOP))
+            .cloned()
+            .collect()
     }
 
     /// Whether the manifests say this of a key, though it may not be simulated.
@@ -141,17 +169,36 @@ impl Subject {
 
     /// What the manifests say of a key, though it may not be simulated.
     pub(super) fn said(&self, key: &str) -> Option<&str> {
-        self.said.iter().find(|(known, _)| known == key).map(|(_, toml)| toml.trim_matches('"'))
+        self.said
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, toml)| toml.trim_matches('"'))
     }
 
     /// Where the first of these keys that anybody gave was written; if none was, the name.
     pub(super) fn spot_of(&self, keys: &[&str]) -> Spot {
-        let of_manifest = |key: &&str| self.spots.iter().find(|(known, _)| known == key).map(|(_, spot)| spot.clone());
-        let of_scenario = |key: &&str| {
-            let (row, column, line) = self.document.place_of(key).filter(|_| self.facts.is_none())?;
-            Some(Spot { path: self.document.path().to_owned(), row, column, line: line.to_owned() })
+        let of_manifest = |key: &&str| {
+            self.spots
+                .iter()
+                .find(|(known, _)| known == key)
+                .map(|(_, spot)| spot.clone())
         };
-        let found = keys.iter().chain(&["name"]).find_map(|key| of_manifest(key).or_else(|| of_scenario(key)));
+        let of_scenario = |key: &&str| {
+            let (row, column, line) = self
+                .document
+                .place_of(key)
+                .filter(|_| self.facts.is_none())?;
+            Some(Spot {
+                path: self.document.path().to_owned(),
+                row,
+                column,
+                line: line.to_owned(),
+            })
+        };
+        let found = keys
+            .iter()
+            .chain(&["name"])
+            .find_map(|key| of_manifest(key).or_else(|| of_scenario(key)));
         found.unwrap_or_else(|| self.spot.clone())
     }
 }

@@ -112,7 +112,13 @@ pub(super) fn weigh(
     let level = scenario.monte_carlo.confidence;
     let mut weighed: Vec<Vec<Edit>> = Vec::new();
     // A fix that another setting forbids is still advice; it cannot be weighed.
-    let applied = |edits: &[Edit]| if edits.is_empty() { None } else { fix::applied(&subject.document, edits).ok() };
+    let applied = |edits: &[Edit]| {
+        if edits.is_empty() {
+            None
+        } else {
+            fix::applied(&subject.document, edits).ok()
+        }
+    };
     let mut fixes: Vec<Option<Scenario>> = Vec::new();
     for finding in findings.iter() {
         // What another finding's fix removes is not removed twice.
@@ -120,14 +126,18 @@ pub(super) fn weigh(
         fixes.push(applied(&finding.fix).filter(|_| is_new));
         weighed.push(finding.fix.clone());
     }
-    let together = applied(&fix::merged(findings.iter().flat_map(|finding| &finding.fix)));
+    let together = applied(&fix::merged(
+        findings.iter().flat_map(|finding| &finding.fix),
+    ));
     let simulation = Simulation::new(scenario, &fixes, together.as_ref(), options, cancelled)?;
     let now = simulation.samples(scenario, options.runs)?;
     for (finding, fixed) in findings.iter_mut().zip(&fixes) {
         let Some(fixed) = fixed else { continue };
         let fixed = simulation.samples(fixed, options.pairs.min(options.runs))?;
         finding.evidence = evidence(&now, &fixed, level);
-        let Some(evidence) = &finding.evidence else { continue };
+        let Some(evidence) = &finding.evidence else {
+            continue;
+        };
         if !evidence.helps() && finding.rule.id != HOOK_OUTLASTS_GRACE {
             finding.severity = Severity::Note;
         }
@@ -135,12 +145,26 @@ pub(super) fn weigh(
             finding.fix.clear();
         }
     }
-    let every_fix = applied(&fix::merged(findings.iter().filter(|one| one.counts()).flat_map(|finding| &finding.fix)));
-    let all_fixes = every_fix.map(|fixed| simulation.samples(&fixed, options.runs)).transpose()?;
-    let rollouts = Rollouts { scenario, samples: &now, level };
+    let every_fix = applied(&fix::merged(
+        findings
+            .iter()
+            .filter(|one| one.counts())
+            .flat_map(|finding| &finding.fix),
+    ));
+    let all_fixes = every_fix
+        .map(|fixed| simulation.samples(&fixed, options.runs))
+        .transpose()?;
+    let rollouts = Rollouts {
+        scenario,
+        samples: &now,
+        level,
+    };
     findings.extend(OF_ROLLOUTS.iter().filter_map(|(rule, look)| {
         let (found, seen) = look(&rollouts)?;
-        Some(Finding { seen: Some(seen), ..super::finding(rule, subject, found) })
+        Some(Finding {
+            seen: Some(seen),
+            ..super::finding(rule, subject, found)
+        })
     }));
     let judge = Judge { scenario, level };
     let no_run = || Error::invariant("a forecast without a run was judged");
@@ -152,10 +176,16 @@ pub(super) fn weigh(
         now: summary,
         verdict: hook.as_ref().map_or(as_it_is, HookEnds::verdict),
         within,
-        completes: judge.share(&now, |sample| sample.measures.is_complete()).ok_or_else(no_run)?,
-        cut_short: judge.share(&now, |sample| sample.measures.cut_short).ok_or_else(no_run)?,
+        completes: judge
+            .share(&now, |sample| sample.measures.is_complete())
+            .ok_or_else(no_run)?,
+        cut_short: judge
+            .share(&now, |sample| sample.measures.cut_short)
+            .ok_or_else(no_run)?,
         hook,
-        all_fixes: all_fixes.and_then(|fixed| judge.of(&fixed)).map(|(summary, within, _)| (summary, within)),
+        all_fixes: all_fixes
+            .and_then(|fixed| judge.of(&fixed))
+            .map(|(summary, within, _)| (summary, within)),
         runs: options.runs,
         seed: options.seed,
     })
@@ -179,7 +209,9 @@ impl Judge<'_> {
         let objectives = &self.scenario.objectives;
         let is_cheap = |sample: &Sample| sample.count_5xx() <= objectives.max_5xx_per_rollout;
         let counts = Summary::of_counts(samples.iter().map(Sample::count_5xx), self.level)?;
-        let good = self.share(samples, |sample| is_cheap(sample) && sample.measures.is_complete())?;
+        let good = self.share(samples, |sample| {
+            is_cheap(sample) && sample.measures.is_complete()
+        })?;
         // What a rollout costs after its load is not known.
         let is_known = samples.iter().all(|sample| !sample.measures.cut_short);
         let verdict = match Verdict::of(&good, objectives.probability) {
@@ -192,10 +224,17 @@ impl Judge<'_> {
 
 fn evidence(now: &[Sample], fixed: &[Sample], level: f64) -> Option<Evidence> {
     let count = Sample::count_5xx;
-    let pairs: Vec<(f64, f64)> =
-        fixed.iter().zip(now).map(|(fixed, now)| (count(fixed) as f64, count(now) as f64)).collect();
+    let pairs: Vec<(f64, f64)> = fixed
+        .iter()
+        .zip(now)
+        .map(|(fixed, now)| (count(fixed) as f64, count(now) as f64))
+        .collect();
     let gone = |sample: &Sample| Some(sample.measures.old_pods_gone?.as_secs_f64());
-    let later: Vec<f64> = fixed.iter().zip(now).filter_map(|(fixed, now)| Some(gone(fixed)? - gone(now)?)).collect();
+    let later: Vec<f64> = fixed
+        .iter()
+        .zip(now)
+        .filter_map(|(fixed, now)| Some(gone(fixed)? - gone(now)?))
+        .collect();
     let better = pairs.iter().filter(|(fixed, now)| fixed < now).count() as u64;
     Some(Evidence {
         now: Summary::of_counts(now.iter().take(pairs.len()).map(count), level)?,
@@ -234,14 +273,31 @@ impl<'a> Simulation<'a> {
             Some(_) => options.engine,
             None => {
                 let lasts = monte_carlo::about_how_long(scenario, seed)?;
-                options.engine.alike(&singly.iter().map(|scenario| (*scenario, lasts)).collect::<Vec<_>>())
+                options.engine.alike(
+                    &singly
+                        .iter()
+                        .map(|scenario| (*scenario, lasts))
+                        .collect::<Vec<_>>(),
+                )
             }
         };
-        Ok(Simulation { workers, options, engine, ends, cancelled })
+        Ok(Simulation {
+            workers,
+            options,
+            engine,
+            ends,
+            cancelled,
+        })
     }
 
     fn samples(&self, scenario: &Scenario, runs: u64) -> Result<Vec<Sample>, Error> {
-        let Simulation { workers, options, engine, ends, cancelled } = self;
+        let Simulation {
+            workers,
+            options,
+            engine,
+            ends,
+            cancelled,
+        } = self;
         workers.replications_until(scenario, *engine, options.seed, 0..runs, ends, cancelled)
     }
 }

@@ -8,7 +8,11 @@ use rollcast::escape::{self, shell};
 
 /// Says of a panic what to report, and ends with the exit code of a bug, whichever thread it strikes.
 pub fn tell(args: &[OsString]) {
-    let words: Vec<String> = args.iter().skip(1).map(|arg| shell(&arg.to_string_lossy())).collect();
+    let words: Vec<String> = args
+        .iter()
+        .skip(1)
+        .map(|arg| shell(&arg.to_string_lossy()))
+        .collect();
     let command = format!("rollcast {}", words.join(" "));
     std::panic::set_hook(Box::new(move |panic| {
         let _ = write!(std::io::stderr(), "{}", report(panic, &command));
@@ -17,7 +21,10 @@ pub fn tell(args: &[OsString]) {
 }
 
 fn report(panic: &PanicHookInfo<'_>, command: &str) -> String {
-    let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let place = panic
+        .location()
+        .map(|place| format!(" at {}:{}", place.file(), place.line()))
+        .unwrap_or_default();
     let words = panic.payload_as_str().unwrap_or("it says nothing");
     escape::lines(&format!(
         "error: this is a bug in rollcast {}{place}: {}\n\

@@ -65,42 +65,72 @@ impl Calibrate {
     /// # Errors
     /// Bad input, nowhere to write, interrupted, or a bug.
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
-        let inputs: Vec<PathBuf> = std::iter::once(&self.scenario).chain(&self.logs).cloned().collect();
+        let inputs: Vec<PathBuf> = std::iter::once(&self.scenario)
+            .chain(&self.logs)
+            .cloned()
+            .collect();
         options::refuse_stdin_twice(&inputs)?;
         output::check(&self.output)?;
         let mut document = self.edits.document(&self.scenario, self.chance.runs)?;
         let scenario = self.edits.resolve(&document, terminal)?;
         let evidence = calibrate::gather(&self.logs, self.target_group.as_deref())?;
-        evidence.damaged.iter().for_each(|words| terminal.note(words));
+        evidence
+            .damaged
+            .iter()
+            .for_each(|words| terminal.note(words));
         interrupt::watch()?;
-        let pilot = Pilot::of(&scenario).map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
+        let pilot = Pilot::of(&scenario)
+            .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
         let calibration = calibrate::estimate(&evidence, &pilot, scenario.monte_carlo.confidence);
         let load = as_observed(&mut document, &calibration, &evidence)?;
         let scenario = self.edits.resolve(&document, terminal)?;
         let forecast = progress::forecast(&scenario, &self.chance, terminal)
             .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
         let mut delivery = Delivery::default();
-        let default = [Sink { format: Format::Text, path: None }];
-        for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
+        let default = [Sink {
+            format: Format::Text,
+            path: None,
+        }];
+        for sink in if self.output.is_empty() {
+            &default
+        } else {
+            &self.output[..]
+        } {
             let text = match sink.format {
-                Format::Text => report::calibrate::text(&calibration, evidence.seen(), &forecast, &load),
+                Format::Text => {
+                    report::calibrate::text(&calibration, evidence.seen(), &forecast, &load)
+                }
                 Format::Toml => report::calibrate::toml(&calibration),
             };
             delivery.text(sink, text);
         }
         delivery.finish(terminal)?;
-        Ok(ExitCode::from(if calibration.findings.is_empty() { 3 } else { 0 }))
+        Ok(ExitCode::from(if calibration.findings.is_empty() {
+            3
+        } else {
+            0
+        }))
     }
 }
 
 /// Sets what was estimated, and the load to what was observed; the load in words.
-fn as_observed(document: &mut Document, calibration: &Calibration, evidence: &Evidence) -> Result<String, Error> {
-    for (key, value) in calibration.findings.iter().filter_map(|finding| finding.setting.as_ref()) {
+fn as_observed(
+    document: &mut Document,
+    calibration: &Calibration,
+    evidence: &Evidence,
+) -> Result<String, Error> {
+    for (key, value) in calibration
+        .findings
+        .iter()
+        .filter_map(|finding| finding.setting.as_ref())
+    {
         document.set(key, value)?;
     }
     let seen = evidence.seen();
     let requests = seen.requests();
-    let seconds = seen.window.map_or(0.0, |(first, last)| (last - first).as_secs_f64());
+    let seconds = seen
+        .window
+        .map_or(0.0, |(first, last)| (last - first).as_secs_f64());
     if requests < 2 || seconds <= 0.0 {
         return Ok("the load of the scenario".to_owned());
     }
@@ -115,5 +145,7 @@ fn as_observed(document: &mut Document, calibration: &Calibration, evidence: &Ev
         }
         None => "the rollout when the scenario says".to_owned(),
     };
-    Ok(format!("the load observed, {rate:.1} requests/s for {duration:.1} s, {start}"))
+    Ok(format!(
+        "the load observed, {rate:.1} requests/s for {duration:.1} s, {start}"
+    ))
 }

@@ -20,7 +20,9 @@ impl Names {
     pub fn of(&mut self, scenario: &str) -> String {
         let name = file_name(scenario);
         let numbered = (2..).map(|number| format!("{name}-{number}"));
-        let free = std::iter::once(name.clone()).chain(numbered).find(|name| !self.taken.contains(name));
+        let free = std::iter::once(name.clone())
+            .chain(numbered)
+            .find(|name| !self.taken.contains(name));
         let name = free.unwrap_or(name);
         self.taken.insert(name.clone());
         name
@@ -30,12 +32,24 @@ impl Names {
 /// Letters, digits and `-_.` as they are, the rest as `-`; never hidden, never long.
 fn file_name(scenario: &str) -> String {
     const LONGEST: usize = 80;
-    let tame = |letter: char| if letter.is_alphanumeric() || "-_.".contains(letter) { letter } else { '-' };
+    let tame = |letter: char| {
+        if letter.is_alphanumeric() || "-_.".contains(letter) {
+            letter
+        } else {
+            '-'
+        }
+    };
     let name: String = scenario.chars().map(tame).collect();
     // File systems count bytes.
-    let name = name.get(..name.floor_char_boundary(LONGEST)).unwrap_or_default();
+    let name = name
+        .get(..name.floor_char_boundary(LONGEST))
+        .unwrap_or_default();
     let name = name.trim_matches(['.', '-']);
-    if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "unnamed".to_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 /// The charts of a forecast: how the file name ends, and the picture. The lanes are those of replication 0,
@@ -43,11 +57,18 @@ fn file_name(scenario: &str) -> String {
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
-pub fn of_answer(scenario: &Scenario, answer: &Answer) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+pub fn of_answer(
+    scenario: &Scenario,
+    answer: &Answer,
+) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
     let forecast = answer.forecast;
     let words = caption::of_answer(answer, scenario.deployment.replicas);
     let caption = caption(&words);
-    let errors = plot::errors_per_second(&caption, &forecast.series, scenario.load.rollout_at.as_secs_f64())?;
+    let errors = plot::errors_per_second(
+        &caption,
+        &forecast.series,
+        scenario.load.rollout_at.as_secs_f64(),
+    )?;
     let distribution = plot::distribution(&caption, &forecast.counts_5xx(), &summary(forecast))?;
     let replay = replay(scenario, forecast.seed, 0)?;
     Ok(vec![
@@ -73,14 +94,24 @@ pub fn lanes(
 
 /// Words as a chart takes them.
 pub fn caption(words: &Words) -> Caption<'_> {
-    Caption { title: &words.title, subtitle: &words.subtitle, footer: &words.footer }
+    Caption {
+        title: &words.title,
+        subtitle: &words.subtitle,
+        footer: &words.footer,
+    }
 }
 
 fn summary(forecast: &Forecast) -> Summary {
     let counts = forecast.counts(Sample::count_5xx);
     let [p05, p50, p95] = counts.map_or([0.0; 3], |counts| [counts.p05, counts.p50, counts.p95]);
     let any = forecast.proportion(|sample| sample.count_5xx() > 0);
-    Summary { p05, p50, p95, any_5xx: any.map_or((0.0, 1.0), |any| (any.low, any.high)), confidence: forecast.level }
+    Summary {
+        p05,
+        p50,
+        p95,
+        any_5xx: any.map_or((0.0, 1.0), |any| (any.low, any.high)),
+        confidence: forecast.level,
+    }
 }
 
 #[cfg(test)]
@@ -90,9 +121,30 @@ mod tests {
     #[test]
     fn names_are_files_and_never_alike() {
         let mut names = Names::default();
-        let names = ["a", "a", "a-2", "../../etc/passwd", "..", "", "vor der Kur: ½", &"x".repeat(300)]
-            .map(|name| names.of(name));
+        let names = [
+            "a",
+            "a",
+            "a-2",
+            "../../etc/passwd",
+            "..",
+            "",
+            "vor der Kur: ½",
+            &"x".repeat(300),
+        ]
+        .map(|name| names.of(name));
         let long = "x".repeat(80);
-        assert_eq!(names, ["a", "a-2", "a-2-2", "etc-passwd", "unnamed", "unnamed-2", "vor-der-Kur--½", &long]);
+        assert_eq!(
+            names,
+            [
+                "a",
+                "a-2",
+                "a-2-2",
+                "etc-passwd",
+                "unnamed",
+                "unnamed-2",
+                "vor-der-Kur--½",
+                &long
+            ]
+        );
     }
 }

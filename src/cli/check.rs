@@ -120,7 +120,9 @@ impl Check {
         options::refuse_stdin_twice(&self.files)?;
         output::check(&self.output)?;
         let (subjects, mut report) = self.subjects(terminal)?;
-        subjects.iter().try_for_each(|subject| self.affordable(subject))?;
+        subjects
+            .iter()
+            .try_for_each(|subject| self.affordable(subject))?;
         interrupt::watch()?;
         let options = Options {
             runs: self.runs.into(),
@@ -136,8 +138,15 @@ impl Check {
         checked.append(&mut report.checked);
         report.checked = checked;
         let mut delivery = Delivery::default();
-        let default = [Sink { format: Format::Text, path: None }];
-        for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
+        let default = [Sink {
+            format: Format::Text,
+            path: None,
+        }];
+        for sink in if self.output.is_empty() {
+            &default
+        } else {
+            &self.output[..]
+        } {
             delivery.text(sink, render(sink.format, &report));
         }
         delivery.finish(terminal)?;
@@ -157,7 +166,8 @@ impl Check {
     /// Scenarios by their files' names, the rest as manifests; and what is known of those without a simulation.
     fn subjects(&self, terminal: &Terminal) -> Result<(Vec<Subject>, Report), Error> {
         let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|end| end == "toml");
-        let (scenarios, manifests): (Vec<&PathBuf>, Vec<&PathBuf>) = self.files.iter().partition(is_scenario);
+        let (scenarios, manifests): (Vec<&PathBuf>, Vec<&PathBuf>) =
+            self.files.iter().partition(is_scenario);
         let config = self.config()?;
         let (mut subjects, mut report) = (Vec::new(), Report::default());
         for path in scenarios {
@@ -167,11 +177,15 @@ impl Check {
         if !manifests.is_empty() {
             let mut given = config;
             given.extend(self.known.given());
-            given.extend(self.objectives().into_iter().map(|(key, value, option)| Given {
-                key: key.to_owned(),
-                value,
-                option: option.to_owned(),
-            }));
+            given.extend(
+                self.objectives()
+                    .into_iter()
+                    .map(|(key, value, option)| Given {
+                        key: key.to_owned(),
+                        value,
+                        option: option.to_owned(),
+                    }),
+            );
             let import = manifest::import(&manifests, &given)?;
             tell_of_folders(&import, "check", terminal);
             let (judged, left_out) = import.judged(self.assume_alb);
@@ -188,15 +202,26 @@ impl Check {
     /// What the project has settled for all its checks.
     fn config(&self) -> Result<Vec<Given>, Error> {
         let found = || Some(PathBuf::from("rollcast.toml")).filter(|path| path.is_file());
-        let Some(path) = self.config.clone().or_else(found) else { return Ok(Vec::new()) };
+        let Some(path) = self.config.clone().or_else(found) else {
+            return Ok(Vec::new());
+        };
         let option = path.display().to_string();
         let settings = Document::read(&path)?.settings()?.into_iter();
-        Ok(settings.map(|(key, value)| Given { key, value, option: option.clone() }).collect())
+        Ok(settings
+            .map(|(key, value)| Given {
+                key,
+                value,
+                option: option.clone(),
+            })
+            .collect())
     }
 
     fn scenario(&self, path: &Path, config: &[Given]) -> Result<Subject, Error> {
         let mut document = Document::read(path)?;
-        let open: Vec<&Given> = config.iter().filter(|given| document.place_of(&given.key).is_none()).collect();
+        let open: Vec<&Given> = config
+            .iter()
+            .filter(|given| document.place_of(&given.key).is_none())
+            .collect();
         for given in open {
             document.set(&given.key, &given.value)?;
         }
@@ -210,8 +235,20 @@ impl Check {
     }
 
     fn objectives(&self) -> Vec<(&'static str, String, &'static str)> {
-        let max = self.max_5xx.map(|max| ("objectives.max_5xx_per_rollout", max.to_string(), "--max-5xx"));
-        let share = self.probability.map(|share| ("objectives.probability", format!("{share:?}"), "--probability"));
+        let max = self.max_5xx.map(|max| {
+            (
+                "objectives.max_5xx_per_rollout",
+                max.to_string(),
+                "--max-5xx",
+            )
+        });
+        let share = self.probability.map(|share| {
+            (
+                "objectives.probability",
+                format!("{share:?}"),
+                "--probability",
+            )
+        });
         max.into_iter().chain(share).collect()
     }
 
@@ -224,13 +261,21 @@ impl Check {
             FailOn::Error => Some(Severity::Error),
             FailOn::Never => None,
         };
-        let verdict = |one: &Checked| one.judgement.as_ref().ok().map(|judgement| judgement.verdict);
+        let verdict = |one: &Checked| {
+            one.judgement
+                .as_ref()
+                .ok()
+                .map(|judgement| judgement.verdict)
+        };
         let fails = |one: &Checked| {
-            one.open().any(|finding| least.is_some_and(|least| finding.severity >= least))
+            one.open()
+                .any(|finding| least.is_some_and(|least| finding.severity >= least))
                 || verdict(one) == Some(Verdict::Missed)
         };
         let checked = &report.checked;
-        let is_unsure = checked.iter().any(|one| verdict(one) == Some(Verdict::Inconclusive));
+        let is_unsure = checked
+            .iter()
+            .any(|one| verdict(one) == Some(Verdict::Inconclusive));
         // Neither a longer load nor a hook's length is left to chance.
         let is_unknown = |one: &Checked| match &one.judgement {
             Ok(judgement) => {

@@ -27,7 +27,8 @@ pub struct Checkpoint {
 /// # Errors
 /// It cannot be read, or is none.
 pub fn read(path: &Path) -> Result<Record, Error> {
-    let file = File::open(path).map_err(|error| Error::input(format!("cannot read: {error}")).in_file(path))?;
+    let file = File::open(path)
+        .map_err(|error| Error::input(format!("cannot read: {error}")).in_file(path))?;
     Record::read(BufReader::new(file)).map_err(|error| error.in_file(path))
 }
 
@@ -39,22 +40,30 @@ pub fn begin(path: &Path, header: Header, resume: bool) -> Result<Record, Error>
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Record::new(header)),
         Err(error) => Err(output::unwritable(path, &error)),
-        Ok(found) if found.is_dir() => Err(output::unwritable(path, &ErrorKind::IsADirectory.into())),
-        Ok(found) if !found.is_file() && resume => {
-            Err(Error::input("a pipe or a device keeps nothing to go on with").in_file(path).hint("leave out --resume"))
+        Ok(found) if found.is_dir() => {
+            Err(output::unwritable(path, &ErrorKind::IsADirectory.into()))
         }
+        Ok(found) if !found.is_file() && resume => Err(Error::input(
+            "a pipe or a device keeps nothing to go on with",
+        )
+        .in_file(path)
+        .hint("leave out --resume")),
         Ok(found) if !found.is_file() || found.len() == 0 => Ok(Record::new(header)),
         _ if !resume => Err(Error::input("there is a checkpoint already")
             .in_file(path)
             .hint("--resume goes on with it; remove it to start afresh")),
         _ => {
             let mut record = read(path)?;
-            header.must_equal(&record.header).map_err(|error| error.in_file(path))?;
+            header
+                .must_equal(&record.header)
+                .map_err(|error| error.in_file(path))?;
             if record.header.share != header.share {
                 let other = record.header.share;
-                return Err(
-                    Error::input(format!("it is the checkpoint of share {}/{}", other.number, other.of)).in_file(path)
-                );
+                return Err(Error::input(format!(
+                    "it is the checkpoint of share {}/{}",
+                    other.number, other.of
+                ))
+                .in_file(path));
             }
             record.header = header;
             Ok(record)
@@ -77,9 +86,16 @@ impl Checkpoint {
             file
         } else {
             let target = output::replace(path, lines.as_bytes())?;
-            File::options().append(true).open(target).map_err(unwritable)?
+            File::options()
+                .append(true)
+                .open(target)
+                .map_err(unwritable)?
         };
-        Ok(Checkpoint { path: path.to_owned(), file, written: progress::now() })
+        Ok(Checkpoint {
+            path: path.to_owned(),
+            file,
+            written: progress::now(),
+        })
     }
 
     /// Notes what a point has come to, if it is done or the last note is a while ago.
@@ -92,6 +108,8 @@ impl Checkpoint {
         }
         self.written = progress::now();
         let line = point_line(number, totals);
-        self.file.write_all(line.as_bytes()).map_err(|error| output::unwritable(&self.path, &error))
+        self.file
+            .write_all(line.as_bytes())
+            .map_err(|error| output::unwritable(&self.path, &error))
     }
 }

@@ -60,9 +60,16 @@ impl Compare {
         let b = self.edits.load(&self.b, self.chance.runs, terminal)?;
         interrupt::watch()?;
         // What A says of chance holds for both: pairs have to share it.
-        let (seed, runs, level) = (a.monte_carlo.seed, a.monte_carlo.runs.into(), a.monte_carlo.confidence);
+        let (seed, runs, level) = (
+            a.monte_carlo.seed,
+            a.monte_carlo.runs.into(),
+            a.monte_carlo.confidence,
+        );
         let lasts = [about_how_long(&a, seed)?, about_how_long(&b, seed)?];
-        let engine = self.chance.engine().alike(&[(&a, lasts[0]), (&b, lasts[1])]);
+        let engine = self
+            .chance
+            .engine()
+            .alike(&[(&a, lasts[0]), (&b, lasts[1])]);
         let workers = Workers::new(self.chance.threads())?;
         let ends = workers.ends(&[&a, &b], seed, 0..runs, interrupt::cancelled())?;
         let bar = progress::bar("pairs", 2 * runs, terminal);
@@ -73,16 +80,24 @@ impl Compare {
                 let from = samples.len() as u64;
                 let portion = from..(from + PORTION).min(runs);
                 bar.inc(portion.end - portion.start);
-                let more = workers.replications_until(scenario, engine, seed, portion, &ends, interrupt::cancelled());
-                samples.extend(more.map_err(|error| options::with_replay(error, path, &self.edits))?);
+                let more = workers.replications_until(
+                    scenario,
+                    engine,
+                    seed,
+                    portion,
+                    &ends,
+                    interrupt::cancelled(),
+                );
+                samples
+                    .extend(more.map_err(|error| options::with_replay(error, path, &self.edits))?);
             }
             Ok(samples)
         };
         let sides = sampled(&a, &self.a).and_then(|of_a| Ok((of_a, sampled(&b, &self.b)?)));
         bar.finish_and_clear();
         let (of_a, of_b) = sides?;
-        let comparison =
-            Comparison::of(&of_a, &of_b, level).ok_or_else(|| Error::input("there is no pair to compare"))?;
+        let comparison = Comparison::of(&of_a, &of_b, level)
+            .ok_or_else(|| Error::input("there is no pair to compare"))?;
         let digests = [a.digest(), b.digest()];
         self.deliver(
             &Compared {
@@ -98,8 +113,15 @@ impl Compare {
 
     fn deliver(&self, compared: &Compared<'_>, terminal: &Terminal) -> Result<ExitCode, Error> {
         let mut delivery = Delivery::default();
-        let default = [Sink { format: Format::Text, path: None }];
-        for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
+        let default = [Sink {
+            format: Format::Text,
+            path: None,
+        }];
+        for sink in if self.output.is_empty() {
+            &default
+        } else {
+            &self.output[..]
+        } {
             let text = match sink.format {
                 Format::Text => compare::text(compared),
                 Format::Markdown => compare::markdown(compared),

@@ -31,11 +31,22 @@ impl Explain {
     /// # Errors
     /// A word means nothing here, with the nearest one that does; or stdout cannot be written.
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
-        let unknown = |word: &String| Error::input(format!("`{word}` means nothing here")).hint(suggestion(word));
-        let texts: Vec<String> =
-            self.words.iter().map(|word| explain(word).ok_or_else(|| unknown(word))).collect::<Result<_, _>>()?;
+        let unknown = |word: &String| {
+            Error::input(format!("`{word}` means nothing here")).hint(suggestion(word))
+        };
+        let texts: Vec<String> = self
+            .words
+            .iter()
+            .map(|word| explain(word).ok_or_else(|| unknown(word)))
+            .collect::<Result<_, _>>()?;
         let mut delivery = Delivery::default();
-        delivery.text(&Sink { format: (), path: None }, texts.join("\n"));
+        delivery.text(
+            &Sink {
+                format: (),
+                path: None,
+            },
+            texts.join("\n"),
+        );
         delivery.finish(terminal)?;
         Ok(ExitCode::SUCCESS)
     }

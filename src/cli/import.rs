@@ -69,8 +69,16 @@ pub fn tell_of_folders(import: &manifest::Import, command: &str, terminal: &Term
     /// More folders to render than these are counted.
     const MOST: usize = 5;
     for rendered in import.rendered.iter().take(MOST) {
-        let what = if rendered.is_chart { "a Helm chart, not read" } else { "a kustomization, not built" };
-        terminal.note(&format_args!("{}: {what}: {}", rendered.folder.display(), rendered.pipe(command)));
+        let what = if rendered.is_chart {
+            "a Helm chart, not read"
+        } else {
+            "a kustomization, not built"
+        };
+        terminal.note(&format_args!(
+            "{}: {what}: {}",
+            rendered.folder.display(),
+            rendered.pipe(command)
+        ));
     }
     if let Some(more @ 1..) = import.rendered.len().checked_sub(MOST) {
         terminal.note(&format_args!("and {more} more charts and kustomizations"));
@@ -78,9 +86,14 @@ pub fn tell_of_folders(import: &manifest::Import, command: &str, terminal: &Term
     match import.skipped.len() {
         0 => {}
         1 => terminal.note(&"1 file or folder skipped, no manifest (-v names it)"),
-        many => terminal.note(&format_args!("{many} files and folders skipped, no manifests (-v names them)")),
+        many => terminal.note(&format_args!(
+            "{many} files and folders skipped, no manifests (-v names them)"
+        )),
     }
-    import.skipped.iter().for_each(|skipped| terminal.detail(skipped));
+    import
+        .skipped
+        .iter()
+        .for_each(|skipped| terminal.detail(skipped));
 }
 
 impl Import {
@@ -90,20 +103,34 @@ impl Import {
     /// Bad input, nowhere to write, or interrupted.
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         options::refuse_stdin_twice(&self.manifests)?;
-        self.directory.as_deref().map_or(Ok(()), output::make_directory)?;
+        self.directory
+            .as_deref()
+            .map_or(Ok(()), output::make_directory)?;
         let import = manifest::import(&self.manifests, &self.known.given())?;
-        let is_refused = import.drafts.is_empty() && import.left_out.iter().any(|left_out| left_out.is_open);
+        let is_refused =
+            import.drafts.is_empty() && import.left_out.iter().any(|left_out| left_out.is_open);
         let import = if is_refused { import } else { import.some()? };
         interrupt::watch()?;
         for left_out in &import.left_out {
-            terminal.note(&format_args!("{}: {}: {}", left_out.place, left_out.object, left_out.why));
+            terminal.note(&format_args!(
+                "{}: {}: {}",
+                left_out.place, left_out.object, left_out.why
+            ));
         }
-        for notice in import.notices.iter().chain(import.dangling.iter().map(|dangling| &dangling.notice)) {
+        for notice in import
+            .notices
+            .iter()
+            .chain(import.dangling.iter().map(|dangling| &dangling.notice))
+        {
             terminal.note(&format_args!("{}: {}", notice.place, notice.words));
         }
         tell_of_folders(&import, "import", terminal);
         self.deliver(&import.drafts, terminal)?;
-        Ok(if is_refused { ExitCode::from(3) } else { ExitCode::SUCCESS })
+        Ok(if is_refused {
+            ExitCode::from(3)
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 
     fn deliver(&self, drafts: &[Draft], terminal: &Terminal) -> Result<(), Error> {
@@ -112,8 +139,10 @@ impl Import {
         for draft in drafts {
             match &self.directory {
                 Some(directory) => {
-                    delivery
-                        .file(directory.join(format!("{}.toml", names.of(&draft.name))), draft.to_toml().into_bytes());
+                    delivery.file(
+                        directory.join(format!("{}.toml", names.of(&draft.name))),
+                        draft.to_toml().into_bytes(),
+                    );
                 }
                 None => delivery.print(&draft.to_toml()),
             }

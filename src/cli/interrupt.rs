@@ -55,7 +55,11 @@ pub fn cancelled() -> &'static AtomicBool {
 
 /// An error if the user wants an end.
 pub fn check() -> Result<(), Error> {
-    if CANCELLED.load(Ordering::SeqCst) { Err(Error::interrupted()) } else { Ok(()) }
+    if CANCELLED.load(Ordering::SeqCst) {
+        Err(Error::interrupted())
+    } else {
+        Ok(())
+    }
 }
 
 /// 130 after Ctrl-C, 143 after SIGTERM: shells add 128 to the signal's number.

@@ -36,8 +36,13 @@ impl Merge {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         self.results.check()?;
         let read = |path: &PathBuf| Ok((path.display().to_string(), checkpoint::read(path)?));
-        let records = self.files.iter().map(read).collect::<Result<Vec<_>, Error>>()?;
-        self.results.deliver(&Survey::of(Record::merge(records)?)?, terminal)?;
+        let records = self
+            .files
+            .iter()
+            .map(read)
+            .collect::<Result<Vec<_>, Error>>()?;
+        self.results
+            .deliver(&Survey::of(Record::merge(records)?)?, terminal)?;
         Ok(ExitCode::SUCCESS)
     }
 }

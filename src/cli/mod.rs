@@ -84,14 +84,21 @@ enum Command {
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     bug::tell(&args);
-    let matches = Cli::command().color(color(&args)).try_get_matches_from(args).unwrap_or_else(|error| end(&error));
+    let matches = Cli::command()
+        .color(color(&args))
+        .try_get_matches_from(args)
+        .unwrap_or_else(|error| end(&error));
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| end(&error));
     let terminal = Terminal::new(&cli.terminal);
     let done = interrupt::begin().and_then(|()| cli.command.execute(&terminal));
     done.unwrap_or_else(|error| {
         terminal.error(&error);
         // An error that is an interruption says 130 whichever signal it was.
-        ExitCode::from(interrupt::exit_code().filter(|_| error.exit_code() == 130).unwrap_or(error.exit_code()))
+        ExitCode::from(
+            interrupt::exit_code()
+                .filter(|_| error.exit_code() == 130)
+                .unwrap_or(error.exit_code()),
+        )
     })
 }
 
@@ -129,9 +136,17 @@ fn end(error: &clap::Error) -> ! {
 /// Whether help and usage errors are coloured: clap has to know before it reads the arguments.
 fn color(args: &[OsString]) -> ColorChoice {
     let words: Vec<_> = args.iter().filter_map(|arg| arg.to_str()).collect();
-    let apart = words.windows(2).filter(|pair| pair[0] == "--color").map(|pair| pair[1]);
-    let joined = words.iter().filter_map(|word| word.strip_prefix("--color="));
-    apart.chain(joined).find_map(|choice| ColorChoice::from_str(choice, false).ok()).unwrap_or(ColorChoice::Auto)
+    let apart = words
+        .windows(2)
+        .filter(|pair| pair[0] == "--color")
+        .map(|pair| pair[1]);
+    let joined = words
+        .iter()
+        .filter_map(|word| word.strip_prefix("--color="));
+    apart
+        .chain(joined)
+        .find_map(|choice| ColorChoice::from_str(choice, false).ok())
+        .unwrap_or(ColorChoice::Auto)
 }
 
 #[cfg(test)]
@@ -146,7 +161,10 @@ mod tests {
     #[test]
     fn colour_is_known_before_arguments_are_read() {
         let color = |line: &str| color(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
-        assert_eq!(color("rollcast run --color never x.toml"), ColorChoice::Never);
+        assert_eq!(
+            color("rollcast run --color never x.toml"),
+            ColorChoice::Never
+        );
         assert_eq!(color("rollcast --color=always run"), ColorChoice::Always);
         assert_eq!(color("rollcast run --color sometimes"), ColorChoice::Auto);
         assert_eq!(color("rollcast run --color"), ColorChoice::Auto);

@@ -57,7 +57,12 @@ impl Edits {
     ///
     /// # Errors
     /// What is wrong, where, and what to write instead.
-    pub fn load(&self, path: &Path, runs: Option<u32>, terminal: &Terminal) -> Result<Scenario, Error> {
+    pub fn load(
+        &self,
+        path: &Path,
+        runs: Option<u32>,
+        terminal: &Terminal,
+    ) -> Result<Scenario, Error> {
         self.resolve(&self.document(path, runs)?, terminal)
     }
 
@@ -88,7 +93,10 @@ impl Edits {
     /// As [`Edits::load`].
     pub fn resolve(&self, document: &Document, terminal: &Terminal) -> Result<Scenario, Error> {
         let mut scenario = document.resolve()?;
-        for Assumption { key, value, source, .. } in scenario.unknown_versions() {
+        for Assumption {
+            key, value, source, ..
+        } in scenario.unknown_versions()
+        {
             terminal.note(&format_args!("warning: {key} = {value}: {source}"));
         }
         scenario.monte_carlo.seed = self.seed.unwrap_or(scenario.monte_carlo.seed);
@@ -97,10 +105,19 @@ impl Edits {
 
     /// The command that tells the story of one replication of this scenario, ready for a shell.
     pub fn trace_command(&self, path: &Path, seed: u64, replication: u64) -> String {
-        let layers = self.layers.iter().map(|layer| format!(" --config {}", shell(&layer.display().to_string())));
-        let edits = self.edits.iter().map(|(key, value)| format!(" --set {}", shell(&format!("{key}={value}"))));
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| format!(" --config {}", shell(&layer.display().to_string())));
+        let edits = self
+            .edits
+            .iter()
+            .map(|(key, value)| format!(" --set {}", shell(&format!("{key}={value}"))));
         let (path, edits) = (shell(&path.display().to_string()), layers.chain(edits));
-        format!("rollcast trace {path}{} --seed {seed} --replication {replication}", edits.collect::<String>())
+        format!(
+            "rollcast trace {path}{} --seed {seed} --replication {replication}",
+            edits.collect::<String>()
+        )
     }
 }
 
@@ -125,7 +142,9 @@ pub fn with_replay(error: Error, path: &Path, edits: &Edits) -> Error {
     match error.replication() {
         Some((seed, replication)) => {
             let command = edits.trace_command(path, seed, replication);
-            error.hint(format!("this is a bug in rollcast; what replays it: {command}"))
+            error.hint(format!(
+                "this is a bug in rollcast; what replays it: {command}"
+            ))
         }
         None => error,
     }
@@ -145,7 +164,9 @@ pub fn refuse_stdin_twice(paths: &[PathBuf]) -> Result<(), Error> {
 /// There is no `=`, or nothing before it.
 pub fn edit(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
+        }
         _ => Err("write KEY=VALUE, such as pod.pre_stop=20s".to_owned()),
     }
 }
@@ -155,7 +176,11 @@ pub fn edit(text: &str) -> Result<(String, String), String> {
 /// # Errors
 /// It is no number, negative or not finite.
 pub fn rate(text: &str) -> Result<f64, String> {
-    let number = text.trim().parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate >= 0.0);
+    let number = text
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .filter(|rate| rate.is_finite() && *rate >= 0.0);
     number.ok_or_else(|| "requests a second: a number from 0".to_owned())
 }
 
@@ -164,7 +189,11 @@ pub fn rate(text: &str) -> Result<f64, String> {
 /// # Errors
 /// It is no number above 0 and at most 1.
 pub fn probability(text: &str) -> Result<f64, String> {
-    let number = text.trim().parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    let number = text
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .filter(|share| *share > 0.0 && *share <= 1.0);
     number.ok_or_else(|| "a share of rollouts: above 0, at most 1".to_owned())
 }
 
@@ -174,11 +203,17 @@ mod tests {
 
     #[test]
     fn a_broken_replication_says_what_replays_it() {
-        let edits =
-            Edits { layers: Vec::new(), edits: vec![edit("pod.pre_stop = {exec = \"5s\"}").unwrap()], seed: None };
+        let edits = Edits {
+            layers: Vec::new(),
+            edits: vec![edit("pod.pre_stop = {exec = \"5s\"}").unwrap()],
+            seed: None,
+        };
         let broken = Error::invariant("two truths").in_replication(7, 41);
         let shown = with_replay(broken, Path::new("it's.toml"), &edits).to_string();
         let command = r#"rollcast trace 'it'\''s.toml' --set 'pod.pre_stop={exec = "5s"}' --seed 7 --replication 41"#;
-        assert_eq!(shown, format!("two truths\nhint: this is a bug in rollcast; what replays it: {command}"));
+        assert_eq!(
+            shown,
+            format!("two truths\nhint: this is a bug in rollcast; what replays it: {command}")
+        );
     }
 }

@@ -41,12 +41,18 @@ impl<F: ValueEnum> Sink<F> {
     /// # Errors
     /// There is no such format, or the path is empty.
     pub fn parse(text: &str) -> Result<Sink<F>, String> {
-        let (name, path) = text.split_once('=').map_or((text, None), |(name, path)| (name, Some(path)));
-        let format = F::from_str(name, false).map_err(|_| format!("the formats are {}", names::<F>().join(", ")))?;
+        let (name, path) = text
+            .split_once('=')
+            .map_or((text, None), |(name, path)| (name, Some(path)));
+        let format = F::from_str(name, false)
+            .map_err(|_| format!("the formats are {}", names::<F>().join(", ")))?;
         match path {
             Some("") => Err(format!("no path after `{name}=`")),
             None | Some("-") => Ok(Sink { format, path: None }),
-            Some(path) => Ok(Sink { format, path: Some(path.into()) }),
+            Some(path) => Ok(Sink {
+                format,
+                path: Some(path.into()),
+            }),
         }
     }
 }
@@ -54,7 +60,11 @@ impl<F: ValueEnum> Sink<F> {
 fn names<F: ValueEnum>() -> Vec<String> {
     F::value_variants()
         .iter()
-        .filter_map(|format| format.to_possible_value().map(|value| value.get_name().to_owned()))
+        .filter_map(|format| {
+            format
+                .to_possible_value()
+                .map(|value| value.get_name().to_owned())
+        })
         .collect()
 }
 
@@ -63,11 +73,18 @@ fn names<F: ValueEnum>() -> Vec<String> {
 /// # Errors
 /// Two formats for one place, a directory that is missing or not writable.
 pub fn check<F>(sinks: &[Sink<F>]) -> Result<(), Error> {
-    let places: Vec<_> = sinks.iter().map(|sink| sink.path.as_deref().map(real)).collect();
+    let places: Vec<_> = sinks
+        .iter()
+        .map(|sink| sink.path.as_deref().map(real))
+        .collect();
     for (i, sink) in sinks.iter().enumerate() {
         if places[..i].contains(&places[i]) {
-            let place = sink.path.as_ref().map_or("stdout".to_owned(), |path| path.display().to_string());
-            return Err(Error::input(format!("two outputs for {place}")).hint("give one of them a path: -o json=PATH"));
+            let place = sink
+                .path
+                .as_ref()
+                .map_or("stdout".to_owned(), |path| path.display().to_string());
+            return Err(Error::input(format!("two outputs for {place}"))
+                .hint("give one of them a path: -o json=PATH"));
         }
         if let Some(path) = &sink.path {
             check_file(path)?;
@@ -82,7 +99,10 @@ pub fn check<F>(sinks: &[Sink<F>]) -> Result<(), Error> {
 /// `path` is one of these, by whatever name.
 pub fn check_other<F>(path: &Path, sinks: &[Sink<F>]) -> Result<(), Error> {
     let place = real(path);
-    match sinks.iter().any(|sink| sink.path.as_deref().map(real).as_ref() == Some(&place)) {
+    match sinks
+        .iter()
+        .any(|sink| sink.path.as_deref().map(real).as_ref() == Some(&place))
+    {
         true => Err(Error::input(format!("two outputs for {}", path.display()))),
         false => Ok(()),
     }
@@ -90,8 +110,17 @@ pub fn check_other<F>(path: &Path, sinks: &[Sink<F>]) -> Result<(), Error> {
 
 /// Where a path leads, whether there is a file yet or not.
 fn real(path: &Path) -> PathBuf {
-    let beside = || Some(fs::canonicalize(directory(path)).ok()?.join(path.file_name()?));
-    fs::canonicalize(path).ok().or_else(beside).unwrap_or_else(|| path.to_owned())
+    let beside = || {
+        Some(
+            fs::canonicalize(directory(path))
+                .ok()?
+                .join(path.file_name()?),
+        )
+    };
+    fs::canonicalize(path)
+        .ok()
+        .or_else(beside)
+        .unwrap_or_else(|| path.to_owned())
 }
 
 fn check_file(path: &Path) -> Result<(), Error> {
@@ -100,7 +129,9 @@ fn check_file(path: &Path) -> Result<(), Error> {
         Ok(found) if !found.is_file() => Ok(()),
         // A name too long, a loop of links, a folder that may not be looked into.
         Err(error) if error.kind() != ErrorKind::NotFound => Err(unwritable(path, &error)),
-        _ => tempfile::tempfile_in(directory(path)).map(drop).map_err(|error| unwritable(path, &error)),
+        _ => tempfile::tempfile_in(directory(path))
+            .map(drop)
+            .map_err(|error| unwritable(path, &error)),
     }
 }
 
@@ -143,7 +174,11 @@ impl Delivery {
     /// A file or stdout cannot be written; or interrupted, then nothing was.
     pub fn finish(self, terminal: &Terminal) -> Result<(), Error> {
         interrupt::watch()?;
-        let staged: Result<Vec<_>, _> = self.files.into_iter().map(|(path, bytes)| stage(path, bytes)).collect();
+        let staged: Result<Vec<_>, _> = self
+            .files
+            .into_iter()
+            .map(|(path, bytes)| stage(path, bytes))
+            .collect();
         let staged = staged?;
         interrupt::check()?;
         for file in staged {
@@ -188,7 +223,8 @@ fn beside(path: &Path, bytes: &[u8]) -> Result<NamedTempFile, Error> {
 /// Puts a file under its name. A link stays a link, and what it leads to is replaced; returns that.
 fn put(file: NamedTempFile, path: &Path) -> Result<PathBuf, Error> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    file.persist(&target).map_err(|error| unwritable(path, &error.error))?;
+    file.persist(&target)
+        .map_err(|error| unwritable(path, &error.error))?;
     Ok(target)
 }
 
@@ -208,8 +244,10 @@ impl Staged {
                 Ok(path)
             }
             Staged::Stream(path, bytes) => {
-                let written =
-                    fs::OpenOptions::new().write(true).open(&path).and_then(|mut file| file.write_all(&bytes));
+                let written = fs::OpenOptions::new()
+                    .write(true)
+                    .open(&path)
+                    .and_then(|mut file| file.write_all(&bytes));
                 written.map_err(|error| unwritable(&path, &error))?;
                 Ok(path)
             }
@@ -222,7 +260,9 @@ impl Staged {
 pub fn builder() -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".rollcast-").permissions(fs::Permissions::from_mode(0o666));
+    builder
+        .prefix(".rollcast-")
+        .permissions(fs::Permissions::from_mode(0o666));
     builder
 }
 
@@ -247,5 +287,9 @@ pub fn directory(path: &Path) -> PathBuf {
 pub fn unwritable(path: &Path, error: &std::io::Error) -> Error {
     let refused = Error::input(format!("cannot write: {error}")).in_file(path);
     let directory = directory(path);
-    if directory.is_dir() { refused } else { refused.hint(format!("there is no directory {}", directory.display())) }
+    if directory.is_dir() {
+        refused
+    } else {
+        refused.hint(format!("there is no directory {}", directory.display()))
+    }
 }

@@ -20,17 +20,30 @@ const LONGEST_NAME: usize = 30;
 ///
 /// # Errors
 /// Interrupted, or as [`monte_carlo::forecast`].
-pub fn forecast(scenario: &Scenario, chance: &Chance, terminal: &Terminal) -> Result<Forecast, Error> {
+pub fn forecast(
+    scenario: &Scenario,
+    chance: &Chance,
+    terminal: &Terminal,
+) -> Result<Forecast, Error> {
     let options = options(scenario, chance);
     let bar = bar(&scenario.name, options.runs, terminal);
     let started = now();
     let progress = |runs| bar.inc(runs);
-    let forecast = monte_carlo::forecast(scenario, scenario.digest(), &options, &progress, interrupt::cancelled());
+    let forecast = monte_carlo::forecast(
+        scenario,
+        scenario.digest(),
+        &options,
+        &progress,
+        interrupt::cancelled(),
+    );
     bar.finish_and_clear();
     let forecast = forecast?;
     let (engine, runs) = (forecast.engine, options.runs);
     let taken = started.elapsed().as_secs_f64();
-    terminal.detail(&format_args!("{}: {runs} runs with engine {engine} in {taken:.2} s", scenario.name));
+    terminal.detail(&format_args!(
+        "{}: {runs} runs with engine {engine} in {taken:.2} s",
+        scenario.name
+    ));
     Ok(forecast)
 }
 
@@ -38,11 +51,22 @@ pub fn forecast(scenario: &Scenario, chance: &Chance, terminal: &Terminal) -> Re
 ///
 /// # Errors
 /// Interrupted, or as [`rare::rare`].
-pub fn rare(scenario: &Scenario, forecast: &Forecast, chance: &Chance, terminal: &Terminal) -> Result<Rare, Error> {
+pub fn rare(
+    scenario: &Scenario,
+    forecast: &Forecast,
+    chance: &Chance,
+    terminal: &Terminal,
+) -> Result<Rare, Error> {
     let options = options(scenario, chance);
     let bar = bar(&scenario.name, options.runs, terminal);
     let progress = |runs| bar.inc(runs);
-    let rare = rare::rare(scenario, forecast, &options, &progress, interrupt::cancelled());
+    let rare = rare::rare(
+        scenario,
+        forecast,
+        &options,
+        &progress,
+        interrupt::cancelled(),
+    );
     bar.finish_and_clear();
     rare
 }
@@ -64,14 +88,19 @@ pub fn bar(name: &str, runs: u64, terminal: &Terminal) -> ProgressBar {
     }
     // The bar takes what the words leave of the line: were the line longer, it would break.
     let name: String = escape::line(name).chars().take(LONGEST_NAME).collect();
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {human_pos}/{human_len} rollouts, {eta} left");
+    let style = ProgressStyle::with_template(
+        "{prefix} {wide_bar} {human_pos}/{human_len} rollouts, {eta} left",
+    );
     ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::stderr_with_hz(10))
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         .with_prefix(name)
 }
 
 /// The user's clock.
-#[allow(clippy::disallowed_methods, reason = "the user's time, not the model's")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the user's time, not the model's"
+)]
 pub fn now() -> Instant {
     Instant::now()
 }

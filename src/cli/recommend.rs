@@ -76,20 +76,32 @@ impl Recommend {
             workers.replications_until(scenario, engine, seed, range, &ends, interrupt::cancelled())
         };
         let chance = &scenario.monte_carlo;
-        let effort = Effort::new(chance.runs.into(), chance.confidence, scenario.objectives.probability);
+        let effort = Effort::new(
+            chance.runs.into(),
+            chance.confidence,
+            scenario.objectives.probability,
+        );
         let bar = progress::bar("search", 0, terminal);
         let mut note = |settings: &Settings| {
             bar.inc_length(effort.search_runs);
             bar.inc(effort.search_runs);
-            let shown: Vec<_> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let shown: Vec<_> = settings
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
             terminal.detail(&format_args!(
                 "tried {}",
-                if shown.is_empty() { "as it is".to_owned() } else { shown.join(" ") }
+                if shown.is_empty() {
+                    "as it is".to_owned()
+                } else {
+                    shown.join(" ")
+                }
             ));
         };
         let found = Recommendation::find(&document, effort, &sampler, &mut note);
         bar.finish_and_clear();
-        let found = found.map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
+        let found =
+            found.map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
         self.deliver(&scenario, &found, terminal)?;
         Ok(match found.verdict {
             Verdict::Proven => ExitCode::SUCCESS,
@@ -98,10 +110,22 @@ impl Recommend {
         })
     }
 
-    fn deliver(&self, scenario: &Scenario, found: &Recommendation, terminal: &Terminal) -> Result<(), Error> {
+    fn deliver(
+        &self,
+        scenario: &Scenario,
+        found: &Recommendation,
+        terminal: &Terminal,
+    ) -> Result<(), Error> {
         let mut delivery = Delivery::default();
-        let default = [Sink { format: Format::Text, path: None }];
-        for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
+        let default = [Sink {
+            format: Format::Text,
+            path: None,
+        }];
+        for sink in if self.output.is_empty() {
+            &default
+        } else {
+            &self.output[..]
+        } {
             let text = match sink.format {
                 Format::Text => report::recommend::text(scenario, found),
                 Format::Json => report::recommend::json(scenario, found),
@@ -114,7 +138,10 @@ impl Recommend {
             let words = caption::of_search(scenario, found);
             let picture = plot::pareto(&charts::caption(&words), found)?;
             let name = charts::Names::default().of(&scenario.name);
-            delivery.file(directory.join(format!("{name}-pareto.png")), picture.to_png()?);
+            delivery.file(
+                directory.join(format!("{name}-pareto.png")),
+                picture.to_png()?,
+            );
         }
         delivery.finish(terminal)
     }

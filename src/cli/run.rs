@@ -74,13 +74,18 @@ impl Run {
         options::refuse_stdin_twice(&self.scenarios)?;
         output::check(&self.output)?;
         let load = |path: &PathBuf| self.edits.load(path, self.chance.runs, terminal);
-        let scenarios = self.scenarios.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        let scenarios = self
+            .scenarios
+            .iter()
+            .map(load)
+            .collect::<Result<Vec<_>, _>>()?;
         self.png.as_deref().map_or(Ok(()), output::make_directory)?;
         interrupt::watch()?;
         let mut forecasts = Vec::new();
         for (scenario, path) in scenarios.iter().zip(&self.scenarios) {
             let forecast = self.forecast(scenario, terminal);
-            forecasts.push(forecast.map_err(|error| options::with_replay(error, path, &self.edits))?);
+            forecasts
+                .push(forecast.map_err(|error| options::with_replay(error, path, &self.edits))?);
         }
         self.deliver(&scenarios, &forecasts, terminal)?;
         Ok(ExitCode::SUCCESS)
@@ -94,16 +99,32 @@ impl Run {
         Ok(forecast)
     }
 
-    fn deliver(&self, scenarios: &[Scenario], forecasts: &[Forecast], terminal: &Terminal) -> Result<(), Error> {
-        let assumptions: Vec<Vec<Assumption>> = scenarios.iter().map(Scenario::assumptions).collect();
+    fn deliver(
+        &self,
+        scenarios: &[Scenario],
+        forecasts: &[Forecast],
+        terminal: &Terminal,
+    ) -> Result<(), Error> {
+        let assumptions: Vec<Vec<Assumption>> =
+            scenarios.iter().map(Scenario::assumptions).collect();
         let answers: Vec<Answer> = forecasts
             .iter()
             .zip(&assumptions)
-            .map(|(forecast, assumptions)| Answer { forecast, assumptions })
+            .map(|(forecast, assumptions)| Answer {
+                forecast,
+                assumptions,
+            })
             .collect();
         let mut delivery = Delivery::default();
-        let default = [Sink { format: Format::Text, path: None }];
-        for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
+        let default = [Sink {
+            format: Format::Text,
+            path: None,
+        }];
+        for sink in if self.output.is_empty() {
+            &default
+        } else {
+            &self.output[..]
+        } {
             delivery.text(sink, render(sink.format, &answers));
         }
         if let Some(directory) = &self.png {

@@ -55,8 +55,15 @@ impl Man {
         command.build();
         let mut delivery = Delivery::default();
         delivery.file(self.directory.join("rollcast.1"), page(command.clone())?);
-        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
-            delivery.file(self.directory.join(format!("rollcast-{}.1", sub.get_name())), page(sub.clone())?);
+        for sub in command
+            .get_subcommands()
+            .filter(|sub| sub.get_name() != "help")
+        {
+            delivery.file(
+                self.directory
+                    .join(format!("rollcast-{}.1", sub.get_name())),
+                page(sub.clone())?,
+            );
         }
         delivery.finish(terminal)?;
         Ok(ExitCode::SUCCESS)
@@ -66,7 +73,9 @@ impl Man {
 fn page(command: Command) -> Result<Vec<u8>, Error> {
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(command).render(&mut page);
-    rendered.map(|()| page).map_err(|error| Error::input(format!("no manual page: {error}")))
+    rendered
+        .map(|()| page)
+        .map_err(|error| Error::input(format!("no manual page: {error}")))
 }
 
 impl Schema {

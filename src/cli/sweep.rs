@@ -113,7 +113,14 @@ impl Sweep {
         };
         let sample = self.sample.map(NonZeroUsize::get);
         let seed = scenario.monte_carlo.seed;
-        let mut header = Header::new(document, self.vary.clone(), sample, seed, budget, self.chance.engine())?;
+        let mut header = Header::new(
+            document,
+            self.vary.clone(),
+            sample,
+            seed,
+            budget,
+            self.chance.engine(),
+        )?;
         header.share = match &self.checkpoint {
             Some(_) => share::of(self.shard, &|name| std::env::var(name).ok())?,
             None => Share::WHOLE,
@@ -129,7 +136,9 @@ impl Sweep {
         let record = self.fill(header, terminal)?;
         if record.header.share != Share::WHOLE {
             let Share { number, of } = record.header.share;
-            terminal.note(&format_args!("share {number} of {of} is done; `rollcast merge` puts all {of} together"));
+            terminal.note(&format_args!(
+                "share {number} of {of} is done; `rollcast merge` puts all {of} together"
+            ));
             return Ok(ExitCode::SUCCESS);
         }
         self.results.deliver(&Survey::of(record)?, terminal)?;
@@ -142,13 +151,25 @@ impl Sweep {
             Some(path) => checkpoint::begin(path, header, self.resume)?,
             None => Record::new(header),
         };
-        let mut checkpoint = self.checkpoint.as_ref().map(|path| Checkpoint::create(path, &record)).transpose()?;
+        let mut checkpoint = self
+            .checkpoint
+            .as_ref()
+            .map(|path| Checkpoint::create(path, &record))
+            .transpose()?;
         interrupt::watch()?;
         let workers = Workers::new(self.chance.threads())?;
         let Record { header, totals } = &mut record;
-        let mine: Vec<usize> = header.share.of_points(header.plan()?.points.len()).collect();
+        let mine: Vec<usize> = header
+            .share
+            .of_points(header.plan()?.points.len())
+            .collect();
         let bar = progress::bar("sweep", mine.len() as u64 * header.budget.runs, terminal);
-        bar.inc(mine.iter().filter_map(|number| totals.get(number)).map(sweep::Totals::runs).sum());
+        bar.inc(
+            mine.iter()
+                .filter_map(|number| totals.get(number))
+                .map(sweep::Totals::runs)
+                .sum(),
+        );
         let (engine, seed) = (header.engine, header.seed);
         let ends = sweep::common_end(header, &workers, interrupt::cancelled())?;
         let sampler = |scenario: &Scenario, range| {
@@ -161,7 +182,9 @@ impl Sweep {
                 // A point that is precise enough leaves the rest of its runs undone.
                 bar.inc(budget.runs - totals.runs());
             }
-            checkpoint.as_mut().map_or(Ok(()), |checkpoint| checkpoint.note(number, totals, &budget))
+            checkpoint.as_mut().map_or(Ok(()), |checkpoint| {
+                checkpoint.note(number, totals, &budget)
+            })
         };
         let done = sweep::fill(header, mine.into_iter(), totals, &sampler, &mut note);
         bar.finish_and_clear();
@@ -182,13 +205,25 @@ impl Sweep {
             .collect::<Result<_, _>>()?;
         let started = progress::now();
         for scenario in &ends {
-            workers.replications(scenario, header.engine, header.seed, 0..PILOT, interrupt::cancelled())?;
+            workers.replications(
+                scenario,
+                header.engine,
+                header.seed,
+                0..PILOT,
+                interrupt::cancelled(),
+            )?;
         }
         let each = started.elapsed().as_secs_f64() / (PILOT * ends.len().max(1) as u64) as f64;
         let (points, runs) = (mine.len() as u64, header.budget.runs);
         // A point keeps its sums, and how often each number of 5xx occurred; a worker its histogram of latencies.
-        let memory = points * (2_000 + 40 * runs.min(1_000)) + workers.threads() as u64 * 2_000_000 + 10_000_000;
-        let most = if header.budget.precision.is_some() { "at most " } else { "" };
+        let memory = points * (2_000 + 40 * runs.min(1_000))
+            + workers.threads() as u64 * 2_000_000
+            + 10_000_000;
+        let most = if header.budget.precision.is_some() {
+            "at most "
+        } else {
+            ""
+        };
         let text = format!(
             "{points} points × {most}{runs} runs = {most}{} rollouts: about {} on {} threads, {} MB of memory\n",
             points * runs,
@@ -197,7 +232,13 @@ impl Sweep {
             memory.div_ceil(1_000_000)
         );
         let mut delivery = Delivery::default();
-        delivery.text(&Sink { format: Format::Text, path: None }, text);
+        delivery.text(
+            &Sink {
+                format: Format::Text,
+                path: None,
+            },
+            text,
+        );
         delivery.finish(terminal)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -236,16 +277,30 @@ impl Results {
         let files: Vec<(String, PathBuf)> = pictures
             .iter()
             .zip(self.png.iter().cycle())
-            .map(|((suffix, title, _), directory)| (title.clone(), directory.join(format!("{name}-{suffix}.png"))))
+            .map(|((suffix, title, _), directory)| {
+                (
+                    title.clone(),
+                    directory.join(format!("{name}-{suffix}.png")),
+                )
+            })
             .collect();
         if self.png.is_some() && files.is_empty() && survey.plan.design == Design::Grid {
             terminal.note(&"no chart shows a grid of more than three axes; --sample tells which of them matter");
         }
-        let default = [Sink { format: Format::Text, path: None }];
-        for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
+        let default = [Sink {
+            format: Format::Text,
+            path: None,
+        }];
+        for sink in if self.output.is_empty() {
+            &default
+        } else {
+            &self.output[..]
+        } {
             let text = match sink.format {
                 Format::Text => report::sweep::text(survey),
-                Format::Markdown => report::sweep::markdown(survey, &links(&files, sink.path.as_deref())),
+                Format::Markdown => {
+                    report::sweep::markdown(survey, &links(&files, sink.path.as_deref()))
+                }
                 Format::Csv => report::sweep_points::csv(survey),
                 Format::Json => report::sweep_points::json(survey),
                 Format::Html => page(survey)?,
@@ -269,6 +324,10 @@ fn page(survey: &Survey) -> Result<String, Error> {
 /// Titles and paths of charts as a report at `report` links them.
 fn links(files: &[(String, PathBuf)], report: Option<&Path>) -> Vec<(String, String)> {
     let folder = report.and_then(Path::parent).unwrap_or(Path::new(""));
-    let link = |path: &PathBuf| escape::uri(&path.strip_prefix(folder).unwrap_or(path).to_string_lossy());
-    files.iter().map(|(title, path)| (title.clone(), link(path))).collect()
+    let link =
+        |path: &PathBuf| escape::uri(&path.strip_prefix(folder).unwrap_or(path).to_string_lossy());
+    files
+        .iter()
+        .map(|(title, path)| (title.clone(), link(path)))
+        .collect()
 }

@@ -77,6 +77,10 @@ impl Terminal {
     }
 
     fn say(mark: &str, message: &dyn Display) {
-        let _ = writeln!(std::io::stderr(), "{mark}{}", escape::lines(&message.to_string()));
+        let _ = writeln!(
+            std::io::stderr(),
+            "{mark}{}",
+            escape::lines(&message.to_string())
+        );
     }
 }

@@ -73,10 +73,15 @@ impl Trace {
         output::check(&self.output)?;
         let scenario = self.edits.load(&self.scenario, None, terminal)?;
         if self.logs.is_some() && scenario.target_group.target_type == TargetType::Instance {
-            let error = Error::input("--logs writes the addresses of pods, and targets of type `instance` are hosts");
+            let error = Error::input(
+                "--logs writes the addresses of pods, and targets of type `instance` are hosts",
+            );
             return Err(error.hint("--set target_group.target_type=ip"));
         }
-        self.png.iter().chain(&self.logs).try_for_each(|directory| output::make_directory(directory))?;
+        self.png
+            .iter()
+            .chain(&self.logs)
+            .try_for_each(|directory| output::make_directory(directory))?;
         interrupt::watch()?;
         let replay = replay(&scenario, scenario.monte_carlo.seed, self.replication)
             .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
@@ -84,8 +89,17 @@ impl Trace {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn deliver(&self, scenario: &Scenario, replay: &Replay, terminal: &Terminal) -> Result<(), Error> {
-        let names: Vec<String> = scenario.target_groups().skip(1).map(|group| scenario.name_of(group)).collect();
+    fn deliver(
+        &self,
+        scenario: &Scenario,
+        replay: &Replay,
+        terminal: &Terminal,
+    ) -> Result<(), Error> {
+        let names: Vec<String> = scenario
+            .target_groups()
+            .skip(1)
+            .map(|group| scenario.name_of(group))
+            .collect();
         let told = Told {
             scenario: &scenario.name,
             digest: &scenario.digest(),
@@ -98,13 +112,24 @@ impl Trace {
             sample: &replay.sample,
         };
         let mut delivery = Delivery::default();
-        let default = [Sink { format: Format::Text, path: None }];
-        for sink in if self.output.is_empty() { &default } else { &self.output[..] } {
+        let default = [Sink {
+            format: Format::Text,
+            path: None,
+        }];
+        for sink in if self.output.is_empty() {
+            &default
+        } else {
+            &self.output[..]
+        } {
             delivery.text(sink, render(sink.format, &told, replay));
         }
         if let Some(directory) = &self.png {
             let name = charts::Names::default().of(&scenario.name);
-            let number = if self.replication == 0 { String::new() } else { format!("-{}", self.replication) };
+            let number = if self.replication == 0 {
+                String::new()
+            } else {
+                format!("-{}", self.replication)
+            };
             let png = charts::lanes(scenario, &scenario.assumptions(), self.replication, replay)?;
             delivery.file(directory.join(format!("{name}{number}-lanes.png")), png);
         }
@@ -115,10 +140,18 @@ impl Trace {
     }
 
     fn log(&self, directory: &Path, scenario: &Scenario, replay: &Replay, delivery: &mut Delivery) {
-        let requests = requests(scenario, &replay.timeline, scenario.monte_carlo.seed, self.replication);
+        let requests = requests(
+            scenario,
+            &replay.timeline,
+            scenario.monte_carlo.seed,
+            self.replication,
+        );
         for node in (0..scenario.load_balancer.nodes).map(AlbNodeId) {
             let name = report::access_log::file_name(&scenario.name, node);
-            delivery.file(directory.join(name), report::access_log::render(&requests, node).into_bytes());
+            delivery.file(
+                directory.join(name),
+                report::access_log::render(&requests, node).into_bytes(),
+            );
         }
         let watch = report::access_log::watch(&replay.timeline);
         delivery.file(directory.join("endpointslices.jsonl"), watch.into_bytes());

@@ -123,7 +123,13 @@ pub struct ApiServer {
 impl ApiServer {
     /// An API server without pods; `admission` is by revision.
     pub const fn new(admission: Vec<Admission>, budget: PodDisruptionBudgetSpec) -> ApiServer {
-        ApiServer { admission, budget, replicas: 0, pods: Vec::new(), replica_sets: Vec::new() }
+        ApiServer {
+            admission,
+            budget,
+            replicas: 0,
+            pods: Vec::new(),
+            replica_sets: Vec::new(),
+        }
     }
 
     /// Forgets all pods, and starts with a Deployment whose only ReplicaSet is this one, or without any.
@@ -140,7 +146,11 @@ impl ApiServer {
     }
 
     fn create_pod(&mut self, now: Time, revision: RevisionId) -> PodObject {
-        let ordinal = 1 + self.pods.iter().filter(|object| object.pod.revision() == revision).count();
+        let ordinal = 1 + self
+            .pods
+            .iter()
+            .filter(|object| object.pod.revision() == revision)
+            .count();
         let object = PodObject::new(
             PodId::new(self.pods.len() as u16, revision, ordinal as u16),
             now,
@@ -150,22 +160,48 @@ impl ApiServer {
         object
     }
 
-    fn write_replica_set(&mut self, revision: RevisionId, replicas: u32, desired: u32, max: u32) -> Fact {
+    fn write_replica_set(
+        &mut self,
+        revision: RevisionId,
+        replicas: u32,
+        desired: u32,
+        max: u32,
+    ) -> Fact {
         let born = self.replica_sets.len() as u8;
-        let found = self.replica_sets.iter_mut().find(|object| object.revision == revision);
+        let found = self
+            .replica_sets
+            .iter_mut()
+            .find(|object| object.revision == revision);
         let from = found.as_ref().map(|object| object.replicas);
         let object = match found {
             Some(object) => {
                 let (writes, version) = (object.writes + 1, object.version + 1);
                 let generation = object.generation + u32::from(object.replicas != replicas);
-                *object = ReplicaSetObject { replicas, desired, max, writes, generation, version, ..*object };
+                *object = ReplicaSetObject {
+                    replicas,
+                    desired,
+                    max,
+                    writes,
+                    generation,
+                    version,
+                    ..*object
+                };
                 *object
             }
             None => {
                 let status = ReplicaSetStatus::default();
                 let (writes, generation, version) = (1, 1, 1);
-                let object =
-                    ReplicaSetObject { revision, replicas, desired, max, born, writes, generation, version, status };
+                let object = ReplicaSetObject {
+                    revision,
+                    replicas,
+                    desired,
+                    max,
+                    born,
+                    writes,
+                    generation,
+                    version,
+                    status,
+                };
                 self.replica_sets.push(object);
                 object
             }
@@ -173,16 +209,34 @@ impl ApiServer {
         Fact::ReplicaSet { object, from }
     }
 
-    fn write_replica_set_status(&mut self, revision: RevisionId, status: ReplicaSetStatus) -> Option<Fact> {
-        let object = self.replica_sets.iter_mut().find(|object| object.revision == revision)?;
+    fn write_replica_set_status(
+        &mut self,
+        revision: RevisionId,
+        status: ReplicaSetStatus,
+    ) -> Option<Fact> {
+        let object = self
+            .replica_sets
+            .iter_mut()
+            .find(|object| object.revision == revision)?;
         object.status = status;
         object.version += 1;
-        Some(Fact::ReplicaSet { object: *object, from: Some(object.replicas) })
+        Some(Fact::ReplicaSet {
+            object: *object,
+            from: Some(object.replicas),
+        })
     }
 
     /// Changes a pod that still exists.
-    fn change(&mut self, pod: PodId, change: PodChange, edit: impl FnOnce(&mut PodObject)) -> Option<Fact> {
-        let object = self.pods.get_mut(pod.index()).filter(|object| !object.removed)?;
+    fn change(
+        &mut self,
+        pod: PodId,
+        change: PodChange,
+        edit: impl FnOnce(&mut PodObject),
+    ) -> Option<Fact> {
+        let object = self
+            .pods
+            .get_mut(pod.index())
+            .filter(|object| !object.removed)?;
         edit(object);
         Some(Fact::Pod(*object, change))
     }
@@ -216,9 +270,19 @@ impl ApiServer {
 
     /// The budget is asked for pods that run. Its status is taken to be up to date: in Kubernetes it
     /// is some watch hops old, and evictions since then are deducted from it.
-    fn evict(&mut self, job: u8, pod: PodId, attempt: u16, out: &mut Outbox<'_, Input, Fact>) -> Option<Fact> {
+    fn evict(
+        &mut self,
+        job: u8,
+        pod: PodId,
+        attempt: u16,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) -> Option<Fact> {
         let object = self.pods[pod.index()];
-        let healthy = self.pods.iter().filter(|object| object.is_active() && object.ready).count() as u32;
+        let healthy = self
+            .pods
+            .iter()
+            .filter(|object| object.is_active() && object.ready)
+            .count() as u32;
         let runs = object.is_active() && object.phase == Phase::Running;
         if runs && !self.budget.permits(self.replicas, healthy, object.ready) {
             return Some(Fact::EvictionRefused { job, pod, attempt });
@@ -245,7 +309,11 @@ impl ApiServer {
     }
 
     fn mark_not_ready(&mut self, now: Time, pod: PodId, host: NodeReady) -> Option<Fact> {
-        let change = if self.pods[pod.index()].ready { PodChange::Unready } else { PodChange::Other };
+        let change = if self.pods[pod.index()].ready {
+            PodChange::Unready
+        } else {
+            PodChange::Other
+        };
         self.change(pod, change, |object| {
             if object.ready {
                 object.ready_since = Some(now.whole_seconds());
@@ -262,7 +330,10 @@ impl ApiServer {
     fn patch_status(&mut self, status: PodStatus) -> Option<Fact> {
         let before = *self.pods.get(status.pod.index())?;
         let change = match status {
-            PodStatus { phase: Phase::Succeeded | Phase::Failed, .. } => PodChange::Finished,
+            PodStatus {
+                phase: Phase::Succeeded | Phase::Failed,
+                ..
+            } => PodChange::Finished,
             PodStatus { ready, .. } if ready != before.ready => {
                 if ready {
                     PodChange::Ready
@@ -270,8 +341,14 @@ impl ApiServer {
                     PodChange::Unready
                 }
             }
-            PodStatus { containers_ready: true, .. } if !before.containers_ready => PodChange::ContainersReady,
-            PodStatus { phase: Phase::Running, .. } if before.phase == Phase::Pending => PodChange::Running,
+            PodStatus {
+                containers_ready: true,
+                ..
+            } if !before.containers_ready => PodChange::ContainersReady,
+            PodStatus {
+                phase: Phase::Running,
+                ..
+            } if before.phase == Phase::Pending => PodChange::Running,
             _ => PodChange::Other,
         };
         self.change(status.pod, change, |object| {
@@ -295,17 +372,30 @@ impl Actor for ApiServer {
                 Some(Fact::Deployment(object))
             }
             Input::WriteDeploymentStatus => Some(Fact::DeploymentStatus),
-            Input::WriteReplicaSet { revision, replicas, desired, max } => {
-                Some(self.write_replica_set(revision, replicas, desired, max))
+            Input::WriteReplicaSet {
+                revision,
+                replicas,
+                desired,
+                max,
+            } => Some(self.write_replica_set(revision, replicas, desired, max)),
+            Input::WriteReplicaSetStatus { revision, status } => {
+                self.write_replica_set_status(revision, status)
             }
-            Input::WriteReplicaSetStatus { revision, status } => self.write_replica_set_status(revision, status),
-            Input::CreatePod(revision) => Some(Fact::Pod(self.create_pod(now, revision), PodChange::Created)),
-            Input::Bind(pod, node) => self.change(pod, PodChange::Bound, |object| object.node = Some(node)),
+            Input::CreatePod(revision) => Some(Fact::Pod(
+                self.create_pod(now, revision),
+                PodChange::Created,
+            )),
+            Input::Bind(pod, node) => {
+                self.change(pod, PodChange::Bound, |object| object.node = Some(node))
+            }
             Input::DeletePod(pod) => self.delete_pod(pod, out),
             Input::Evict { job, pod, attempt } => self.evict(job, pod, attempt, out),
             Input::IsolationOver(pod) => self.terminate(pod),
             Input::ListPods(job) => {
-                self.pods.iter().filter(|object| !object.removed).for_each(|object| out.say(Fact::Listed(*object)));
+                self.pods
+                    .iter()
+                    .filter(|object| !object.removed)
+                    .for_each(|object| out.say(Fact::Listed(*object)));
                 Some(Fact::ListEnd(job))
             }
             Input::NodeNotReady(node, host) => {
@@ -317,9 +407,9 @@ impl Actor for ApiServer {
                 None
             }
             Input::PatchPodStatus(status) => self.patch_status(status),
-            Input::PatchGate(pod, group, healthy) => {
-                self.change(pod, PodChange::Gate, |object| object.gates.patch(group, healthy))
-            }
+            Input::PatchGate(pod, group, healthy) => self.change(pod, PodChange::Gate, |object| {
+                object.gates.patch(group, healthy);
+            }),
             Input::RemovePod(pod) => self.remove_pod(pod),
             Input::WriteEndpoint(pod, endpoint) => Some(Fact::Endpoint(pod, endpoint)),
         };
@@ -341,38 +431,79 @@ mod tests {
     }
 
     const fn evict(row: u16) -> Input {
-        Input::Evict { job: 0, pod: pod(row), attempt: 0 }
+        Input::Evict {
+            job: 0,
+            pod: pod(row),
+            attempt: 0,
+        }
     }
 
     /// What becomes of pods, in whole seconds: two Ready ones, one a host, and requests.
     #[track_caller]
-    fn check(min_available: Option<u32>, graceful_drain: Option<u64>, script: &[(u64, Input)], expected: &[&str]) {
-        let admission = Admission { gates: Gates::NONE, graceful_drain: graceful_drain.map(Span::from_secs) };
-        let budget = PodDisruptionBudgetSpec { min_available: min_available.map(Count::Pods), max_unavailable: None };
+    fn check(
+        min_available: Option<u32>,
+        graceful_drain: Option<u64>,
+        script: &[(u64, Input)],
+        expected: &[&str],
+    ) {
+        let admission = Admission {
+            gates: Gates::NONE,
+            graceful_drain: graceful_drain.map(Span::from_secs),
+        };
+        let budget = PodDisruptionBudgetSpec {
+            min_available: min_available.map(Count::Pods),
+            max_unavailable: None,
+        };
         let mut api = ApiServer::new(vec![admission], budget);
         for row in 0..2 {
             let node = Some(NodeId(row));
             let new = PodObject::new(pod(row), Time::ZERO, Gates::NONE);
-            let object = PodObject { node, phase: Phase::Running, ready: true, ..new };
+            let object = PodObject {
+                node,
+                phase: Phase::Running,
+                ready: true,
+                ..new
+            };
             api.seed_pod(object);
         }
         let second = |secs: u64| Time::from_micros(secs * 1_000_000);
-        let script: Vec<_> = script.iter().map(|&(secs, input)| (second(secs), input)).collect();
+        let script: Vec<_> = script
+            .iter()
+            .map(|&(secs, input)| (second(secs), input))
+            .collect();
         let words = |fact| match fact {
             Fact::Pod(object, change) => format!("{} {change:?}", object.pod),
             Fact::EvictionRefused { pod, .. } => format!("{pod} refused"),
             other => format!("{other:?}"),
         };
         let facts = transcript(&mut api, &Streams::new(1, 0), &script, second(300));
-        let lines: Vec<_> = facts.into_iter().map(|(at, fact)| format!("{} {}", at, words(fact))).collect();
+        let lines: Vec<_> = facts
+            .into_iter()
+            .map(|(at, fact)| format!("{} {}", at, words(fact)))
+            .collect();
         assert_eq!(lines, expected);
     }
 
     #[test]
     fn an_eviction_asks_the_budget_and_a_deletion_does_not() {
-        check(None, None, &[(1, evict(0)), (1, evict(1))], &["1.000s old-1 Deleting", "1.000s old-2 Deleting"]);
-        check(Some(1), None, &[(1, evict(0)), (1, evict(1))], &["1.000s old-1 Deleting", "1.000s old-2 refused"]);
-        check(Some(2), None, &[(1, Input::DeletePod(pod(0)))], &["1.000s old-1 Deleting"]);
+        check(
+            None,
+            None,
+            &[(1, evict(0)), (1, evict(1))],
+            &["1.000s old-1 Deleting", "1.000s old-2 Deleting"],
+        );
+        check(
+            Some(1),
+            None,
+            &[(1, evict(0)), (1, evict(1))],
+            &["1.000s old-1 Deleting", "1.000s old-2 refused"],
+        );
+        check(
+            Some(2),
+            None,
+            &[(1, Input::DeletePod(pod(0)))],
+            &["1.000s old-1 Deleting"],
+        );
         check(
             Some(2),
             None,
@@ -391,7 +522,11 @@ mod tests {
                 (2, evict(1)),
                 (9, Input::DeletePodsOn(NodeId(0))),
             ],
-            &["1.000s old-1 Unready", "2.000s old-2 refused", "9.000s old-1 Deleting"],
+            &[
+                "1.000s old-1 Unready",
+                "2.000s old-2 refused",
+                "9.000s old-1 Deleting",
+            ],
         );
     }
 
@@ -400,14 +535,22 @@ mod tests {
         check(
             None,
             Some(60),
-            &[(1, Input::DeletePod(pod(0))), (2, Input::DeletePod(pod(0))), (3, evict(0))],
+            &[
+                (1, Input::DeletePod(pod(0))),
+                (2, Input::DeletePod(pod(0))),
+                (3, evict(0)),
+            ],
             &["1.000s old-1 Isolated", "61.000s old-1 Deleting"],
         );
         check(
             Some(1),
             Some(60),
             &[(1, evict(0)), (1, evict(1))],
-            &["1.000s old-1 Isolated", "1.000s old-2 refused", "61.000s old-1 Deleting"],
+            &[
+                "1.000s old-1 Isolated",
+                "1.000s old-2 refused",
+                "61.000s old-1 Deleting",
+            ],
         );
     }
 }

@@ -197,7 +197,10 @@ pub struct Apps {
 impl Apps {
     /// Processes of these revisions' programs.
     pub const fn new(programs: Vec<Program>) -> Apps {
-        Apps { programs, processes: Vec::new() }
+        Apps {
+            programs,
+            processes: Vec::new(),
+        }
     }
 
     /// No processes again.
@@ -207,7 +210,12 @@ impl Apps {
 
     /// A process that has been serving since before the run started.
     pub fn seed(&mut self, pod: PodId, node: NodeId) {
-        *self.process(pod) = Process { node, stage: Stage::Up, socket: Socket::Serving, ..Process::ABSENT };
+        *self.process(pod) = Process {
+            node,
+            stage: Stage::Up,
+            socket: Socket::Serving,
+            ..Process::ABSENT
+        };
     }
 
     fn process(&mut self, pod: PodId) -> &mut Process {
@@ -229,17 +237,32 @@ impl Apps {
         let process = self.process(pod);
         (process.stage, process.node, process.run) = (Stage::Starting, node, run);
         self.set_socket(pod, Socket::Closed, out);
-        let mut stream = out.streams().at(Purpose::StartUp, pair(pod.index() as u64, u64::from(run)));
-        let start_up = self.programs[usize::from(pod.revision().0)].spec.start_up.sample(&mut stream);
+        let mut stream = out
+            .streams()
+            .at(Purpose::StartUp, pair(pod.index() as u64, u64::from(run)));
+        let start_up = self.programs[usize::from(pod.revision().0)]
+            .spec
+            .start_up
+            .sample(&mut stream);
         out.wake(start_up, Input::Listen(pod, run));
     }
 
     fn listen(&mut self, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
         self.process(pod).stage = Stage::Up;
         let never_ready = self.programs[usize::from(pod.revision().0)].never_ready;
-        self.set_socket(pod, if never_ready { Socket::Refusing } else { Socket::Serving }, out);
+        self.set_socket(
+            pod,
+            if never_ready {
+                Socket::Refusing
+            } else {
+                Socket::Serving
+            },
+            out,
+        );
         if let Some(crash_after) = &self.programs[usize::from(pod.revision().0)].crash_after {
-            let mut stream = out.streams().at(Purpose::Crash, pair(pod.index() as u64, u64::from(run)));
+            let mut stream = out
+                .streams()
+                .at(Purpose::Crash, pair(pod.index() as u64, u64::from(run)));
             out.wake(crash_after.sample(&mut stream), Input::Exit(pod, run));
         }
     }
@@ -247,7 +270,9 @@ impl Apps {
     /// SIGTERM.
     fn terminate(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
         let on_sigterm = self.programs[usize::from(pod.revision().0)].spec.on_sigterm;
-        let Process { stage, run, drains, .. } = *self.process(pod);
+        let Process {
+            stage, run, drains, ..
+        } = *self.process(pod);
         if stage == Stage::Stopping && drains && on_sigterm == OnSigterm::Exit {
             // The hook began a drain, and did not wait for its end (nginx: TERM after QUIT is a fast shutdown).
             self.process(pod).drains = false;
@@ -257,14 +282,22 @@ impl Apps {
     }
 
     /// Stops as it is told. The handler was installed before anything else: a process that is still starting obeys too.
-    fn stop(&mut self, now: Time, pod: PodId, on_sigterm: OnSigterm, out: &mut Outbox<'_, Input, Fact>) {
+    fn stop(
+        &mut self,
+        now: Time,
+        pod: PodId,
+        on_sigterm: OnSigterm,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
         let Process { stage, run, .. } = *self.process(pod);
         if !matches!(stage, Stage::Starting | Stage::Up) {
             return;
         }
         let spec = &self.programs[usize::from(pod.revision().0)].spec;
         let (refusing, drain_timeout) = (spec.refusing, spec.drain_timeout);
-        let shutdown = spec.shutdown.sample(&mut out.streams().at(Purpose::Shutdown, pod.index() as u64));
+        let shutdown = spec
+            .shutdown
+            .sample(&mut out.streams().at(Purpose::Shutdown, pod.index() as u64));
         match on_sigterm {
             OnSigterm::Ignore => {}
             OnSigterm::KeepServing => {
@@ -293,7 +326,9 @@ impl Apps {
     /// The listener closes; what is in flight is reset or drained.
     fn close(&mut self, now: Time, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
         self.set_socket(pod, Socket::Closed, out);
-        let Process { deadline, drains, .. } = *self.process(pod);
+        let Process {
+            deadline, drains, ..
+        } = *self.process(pod);
         let program = &self.programs[usize::from(pod.revision().0)];
         if !drains {
             out.say(Fact::Reset(pod));
@@ -314,7 +349,9 @@ impl Apps {
 
     fn end_after_shutdown(&mut self, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
         let spec = &self.programs[usize::from(pod.revision().0)].spec;
-        let shutdown = spec.shutdown.sample(&mut out.streams().at(Purpose::Shutdown, pod.index() as u64));
+        let shutdown = spec
+            .shutdown
+            .sample(&mut out.streams().at(Purpose::Shutdown, pod.index() as u64));
         out.wake(shutdown, Input::Exit(pod, run));
     }
 
@@ -362,7 +399,10 @@ impl Apps {
 fn drain_length(program: &Program, stream: &mut Stream) -> Span {
     let unit = -(1.0 - stream.uniform()).ln();
     // A closing message has ended the streams.
-    let streams = program.streams.as_ref().filter(|_| !program.spec.end_streams_on_shutdown);
+    let streams = program
+        .streams
+        .as_ref()
+        .filter(|_| !program.spec.end_streams_on_shutdown);
     let in_flight = |t: Span| {
         let streams = streams.map_or(0.0, |(rate, length)| rate * length.mean_excess(t));
         program.rate_per_pod * program.spec.service_time.mean_excess(t) + streams
@@ -376,7 +416,11 @@ fn drain_length(program: &Program, stream: &mut Stream) -> Span {
     }
     while high.saturating_sub(low) > Span::from_millis(1) {
         let middle = Span::from_micros(low.as_micros().midpoint(high.as_micros()));
-        if in_flight(middle) > unit { low = middle } else { high = middle }
+        if in_flight(middle) > unit {
+            low = middle;
+        } else {
+            high = middle;
+        }
     }
     high
 }
@@ -388,13 +432,21 @@ impl Actor for Apps {
     fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         match input {
             Input::Started(pod, node, run) => self.start(pod, node, run, out),
-            Input::Listen(pod, run) if self.is_current(pod, run, Stage::Starting) => self.listen(pod, run, out),
+            Input::Listen(pod, run) if self.is_current(pod, run, Stage::Starting) => {
+                self.listen(pod, run, out);
+            }
             Input::Sigterm(pod) => self.terminate(now, pod, out),
             Input::Drain(pod) => self.stop(now, pod, OnSigterm::Drain, out),
             Input::Sigkill(pod) if self.process(pod).stage != Stage::Ended => self.kill(pod, out),
-            Input::Close(pod, run) if self.is_current(pod, run, Stage::Stopping) => self.close(now, pod, run, out),
-            Input::Drained(pod, run) if self.is_current(pod, run, Stage::Stopping) => self.drained(now, pod, run, out),
-            Input::Exit(pod, run) if self.process(pod).run == run && self.process(pod).stage != Stage::Ended => {
+            Input::Close(pod, run) if self.is_current(pod, run, Stage::Stopping) => {
+                self.close(now, pod, run, out);
+            }
+            Input::Drained(pod, run) if self.is_current(pod, run, Stage::Stopping) => {
+                self.drained(now, pod, run, out);
+            }
+            Input::Exit(pod, run)
+                if self.process(pod).run == run && self.process(pod).stage != Stage::Ended =>
+            {
                 self.exit(pod, out);
             }
             Input::NetworkRemoved(pod) => self.set_socket(pod, Socket::Silent, out),
@@ -403,7 +455,11 @@ impl Actor for Apps {
                 self.set_socket(pod, Socket::Silent, out);
             }
             Input::Ask(pod, question) => out.say(Fact::Answered(pod, question, self.answer(pod))),
-            Input::Listen(..) | Input::Sigkill(_) | Input::Close(..) | Input::Drained(..) | Input::Exit(..) => {}
+            Input::Listen(..)
+            | Input::Sigkill(_)
+            | Input::Close(..)
+            | Input::Drained(..)
+            | Input::Exit(..) => {}
         }
     }
 }

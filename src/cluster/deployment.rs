@@ -60,7 +60,11 @@ impl DeploymentSpec {
             Strategy::Recreate => 0,
             Strategy::RollingUpdate => {
                 let unavailable = self.max_unavailable.rounded_down(replicas);
-                let unavailable = if unavailable == 0 && self.surge(replicas) == 0 { 1 } else { unavailable };
+                let unavailable = if unavailable == 0 && self.surge(replicas) == 0 {
+                    1
+                } else {
+                    unavailable
+                };
                 unavailable.min(replicas)
             }
         }
@@ -152,7 +156,11 @@ pub struct DeploymentController {
 impl DeploymentController {
     /// A controller that has yet to see its Deployment.
     pub fn new(spec: DeploymentSpec) -> DeploymentController {
-        let object = DeploymentObject { replicas: spec.replicas, revision: RevisionId::OLD, paused: false };
+        let object = DeploymentObject {
+            replicas: spec.replicas,
+            revision: RevisionId::OLD,
+            paused: false,
+        };
         DeploymentController {
             spec,
             object,
@@ -178,7 +186,11 @@ impl DeploymentController {
     /// it has yet to be created.
     pub fn reset(&mut self, settled: Option<ReplicaSetObject>) {
         let replicas = settled.map_or(0, |set| set.replicas);
-        self.object = DeploymentObject { replicas, revision: RevisionId::OLD, paused: false };
+        self.object = DeploymentObject {
+            replicas,
+            revision: RevisionId::OLD,
+            paused: false,
+        };
         self.fleet.reset(settled);
         self.pods.clear();
         self.plan.clear();
@@ -188,9 +200,21 @@ impl DeploymentController {
         self.triggered = false;
         self.status_due = false;
         self.status_writes = 0;
-        self.counts = Counts { replicas, updated: replicas, ready: replicas, available: replicas };
+        self.counts = Counts {
+            replicas,
+            updated: replicas,
+            ready: replicas,
+            available: replicas,
+        };
         self.available = (true, "MinimumReplicasAvailable");
-        self.progressing = (true, if settled.is_some() { "NewReplicaSetAvailable" } else { "" });
+        self.progressing = (
+            true,
+            if settled.is_some() {
+                "NewReplicaSetAvailable"
+            } else {
+                ""
+            },
+        );
         self.next_check = Time::ZERO;
     }
 
@@ -212,8 +236,18 @@ impl DeploymentController {
         self.synced = self.object;
         self.plan.clear();
         let old_pods_run = self.old_pods_run();
-        rolling::plan(&self.spec, self.object, &self.fleet, old_pods_run, &mut self.plan);
-        self.created = self.plan.iter().find(|write| self.fleet.find(write.revision).is_none()).copied();
+        rolling::plan(
+            &self.spec,
+            self.object,
+            &self.fleet,
+            old_pods_run,
+            &mut self.plan,
+        );
+        self.created = self
+            .plan
+            .iter()
+            .find(|write| self.fleet.find(write.revision).is_none())
+            .copied();
         if self.created.is_some() {
             self.condition(now, (true, "NewReplicaSetCreated"), out);
         }
@@ -223,7 +257,10 @@ impl DeploymentController {
     }
 
     fn next_write(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) {
-        if self.created.is_some_and(|created| !self.plan.contains(&created)) {
+        if self
+            .created
+            .is_some_and(|created| !self.plan.contains(&created))
+        {
             // The condition is written at once, before anything else (`getNewReplicaSet`).
             self.created = None;
             self.write_status(out);
@@ -231,7 +268,13 @@ impl DeploymentController {
             let desired = self.synced.replicas;
             let max = desired + self.spec.surge(desired);
             let nth = self.fleet.expect(revision);
-            out.say(Fact::WroteReplicaSet { revision, replicas, desired, max, nth });
+            out.say(Fact::WroteReplicaSet {
+                revision,
+                replicas,
+                desired,
+                max,
+                nth,
+            });
         } else if self.status_due {
             self.status_due = false;
             self.write_status(out);
@@ -244,27 +287,47 @@ impl DeploymentController {
     }
 
     fn write_status(&mut self, out: &mut Outbox<'_, Input, Fact>) {
-        out.say(Fact::WroteStatus { nth: self.status_writes });
+        out.say(Fact::WroteStatus {
+            nth: self.status_writes,
+        });
         self.status_writes += 1;
     }
 
     /// Whether any pod of another revision still runs; terminating ones count (`oldPodsRunning`).
     fn old_pods_run(&self) -> bool {
         let revision = self.object.revision;
-        let runs = |object: &PodObject| !object.removed && !object.isolated && !object.is_finished();
-        self.pods.iter().any(|object| object.pod.revision() != revision && runs(object))
+        let runs =
+            |object: &PodObject| !object.removed && !object.isolated && !object.is_finished();
+        self.pods
+            .iter()
+            .any(|object| object.pod.revision() != revision && runs(object))
     }
 
     /// Recomputes counts and conditions; whether there is anything to write.
     fn update_status(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) -> bool {
-        let before = (self.counts, self.available, self.progressing, self.observed.replace(self.object));
+        let before = (
+            self.counts,
+            self.available,
+            self.progressing,
+            self.observed.replace(self.object),
+        );
         let counts = self.count();
-        let DeploymentObject { replicas, paused, .. } = self.object;
+        let DeploymentObject {
+            replicas, paused, ..
+        } = self.object;
         let enough = counts.available + self.spec.unavailable(replicas) >= replicas;
-        let available = if enough { "MinimumReplicasAvailable" } else { "MinimumReplicasUnavailable" };
+        let available = if enough {
+            "MinimumReplicasAvailable"
+        } else {
+            "MinimumReplicasUnavailable"
+        };
         if self.available != (enough, available) {
             self.available = (enough, available);
-            out.say(Fact::Condition { condition: "Available", status: enough, reason: available });
+            out.say(Fact::Condition {
+                condition: "Available",
+                status: enough,
+                reason: available,
+            });
         }
         let old = self.counts;
         let progress = counts.updated > old.updated
@@ -273,8 +336,11 @@ impl DeploymentController {
             || counts.available > old.available;
         self.counts = counts;
         // A Deployment that was complete stays so whatever becomes of its pods (`isCompleteDeployment`).
-        let rests = counts.replicas == counts.updated && self.progressing == (true, "NewReplicaSetAvailable");
-        let complete = counts.updated == replicas && counts.replicas == replicas && counts.available >= replicas;
+        let rests = counts.replicas == counts.updated
+            && self.progressing == (true, "NewReplicaSetAvailable");
+        let complete = counts.updated == replicas
+            && counts.replicas == replicas
+            && counts.available >= replicas;
         if paused {
             self.condition(now, (true, "DeploymentPaused"), out);
         } else if complete || rests {
@@ -290,26 +356,47 @@ impl DeploymentController {
     }
 
     fn count(&self) -> Counts {
-        let updated = self.fleet.find(self.object.revision).map_or(0, |set| set.status.replicas);
-        self.fleet.sets().iter().fold(Counts { updated, ..Counts::default() }, |sum, set| Counts {
-            replicas: sum.replicas + set.status.replicas,
-            updated,
-            ready: sum.ready + set.status.ready,
-            available: sum.available + set.status.available,
-        })
+        let updated = self
+            .fleet
+            .find(self.object.revision)
+            .map_or(0, |set| set.status.replicas);
+        self.fleet.sets().iter().fold(
+            Counts {
+                updated,
+                ..Counts::default()
+            },
+            |sum, set| Counts {
+                replicas: sum.replicas + set.status.replicas,
+                updated,
+                ready: sum.ready + set.status.ready,
+                available: sum.available + set.status.available,
+            },
+        )
     }
 
-    fn condition(&mut self, now: Time, (status, reason): (bool, &'static str), out: &mut Outbox<'_, Input, Fact>) {
+    fn condition(
+        &mut self,
+        now: Time,
+        (status, reason): (bool, &'static str),
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
         if self.progressing != (status, reason) {
             self.progressing = (status, reason);
             self.last_progress = now.whole_seconds();
-            out.say(Fact::Condition { condition: "Progressing", status, reason });
+            out.say(Fact::Condition {
+                condition: "Progressing",
+                status,
+                reason,
+            });
         }
     }
 
     /// Whether a deadline is running.
     fn is_waiting(&self) -> bool {
-        !matches!(self.progressing.1, "NewReplicaSetAvailable" | "DeploymentPaused")
+        !matches!(
+            self.progressing.1,
+            "NewReplicaSetAvailable" | "DeploymentPaused"
+        )
     }
 
     /// `requeueStuckDeployment`: a second after the deadline, since conditions have whole seconds.
@@ -349,7 +436,10 @@ impl Actor for DeploymentController {
             Input::Pod(object, change) => {
                 self.see_pod(object);
                 // Pods do not trigger a sync, except the last one of a Recreate (deletePod).
-                if change == PodChange::Removed && self.spec.strategy == Strategy::Recreate && !self.old_pods_run() {
+                if change == PodChange::Removed
+                    && self.spec.strategy == Strategy::Recreate
+                    && !self.old_pods_run()
+                {
                     self.trigger(now, out);
                 }
             }

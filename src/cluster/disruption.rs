@@ -28,7 +28,9 @@ impl PodDisruptionBudgetSpec {
     /// Whether one of `healthy` pods, or one that is not Ready, may be evicted now. A pod that is not
     /// Ready may also go while enough others are (`unhealthyPodEvictionPolicy: IfHealthyBudget`).
     pub const fn permits(&self, replicas: u32, healthy: u32, is_ready: bool) -> bool {
-        let Some(desired) = self.desired_healthy(replicas) else { return true };
+        let Some(desired) = self.desired_healthy(replicas) else {
+            return true;
+        };
         healthy > desired || !is_ready && desired > 0 && healthy == desired
     }
 }
@@ -39,9 +41,19 @@ mod tests {
 
     /// `expected`: how many of so many healthy pods may be evicted one after another, none coming back.
     #[track_caller]
-    fn check(min_available: Option<Count>, max_unavailable: Option<Count>, replicas: u32, expected: u32) {
-        let budget = PodDisruptionBudgetSpec { min_available, max_unavailable };
-        let evicted = (0..replicas).take_while(|evicted| budget.permits(replicas, replicas - evicted, true)).count();
+    fn check(
+        min_available: Option<Count>,
+        max_unavailable: Option<Count>,
+        replicas: u32,
+        expected: u32,
+    ) {
+        let budget = PodDisruptionBudgetSpec {
+            min_available,
+            max_unavailable,
+        };
+        let evicted = (0..replicas)
+            .take_while(|evicted| budget.permits(replicas, replicas - evicted, true))
+            .count();
         assert_eq!(evicted as u32, expected);
     }
 
@@ -59,8 +71,17 @@ mod tests {
 
     #[test]
     fn a_pod_that_is_not_ready_may_go_while_enough_others_are() {
-        let budget = PodDisruptionBudgetSpec { min_available: Some(Count::Pods(3)), max_unavailable: None };
-        assert_eq!([2, 3, 4].map(|healthy| budget.permits(4, healthy, false)), [false, true, true]);
-        assert_eq!([2, 3, 4].map(|healthy| budget.permits(4, healthy, true)), [false, false, true]);
+        let budget = PodDisruptionBudgetSpec {
+            min_available: Some(Count::Pods(3)),
+            max_unavailable: None,
+        };
+        assert_eq!(
+            [2, 3, 4].map(|healthy| budget.permits(4, healthy, false)),
+            [false, true, true]
+        );
+        assert_eq!(
+            [2, 3, 4].map(|healthy| budget.permits(4, healthy, true)),
+            [false, false, true]
+        );
     }
 }

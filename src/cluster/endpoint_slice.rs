@@ -79,14 +79,22 @@ impl EndpointSliceController {
     /// Knows a pod whose endpoint was written before the run started.
     pub fn seed_pod(&mut self, object: PodObject) {
         let written = self.endpoint_of(&object);
-        self.rows.push(Row { pod: object.pod, wanted: written, written });
+        self.rows.push(Row {
+            pod: object.pod,
+            wanted: written,
+            written,
+        });
     }
 
     fn see_pod(&mut self, object: &PodObject) {
         let wanted = self.endpoint_of(object);
         match self.rows.iter_mut().find(|row| row.pod == object.pod) {
             Some(row) => row.wanted = wanted,
-            None => self.rows.push(Row { pod: object.pod, wanted, written: None }),
+            None => self.rows.push(Row {
+                pod: object.pod,
+                wanted,
+                written: None,
+            }),
         }
     }
 
@@ -98,7 +106,12 @@ impl EndpointSliceController {
         }
         let (serving, terminating) = (object.ready, object.deleting);
         let ready = self.publish_not_ready || serving && !terminating;
-        Some(Endpoint { node: object.node, ready, serving, terminating })
+        Some(Endpoint {
+            node: object.node,
+            ready,
+            serving,
+            terminating,
+        })
     }
 
     fn sync(&mut self, out: &mut Outbox<'_, Input, Wrote>) {
@@ -116,7 +129,11 @@ impl EndpointSliceController {
         for row in self.rows.iter_mut().filter(|row| row.wanted != row.written) {
             row.written = row.wanted;
             self.unanswered += 1;
-            out.say(Wrote { pod: row.pod, endpoint: row.wanted, write: self.writes });
+            out.say(Wrote {
+                pod: row.pod,
+                endpoint: row.wanted,
+                write: self.writes,
+            });
         }
         self.unseen = self.unanswered;
         self.writes += 1;

@@ -104,7 +104,12 @@ pub struct KubeProxy {
 
 impl KubeProxy {
     /// kube-proxy of a host; `bursts`: it is older than Kubernetes 1.34.
-    pub const fn new(host: NodeId, spec: KubeProxySpec, policy: ExternalTrafficPolicy, bursts: bool) -> KubeProxy {
+    pub const fn new(
+        host: NodeId,
+        spec: KubeProxySpec,
+        policy: ExternalTrafficPolicy,
+        bursts: bool,
+    ) -> KubeProxy {
         KubeProxy {
             host,
             spec,
@@ -135,13 +140,24 @@ impl KubeProxy {
     }
 
     fn know(&mut self, pod: PodId, node: NodeId) {
-        let endpoint = Endpoint { node: Some(node), ready: true, serving: true, terminating: false };
+        let endpoint = Endpoint {
+            node: Some(node),
+            ready: true,
+            serving: true,
+            terminating: false,
+        };
         self.slice.push(Row { pod, endpoint });
         choose(&self.slice, self.policy, self.host, &mut self.table);
         self.ready = (false, self.is_ready());
     }
 
-    fn hear(&mut self, now: Time, pod: PodId, endpoint: Option<Endpoint>, out: &mut Outbox<'_, Input, Fact>) {
+    fn hear(
+        &mut self,
+        now: Time,
+        pod: PodId,
+        endpoint: Option<Endpoint>,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
         let row = self.slice.iter().position(|row| row.pod == pod);
         match (row, endpoint) {
             (Some(row), Some(endpoint)) => self.slice[row].endpoint = endpoint,
@@ -161,12 +177,25 @@ impl KubeProxy {
     /// A runner that has rested starts when somebody else's change, or this one, lets it.
     fn ask_for_run(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) {
         self.runner = Runner::Waiting;
-        let allowed = if self.bursts { self.rested.saturating_sub(self.spec.min_sync_period) } else { self.rested };
+        let allowed = if self.bursts {
+            self.rested.saturating_sub(self.spec.min_sync_period)
+        } else {
+            self.rested
+        };
         if now < allowed {
             return out.wake_at(allowed, Input::Sync);
         }
-        let mut stream = out.streams().at(Purpose::KubeProxyWait, pair(self.host.0.into(), self.runs.into()));
-        out.wake(self.spec.wait.sample(&mut stream).min(self.spec.min_sync_period), Input::Sync);
+        let mut stream = out.streams().at(
+            Purpose::KubeProxyWait,
+            pair(self.host.0.into(), self.runs.into()),
+        );
+        out.wake(
+            self.spec
+                .wait
+                .sample(&mut stream)
+                .min(self.spec.min_sync_period),
+            Input::Sync,
+        );
     }
 
     fn run(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) {
@@ -176,7 +205,10 @@ impl KubeProxy {
         }
         choose(&self.slice, self.policy, self.host, &mut self.next);
         self.ready.0 = self.is_ready();
-        let mut stream = out.streams().at(Purpose::KubeProxyRun, pair(self.host.0.into(), self.runs.into()));
+        let mut stream = out.streams().at(
+            Purpose::KubeProxyRun,
+            pair(self.host.0.into(), self.runs.into()),
+        );
         self.runs += 1;
         out.wake(self.spec.programming.sample(&mut stream), Input::Programmed);
     }
@@ -205,28 +237,44 @@ impl KubeProxy {
         if self.table.is_empty() {
             // No endpoint in the whole cluster: REJECT. None on this host: DROP, which says nothing.
             if self.policy == ExternalTrafficPolicy::Cluster {
-                out.say(Fact::Answered { node, check, ok: false });
+                out.say(Fact::Answered {
+                    node,
+                    check,
+                    ok: false,
+                });
             }
             return;
         }
         let from = u64::from(self.host.0) << 8 | u64::from(node.0);
-        let chosen = out.streams().at(Purpose::NodePort, pair(from, check.into())).below(self.table.len());
+        let chosen = out
+            .streams()
+            .at(Purpose::NodePort, pair(from, check.into()))
+            .below(self.table.len());
         out.say(Fact::PassedOn(self.table[chosen], node, check));
     }
 
     /// Whether the watch has shown a ready endpoint on this host.
     fn is_ready(&self) -> bool {
-        self.slice.iter().any(|row| row.endpoint.ready && row.endpoint.node == Some(self.host))
+        self.slice
+            .iter()
+            .any(|row| row.endpoint.ready && row.endpoint.node == Some(self.host))
     }
 }
 
 /// Ready endpoints; if there is none, those that serve while they terminate. The policy says which
 /// endpoints are looked at: all of the cluster's, or those on the host.
 fn choose(slice: &[Row], policy: ExternalTrafficPolicy, host: NodeId, table: &mut Vec<PodId>) {
-    let is_near = |row: &&Row| policy == ExternalTrafficPolicy::Cluster || row.endpoint.node == Some(host);
+    let is_near =
+        |row: &&Row| policy == ExternalTrafficPolicy::Cluster || row.endpoint.node == Some(host);
     let mut fill = |counts: fn(&Endpoint) -> bool| {
         table.clear();
-        table.extend(slice.iter().filter(is_near).filter(|row| counts(&row.endpoint)).map(|row| row.pod));
+        table.extend(
+            slice
+                .iter()
+                .filter(is_near)
+                .filter(|row| counts(&row.endpoint))
+                .map(|row| row.pod),
+        );
         table.is_empty()
     };
     if fill(|endpoint| endpoint.ready) {
@@ -247,7 +295,11 @@ impl Actor for KubeProxy {
             Input::NodePort(node, check) => self.pass_on(node, check, out),
             // 200 with a ready endpoint on this host, else 503.
             Input::HealthCheckNodePort(node, check) => {
-                out.say(Fact::Answered { node, check, ok: self.ready.1 });
+                out.say(Fact::Answered {
+                    node,
+                    check,
+                    ok: self.ready.1,
+                });
             }
         }
     }
@@ -273,24 +325,43 @@ mod tests {
     /// An endpoint in letters: `r`eady, `s`erving, `t`erminating; nothing: it left the slice.
     fn says(pod: PodId, node: NodeId, conditions: &str) -> Input {
         let has = |letter| conditions.contains(letter);
-        let endpoint = Endpoint { node: Some(node), ready: has('r'), serving: has('s'), terminating: has('t') };
+        let endpoint = Endpoint {
+            node: Some(node),
+            ready: has('r'),
+            serving: has('s'),
+            terminating: has('t'),
+        };
         Input::Endpoint(pod, (!conditions.is_empty()).then_some(endpoint))
     }
 
     /// What kube-proxy of the host `HERE` says. The cluster is quiet, a run takes 0.1 s.
     #[track_caller]
-    fn check(policy: ExternalTrafficPolicy, bursts: bool, script: &[(f64, Input)], expected: &[(f64, Fact)]) {
+    fn check(
+        policy: ExternalTrafficPolicy,
+        bursts: bool,
+        script: &[(f64, Input)],
+        expected: &[(f64, Fact)],
+    ) {
         let spec = KubeProxySpec {
             wait: Dist::constant(Span::ZERO),
             programming: Dist::constant(Span::from_millis(100)),
             ..KubeProxySpec::default()
         };
         let mut proxy = KubeProxy::new(HERE, spec, policy, bursts);
-        let script: Vec<_> = script.iter().map(|&(secs, input)| (at(secs), input)).collect();
-        let expected: Vec<_> = expected.iter().map(|&(secs, fact)| (at(secs), fact)).collect();
+        let script: Vec<_> = script
+            .iter()
+            .map(|&(secs, input)| (at(secs), input))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|&(secs, fact)| (at(secs), fact))
+            .collect();
         // One that has been used before forgets it.
         for _ in 0..2 {
-            assert_eq!(transcript(&mut proxy, &Streams::new(1, 0), &script, at(600.0)), expected);
+            assert_eq!(
+                transcript(&mut proxy, &Streams::new(1, 0), &script, at(600.0)),
+                expected
+            );
             proxy.reset();
         }
     }
@@ -308,10 +379,18 @@ mod tests {
             (20.0, says(OLD, HERE, "rs")),
         ];
         // The second run begins one second after the end of the first.
-        let run_by_run = [(5.1, Fact::Forwards(NEW)), (6.2, Fact::Forgets(OLD)), (20.1, Fact::Forwards(OLD))];
+        let run_by_run = [
+            (5.1, Fact::Forwards(NEW)),
+            (6.2, Fact::Forgets(OLD)),
+            (20.1, Fact::Forwards(OLD)),
+        ];
         check(Cluster, false, &script, &run_by_run);
         // Two tokens: the second run follows at once.
-        let bursts = [(5.1, Fact::Forwards(NEW)), (5.2, Fact::Forgets(OLD)), (20.1, Fact::Forwards(OLD))];
+        let bursts = [
+            (5.1, Fact::Forwards(NEW)),
+            (5.2, Fact::Forgets(OLD)),
+            (20.1, Fact::Forwards(OLD)),
+        ];
         check(Cluster, true, &script, &bursts);
     }
 
@@ -353,7 +432,11 @@ mod tests {
             (8.0, says(OLD, HERE, "")),
             (9.0, Input::NodePort(ALB, 5)),
         ];
-        let answered = |check, ok| Fact::Answered { node: ALB, check, ok };
+        let answered = |check, ok| Fact::Answered {
+            node: ALB,
+            check,
+            ok,
+        };
         let mut expected = vec![
             (1.0, Fact::PassedOn(OLD, ALB, 1)),
             (2.0, answered(2, true)),

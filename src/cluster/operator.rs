@@ -100,7 +100,13 @@ impl Operator {
         match job.work {
             Work::Drain(node) => {
                 let here = pods.iter().filter(|object| object.node == Some(node));
-                here.for_each(|object| out.say(Fact::Evicted(Eviction { job: job.id, pod: object.pod, attempt: 0 })));
+                here.for_each(|object| {
+                    out.say(Fact::Evicted(Eviction {
+                        job: job.id,
+                        pod: object.pod,
+                        attempt: 0,
+                    }));
+                });
             }
             Work::Delete(count) | Work::Kill(count) => {
                 pods.retain(|object| object.is_active() && object.ready);
@@ -111,9 +117,15 @@ impl Operator {
                 };
                 pods.sort_by_cached_key(lot);
                 let act = |pod| {
-                    if matches!(job.work, Work::Kill(_)) { Fact::KilledProcess(pod) } else { Fact::DeletedPod(pod) }
+                    if matches!(job.work, Work::Kill(_)) {
+                        Fact::KilledProcess(pod)
+                    } else {
+                        Fact::DeletedPod(pod)
+                    }
                 };
-                pods.iter().take(count as usize).for_each(|object| out.say(act(object.pod)));
+                pods.iter()
+                    .take(count as usize)
+                    .for_each(|object| out.say(act(object.pod)));
             }
         }
         pods.clear();
@@ -140,7 +152,10 @@ impl Actor for Operator {
             Input::Refused(eviction) => out.wake(RETRY, Input::Retry(eviction)),
             Input::Retry(eviction) => {
                 if self.find(eviction.job).is_some_and(|job| now < job.until) {
-                    out.say(Fact::Evicted(Eviction { attempt: eviction.attempt.saturating_add(1), ..eviction }));
+                    out.say(Fact::Evicted(Eviction {
+                        attempt: eviction.attempt.saturating_add(1),
+                        ..eviction
+                    }));
                 }
             }
         }
@@ -172,26 +187,46 @@ mod tests {
 
     fn said(work: Work, refuse: bool, until: Time) -> Vec<String> {
         let mut script = vec![(at(1), Input::Start(Job { id: 7, work, until }))];
-        script.extend([(0, 0), (1, 1), (2, 0), (3, 1)].map(|(row, node)| (at(2), listed(row, node))));
+        script
+            .extend([(0, 0), (1, 1), (2, 0), (3, 1)].map(|(row, node)| (at(2), listed(row, node))));
         script.push((at(2), Input::ListEnd(7)));
-        let first = Eviction { job: 7, pod: PodId::new(0, RevisionId::OLD, 1), attempt: 0 };
+        let first = Eviction {
+            job: 7,
+            pod: PodId::new(0, RevisionId::OLD, 1),
+            attempt: 0,
+        };
         script.extend(refuse.then_some((at(3), Input::Refused(first))));
-        let facts = transcript(&mut Operator::default(), &Streams::new(1, 0), &script, at(60));
+        let facts = transcript(
+            &mut Operator::default(),
+            &Streams::new(1, 0),
+            &script,
+            at(60),
+        );
         let words = |fact| match fact {
             Fact::ListedPods(_) => "lists".to_owned(),
             Fact::Evicted(eviction) => format!("evicts {} ({})", eviction.pod, eviction.attempt),
             Fact::DeletedPod(pod) => format!("deletes {pod}"),
             Fact::KilledProcess(pod) => format!("kills {pod}"),
         };
-        facts.into_iter().map(|(at, fact)| format!("{at} {}", words(fact))).collect()
+        facts
+            .into_iter()
+            .map(|(at, fact)| format!("{at} {}", words(fact)))
+            .collect()
     }
 
     #[test]
     fn a_drain_evicts_all_at_once_and_asks_again_after_five_seconds() {
         let drain = Work::Drain(NodeId(0));
-        let first = ["1.000s lists", "2.000s evicts old-1 (0)", "2.000s evicts old-3 (0)"];
+        let first = [
+            "1.000s lists",
+            "2.000s evicts old-1 (0)",
+            "2.000s evicts old-3 (0)",
+        ];
         assert_eq!(said(drain, false, Time::NEVER), first);
-        assert_eq!(said(drain, true, Time::NEVER)[3..], ["8.000s evicts old-1 (1)"]);
+        assert_eq!(
+            said(drain, true, Time::NEVER)[3..],
+            ["8.000s evicts old-1 (1)"]
+        );
         assert_eq!(said(drain, true, at(8))[3..], [""; 0], "too late");
     }
 
@@ -201,8 +236,15 @@ mod tests {
         let three = said(Work::Delete(3), false, Time::NEVER);
         assert_eq!((two.len(), three.len()), (3, 4));
         let names = |lines: &[String]| -> Vec<String> {
-            lines[1..].iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect()
+            lines[1..]
+                .iter()
+                .map(|line| line.rsplit(' ').next().unwrap().to_owned())
+                .collect()
         };
-        assert_eq!(names(&two), names(&three)[..2], "more victims are the same ones and others");
+        assert_eq!(
+            names(&two),
+            names(&three)[..2],
+            "more victims are the same ones and others"
+        );
     }
 }

@@ -98,20 +98,34 @@ pub enum HookStop {
 impl PreStop {
     /// A command that takes so long, and nothing else.
     pub const fn exec(exec: Span) -> PreStop {
-        PreStop::Exec(ExecHook { exec, drain_at: None, sigterm_at: None })
+        PreStop::Exec(ExecHook {
+            exec,
+            drain_at: None,
+            sigterm_at: None,
+        })
     }
 
     /// A request that takes so long, and nothing else.
     pub const fn http_get(http_get: Span) -> PreStop {
-        PreStop::HttpGet(HttpGetHook { http_get, drain_at: None })
+        PreStop::HttpGet(HttpGetHook {
+            http_get,
+            drain_at: None,
+        })
     }
 
     /// When and how the hook stops the server itself.
     pub const fn stop(self) -> Option<(Span, HookStop)> {
         match self {
-            PreStop::Exec(ExecHook { drain_at: Some(at), .. })
-            | PreStop::HttpGet(HttpGetHook { drain_at: Some(at), .. }) => Some((at, HookStop::Drain)),
-            PreStop::Exec(ExecHook { sigterm_at: Some(at), .. }) => Some((at, HookStop::Sigterm)),
+            PreStop::Exec(ExecHook {
+                drain_at: Some(at), ..
+            })
+            | PreStop::HttpGet(HttpGetHook {
+                drain_at: Some(at), ..
+            }) => Some((at, HookStop::Drain)),
+            PreStop::Exec(ExecHook {
+                sigterm_at: Some(at),
+                ..
+            }) => Some((at, HookStop::Sigterm)),
             PreStop::Sleep(_) | PreStop::Exec(_) | PreStop::HttpGet(_) | PreStop::Fails(_) => None,
         }
     }
@@ -238,16 +252,25 @@ pub struct Gates {
 
 impl Gates {
     /// No gate at all.
-    pub const NONE: Gates = Gates { injected: 0, open: 0 };
+    pub const NONE: Gates = Gates {
+        injected: 0,
+        open: 0,
+    };
 
     /// A gate for each of the first `groups` target groups, 8 at most; none is True yet.
     pub const fn of(groups: usize) -> Gates {
-        Gates { injected: ((1_u16 << groups) - 1) as u8, open: 0 }
+        Gates {
+            injected: ((1_u16 << groups) - 1) as u8,
+            open: 0,
+        }
     }
 
     /// The same gates, all of them True.
     pub const fn opened(self) -> Gates {
-        Gates { open: self.injected, ..self }
+        Gates {
+            open: self.injected,
+            ..self
+        }
     }
 
     /// Whether there is any.
@@ -278,7 +301,11 @@ impl Gates {
     /// Sets the condition of this target group's gate.
     pub const fn patch(&mut self, group: TargetGroupId, status: bool) {
         let bit = self.injected & 1 << group.0;
-        self.open = if status { self.open | bit } else { self.open & !bit };
+        self.open = if status {
+            self.open | bit
+        } else {
+            self.open & !bit
+        };
     }
 }
 
@@ -333,8 +360,23 @@ pub struct PodStatus {
 impl PodObject {
     /// What its kubelet last reported.
     pub const fn status(&self) -> PodStatus {
-        let PodObject { pod, phase, containers_ready, ready, ready_since, restarts, .. } = *self;
-        PodStatus { pod, phase, containers_ready, ready, ready_since, restarts }
+        let PodObject {
+            pod,
+            phase,
+            containers_ready,
+            ready,
+            ready_since,
+            restarts,
+            ..
+        } = *self;
+        PodStatus {
+            pod,
+            phase,
+            containers_ready,
+            ready,
+            ready_since,
+            restarts,
+        }
     }
 
     /// A pod just created.
@@ -369,7 +411,11 @@ impl PodObject {
 
     /// Ready for `min_ready` already (`podutil.IsPodAvailable`); the condition has whole seconds.
     pub fn is_available(&self, min_ready: Span, now: Time) -> bool {
-        self.ready && (min_ready == Span::ZERO || self.ready_since.is_none_or(|since| now >= since + min_ready))
+        self.ready
+            && (min_ready == Span::ZERO
+                || self
+                    .ready_since
+                    .is_none_or(|since| now >= since + min_ready))
     }
 }
 
@@ -386,7 +432,11 @@ mod tests {
     #[track_caller]
     fn check(ready_since: Option<Time>, now: Time, expected: bool) {
         let created = PodObject::new(PodId::new(0, RevisionId::OLD, 1), s(0), Gates::NONE);
-        let object = PodObject { ready: true, ready_since, ..created };
+        let object = PodObject {
+            ready: true,
+            ready_since,
+            ..created
+        };
         assert_eq!(object.is_available(Span::from_secs(30), now), expected);
     }
 
@@ -394,7 +444,9 @@ mod tests {
     fn every_gate_counts() {
         let [first, second] = [0, 1].map(TargetGroupId);
         let mut gates = Gates::of(2);
-        assert!(gates.exist() && !gates.are_open() && !Gates::NONE.exist() && Gates::NONE.are_open());
+        assert!(
+            gates.exist() && !gates.are_open() && !Gates::NONE.exist() && Gates::NONE.are_open()
+        );
         gates.patch(second, true);
         assert!(gates.is_open(second) && !gates.is_open(first) && !gates.are_open());
         gates.patch(first, true);

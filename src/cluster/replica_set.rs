@@ -130,7 +130,10 @@ impl ReplicaSetController {
             min_ready,
             reports_terminating: cluster.kubernetes.at_least(35),
             waits_for_cache: cluster.kubernetes.at_least(36),
-            bucket: TokenBucket::new(cluster.controller_qps.into(), cluster.controller_burst.into()),
+            bucket: TokenBucket::new(
+                cluster.controller_qps.into(),
+                cluster.controller_burst.into(),
+            ),
             sets: Vec::new(),
             pods: Vec::new(),
             doomed: Vec::new(),
@@ -159,16 +162,23 @@ impl ReplicaSetController {
     }
 
     fn row(&self, revision: RevisionId) -> Option<usize> {
-        self.sets.iter().position(|set| set.object.revision == revision)
+        self.sets
+            .iter()
+            .position(|set| set.object.revision == revision)
     }
 
     fn pods_of(&self, revision: RevisionId) -> impl Iterator<Item = &PodObject> {
-        self.pods.iter().flatten().filter(move |object| object.pod.revision() == revision)
+        self.pods
+            .iter()
+            .flatten()
+            .filter(move |object| object.pod.revision() == revision)
     }
 
     /// One sync of a ReplicaSet's key, unless one is under way (`syncReplicaSet`).
     fn trigger(&mut self, now: Time, revision: RevisionId, out: &mut Outbox<'_, Input, Fact>) {
-        let Some(row) = self.row(revision) else { return };
+        let Some(row) = self.row(revision) else {
+            return;
+        };
         self.sets[row].triggered = true;
         if self.sets[row].work == Work::Idle {
             self.sync(now, row, out);
@@ -181,7 +191,10 @@ impl ReplicaSetController {
             return;
         }
         let revision = self.sets[row].object.revision;
-        let status = ReplicaSetStatus { observed: self.sets[row].object.generation, ..self.status(revision, now) };
+        let status = ReplicaSetStatus {
+            observed: self.sets[row].object.generation,
+            ..self.status(revision, now)
+        };
         let active = status.replicas;
         self.check_availability_later(revision, now, out);
         let set = &mut self.sets[row];
@@ -192,7 +205,11 @@ impl ReplicaSetController {
             if wanted > active {
                 let left = (wanted - active).min(BURST_REPLICAS as u32);
                 set.creates_expected = left;
-                set.work = Work::Creating { left, batch: 1, unanswered: 0 };
+                set.work = Work::Creating {
+                    left,
+                    batch: 1,
+                    unanswered: 0,
+                };
                 self.create_batch(now, row, out);
             } else {
                 self.delete(now, row, (active - wanted) as usize, out);
@@ -214,9 +231,15 @@ impl ReplicaSetController {
 
     /// `slowStartBatch`.
     fn create_batch(&mut self, now: Time, row: usize, out: &mut Outbox<'_, Input, Fact>) {
-        let Work::Creating { left, batch, .. } = self.sets[row].work else { return };
+        let Work::Creating { left, batch, .. } = self.sets[row].work else {
+            return;
+        };
         let size = batch.min(left);
-        self.sets[row].work = Work::Creating { left: left - size, batch: batch * 2, unanswered: size };
+        self.sets[row].work = Work::Creating {
+            left: left - size,
+            batch: batch * 2,
+            unanswered: size,
+        };
         let mut at_once = 0;
         for _ in 0..size {
             let wait = self.take_tokens(now, row);
@@ -231,7 +254,11 @@ impl ReplicaSetController {
 
     fn send_create(&mut self, row: usize, at_once: u32, out: &mut Outbox<'_, Input, Fact>) {
         let set = &mut self.sets[row];
-        out.say(Fact::CreatedPod { revision: set.object.revision, nth: set.created, at_once });
+        out.say(Fact::CreatedPod {
+            revision: set.object.revision,
+            nth: set.created,
+            at_once,
+        });
         set.created += 1;
     }
 
@@ -247,8 +274,12 @@ impl ReplicaSetController {
             doomed.sort_by_cached_key(|object| deletion_rank(object, pods, now, streams));
             doomed.truncate(count);
         }
-        self.sets[row].work = Work::Deleting { unanswered: doomed.len() as u32 };
-        self.sets[row].deletes_expected.extend(doomed.iter().map(|object| object.pod));
+        self.sets[row].work = Work::Deleting {
+            unanswered: doomed.len() as u32,
+        };
+        self.sets[row]
+            .deletes_expected
+            .extend(doomed.iter().map(|object| object.pod));
         let mut at_once = 0;
         for object in &doomed {
             let wait = self.take_tokens(now, row);
@@ -259,15 +290,24 @@ impl ReplicaSetController {
             }
         }
         let sent = doomed.iter().take(at_once as usize);
-        sent.for_each(|object| out.say(Fact::DeletedPod { pod: object.pod, at_once }));
+        sent.for_each(|object| {
+            out.say(Fact::DeletedPod {
+                pod: object.pod,
+                at_once,
+            });
+        });
         self.doomed = doomed;
     }
 
     /// A call of the present batch was answered.
     fn answered(&mut self, now: Time, revision: RevisionId, out: &mut Outbox<'_, Input, Fact>) {
-        let Some(row) = self.row(revision) else { return };
+        let Some(row) = self.row(revision) else {
+            return;
+        };
         match &mut self.sets[row].work {
-            Work::Creating { left, unanswered, .. } => {
+            Work::Creating {
+                left, unanswered, ..
+            } => {
                 *unanswered -= 1;
                 match (*unanswered, *left) {
                     (0, 0) => self.write_status(now, row, out),
@@ -303,7 +343,11 @@ impl ReplicaSetController {
 
     fn send_status(&mut self, row: usize, out: &mut Outbox<'_, Input, Fact>) {
         let set = &mut self.sets[row];
-        out.say(Fact::WroteStatus { revision: set.object.revision, status: set.status, nth: set.status_writes });
+        out.say(Fact::WroteStatus {
+            revision: set.object.revision,
+            status: set.status,
+            nth: set.status_writes,
+        });
         set.status_writes += 1;
     }
 
@@ -321,7 +365,11 @@ impl ReplicaSetController {
                 status.replicas += 1;
                 status.ready += u32::from(object.ready);
                 status.available += u32::from(object.is_available(self.min_ready, now));
-            } else if self.reports_terminating && object.deleting && !object.removed && !object.is_finished() {
+            } else if self.reports_terminating
+                && object.deleting
+                && !object.removed
+                && !object.is_finished()
+            {
                 status.terminating += u32::from(!object.isolated);
             }
         }
@@ -329,12 +377,21 @@ impl ReplicaSetController {
     }
 
     /// `FindMinNextPodAvailabilityCheck`: back at the next instant a Ready pod becomes available.
-    fn check_availability_later(&self, revision: RevisionId, now: Time, out: &mut Outbox<'_, Input, Fact>) {
+    fn check_availability_later(
+        &self,
+        revision: RevisionId,
+        now: Time,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
         if self.min_ready == Span::ZERO {
             return;
         }
-        let waiting = self.pods_of(revision).filter(|object| object.is_active() && object.ready);
-        let due = waiting.filter_map(|object| object.ready_since).map(|since| since + self.min_ready);
+        let waiting = self
+            .pods_of(revision)
+            .filter(|object| object.is_active() && object.ready);
+        let due = waiting
+            .filter_map(|object| object.ready_since)
+            .map(|since| since + self.min_ready);
         if let Some(at) = due.filter(|&at| at > now).min() {
             out.wake_at(at, Input::CheckAvailability(revision));
         }
@@ -359,7 +416,9 @@ impl Set {
 
     /// Whether the cache shows all that the controller wrote.
     fn is_fresh(&self) -> bool {
-        self.creates_expected == 0 && self.deletes_expected.is_empty() && self.object.status == self.status
+        self.creates_expected == 0
+            && self.deletes_expected.is_empty()
+            && self.object.status == self.status
     }
 
     /// A pod event settles what it was expected to bring.
@@ -381,10 +440,27 @@ fn deletion_rank(
     pods: &[Option<PodObject>],
     now: Time,
     streams: &Streams,
-) -> (bool, bool, bool, std::cmp::Reverse<usize>, u32, std::cmp::Reverse<u32>, u32, u64) {
-    let neighbours = pods.iter().flatten().filter(|other| other.is_active() && other.node == object.node).count();
+) -> (
+    bool,
+    bool,
+    bool,
+    std::cmp::Reverse<usize>,
+    u32,
+    std::cmp::Reverse<u32>,
+    u32,
+    u64,
+) {
+    let neighbours = pods
+        .iter()
+        .flatten()
+        .filter(|other| other.is_active() && other.node == object.node)
+        .count();
     let bucket = |since: Time| 64 - now.saturating_since(since).as_micros().leading_zeros();
-    let ready_for = if object.ready { object.ready_since.map_or(u32::MAX, bucket) } else { 0 };
+    let ready_for = if object.ready {
+        object.ready_since.map_or(u32::MAX, bucket)
+    } else {
+        0
+    };
     let uid = streams.at(Purpose::Uid, object.pod.index() as u64).bits();
     (
         object.node.is_some(),

@@ -44,7 +44,12 @@ impl Scheduler {
         // pkg/scheduler/apis/config/v1/defaults.go: 50 a second, burst 100.
         let nodes = usize::from(nodes.max(1));
         let bucket = TokenBucket::new(50, 100);
-        Scheduler { siblings: vec![0; nodes], cordoned: vec![false; nodes], unschedulable: Vec::new(), bucket }
+        Scheduler {
+            siblings: vec![0; nodes],
+            cordoned: vec![false; nodes],
+            unschedulable: Vec::new(),
+            bucket,
+        }
     }
 
     /// Empty hosts again.
@@ -64,7 +69,9 @@ impl Scheduler {
     }
 
     fn bind(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Bound>) {
-        let Some(node) = self.place() else { return self.unschedulable.push(pod) };
+        let Some(node) = self.place() else {
+            return self.unschedulable.push(pod);
+        };
         let wait = self.bucket.take(now);
         if wait == Span::ZERO {
             out.say(Bound(pod, node));
@@ -91,11 +98,18 @@ impl Actor for Scheduler {
             Input::Pod(object, PodChange::Created) => self.bind(now, object.pod, out),
             // A pod that leaves its Service is a sibling no more; one that leaves it twice counts once.
             Input::Pod(PodObject { isolated: true, .. }, PodChange::Deleting) => {}
-            Input::Pod(PodObject { node: Some(node), .. }, PodChange::Deleting | PodChange::Isolated) => {
+            Input::Pod(
+                PodObject {
+                    node: Some(node), ..
+                },
+                PodChange::Deleting | PodChange::Isolated,
+            ) => {
                 let siblings = &mut self.siblings[node.index()];
                 *siblings = siblings.saturating_sub(1);
             }
-            Input::Pod(object, PodChange::Removed) => self.unschedulable.retain(|pod| *pod != object.pod),
+            Input::Pod(object, PodChange::Removed) => {
+                self.unschedulable.retain(|pod| *pod != object.pod);
+            }
             Input::Pod(..) => {}
             Input::SendBinding(pod, node) => out.say(Bound(pod, node)),
             Input::Cordon(node) => self.cordoned[node.index()] = true,
@@ -114,7 +128,10 @@ mod tests {
 
     fn created(row: u16) -> Input {
         let pod = PodId::new(row, RevisionId::OLD, row + 1);
-        Input::Pod(PodObject::new(pod, Time::ZERO, Gates::NONE), PodChange::Created)
+        Input::Pod(
+            PodObject::new(pod, Time::ZERO, Gates::NONE),
+            PodChange::Created,
+        )
     }
 
     #[test]
@@ -128,9 +145,16 @@ mod tests {
             (second(5), created(2)),
             (second(6), Input::Uncordon(NodeId(1))),
         ];
-        let facts = transcript(&mut Scheduler::new(2), &Streams::new(1, 0), &script, second(9));
-        let bound: Vec<(u64, usize, u16)> =
-            facts.iter().map(|(at, Bound(pod, node))| (at.as_micros() / 1_000_000, pod.index(), node.0)).collect();
+        let facts = transcript(
+            &mut Scheduler::new(2),
+            &Streams::new(1, 0),
+            &script,
+            second(9),
+        );
+        let bound: Vec<(u64, usize, u16)> = facts
+            .iter()
+            .map(|(at, Bound(pod, node))| (at.as_micros() / 1_000_000, pod.index(), node.0))
+            .collect();
         assert_eq!(bound, [(1, 0, 0), (3, 1, 0), (6, 2, 1)]);
     }
 }

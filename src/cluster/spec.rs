@@ -174,13 +174,17 @@ impl Serialize for KubernetesVersion {
 }
 
 impl<'de> Deserialize<'de> for KubernetesVersion {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<KubernetesVersion, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<KubernetesVersion, D::Error> {
         let text = String::deserialize(deserializer)?;
         let mut parts = text.trim_start_matches('v').split('.');
         match (parts.next(), parts.next().map(str::parse)) {
             // Three a year: what is far off is a slip of the pen.
             (Some("1"), Some(Ok(minor @ 16..=60))) => Ok(KubernetesVersion { minor }),
-            _ => Err(serde::de::Error::custom(format!("`{text}` is no Kubernetes version like \"1.36\""))),
+            _ => Err(serde::de::Error::custom(format!(
+                "`{text}` is no Kubernetes version like \"1.36\""
+            ))),
         }
     }
 }

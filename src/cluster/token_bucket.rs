@@ -14,7 +14,11 @@ pub struct TokenBucket {
 impl TokenBucket {
     /// So many tokens a second, so many at most.
     pub const fn new(per_second: u64, burst: u64) -> TokenBucket {
-        TokenBucket { per_token: Span::from_micros(1_000_000 / per_second), burst, full_at: Time::ZERO }
+        TokenBucket {
+            per_token: Span::from_micros(1_000_000 / per_second),
+            burst,
+            full_at: Time::ZERO,
+        }
     }
 
     /// Takes a token; how long the caller must wait for it.
@@ -38,7 +42,9 @@ mod tests {
     #[test]
     fn burst_then_rate() {
         let mut bucket = TokenBucket::new(20, 30);
-        let waits: Vec<u64> = (0..40).map(|_| bucket.take(Time::from_micros(7)).as_micros() / 1_000).collect();
+        let waits: Vec<u64> = (0..40)
+            .map(|_| bucket.take(Time::from_micros(7)).as_micros() / 1_000)
+            .collect();
         assert_eq!((waits[29], waits[30], waits[39]), (0, 50, 500));
     }
 }

@@ -54,8 +54,24 @@ pub struct ReplicaSetStatus {
 impl ReplicaSetObject {
     /// One at rest: all of its pods are available, and its status says so.
     pub const fn settled(revision: RevisionId, replicas: u32, max: u32) -> ReplicaSetObject {
-        let status = ReplicaSetStatus { replicas, ready: replicas, available: replicas, terminating: 0, observed: 1 };
+        let status = ReplicaSetStatus {
+            replicas,
+            ready: replicas,
+            available: replicas,
+            terminating: 0,
+            observed: 1,
+        };
         let (writes, generation, version) = (1, 1, 1);
-        ReplicaSetObject { revision, replicas, desired: replicas, max, born: 0, writes, generation, version, status }
+        ReplicaSetObject {
+            revision,
+            replicas,
+            desired: replicas,
+            max,
+            born: 0,
+            writes,
+            generation,
+            version,
+            status,
+        }
     }
 }

@@ -34,7 +34,11 @@ impl PoissonCount {
     /// The law with this mean.
     pub fn new(mean: f64) -> PoissonCount {
         let deviation = (mean - 1.0 / 12.0).max(0.0).sqrt();
-        PoissonCount { mean, deviation, last: 1.0 / (72.0 * deviation) }
+        PoissonCount {
+            mean,
+            deviation,
+            last: 1.0 / (72.0 * deviation),
+        }
     }
 
     /// A count.
@@ -45,7 +49,8 @@ impl PoissonCount {
         }
         let z: f64 = StandardNormal.sample(stream.generator());
         let square = z * z;
-        let count = self.mean + self.deviation * z + (square - 1.0) / 6.0 + (z - square * z) * self.last;
+        let count =
+            self.mean + self.deviation * z + (square - 1.0) / 6.0 + (z - square * z) * self.last;
         (count + 0.5).max(0.0) as i64 as u64
     }
 
@@ -74,7 +79,10 @@ pub fn binomial(n: u64, p: f64, stream: &mut Stream) -> u64 {
     }
     if n as f64 * p < SMALL {
         let (odds, none) = (p / (1.0 - p), (n as f64 * (-p).ln_1p()).exp());
-        return invert(stream.uniform(), none, |k| odds * (n + 1).saturating_sub(k) as f64 * reciprocal(k)).min(n);
+        return invert(stream.uniform(), none, |k| {
+            odds * (n + 1).saturating_sub(k) as f64 * reciprocal(k)
+        })
+        .min(n);
     }
     Binomial::new(n, p).map_or(0, |binomial| binomial.sample(stream.generator()))
 }
@@ -85,8 +93,14 @@ pub fn binomial(n: u64, p: f64, stream: &mut Stream) -> u64 {
 /// 4e-4 of the true one, a tenth of what 100,000 replications could tell.
 pub fn heads(n: u64, stream: &mut Stream) -> u64 {
     if n <= COINS {
-        let whole: u64 = (0..n / 64).map(|_| u64::from(stream.bits().count_ones())).sum();
-        let rest = if !n.is_multiple_of(64) { stream.bits() >> (64 - n % 64) } else { 0 };
+        let whole: u64 = (0..n / 64)
+            .map(|_| u64::from(stream.bits().count_ones()))
+            .sum();
+        let rest = if !n.is_multiple_of(64) {
+            stream.bits() >> (64 - n % 64)
+        } else {
+            0
+        };
         return whole + u64::from(rest.count_ones());
     }
     let z: f64 = StandardNormal.sample(stream.generator());
@@ -116,7 +130,10 @@ fn reciprocal(k: u64) -> f64 {
         }
         table
     };
-    TABLE.get(k as usize).copied().unwrap_or_else(|| 1.0 / k as f64)
+    TABLE
+        .get(k as usize)
+        .copied()
+        .unwrap_or_else(|| 1.0 / k as f64)
 }
 
 /// The count whose distribution function first exceeds `u`. `ratio(k)` is P(k)/P(k − 1).
@@ -140,9 +157,14 @@ mod tests {
     fn the_greatest_of_many() {
         let mut stream = Streams::new(5, 0).at(Purpose::Arrival, 0);
         for n in [1, 2, 30, 100_000] {
-            let sum: f64 = (0..40_000).map(|_| n as f64 * (1.0 - greatest(n, &mut stream))).sum();
+            let sum: f64 = (0..40_000)
+                .map(|_| n as f64 * (1.0 - greatest(n, &mut stream)))
+                .sum();
             let (mean, expected) = (sum / 40_000.0, n as f64 / (n + 1) as f64);
-            assert!((mean - expected).abs() < 0.02, "{n}: {mean}, not {expected}");
+            assert!(
+                (mean - expected).abs() < 0.02,
+                "{n}: {mean}, not {expected}"
+            );
         }
     }
 
@@ -153,12 +175,18 @@ mod tests {
         let mut stream = Streams::new(5, 0).at(Purpose::Arrival, 0);
         let counts: Vec<f64> = (0..DRAWS).map(|_| count(&mut stream) as f64).collect();
         let got = counts.iter().sum::<f64>() / DRAWS as f64;
-        assert!((got - mean).abs() <= 4.5 * (variance / DRAWS as f64).sqrt() + 1e-12, "mean {got}, expected {mean}");
+        assert!(
+            (got - mean).abs() <= 4.5 * (variance / DRAWS as f64).sqrt() + 1e-12,
+            "mean {got}, expected {mean}"
+        );
         let squares: Vec<f64> = counts.iter().map(|x| (x - mean).powi(2)).collect();
         let spread = squares.iter().sum::<f64>() / DRAWS as f64;
         let fourth = squares.iter().map(|x| (x - spread).powi(2)).sum::<f64>() / DRAWS as f64;
         let tolerance = 4.5 * (fourth / DRAWS as f64).sqrt() + 1e-12;
-        assert!((spread - variance).abs() <= tolerance, "variance {spread} ± {tolerance}, expected {variance}");
+        assert!(
+            (spread - variance).abs() <= tolerance,
+            "variance {spread} ± {tolerance}, expected {variance}"
+        );
     }
 
     #[test]
@@ -170,7 +198,16 @@ mod tests {
 
     #[test]
     fn binomial_counts() {
-        for (n, p) in [(0, 0.3), (1, 0.3), (7, 0.5), (100, 0.999), (40, 0.1), (1_000, 0.02), (100_000, 0.7), (9, 1.0)] {
+        for (n, p) in [
+            (0, 0.3),
+            (1, 0.3),
+            (7, 0.5),
+            (100, 0.999),
+            (40, 0.1),
+            (1_000, 0.02),
+            (100_000, 0.7),
+            (9, 1.0),
+        ] {
             let mean = n as f64 * p;
             check(mean, mean * (1.0 - p), |stream| binomial(n, p, stream));
         }

@@ -72,9 +72,15 @@ mod tests {
         let drawn = (0..400_000).map(|i| (f64::from(i) - 200_000.0) * 3.4567e-3);
         for x in drawn.chain([0.0, -0.0, 1e-300, 1e-9, 0.5, 1.0, -1.0]) {
             let (got, wanted) = (exp(x), x.exp());
-            assert!((got - wanted).abs() <= 3e-16 * wanted, "e^{x} = {wanted}, not {got}");
+            assert!(
+                (got - wanted).abs() <= 3e-16 * wanted,
+                "e^{x} = {wanted}, not {got}"
+            );
         }
-        assert_eq!([0.0, f64::INFINITY, f64::NEG_INFINITY].map(exp), [1.0, f64::INFINITY, 0.0]);
+        assert_eq!(
+            [0.0, f64::INFINITY, f64::NEG_INFINITY].map(exp),
+            [1.0, f64::INFINITY, 0.0]
+        );
         assert!(exp(f64::NAN).is_nan());
     }
 }

@@ -29,18 +29,32 @@ impl Serialize for Dist {
         match self {
             Dist::Constant(_) => {}
             Dist::Uniform(low, high) => map.serialize_entry("uniform", &[low, high])?,
-            Dist::Triangular(low, mode, high) => map.serialize_entry("triangular", &[low, mode, high])?,
+            Dist::Triangular(low, mode, high) => {
+                map.serialize_entry("triangular", &[low, mode, high])?;
+            }
             Dist::Exponential(mean) => map.serialize_entry("exponential", mean)?,
             Dist::LogNormal(l) => {
                 map.serialize_entry("p50", &l.quantile(0.0))?;
                 map.serialize_entry("p99", &l.quantile(Z99))?;
             }
             Dist::Weibull { scale, shape } => {
-                map.serialize_entry("weibull", &WeibullForm { scale: *scale, shape: *shape })?;
+                map.serialize_entry(
+                    "weibull",
+                    &WeibullForm {
+                        scale: *scale,
+                        shape: *shape,
+                    },
+                )?;
             }
             Dist::Empirical(spans) => map.serialize_entry("empirical", spans)?,
             Dist::Mixture(parts) => {
-                let parts: Vec<Part> = parts.iter().map(|(weight, span)| Part { weight: *weight, span }).collect();
+                let parts: Vec<Part> = parts
+                    .iter()
+                    .map(|(weight, span)| Part {
+                        weight: *weight,
+                        span,
+                    })
+                    .collect();
                 map.serialize_entry("mixture", &parts)?;
             }
         }
@@ -94,11 +108,15 @@ impl Form {
             forms.push(quantile_form(p50, self.p95, self.p99)?);
         }
         forms.extend(
-            self.uniform.map(|[low, high]| ordered(&[low, high]).map(|()| Dist::Uniform(low, high))).transpose()?,
+            self.uniform
+                .map(|[low, high]| ordered(&[low, high]).map(|()| Dist::Uniform(low, high)))
+                .transpose()?,
         );
         forms.extend(
             self.triangular
-                .map(|[low, mode, high]| ordered(&[low, mode, high]).map(|()| Dist::Triangular(low, mode, high)))
+                .map(|[low, mode, high]| {
+                    ordered(&[low, mode, high]).map(|()| Dist::Triangular(low, mode, high))
+                })
                 .transpose()?,
         );
         forms.extend(self.exponential.map(Dist::Exponential));
@@ -107,7 +125,10 @@ impl Form {
         forms.extend(self.empirical.map(empirical_form).transpose()?);
         forms.extend(self.mixture.map(mixture_form).transpose()?);
         if let Some(delay) = self.delay {
-            forms.push(Dist::Uniform(delay, delay + self.jitter.unwrap_or_default()));
+            forms.push(Dist::Uniform(
+                delay,
+                delay + self.jitter.unwrap_or_default(),
+            ));
         }
         let [dist] = <[Dist; 1]>::try_from(forms).map_err(|forms| match forms.len() {
             0 => {
@@ -137,14 +158,23 @@ fn mean_sd_form(form: MeanSd) -> Result<Dist, String> {
     if form.mean == Span::ZERO {
         return Err("the mean of a log-normal span is above 0s".into());
     }
-    Ok(Dist::LogNormal(LogNormal::mean_sd(form.mean.as_secs_f64(), form.sd.as_secs_f64())))
+    Ok(Dist::LogNormal(LogNormal::mean_sd(
+        form.mean.as_secs_f64(),
+        form.sd.as_secs_f64(),
+    )))
 }
 
 fn weibull_form(form: ScaleShape) -> Result<Dist, String> {
     if form.shape.is_finite() && form.shape >= 0.05 {
-        Ok(Dist::Weibull { scale: form.scale, shape: form.shape })
+        Ok(Dist::Weibull {
+            scale: form.scale,
+            shape: form.shape,
+        })
     } else {
-        Err(format!("the shape of a Weibull span is at least 0.05, not {}", form.shape))
+        Err(format!(
+            "the shape of a Weibull span is at least 0.05, not {}",
+            form.shape
+        ))
     }
 }
 
@@ -157,14 +187,27 @@ fn empirical_form(spans: Vec<Span>) -> Result<Dist, String> {
 }
 
 fn mixture_form(parts: Vec<Weighted>) -> Result<Dist, String> {
-    if parts.is_empty() || parts.iter().any(|part| !(part.weight.is_finite() && part.weight > 0.0)) {
+    if parts.is_empty()
+        || parts
+            .iter()
+            .any(|part| !(part.weight.is_finite() && part.weight > 0.0))
+    {
         return Err("a mixture needs parts, each with a weight above 0".into());
     }
-    Ok(Dist::Mixture(parts.into_iter().map(|part| (part.weight, part.span)).collect()))
+    Ok(Dist::Mixture(
+        parts
+            .into_iter()
+            .map(|part| (part.weight, part.span))
+            .collect(),
+    ))
 }
 
 fn ordered(spans: &[Span]) -> Result<(), String> {
-    if spans.is_sorted() { Ok(()) } else { Err("these spans must rise from left to right".into()) }
+    if spans.is_sorted() {
+        Ok(())
+    } else {
+        Err("these spans must rise from left to right".into())
+    }
 }
 
 impl<'de> Deserialize<'de> for Dist {
@@ -173,7 +216,9 @@ impl<'de> Deserialize<'de> for Dist {
         impl<'de> de::Visitor<'de> for Visitor {
             type Value = Dist;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a span like \"15s\", or a distribution like { p50 = \"2s\", p99 = \"9s\" }")
+                f.write_str(
+                    "a span like \"15s\", or a distribution like { p50 = \"2s\", p99 = \"9s\" }",
+                )
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Dist, E> {
                 Span::parse(text).map(Dist::Constant).map_err(E::custom)
@@ -185,7 +230,9 @@ impl<'de> Deserialize<'de> for Dist {
                 self.visit_str(&number.to_string())
             }
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Dist, A::Error> {
-                Form::deserialize(de::value::MapAccessDeserializer::new(map))?.into_dist().map_err(de::Error::custom)
+                Form::deserialize(de::value::MapAccessDeserializer::new(map))?
+                    .into_dist()
+                    .map_err(de::Error::custom)
             }
         }
         deserializer.deserialize_any(Visitor)

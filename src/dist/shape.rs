@@ -27,7 +27,10 @@ impl LogNormal {
     /// The law of the product of two independent draws.
     #[must_use]
     pub fn times(&self, other: &LogNormal) -> LogNormal {
-        LogNormal { median_s: self.median_s * other.median_s, sigma: self.sigma.hypot(other.sigma) }
+        LogNormal {
+            median_s: self.median_s * other.median_s,
+            sigma: self.sigma.hypot(other.sigma),
+        }
     }
 
     /// The law of a draw whose product with an independent draw of `other` is known, in seconds. (On a
@@ -54,7 +57,11 @@ impl Dist {
             Dist::Constant(span) => f64::from(t < span.as_secs_f64()),
             Dist::Uniform(low, high) => {
                 let (low, high) = (low.as_secs_f64(), high.as_secs_f64());
-                if high > low { ((high - t) / (high - low)).clamp(0.0, 1.0) } else { f64::from(t < low) }
+                if high > low {
+                    ((high - t) / (high - low)).clamp(0.0, 1.0)
+                } else {
+                    f64::from(t < low)
+                }
             }
             Dist::Triangular(low, mode, high) => {
                 let (a, c, b) = (low.as_secs_f64(), mode.as_secs_f64(), high.as_secs_f64());
@@ -73,14 +80,23 @@ impl Dist {
             Dist::LogNormal(log_normal) => log_normal.survival(t),
             Dist::Weibull { scale, shape } => {
                 let scale = scale.as_secs_f64();
-                if scale > 0.0 { (-(t / scale).powf(*shape)).exp() } else { 0.0 }
+                if scale > 0.0 {
+                    (-(t / scale).powf(*shape)).exp()
+                } else {
+                    0.0
+                }
             }
             Dist::Empirical(spans) => {
-                spans.iter().filter(|span| span.as_secs_f64() > t).count() as f64 / spans.len() as f64
+                spans.iter().filter(|span| span.as_secs_f64() > t).count() as f64
+                    / spans.len() as f64
             }
             Dist::Mixture(parts) => {
                 let total: f64 = parts.iter().map(|(weight, _)| weight).sum();
-                parts.iter().map(|(weight, dist)| weight * dist.survival(Span::from_secs_f64(t))).sum::<f64>() / total
+                parts
+                    .iter()
+                    .map(|(weight, dist)| weight * dist.survival(Span::from_secs_f64(t)))
+                    .sum::<f64>()
+                    / total
             }
         }
     }
@@ -109,7 +125,8 @@ impl Dist {
 
     /// One draw of those that reach `least`, by inversion: for laws whose tail is to be seen.
     pub fn sample_beyond(&self, least: Span, stream: &mut Stream) -> Span {
-        self.quantile(1.0 - self.reach(least) * (1.0 - stream.uniform())).max(least)
+        self.quantile(1.0 - self.reach(least) * (1.0 - stream.uniform()))
+            .max(least)
     }
 
     /// The least microsecond that is not exceeded by a share `p`: for forms without an inverse.
@@ -120,7 +137,11 @@ impl Dist {
         }
         while low < high {
             let middle = (low + high) / 2;
-            if self.survival(Span::from_micros(middle)) > 1.0 - p { low = middle + 1 } else { high = middle }
+            if self.survival(Span::from_micros(middle)) > 1.0 - p {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
         }
         Span::from_micros(low)
     }
@@ -137,17 +158,26 @@ impl Dist {
             Dist::Exponential(mean) => mean.as_secs_f64().powi(2),
             Dist::LogNormal(l) => l.mean().powi(2) * ((l.sigma * l.sigma).exp() - 1.0),
             Dist::Weibull { scale, shape } => {
-                scale.as_secs_f64().powi(2) * (gamma(1.0 + 2.0 / shape) - gamma(1.0 + 1.0 / shape).powi(2))
+                scale.as_secs_f64().powi(2)
+                    * (gamma(1.0 + 2.0 / shape) - gamma(1.0 + 1.0 / shape).powi(2))
             }
             Dist::Empirical(spans) => {
                 let mean = self.mean();
-                spans.iter().map(|span| (span.as_secs_f64() - mean).powi(2)).sum::<f64>() / spans.len() as f64
+                spans
+                    .iter()
+                    .map(|span| (span.as_secs_f64() - mean).powi(2))
+                    .sum::<f64>()
+                    / spans.len() as f64
             }
             Dist::Mixture(parts) => {
                 let total: f64 = parts.iter().map(|(weight, _)| weight).sum();
                 let mean = self.mean();
                 let about_mean = |dist: &Dist| dist.variance() + (dist.mean() - mean).powi(2);
-                parts.iter().map(|(weight, dist)| weight * about_mean(dist)).sum::<f64>() / total
+                parts
+                    .iter()
+                    .map(|(weight, dist)| weight * about_mean(dist))
+                    .sum::<f64>()
+                    / total
             }
         }
     }
@@ -166,16 +196,23 @@ mod tests {
             Dist::Triangular(s(2), s(6), s(13)),
             Dist::Exponential(s(5)),
             Dist::p50_p99_millis(140, 1_200),
-            Dist::Weibull { scale: s(5), shape: 1.5 },
+            Dist::Weibull {
+                scale: s(5),
+                shape: 1.5,
+            },
             Dist::Empirical(vec![s(1), s(2), s(5)]),
-            Dist::Mixture(vec![(3.0, Dist::Constant(s(1))), (1.0, Dist::Exponential(s(9)))]),
+            Dist::Mixture(vec![
+                (3.0, Dist::Constant(s(1))),
+                (1.0, Dist::Exponential(s(9))),
+            ]),
         ]
     }
 
     #[test]
     fn many_draws_are_as_one_by_one() {
         for dist in forms() {
-            let [mut many, mut single] = [(); 2].map(|()| Streams::new(3, 0).at(Purpose::Service, 0));
+            let [mut many, mut single] =
+                [(); 2].map(|()| Streams::new(3, 0).at(Purpose::Service, 0));
             let mut drawn = [Span::ZERO; 77];
             dist.fill(&mut many, &mut drawn);
             assert_eq!(drawn, std::array::from_fn(|_| dist.sample(&mut single)));
@@ -187,9 +224,20 @@ mod tests {
     fn quantile_and_tail_are_inverse() {
         for dist in forms() {
             for p in [0.001, 0.1, 0.3, 0.5, 0.9, 0.99, 0.9999] {
-                let (at, below) = (dist.quantile(p), dist.quantile(p).saturating_sub(Span::from_micros(2)));
-                assert!(dist.survival(at) <= 1.0 - p + 1e-5, "{dist}: P(S > Q({p})) = {}", dist.survival(at));
-                assert!(dist.survival(below) >= 1.0 - p - 1e-5, "{dist}: P(S > Q({p})−) = {}", dist.survival(below));
+                let (at, below) = (
+                    dist.quantile(p),
+                    dist.quantile(p).saturating_sub(Span::from_micros(2)),
+                );
+                assert!(
+                    dist.survival(at) <= 1.0 - p + 1e-5,
+                    "{dist}: P(S > Q({p})) = {}",
+                    dist.survival(at)
+                );
+                assert!(
+                    dist.survival(below) >= 1.0 - p - 1e-5,
+                    "{dist}: P(S > Q({p})−) = {}",
+                    dist.survival(below)
+                );
             }
         }
     }
@@ -201,7 +249,10 @@ mod tests {
                 let (low, high) = (Span::from_secs_f64(t), Span::from_secs_f64(t + 1e-3));
                 let slope = (dist.mean_excess(low) - dist.mean_excess(high)) / 1e-3;
                 let tail = dist.survival(Span::from_secs_f64(t + 5e-4));
-                assert!((slope - tail).abs() < 1e-4, "{dist} at {t}: {slope} is not {tail}");
+                assert!(
+                    (slope - tail).abs() < 1e-4,
+                    "{dist} at {t}: {slope} is not {tail}"
+                );
             }
         }
     }
@@ -210,10 +261,15 @@ mod tests {
     fn variances_are_those_of_draws() {
         for dist in forms() {
             let mut stream = Streams::new(3, 0).at(Purpose::Service, 0);
-            let draws: Vec<f64> = (0..200_000).map(|_| dist.sample(&mut stream).as_secs_f64()).collect();
+            let draws: Vec<f64> = (0..200_000)
+                .map(|_| dist.sample(&mut stream).as_secs_f64())
+                .collect();
             let mean = draws.iter().sum::<f64>() / draws.len() as f64;
             let drawn = draws.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / draws.len() as f64;
-            assert!((drawn - dist.variance()).abs() <= 0.03 * dist.variance() + 1e-9, "{dist}: {drawn}");
+            assert!(
+                (drawn - dist.variance()).abs() <= 0.03 * dist.variance() + 1e-9,
+                "{dist}: {drawn}"
+            );
         }
     }
 }

@@ -46,6 +46,11 @@ impl ApiThrottle {
             }
             Api::Elb => (Link::LbcToElb, Effect::Refused(self.refused)),
         };
-        unfolded.rules.push(LinkRule { link, from, to: from + self.duration, effect });
+        unfolded.rules.push(LinkRule {
+            link,
+            from,
+            to: from + self.duration,
+            effect,
+        });
     }
 }

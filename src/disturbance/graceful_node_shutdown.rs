@@ -31,7 +31,10 @@ impl GracefulNodeShutdown {
         if self.grace_period == Span::ZERO {
             return host::lose(node, at, self.toleration, place, unfolded);
         }
-        unfolded.at(at, Event::Kubelet(node, kubelet::Input::ShutDown(self.grace_period)));
+        unfolded.at(
+            at,
+            Event::Kubelet(node, kubelet::Input::ShutDown(self.grace_period)),
+        );
         // The kubelet reports itself not Ready at once, and the taint follows the report; the pods
         // are marked when the node controller next looks.
         unfolded.at(at, Event::Scheduler(scheduler::Input::Cordon(node)));

@@ -15,9 +15,19 @@ const HEARTBEAT: Span = Span::from_secs(10);
 /// The host falls silent at `at`. The node controller notices once the last heartbeat is older than
 /// its grace period: its pods are marked not Ready, nothing is scheduled there any more, and after
 /// `toleration` its pods are deleted, which no kubelet confirms.
-pub(super) fn lose(node: NodeId, at: Time, toleration: Span, place: Place, unfolded: &mut Unfolded) {
+pub(super) fn lose(
+    node: NodeId,
+    at: Time,
+    toleration: Span,
+    place: Place,
+    unfolded: &mut Unfolded,
+) {
     // --node-monitor-grace-period, pkg/controller/nodelifecycle/config/v1alpha1/defaults.go: 40 s up to 1.31.
-    let grace = if place.scene.cluster.kubernetes.at_least(32) { 50 } else { 40 };
+    let grace = if place.scene.cluster.kubernetes.at_least(32) {
+        50
+    } else {
+        40
+    };
     let age = HEARTBEAT.scaled(place.draw(Draw::Heartbeat, node).uniform());
     let look = MONITOR_PERIOD.scaled(place.draw(Draw::Monitor, node).uniform());
     let noticed = at + Span::from_secs(grace).saturating_sub(age) + look;
@@ -26,8 +36,17 @@ pub(super) fn lose(node: NodeId, at: Time, toleration: Span, place: Place, unfol
 }
 
 /// The node controller finds the host not Ready.
-pub(super) fn not_ready(node: NodeId, at: Time, ready: NodeReady, toleration: Span, unfolded: &mut Unfolded) {
+pub(super) fn not_ready(
+    node: NodeId,
+    at: Time,
+    ready: NodeReady,
+    toleration: Span,
+    unfolded: &mut Unfolded,
+) {
     unfolded.at(at, Event::Scheduler(scheduler::Input::Cordon(node)));
     unfolded.at(at, Event::Api(api_server::Input::NodeNotReady(node, ready)));
-    unfolded.at(at + toleration, Event::Api(api_server::Input::DeletePodsOn(node)));
+    unfolded.at(
+        at + toleration,
+        Event::Api(api_server::Input::DeletePodsOn(node)),
+    );
 }

@@ -20,7 +20,9 @@ settings! {
 
 impl LbcOutage {
     pub(super) fn unfold(&self, at: Time, place: Place, unfolded: &mut Unfolded) {
-        let duration = self.duration.sample(&mut place.draw(Draw::Length, NodeId(0)));
+        let duration = self
+            .duration
+            .sample(&mut place.draw(Draw::Length, NodeId(0)));
         unfolded.at(at, Event::Lbc(lbc::Input::LeaderLost));
         unfolded.at(at + duration, Event::Lbc(lbc::Input::LeaderElected));
     }

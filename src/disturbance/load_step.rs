@@ -35,14 +35,27 @@ pub fn stretches(disturbances: &[Disturbance], rate: f64, end: Time, scene: Scen
     for (number, disturbance) in (0..).zip(disturbances) {
         if let Disturbance::LoadStep(step) = disturbance {
             let from = Place { number, scene }.time(&step.at);
-            steps.push((from, step.duration.map_or(Time::NEVER, |duration| from + duration), step.factor));
+            steps.push((
+                from,
+                step.duration
+                    .map_or(Time::NEVER, |duration| from + duration),
+                step.factor,
+            ));
         }
     }
-    let mut cuts: Vec<Time> = steps.iter().flat_map(|&(from, to, _)| [from, to]).filter(|&at| at < end).collect();
+    let mut cuts: Vec<Time> = steps
+        .iter()
+        .flat_map(|&(from, to, _)| [from, to])
+        .filter(|&at| at < end)
+        .collect();
     cuts.extend([Time::ZERO, end]);
     cuts.sort_unstable();
     cuts.dedup();
-    let under_way = |at: Time| steps.iter().filter(move |(from, to, _)| *from <= at && at < *to);
+    let under_way = |at: Time| {
+        steps
+            .iter()
+            .filter(move |(from, to, _)| *from <= at && at < *to)
+    };
     let stretch = |cut: &[Time]| Stretch {
         from: cut[0],
         to: cut[1],
@@ -62,14 +75,28 @@ mod tests {
     fn check(steps: &[(u64, f64, Option<u64>)], expected: &[(u64, u64, f64)]) {
         let step = |&(at, factor, duration): &(u64, f64, Option<u64>)| {
             let at = Dist::constant(Span::from_secs(at));
-            Disturbance::LoadStep(LoadStep { at, factor, duration: duration.map(Span::from_secs) })
+            Disturbance::LoadStep(LoadStep {
+                at,
+                factor,
+                duration: duration.map(Span::from_secs),
+            })
         };
         let steps: Vec<Disturbance> = steps.iter().map(step).collect();
         let second = |secs: u64| Time::from_micros(secs * 1_000_000);
         let (cluster, streams) = (ClusterSpec::default(), Streams::new(1, 0));
-        let scene = Scene { rollout_at: second(10), cluster: &cluster, streams: &streams };
-        let expected: Vec<Stretch> =
-            expected.iter().map(|&(from, to, rate)| Stretch { from: second(from), to: second(to), rate }).collect();
+        let scene = Scene {
+            rollout_at: second(10),
+            cluster: &cluster,
+            streams: &streams,
+        };
+        let expected: Vec<Stretch> = expected
+            .iter()
+            .map(|&(from, to, rate)| Stretch {
+                from: second(from),
+                to: second(to),
+                rate,
+            })
+            .collect();
         assert_eq!(stretches(&steps, 10.0, second(100), scene), expected);
     }
 
@@ -77,11 +104,22 @@ mod tests {
     fn steps_multiply_while_they_last() {
         check(&[], &[(0, 100, 10.0)]);
         check(&[(20, 2.0, None)], &[(0, 30, 10.0), (30, 100, 20.0)]);
-        check(&[(20, 2.0, Some(10))], &[(0, 30, 10.0), (30, 40, 20.0), (40, 100, 10.0)]);
+        check(
+            &[(20, 2.0, Some(10))],
+            &[(0, 30, 10.0), (30, 40, 20.0), (40, 100, 10.0)],
+        );
         check(
             &[(20, 2.0, Some(30)), (40, 3.0, None)],
-            &[(0, 30, 10.0), (30, 50, 20.0), (50, 60, 60.0), (60, 100, 30.0)],
+            &[
+                (0, 30, 10.0),
+                (30, 50, 20.0),
+                (50, 60, 60.0),
+                (60, 100, 30.0),
+            ],
         );
-        check(&[(0, 0.0, Some(5)), (100, 9.0, None)], &[(0, 10, 10.0), (10, 15, 0.0), (15, 100, 10.0)]);
+        check(
+            &[(0, 0.0, Some(5)), (100, 9.0, None)],
+            &[(0, 10, 10.0), (10, 15, 0.0), (15, 100, 10.0)],
+        );
     }
 }

@@ -199,7 +199,10 @@ impl Disturbance {
 
 impl Place<'_> {
     fn draw(&self, what: Draw, host: NodeId) -> Stream {
-        let entity = pair(u64::from(self.number) << 8 | what as u64, host.index() as u64);
+        let entity = pair(
+            u64::from(self.number) << 8 | what as u64,
+            host.index() as u64,
+        );
         self.scene.streams.at(Purpose::Disturbance, entity)
     }
 

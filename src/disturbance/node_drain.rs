@@ -27,10 +27,17 @@ impl NodeDrain {
         let node = place.host(self.node);
         let until = self.timeout.map_or(Time::NEVER, |timeout| at + timeout);
         unfolded.at(at, Event::Scheduler(scheduler::Input::Cordon(node)));
-        let job = Job { id: place.number, work: Work::Drain(node), until };
+        let job = Job {
+            id: place.number,
+            work: Work::Drain(node),
+            until,
+        };
         unfolded.at(at, Event::Operator(operator::Input::Start(job)));
         if let Some(after) = self.uncordon_after {
-            unfolded.at(at + after, Event::Scheduler(scheduler::Input::Uncordon(node)));
+            unfolded.at(
+                at + after,
+                Event::Scheduler(scheduler::Input::Uncordon(node)),
+            );
         }
     }
 }

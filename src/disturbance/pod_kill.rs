@@ -37,7 +37,11 @@ impl PodKill {
             Victim::Pod => Work::Delete(self.pods),
             Victim::Container => Work::Kill(self.pods),
         };
-        let job = Job { id: place.number, work, until: Time::NEVER };
+        let job = Job {
+            id: place.number,
+            work,
+            until: Time::NEVER,
+        };
         unfolded.at(at, Event::Operator(operator::Input::Start(job)));
     }
 }

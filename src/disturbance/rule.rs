@@ -65,7 +65,11 @@ impl Rules {
     /// How long something takes that is sent now and would take `delay` in calm weather.
     pub fn delay(&mut self, link: Link, now: Time, delay: Span) -> Span {
         let mut delay = delay;
-        for (rule, bucket) in self.rules.iter_mut().filter(|(rule, _)| rule.holds(link, now)) {
+        for (rule, bucket) in self
+            .rules
+            .iter_mut()
+            .filter(|(rule, _)| rule.holds(link, now))
+        {
             delay = match rule.effect {
                 Effect::Factor(factor) => delay.scaled(factor),
                 Effect::Extra(extra) => delay + extra,
@@ -82,7 +86,13 @@ impl Rules {
     ///
     /// # Errors
     /// Every try was refused.
-    pub fn call(&mut self, now: Time, call: u32, delay: Span, streams: &Streams) -> Result<Span, Span> {
+    pub fn call(
+        &mut self,
+        now: Time,
+        call: u32,
+        delay: Span,
+        streams: &Streams,
+    ) -> Result<Span, Span> {
         if self.rules.is_empty() {
             return Ok(delay);
         }
@@ -97,15 +107,27 @@ impl Rules {
             }
             waited = waited + took;
             if attempt < ATTEMPTS {
-                waited = waited + Span::from_secs(1 << attempt).min(LONGEST_BACK_OFF).scaled(wait);
+                waited = waited
+                    + Span::from_secs(1 << attempt)
+                        .min(LONGEST_BACK_OFF)
+                        .scaled(wait);
             }
         }
         Err(waited)
     }
 
     fn refused_share(&self, now: Time) -> f64 {
-        let shares = self.rules.iter().filter(|(rule, _)| rule.holds(Link::LbcToElb, now));
-        let shares = shares.map(|(rule, _)| if let Effect::Refused(share) = rule.effect { share } else { 0.0 });
+        let shares = self
+            .rules
+            .iter()
+            .filter(|(rule, _)| rule.holds(Link::LbcToElb, now));
+        let shares = shares.map(|(rule, _)| {
+            if let Effect::Refused(share) = rule.effect {
+                share
+            } else {
+                0.0
+            }
+        });
         1.0 - shares.fold(1.0, |passed, share| passed * (1.0 - share))
     }
 }
@@ -126,7 +148,12 @@ mod tests {
 
     fn rules(link: Link, effect: Effect) -> Rules {
         let mut rules = Rules::default();
-        rules.add(LinkRule { link, from: at(10), to: at(20), effect });
+        rules.add(LinkRule {
+            link,
+            from: at(10),
+            to: at(20),
+            effect,
+        });
         rules
     }
 
@@ -134,17 +161,36 @@ mod tests {
     #[track_caller]
     fn check(effect: Effect, sent: &[u64], expected: &[u64]) {
         let mut rules = rules(Link::ApiWrite, effect);
-        let took = |secs: &u64| rules.delay(Link::ApiWrite, at(*secs), Span::from_millis(10)).as_micros() / 1_000;
+        let took = |secs: &u64| {
+            rules
+                .delay(Link::ApiWrite, at(*secs), Span::from_millis(10))
+                .as_micros()
+                / 1_000
+        };
         assert_eq!(sent.iter().map(took).collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn a_rule_holds_from_until_and_on_its_link_only() {
         check(Effect::Factor(3.0), &[9, 10, 19, 20], &[10, 30, 30, 10]);
-        check(Effect::Extra(Span::from_secs(1)), &[9, 10, 20], &[10, 1_010, 10]);
-        check(Effect::Rate { per_second: 2, burst: 1 }, &[9, 10, 10, 10, 13, 20], &[10, 10, 510, 1_010, 10, 10]);
+        check(
+            Effect::Extra(Span::from_secs(1)),
+            &[9, 10, 20],
+            &[10, 1_010, 10],
+        );
+        check(
+            Effect::Rate {
+                per_second: 2,
+                burst: 1,
+            },
+            &[9, 10, 10, 10, 13, 20],
+            &[10, 10, 510, 1_010, 10, 10],
+        );
         let mut other = rules(Link::ApiToKubelet, Effect::Factor(3.0));
-        assert_eq!(other.delay(Link::ApiWrite, at(15), Span::from_millis(10)), Span::from_millis(10));
+        assert_eq!(
+            other.delay(Link::ApiWrite, at(15), Span::from_millis(10)),
+            Span::from_millis(10)
+        );
     }
 
     #[test]
@@ -157,10 +203,21 @@ mod tests {
         assert_eq!(call(Effect::Refused(1.0), 9), Ok(none));
         assert_eq!(call(Effect::Refused(0.0), 15), Ok(none));
         let late = call(Effect::Refused(1.0), 15).unwrap();
-        assert!(at(15) + late > at(20), "it passes once the throttle is over: {late}");
+        assert!(
+            at(15) + late > at(20),
+            "it passes once the throttle is over: {late}"
+        );
         let mut long = Rules::default();
-        long.add(LinkRule { link: Link::LbcToElb, from: at(0), to: Time::NEVER, effect: Effect::Refused(1.0) });
+        long.add(LinkRule {
+            link: Link::LbcToElb,
+            from: at(0),
+            to: Time::NEVER,
+            effect: Effect::Refused(1.0),
+        });
         let gave_up = long.call(at(0), 7, none, &Streams::new(1, 0)).unwrap_err();
-        assert!((Span::from_secs(10)..Span::from_secs(130)).contains(&gave_up), "{gave_up}");
+        assert!(
+            (Span::from_secs(10)..Span::from_secs(130)).contains(&gave_up),
+            "{gave_up}"
+        );
     }
 }

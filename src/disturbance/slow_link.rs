@@ -25,7 +25,14 @@ settings! {
 
 impl SlowLink {
     pub(super) fn unfold(&self, from: Time, unfolded: &mut Unfolded) {
-        let rule = |effect| LinkRule { link: self.link, from, to: from + self.duration, effect };
-        unfolded.rules.extend([Effect::Factor(self.factor), Effect::Extra(self.extra)].map(rule));
+        let rule = |effect| LinkRule {
+            link: self.link,
+            from,
+            to: from + self.duration,
+            effect,
+        };
+        unfolded
+            .rules
+            .extend([Effect::Factor(self.factor), Effect::Extra(self.extra)].map(rule));
     }
 }

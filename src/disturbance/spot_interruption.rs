@@ -35,7 +35,11 @@ impl SpotInterruption {
         if self.handler && heard < gone {
             unfolded.at(heard, Event::Scheduler(scheduler::Input::Cordon(node)));
             // The handler goes down with its host.
-            let job = Job { id: place.number, work: Work::Drain(node), until: gone };
+            let job = Job {
+                id: place.number,
+                work: Work::Drain(node),
+                until: gone,
+            };
             unfolded.at(heard, Event::Operator(operator::Input::Start(job)));
         }
         host::lose(node, gone, self.toleration, place, unfolded);

@@ -30,7 +30,13 @@ impl ZoneOutage {
         let zone = self.zone.unwrap_or_else(drawn);
         let hosts = (zone..place.scene.cluster.nodes).step_by(usize::from(zones));
         for (nth, node) in (0..).zip(hosts) {
-            host::lose(NodeId(node), at, self.toleration + TAINT_EVERY * nth, place, unfolded);
+            host::lose(
+                NodeId(node),
+                at,
+                self.toleration + TAINT_EVERY * nth,
+                place,
+                unfolded,
+            );
         }
     }
 }

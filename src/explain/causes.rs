@@ -31,11 +31,15 @@ pub(super) struct Explanation {
 const LOG_OF_A_CONNECT: &str = "-1 -1 -1: the request was never handed to the target";
 const LOG_OF_A_DEATH: &str = "0.00x <time> -1: handed over, and never answered";
 const SLEEP: &str = "pod.pre_stop: sleep until every node of the load balancer has stopped choosing the pod (20 s is enough in most places, 40 s in nearly all)";
-const GRACE: &str = "pod.termination_grace_period: above preStop + the longest request, or SIGKILL cuts both short";
+const GRACE: &str =
+    "pod.termination_grace_period: above preStop + the longest request, or SIGKILL cuts both short";
 
 /// What is known of a cause.
 pub(super) fn of(cause: Cause) -> &'static Explanation {
-    EXPLANATIONS.iter().find(|row| row.cause == cause).expect("every cause has a row: a test explains them all")
+    EXPLANATIONS
+        .iter()
+        .find(|row| row.cause == cause)
+        .expect("every cause has a row: a test explains them all")
 }
 
 const EXPLANATIONS: &[Explanation] = &[
@@ -126,7 +130,11 @@ const EXPLANATIONS: &[Explanation] = &[
             times: LOG_OF_A_CONNECT,
             otherwise: "takes 10.0 to 10.2 s; a client with less patience shows as 460 (`client-gave-up`); TargetConnectionErrorCount",
         },
-        remedies: &[SLEEP, GRACE, "lbc.version: a current one, which deregisters sooner"],
+        remedies: &[
+            SLEEP,
+            GRACE,
+            "lbc.version: a current one, which deregisters sooner",
+        ],
     },
     Explanation {
         cause: Cause::ResponseTimeout,

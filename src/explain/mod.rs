@@ -56,13 +56,31 @@ pub fn suggestion(word: &str) -> String {
 
 /// Every word that [`explain`] knows, except those that stand for a choice.
 pub fn words() -> BTreeSet<String> {
-    let causes = Cause::ALL.iter().map(|cause| cause.name().to_owned()).chain([OWN.to_owned()]);
-    let keys =
-        settings().iter().flat_map(|row| [row.key.to_owned(), last(row.key).to_owned(), table(row.key).to_owned()]);
-    let profiles = profile::PROFILES.iter().map(|profile| profile.name.to_owned());
+    let causes = Cause::ALL
+        .iter()
+        .map(|cause| cause.name().to_owned())
+        .chain([OWN.to_owned()]);
+    let keys = settings().iter().flat_map(|row| {
+        [
+            row.key.to_owned(),
+            last(row.key).to_owned(),
+            table(row.key).to_owned(),
+        ]
+    });
+    let profiles = profile::PROFILES
+        .iter()
+        .map(|profile| profile.name.to_owned());
     let disturbances = Kind::ALL.iter().map(|kind| kind.word().to_owned());
-    let rules = RULES.iter().flat_map(|rule| [rule.id.to_owned(), rule.name.to_owned()]);
-    causes.chain(keys).chain(disturbances).chain(profiles).chain(rules).filter(|word| !word.is_empty()).collect()
+    let rules = RULES
+        .iter()
+        .flat_map(|rule| [rule.id.to_owned(), rule.name.to_owned()]);
+    causes
+        .chain(keys)
+        .chain(disturbances)
+        .chain(profiles)
+        .chain(rules)
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 /// The name of what is no cause: the application's own answer.
@@ -74,11 +92,19 @@ fn by_cause(word: &str) -> Option<String> {
     if word == OWN {
         return Some(OWN_STORY.to_owned());
     }
-    Cause::ALL.into_iter().find(|cause| cause.name() == word).map(cause)
+    Cause::ALL
+        .into_iter()
+        .find(|cause| cause.name() == word)
+        .map(cause)
 }
 
 fn cause(cause: Cause) -> String {
-    let causes::Explanation { story, log, remedies, .. } = causes::of(cause);
+    let causes::Explanation {
+        story,
+        log,
+        remedies,
+        ..
+    } = causes::of(cause);
     let mut text = format!("{cause}: {}, {}\n\n", cause.status(), cause.meaning());
     paragraph(&mut text, story);
     text += "\n  In the access log:\n";
@@ -94,15 +120,22 @@ fn cause(cause: Cause) -> String {
         entry(&mut text, &format!("{field:<20}"), &value);
     }
     text += "\n  What removes it:\n";
-    remedies.iter().for_each(|remedy| entry(&mut text, "-", remedy));
+    remedies
+        .iter()
+        .for_each(|remedy| entry(&mut text, "-", remedy));
     text
 }
 
 fn by_status(word: &str) -> Option<String> {
     let status: u16 = word.parse().ok()?;
-    let causes: Vec<Cause> = Cause::ALL.into_iter().filter(|cause| cause.status() == status).collect();
+    let causes: Vec<Cause> = Cause::ALL
+        .into_iter()
+        .filter(|cause| cause.status() == status)
+        .collect();
     let mut text = format!("{status}: the causes are\n\n");
-    causes.iter().for_each(|cause| entry(&mut text, &format!("{:<22}", cause.name()), cause.meaning()));
+    causes
+        .iter()
+        .for_each(|cause| entry(&mut text, &format!("{:<22}", cause.name()), cause.meaning()));
     (!causes.is_empty()).then_some(text)
 }
 
@@ -113,25 +146,48 @@ fn by_setting(word: &str) -> Option<String> {
     if is_table(word) {
         let mut text = format!("[{word}]: the keys are\n\n");
         let members = settings().iter().filter(|row| table(row.key) == word);
-        members.for_each(|row| entry(&mut text, &format!("{:<26}", last(row.key)), row.meaning.trim()));
+        members.for_each(|row| {
+            entry(
+                &mut text,
+                &format!("{:<26}", last(row.key)),
+                row.meaning.trim(),
+            );
+        });
         return Some(text);
     }
-    let rows: Vec<String> = settings().iter().filter(|row| last(row.key) == word).map(setting).collect();
+    let rows: Vec<String> = settings()
+        .iter()
+        .filter(|row| last(row.key) == word)
+        .map(setting)
+        .collect();
     (!rows.is_empty()).then(|| rows.join("\n"))
 }
 
 fn setting(row: &Setting) -> String {
     let mut text = format!("{}\n\n", row.key);
     paragraph(&mut text, row.meaning.trim());
-    let default = Scenario::default().value_of(row.key).unwrap_or_else(|| "absent".to_owned());
+    let default = Scenario::default()
+        .value_of(row.key)
+        .unwrap_or_else(|| "absent".to_owned());
     text.push('\n');
-    entry(&mut text, "default:", &format!("{default} ({}: {})", row.grade, row.source));
-    for prior in PRIORS.iter().filter(|prior| prior.what.starts_with(&format!("`{}`", row.key))) {
+    entry(
+        &mut text,
+        "default:",
+        &format!("{default} ({}: {})", row.grade, row.source),
+    );
+    for prior in PRIORS
+        .iter()
+        .filter(|prior| prior.what.starts_with(&format!("`{}`", row.key)))
+    {
         assumed(&mut text, prior);
     }
     for profile in profile::PROFILES {
         if let Some(given) = profile.row(row.key) {
-            entry(&mut text, &format!("{}:", profile.name), given.value.trim_matches('"'));
+            entry(
+                &mut text,
+                &format!("{}:", profile.name),
+                given.value.trim_matches('"'),
+            );
         }
     }
     text
@@ -139,9 +195,15 @@ fn setting(row: &Setting) -> String {
 
 fn assumed(text: &mut String, prior: &Prior) {
     text.push_str("\n  Nobody publishes it. What is assumed:\n");
-    let rows = [("between environments:", prior.between), ("within one:", prior.within)];
-    let rows = rows.into_iter().chain([("presets:", prior.presets), ("evidence:", prior.evidence)]);
-    rows.filter(|(_, what)| *what != "–").for_each(|(name, what)| entry(text, name, what));
+    let rows = [
+        ("between environments:", prior.between),
+        ("within one:", prior.within),
+    ];
+    let rows = rows
+        .into_iter()
+        .chain([("presets:", prior.presets), ("evidence:", prior.evidence)]);
+    rows.filter(|(_, what)| *what != "–")
+        .for_each(|(name, what)| entry(text, name, what));
 }
 
 fn by_disturbance(word: &str) -> Option<String> {
@@ -149,7 +211,13 @@ fn by_disturbance(word: &str) -> Option<String> {
     let mut text = format!("[[disturbance]], kind = \"{word}\"\n\n");
     paragraph(&mut text, kind.about().trim());
     text.push_str("\n  The keys are:\n");
-    kind.settings().iter().for_each(|row| entry(&mut text, &format!("{:<26}", last(row.key)), row.meaning.trim()));
+    kind.settings().iter().for_each(|row| {
+        entry(
+            &mut text,
+            &format!("{:<26}", last(row.key)),
+            row.meaning.trim(),
+        );
+    });
     Some(text)
 }
 
@@ -163,7 +231,11 @@ fn profile_text(profile: &Profile) -> String {
     entry(&mut text, "version:", profile.version);
     text.push('\n');
     for row in profile.rows {
-        entry(&mut text, &format!("{} = {}", row.key, row.value), &format!("({}: {})", row.grade, row.source));
+        entry(
+            &mut text,
+            &format!("{} = {}", row.key, row.value),
+            &format!("({}: {})", row.grade, row.source),
+        );
     }
     text
 }
@@ -175,18 +247,32 @@ fn by_choice(word: &str) -> Option<String> {
         return None;
     }
     let quoted = format!("`{word}`");
-    let rows = settings().iter().filter(|row| row.meaning.contains(&quoted));
+    let rows = settings()
+        .iter()
+        .filter(|row| row.meaning.contains(&quoted));
     let of_settings = rows.map(|row| (row.key, row.meaning.trim()));
-    let priors = PRIORS.iter().filter(|prior| prior.presets.contains(&quoted));
-    let of_priors = priors.map(|prior| (prior.what.split('`').nth(1).unwrap_or(prior.what), prior.presets));
+    let priors = PRIORS
+        .iter()
+        .filter(|prior| prior.presets.contains(&quoted));
+    let of_priors = priors.map(|prior| {
+        (
+            prior.what.split('`').nth(1).unwrap_or(prior.what),
+            prior.presets,
+        )
+    });
     let mut text = format!("{word}\n\n");
     let empty = text.len();
-    of_settings.chain(of_priors).for_each(|(key, what)| entry(&mut text, &format!("{key}:"), what));
+    of_settings
+        .chain(of_priors)
+        .for_each(|(key, what)| entry(&mut text, &format!("{key}:"), what));
     (text.len() > empty).then_some(text)
 }
 
 fn by_rule(word: &str) -> Option<String> {
-    RULES.iter().find(|rule| rule.id.eq_ignore_ascii_case(word) || rule.name == word).map(rule)
+    RULES
+        .iter()
+        .find(|rule| rule.id.eq_ignore_ascii_case(word) || rule.name == word)
+        .map(rule)
 }
 
 fn rule(rule: &Rule) -> String {
@@ -195,7 +281,14 @@ fn rule(rule: &Rule) -> String {
     text.push('\n');
     entry(&mut text, "severity:", rule.severity.name());
     entry(&mut text, "source:", rule.source);
-    entry(&mut text, "ignore:", &format!("annotate the Deployment: rollcast/ignore: {}=why not here", rule.id));
+    entry(
+        &mut text,
+        "ignore:",
+        &format!(
+            "annotate the Deployment: rollcast/ignore: {}=why not here",
+            rule.id
+        ),
+    );
     text
 }
 
@@ -225,10 +318,13 @@ fn entry(text: &mut String, name: &str, what: &str) {
 
 fn wrap(text: &mut String, start: &str, words: &str) {
     // Below a long name there would be too little room.
-    let hanging = Some(start.chars().count()).filter(|width| *width <= WIDTH / 3).unwrap_or(8);
+    let hanging = Some(start.chars().count())
+        .filter(|width| *width <= WIDTH / 3)
+        .unwrap_or(8);
     let mut line = start.to_owned();
     for word in words.split_whitespace() {
-        let is_full = line.chars().count() + word.chars().count() > WIDTH && !line.trim().is_empty();
+        let is_full =
+            line.chars().count() + word.chars().count() > WIDTH && !line.trim().is_empty();
         if is_full {
             writeln!(text, "{}", line.trim_end()).expect("a String takes any text");
             line = " ".repeat(hanging);
@@ -247,13 +343,26 @@ mod tests {
     fn check(word: &str, expected: &[&str]) {
         let text = explain(word).unwrap_or_else(|| panic!("{word}: {}", suggestion(word)));
         let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        expected.iter().for_each(|part| assert!(flat.contains(part), "{part}\n{text}"));
+        expected
+            .iter()
+            .for_each(|part| assert!(flat.contains(part), "{part}\n{text}"));
     }
 
     #[test]
     fn a_word_is_explained() {
-        check("refused", &["refused: 502", "target_status_code \"-\"", "-1 -1 -1", "pod.pre_stop: sleep"]);
-        check("connect-timeout", &["10.0 to 10.2 s", "TargetConnectionErrorCount"]);
+        check(
+            "refused",
+            &[
+                "refused: 502",
+                "target_status_code \"-\"",
+                "-1 -1 -1",
+                "pod.pre_stop: sleep",
+            ],
+        );
+        check(
+            "connect-timeout",
+            &["10.0 to 10.2 s", "TargetConnectionErrorCount"],
+        );
         check("target", &["the application's own answer"]);
         check("504", &["connect-timeout", "response-timeout"]);
         check("pod.pre_stop", &["pod.pre_stop", "default: absent"]);
@@ -261,19 +370,37 @@ mod tests {
         check("pod.startup_probe.period", &["pod.startup_probe.period"]);
         check("new_revision.service_time", &["app.service_time"]);
         check("app", &["[app]: the keys are", "on_sigterm"]);
-        check("load_balancer.deregistration_propagation", &["Nobody publishes it", "amazon-ecs-agent#2316"]);
-        check("node_drain", &["its pods evicted all at once", "uncordon_after"]);
-        check("disturbance.lbc_outage.duration", &["default: { uniform = [\"15s\", \"2m\"] }"]);
+        check(
+            "load_balancer.deregistration_propagation",
+            &["Nobody publishes it", "amazon-ecs-agent#2316"],
+        );
+        check(
+            "node_drain",
+            &["its pods evicted all at once", "uncordon_after"],
+        );
+        check(
+            "disturbance.lbc_outage.duration",
+            &["default: { uniform = [\"15s\", \"2m\"] }"],
+        );
         check("nginx-quit", &["on_sigterm = \"drain\"", "STOPSIGNAL"]);
         check("keep_serving", &["app.on_sigterm:"]);
-        check("typical", &["load_balancer.deregistration_propagation:", "cluster.preset:"]);
+        check(
+            "typical",
+            &[
+                "load_balancer.deregistration_propagation:",
+                "cluster.preset:",
+            ],
+        );
     }
 
     #[test]
     fn every_word_of_the_house_is_explained_within_the_page() {
         for word in words() {
             let text = explain(&word).unwrap_or_else(|| panic!("{word}"));
-            assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{word}:\n{text}");
+            assert!(
+                text.ends_with('\n') && !text.ends_with("\n\n"),
+                "{word}:\n{text}"
+            );
             let widest = text.lines().map(|line| line.chars().count()).max();
             assert!(widest <= Some(WIDTH + 30), "{word}:\n{text}");
         }
@@ -283,8 +410,12 @@ mod tests {
     fn a_remedy_names_keys_that_exist() {
         for cause in Cause::ALL {
             for remedy in causes::of(cause).remedies {
-                let keys = remedy.split(|c: char| !(c.is_ascii_lowercase() || c == '_' || c == '.'));
-                for key in keys.map(|key| key.trim_matches('.')).filter(|key| key.contains('.')) {
+                let keys =
+                    remedy.split(|c: char| !(c.is_ascii_lowercase() || c == '_' || c == '.'));
+                for key in keys
+                    .map(|key| key.trim_matches('.'))
+                    .filter(|key| key.contains('.'))
+                {
                     assert!(keys::setting(key).is_some(), "{cause}: {key}");
                 }
             }
@@ -297,7 +428,10 @@ mod tests {
             assert_eq!(explain(word), None, "{word}");
         }
         assert_eq!(suggestion("refusd"), "did you mean `refused`?");
-        assert_eq!(suggestion("conect-timeout"), "did you mean `connect-timeout`?");
+        assert_eq!(
+            suggestion("conect-timeout"),
+            "did you mean `connect-timeout`?"
+        );
         assert_eq!(suggestion("pre-stop"), "did you mean `pre_stop`?");
         assert!(suggestion("zzzz").starts_with("try a cause"));
     }

@@ -17,12 +17,17 @@ pub(super) const ACTIONS: &str = "alb.ingress.kubernetes.io/actions.";
 /// `algorithm.MergeStringMap(svc.Annotations, ing.Annotations)` has it.
 pub(super) fn find(objects: &[&Metadata], name: &str) -> Option<At<String>> {
     let key = format!("{PREFIX}{name}");
-    objects.iter().find_map(|object| object.annotations.get(&key)).cloned()
+    objects
+        .iter()
+        .find_map(|object| object.annotations.get(&key))
+        .cloned()
 }
 
 /// A whole number in an annotation.
 pub(super) fn whole(objects: &[&Metadata], name: &str) -> Result<Option<At<u32>>, Error> {
-    find(objects, name).map(|text| number(&text, &format!("{PREFIX}{name}"))).transpose()
+    find(objects, name)
+        .map(|text| number(&text, &format!("{PREFIX}{name}")))
+        .transpose()
 }
 
 fn number(text: &At<String>, name: &str) -> Result<At<u32>, Error> {
@@ -30,7 +35,10 @@ fn number(text: &At<String>, name: &str) -> Result<At<u32>, Error> {
         Ok(number) => Ok(text.clone().map(|_| number)),
         Err(_) => Err(text
             .place
-            .error(format!("`{name}` is `{}`, no whole number", text.value.trim()))
+            .error(format!(
+                "`{name}` is `{}`, no whole number",
+                text.value.trim()
+            ))
             .hint("seconds or a count, without a unit: \"15\"")),
     }
 }
@@ -43,23 +51,35 @@ impl Attributes {
     /// Those of an annotation.
     pub(super) fn of_annotation(text: Option<At<String>>) -> Result<Attributes, Error> {
         let mut attributes = BTreeMap::new();
-        let Some(text) = text else { return Ok(Attributes::default()) };
-        for pair in text.value.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        let Some(text) = text else {
+            return Ok(Attributes::default());
+        };
+        for pair in text
+            .value
+            .split(',')
+            .map(str::trim)
+            .filter(|pair| !pair.is_empty())
+        {
             let Some((key, value)) = pair.split_once('=') else {
-                return Err(text
-                    .place
-                    .error(format!("`{pair}` is no attribute"))
-                    .hint("key=value, separated by commas: deregistration_delay.timeout_seconds=30"));
+                return Err(text.place.error(format!("`{pair}` is no attribute")).hint(
+                    "key=value, separated by commas: deregistration_delay.timeout_seconds=30",
+                ));
             };
-            attributes.insert(key.trim().to_owned(), text.clone().map(|_| value.trim().to_owned()));
+            attributes.insert(
+                key.trim().to_owned(),
+                text.clone().map(|_| value.trim().to_owned()),
+            );
         }
         Ok(Attributes(attributes))
     }
 
     /// Those of a list of `{key: …, value: …}`.
     pub(super) fn of_list(items: &[Field<'_>]) -> Result<Attributes, Error> {
-        let pair = |item: &Field<'_>| Ok((item.need("key")?.text()?.value, item.need("value")?.text()?));
-        Ok(Attributes(items.iter().map(pair).collect::<Result<_, Error>>()?))
+        let pair =
+            |item: &Field<'_>| Ok((item.need("key")?.text()?.value, item.need("value")?.text()?));
+        Ok(Attributes(
+            items.iter().map(pair).collect::<Result<_, Error>>()?,
+        ))
     }
 
     /// All of them, by name.
@@ -69,7 +89,8 @@ impl Attributes {
 
     /// Takes over what others say; it wins.
     pub(super) fn lay_over(&mut self, others: &Attributes) {
-        self.0.extend(others.iter().map(|(key, text)| (key.clone(), text.clone())));
+        self.0
+            .extend(others.iter().map(|(key, text)| (key.clone(), text.clone())));
     }
 
     /// An attribute that is text.
@@ -78,8 +99,14 @@ impl Attributes {
     }
 
     /// An attribute that is one of these words, each with its meaning.
-    pub(super) fn one_of<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<At<T>>, Error> {
-        let Some(text) = self.0.get(key) else { return Ok(None) };
+    pub(super) fn one_of<T: Copy>(
+        &self,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Result<Option<At<T>>, Error> {
+        let Some(text) = self.0.get(key) else {
+            return Ok(None);
+        };
         match words.iter().find(|(word, _)| *word == text.value) {
             Some((_, meaning)) => Ok(Some(text.clone().map(|_| *meaning))),
             None => {

@@ -31,8 +31,7 @@ const OFF: &[&str] = &["false", "off", ""];
 const FAIL_OPEN: &str = "when too few targets are healthy the load balancer gives requests to all of them, or leaves a \
                          zone out; the forecast does so only when none is healthy";
 const NLB: &str = "a network load balancer in front has health checks and time-outs of its own";
-const OPTIMIZER: &str =
-    "Target Optimizer: targets say how many requests they take, and the load balancer refuses the rest with 503";
+const OPTIMIZER: &str = "Target Optimizer: targets say how many requests they take, and the load balancer refuses the rest with 503";
 
 /// Annotations; a name that ends with a dot is the start of many.
 const ANNOTATIONS: &[(&str, Meaning)] = &[
@@ -96,7 +95,10 @@ const ANNOTATIONS: &[(&str, Meaning)] = &[
     ("minimum-load-balancer-capacity", Aside),
     (
         "multi-cluster-target-group",
-        Refused("targets of other clusters share the target group and take requests, too", OFF),
+        Refused(
+            "targets of other clusters share the target group and take requests, too",
+            OFF,
+        ),
     ),
     ("mutual-authentication", Aside),
     ("scheme", Aside),
@@ -112,7 +114,10 @@ const ANNOTATIONS: &[(&str, Meaning)] = &[
     ("target-group-attributes", Read),
     (
         "target-node-labels",
-        NotModelled("only some hosts are targets; the forecast has all of them, if hosts are targets at all", &[""]),
+        NotModelled(
+            "only some hosts are targets; the forecast has all of them, if hosts are targets at all",
+            &[""],
+        ),
     ),
     ("target-type", Read),
     ("transforms.", Aside),
@@ -136,9 +141,18 @@ const OF_TARGET_GROUP: &[(&str, Meaning)] = &[
     ("stickiness.enabled", Read),
     ("stickiness.lb_cookie.duration_seconds", Read),
     ("stickiness.type", Read),
-    ("target_group_health.dns_failover.minimum_healthy_targets.count", NotModelled(FAIL_OPEN, &["1", "off"])),
-    ("target_group_health.dns_failover.minimum_healthy_targets.percentage", NotModelled(FAIL_OPEN, &["off"])),
-    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", NotModelled(FAIL_OPEN, &["1"])),
+    (
+        "target_group_health.dns_failover.minimum_healthy_targets.count",
+        NotModelled(FAIL_OPEN, &["1", "off"]),
+    ),
+    (
+        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
+        NotModelled(FAIL_OPEN, &["off"]),
+    ),
+    (
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+        NotModelled(FAIL_OPEN, &["1"]),
+    ),
     (
         "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
         NotModelled(FAIL_OPEN, &["off"]),
@@ -171,7 +185,10 @@ const OF_LOAD_BALANCER: &[(&str, Meaning)] = &[
     ("routing.http.desync_mitigation_mode", Aside),
     ("routing.http.drop_invalid_header_fields.enabled", Aside),
     ("routing.http.preserve_host_header.enabled", Aside),
-    ("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", Aside),
+    (
+        "routing.http.x_amzn_tls_version_and_cipher_suite.enabled",
+        Aside,
+    ),
     ("routing.http.xff_client_port.enabled", Aside),
     ("routing.http.xff_header_processing.mode", Aside),
     ("routing.http2.enabled", Aside),
@@ -204,18 +221,31 @@ impl Of {
 
 fn meaning(table: &[(&str, Meaning)], name: &str) -> Option<Meaning> {
     let fits = |known: &str| known == name || (known.ends_with('.') && name.starts_with(known));
-    table.iter().find(|(known, _)| fits(known)).map(|(_, meaning)| *meaning)
+    table
+        .iter()
+        .find(|(known, _)| fits(known))
+        .map(|(_, meaning)| *meaning)
 }
 
 /// What a forecast leaves aside though it says something, and what nobody knows; nothing where it is read.
-fn remark(table: &[(&str, Meaning)], name: &str, value: &str, what: &str, who: &str) -> Option<String> {
+fn remark(
+    table: &[(&str, Meaning)],
+    name: &str,
+    value: &str,
+    what: &str,
+    who: &str,
+) -> Option<String> {
     match meaning(table, name) {
         Some(Read | Aside) => None,
-        Some(NotModelled(_, nothing) | Refused(_, nothing)) if nothing.contains(&value.trim()) => None,
+        Some(NotModelled(_, nothing) | Refused(_, nothing)) if nothing.contains(&value.trim()) => {
+            None
+        }
         Some(NotModelled(why, _) | Refused(why, _)) => Some(not_modelled(name, value, why)),
         None => {
             let near = nearest(name, table.iter().map(|(known, _)| *known));
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let near = near
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
             Some(format!("`{name}` is no {what} that {who} documents{near}"))
         }
     }
@@ -227,10 +257,22 @@ fn not_modelled(name: &str, value: &str, why: &str) -> String {
 
 /// What is to be said of an object's annotations of the controller.
 pub(super) fn of_annotations(object: &Metadata) -> Vec<Notice> {
-    let names = object.annotations.iter().filter_map(|(key, text)| Some((key.strip_prefix(PREFIX)?, text)));
+    let names = object
+        .annotations
+        .iter()
+        .filter_map(|(key, text)| Some((key.strip_prefix(PREFIX)?, text)));
     let remarks = names.filter_map(|(name, text)| {
-        let words = remark(ANNOTATIONS, name, &text.value, "annotation", "the controller")?;
-        Some(Notice { place: text.place.clone(), words })
+        let words = remark(
+            ANNOTATIONS,
+            name,
+            &text.value,
+            "annotation",
+            "the controller",
+        )?;
+        Some(Notice {
+            place: text.place.clone(),
+            words,
+        })
     });
     remarks.collect()
 }
@@ -242,10 +284,24 @@ fn is_refused(name: &str, value: &str) -> bool {
 
 /// The first annotation of an object that a forecast cannot be made beside.
 pub(super) fn refused_annotation(object: &Metadata) -> Option<Notice> {
-    let names = object.annotations.iter().filter_map(|(key, text)| Some((key.strip_prefix(PREFIX)?, text)));
-    let (name, text) = names.into_iter().find(|(name, text)| is_refused(name, &text.value))?;
-    let words = remark(ANNOTATIONS, name, &text.value, "annotation", "the controller")?;
-    Some(Notice { place: text.place.clone(), words })
+    let names = object
+        .annotations
+        .iter()
+        .filter_map(|(key, text)| Some((key.strip_prefix(PREFIX)?, text)));
+    let (name, text) = names
+        .into_iter()
+        .find(|(name, text)| is_refused(name, &text.value))?;
+    let words = remark(
+        ANNOTATIONS,
+        name,
+        &text.value,
+        "annotation",
+        "the controller",
+    )?;
+    Some(Notice {
+        place: text.place.clone(),
+        words,
+    })
 }
 
 /// What is to be said of attributes.
@@ -253,7 +309,10 @@ pub(super) fn of_attributes(of: Of, attributes: &Attributes) -> Vec<Notice> {
     let what = format!("attribute of a {}", of.name());
     let remarks = attributes.iter().filter_map(|(name, text)| {
         let words = remark(of.table(), name, &text.value, &what, "AWS")?;
-        Some(Notice { place: text.place.clone(), words })
+        Some(Notice {
+            place: text.place.clone(),
+            words,
+        })
     });
     remarks.collect()
 }
@@ -261,9 +320,14 @@ pub(super) fn of_attributes(of: Of, attributes: &Attributes) -> Vec<Notice> {
 /// What is to be said of a field of the controller's own objects, which says what an annotation says elsewhere.
 pub(super) fn of_field(field: &OtherField) -> Option<Notice> {
     match meaning(ANNOTATIONS, field.annotation) {
-        Some(NotModelled(why, nothing) | Refused(why, nothing)) if !nothing.contains(&field.value.value.trim()) => {
+        Some(NotModelled(why, nothing) | Refused(why, nothing))
+            if !nothing.contains(&field.value.value.trim()) =>
+        {
             let words = not_modelled(field.name, &field.value.value, why);
-            Some(Notice { place: field.value.place.clone(), words })
+            Some(Notice {
+                place: field.value.place.clone(),
+                words,
+            })
         }
         _ => None,
     }
@@ -298,10 +362,23 @@ impl OtherField {
         for (name, annotation) in FIELDS {
             if let Some(value) = field.get(name)? {
                 let place = value.place();
-                let written = if matches!(value.value(), Value::Map(_)) { "" } else { place.written() };
+                let written = if matches!(value.value(), Value::Map(_)) {
+                    ""
+                } else {
+                    place.written()
+                };
                 // A mapping is not shown, and says something however short it is.
-                let value = if written.is_empty() { "here" } else { written.trim_matches('"') }.to_owned();
-                found.push(OtherField { name, annotation, value: At { value, place } });
+                let value = if written.is_empty() {
+                    "here"
+                } else {
+                    written.trim_matches('"')
+                }
+                .to_owned();
+                found.push(OtherField {
+                    name,
+                    annotation,
+                    value: At { value, place },
+                });
             }
         }
         Ok(found)
@@ -315,7 +392,10 @@ mod tests {
     #[test]
     fn names_are_sorted_and_said_once() {
         for table in [ANNOTATIONS, OF_TARGET_GROUP, OF_LOAD_BALANCER] {
-            assert!(table.is_sorted_by(|one, other| one.0 < other.0), "{table:?}");
+            assert!(
+                table.is_sorted_by(|one, other| one.0 < other.0),
+                "{table:?}"
+            );
         }
     }
 
@@ -324,7 +404,10 @@ mod tests {
         let remark = remark(table, name, value, "name", "AWS");
         match expected {
             None => assert_eq!(remark, None, "{name}"),
-            Some(part) => assert!(remark.as_ref().is_some_and(|words| words.contains(part)), "{name}: {remark:?}"),
+            Some(part) => assert!(
+                remark.as_ref().is_some_and(|words| words.contains(part)),
+                "{name}: {remark:?}"
+            ),
         }
     }
 
@@ -334,19 +417,65 @@ mod tests {
         check(ANNOTATIONS, "scheme", "internal", None);
         check(ANNOTATIONS, "actions.fwd", "{}", None);
         check(ANNOTATIONS, "backend-protocol-version", "HTTP1", None);
-        check(ANNOTATIONS, "backend-protocol-version", "GRPC", Some("not modelled"));
-        check(ANNOTATIONS, "backend-protocol-version", "HTTP2", Some("not modelled"));
+        check(
+            ANNOTATIONS,
+            "backend-protocol-version",
+            "GRPC",
+            Some("not modelled"),
+        );
+        check(
+            ANNOTATIONS,
+            "backend-protocol-version",
+            "HTTP2",
+            Some("not modelled"),
+        );
         check(ANNOTATIONS, "multi-cluster-target-group", "false", None);
-        check(ANNOTATIONS, "multi-cluster-target-group", "true", Some("not modelled"));
-        check(ANNOTATIONS, "target-control-port.web.80", "3000", Some("Target Optimizer"));
-        check(ANNOTATIONS, "healthcheck-interval", "5", Some("did you mean `healthcheck-interval-seconds`?"));
-        check(ANNOTATIONS, "target-typ", "ip", Some("did you mean `target-type`?"));
-        check(ANNOTATIONS, "zzzzz", "x", Some("is no name that AWS documents"));
-        let routing = "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage";
+        check(
+            ANNOTATIONS,
+            "multi-cluster-target-group",
+            "true",
+            Some("not modelled"),
+        );
+        check(
+            ANNOTATIONS,
+            "target-control-port.web.80",
+            "3000",
+            Some("Target Optimizer"),
+        );
+        check(
+            ANNOTATIONS,
+            "healthcheck-interval",
+            "5",
+            Some("did you mean `healthcheck-interval-seconds`?"),
+        );
+        check(
+            ANNOTATIONS,
+            "target-typ",
+            "ip",
+            Some("did you mean `target-type`?"),
+        );
+        check(
+            ANNOTATIONS,
+            "zzzzz",
+            "x",
+            Some("is no name that AWS documents"),
+        );
+        let routing =
+            "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage";
         check(OF_TARGET_GROUP, routing, "off", None);
         check(OF_TARGET_GROUP, routing, "50", Some("not modelled"));
-        check(OF_TARGET_GROUP, "deregistration_delay.timeout_second", "50", Some("did you mean"));
+        check(
+            OF_TARGET_GROUP,
+            "deregistration_delay.timeout_second",
+            "50",
+            Some("did you mean"),
+        );
         check(OF_LOAD_BALANCER, "idle_timeout.timeout_seconds", "50", None);
-        check(OF_LOAD_BALANCER, "client_keep_alive.seconds", "60", Some("not modelled"));
+        check(
+            OF_LOAD_BALANCER,
+            "client_keep_alive.seconds",
+            "60",
+            Some("not modelled"),
+        );
     }
 }

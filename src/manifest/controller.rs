@@ -32,8 +32,10 @@ pub(super) enum Platform {
 }
 
 /// Controllers of an IngressClass that make an ALB (LBC pkg/ingress/class_loader.go; EKS guide, auto-configure-alb).
-const ALB_CONTROLLERS: [(&str, Platform); 2] =
-    [("ingress.k8s.aws/alb", Platform::Installed), ("eks.amazonaws.com/alb", Platform::AutoMode)];
+const ALB_CONTROLLERS: [(&str, Platform); 2] = [
+    ("ingress.k8s.aws/alb", Platform::Installed),
+    ("eks.amazonaws.com/alb", Platform::AutoMode),
+];
 
 /// Controllers of a GatewayClass (LBC docs/guide/gateway/gateway.md).
 const ALB_GATEWAY: &str = "gateway.k8s.aws/alb";
@@ -78,7 +80,8 @@ fn other(name: &str) -> Option<Controller> {
 
 /// Whether `word` is one of the words that a name is made of: `alb` in `internal-alb`, not in `albany`.
 fn has_word(name: &str, word: &str) -> bool {
-    name.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|part| part.eq_ignore_ascii_case(word))
+    name.split(|letter: char| !letter.is_ascii_alphanumeric())
+        .any(|part| part.eq_ignore_ascii_case(word))
 }
 
 /// Who serves an Ingress. One without a class goes to the cluster's default class; where no manifest tells which that
@@ -92,7 +95,11 @@ pub(super) fn of_ingress(objects: &Objects, ingress: &Ingress) -> Controller {
     if let Some(known) = known {
         return of_class(known);
     }
-    let annotated = ingress.metadata.annotations.keys().any(|key| key.starts_with(annotation::PREFIX));
+    let annotated = ingress
+        .metadata
+        .annotations
+        .keys()
+        .any(|key| key.starts_with(annotation::PREFIX));
     match class {
         Some(name) => match other(name).filter(|_| !has_word(name, "alb")) {
             Some(other) => other,
@@ -101,24 +108,36 @@ pub(super) fn of_ingress(objects: &Objects, ingress: &Ingress) -> Controller {
         },
         None if annotated => Controller::Alb(Platform::Unknown),
         None => {
-            let foreign =
-                ingress.metadata.annotations.keys().filter(|key| key.contains(".ingress.") || key.contains("traefik"));
+            let foreign = ingress
+                .metadata
+                .annotations
+                .keys()
+                .filter(|key| key.contains(".ingress.") || key.contains("traefik"));
             let mut named = foreign.filter_map(|key| other(key));
             named.next().unwrap_or_else(|| {
-                Controller::Unseen("it names no class, and no default IngressClass is among the files".to_owned())
+                Controller::Unseen(
+                    "it names no class, and no default IngressClass is among the files".to_owned(),
+                )
             })
         }
     }
 }
 
 fn is_default(class: &Metadata) -> bool {
-    let mark = class.annotations.get("ingressclass.kubernetes.io/is-default-class");
+    let mark = class
+        .annotations
+        .get("ingressclass.kubernetes.io/is-default-class");
     mark.is_some_and(|mark| mark.value == "true")
 }
 
 fn of_class(class: &IngressClass) -> Controller {
-    let Some(controller) = &class.controller else { return Controller::Nobody(class.metadata.name.place.clone()) };
-    match ALB_CONTROLLERS.iter().find(|(name, _)| *name == controller.value) {
+    let Some(controller) = &class.controller else {
+        return Controller::Nobody(class.metadata.name.place.clone());
+    };
+    match ALB_CONTROLLERS
+        .iter()
+        .find(|(name, _)| *name == controller.value)
+    {
         Some((_, platform)) => Controller::Alb(*platform),
         None => {
             let detail = Some(format!(
@@ -135,7 +154,11 @@ fn of_class(class: &IngressClass) -> Controller {
 
 /// Without the class, its parameters may tell.
 fn platform_of(objects: &Objects, class: &str) -> Platform {
-    match objects.params.iter().find(|params| params.metadata.name.value == class) {
+    match objects
+        .params
+        .iter()
+        .find(|params| params.metadata.name.value == class)
+    {
         Some(params) if params.is_auto_mode => Platform::AutoMode,
         Some(_) => Platform::Installed,
         None => Platform::Unknown,
@@ -155,11 +178,20 @@ pub(super) fn of_binding(binding: &TargetGroupBinding) -> Controller {
 
 /// Who serves a route: its first gateway that an ALB serves, or else its first.
 pub(super) fn of_route(objects: &Objects, route: &Route) -> Controller {
-    let mut served: Vec<Controller> = route.parents.iter().map(|parent| of_parent(objects, route, parent)).collect();
-    let alb = served.iter().position(|controller| matches!(controller, Controller::Alb(_)));
+    let mut served: Vec<Controller> = route
+        .parents
+        .iter()
+        .map(|parent| of_parent(objects, route, parent))
+        .collect();
+    let alb = served
+        .iter()
+        .position(|controller| matches!(controller, Controller::Alb(_)));
     match alb {
         Some(at) => served.swap_remove(at),
-        None => served.into_iter().next().unwrap_or_else(|| Controller::Unseen("it names no parent".to_owned())),
+        None => served
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Controller::Unseen("it names no parent".to_owned())),
     }
 }
 
@@ -169,15 +201,26 @@ fn of_parent(objects: &Objects, route: &Route, parent: &Parent) -> Controller {
     }
     match parent.gateway(objects, route) {
         Some(gateway) => of_gateway(objects, gateway),
-        None => Controller::Unseen(format!("Gateway `{}` is not among the files", parent.name.value)),
+        None => Controller::Unseen(format!(
+            "Gateway `{}` is not among the files",
+            parent.name.value
+        )),
     }
 }
 
 fn of_gateway(objects: &Objects, gateway: &Gateway) -> Controller {
     let name = &gateway.class.value;
     let of_class = |detail| Controller::Other(format!("Gateway class {name}"), detail);
-    match objects.gateway_classes.iter().find(|class| class.metadata.name.value == *name) {
-        Some(class) => match class.controller.as_ref().map(|controller| controller.value.as_str()) {
+    match objects
+        .gateway_classes
+        .iter()
+        .find(|class| class.metadata.name.value == *name)
+    {
+        Some(class) => match class
+            .controller
+            .as_ref()
+            .map(|controller| controller.value.as_str())
+        {
             Some(ALB_GATEWAY) => Controller::Alb(Platform::Installed),
             Some(NLB_GATEWAY) => Controller::Other(NLB.to_owned(), None),
             Some(controller) => of_class(Some(format!("its controller is `{controller}`"))),
@@ -193,15 +236,26 @@ fn of_gateway(objects: &Objects, gateway: &Gateway) -> Controller {
 /// The load balancer that a Service asks for itself, if it does: never an ALB.
 pub(super) fn of_service(service: &Service) -> Option<Controller> {
     const PREFIX: &str = "service.beta.kubernetes.io/aws-load-balancer-";
-    service.kind.as_ref().filter(|kind| kind.value == "LoadBalancer")?;
+    service
+        .kind
+        .as_ref()
+        .filter(|kind| kind.value == "LoadBalancer")?;
     let annotations = &service.metadata.annotations;
-    let kind = annotations.get(&format!("{PREFIX}type")).map(|kind| kind.value.as_str());
-    let class = service.load_balancer_class.as_ref().map(|class| class.value.as_str());
+    let kind = annotations
+        .get(&format!("{PREFIX}type"))
+        .map(|kind| kind.value.as_str());
+    let class = service
+        .load_balancer_class
+        .as_ref()
+        .map(|class| class.value.as_str());
     let name = match (class, kind) {
         (Some("service.k8s.aws/nlb" | "eks.amazonaws.com/nlb"), _) => NLB,
         (Some(class), _) => class,
         (None, Some("nlb" | "nlb-ip" | "external")) => NLB,
         (None, _) => "NLB or Classic Load Balancer",
     };
-    Some(Controller::Other(name.to_owned(), Some("the Service is of type LoadBalancer".to_owned())))
+    Some(Controller::Other(
+        name.to_owned(),
+        Some("the Service is of type LoadBalancer".to_owned()),
+    ))
 }

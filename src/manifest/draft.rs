@@ -107,18 +107,30 @@ impl Draft {
     /// # Errors
     /// It is no scenario: an option gave a key that does not exist.
     pub fn document(&self) -> Result<Document, Error> {
-        Document::parse(Path::new(&format!("{}.toml (imported)", self.name)), &self.to_toml())
+        Document::parse(
+            Path::new(&format!("{}.toml (imported)", self.name)),
+            &self.to_toml(),
+        )
     }
 
     /// As a scenario file, every line with its origin.
     pub fn to_toml(&self) -> String {
         let mut toml = self.head();
-        let all = self.values.iter().chain(self.other_target_groups.iter().flat_map(|group| &group.values));
-        let width = all.filter(|value| !value.toml.is_empty()).map(|value| line(value).chars().count());
+        let all = self.values.iter().chain(
+            self.other_target_groups
+                .iter()
+                .flat_map(|group| &group.values),
+        );
+        let width = all
+            .filter(|value| !value.toml.is_empty())
+            .map(|value| line(value).chars().count());
         let width = width.filter(|&width| width <= 60).max().unwrap_or_default();
         toml.push_str(&tables(&self.values, "", width));
         for OtherTargetGroup { place, values } in &self.other_target_groups {
-            toml.push_str(&format!("\n[[other_target_group]]  # {}\n", plain(&place.to_string())));
+            toml.push_str(&format!(
+                "\n[[other_target_group]]  # {}\n",
+                plain(&place.to_string())
+            ));
             toml.push_str(&tables(values, "other_target_group", width));
         }
         toml
@@ -151,13 +163,22 @@ impl Draft {
         head.push_str(&format!("#\n# {}\n", plain(&self.exposure())));
         if !self.asked.is_empty() {
             head.push_str("#\n# No manifest says, and the forecast depends on it:\n");
-            self.asked.iter().for_each(|(key, what)| head.push_str(&format!("#   {key}: {}\n", plain(what))));
+            self.asked
+                .iter()
+                .for_each(|(key, what)| head.push_str(&format!("#   {key}: {}\n", plain(what))));
         }
-        let lists = [("Leads nowhere", &self.facts.references), ("Noticed", &self.notices)];
+        let lists = [
+            ("Leads nowhere", &self.facts.references),
+            ("Noticed", &self.notices),
+        ];
         for (title, notices) in lists.iter().filter(|(_, notices)| !notices.is_empty()) {
             head.push_str(&format!("#\n# {title}:\n"));
             notices.iter().for_each(|notice| {
-                head.push_str(&format!("#   {}: {}\n", plain(&notice.place.to_string()), plain(&notice.words)));
+                head.push_str(&format!(
+                    "#   {}: {}\n",
+                    plain(&notice.place.to_string()),
+                    plain(&notice.words)
+                ));
             });
         }
         head.push('\n');
@@ -171,7 +192,11 @@ fn tables<'a>(values: &'a [Value], mut table: &'a str, width: usize) -> String {
     for value in values {
         let group = parent(&value.key);
         if value.toml.is_empty() {
-            toml.push_str(&format!("\n[{}]  # {}\n", value.key, comment(&value.origin)));
+            toml.push_str(&format!(
+                "\n[{}]  # {}\n",
+                value.key,
+                comment(&value.origin)
+            ));
             table = &value.key;
             continue;
         }
@@ -179,7 +204,11 @@ fn tables<'a>(values: &'a [Value], mut table: &'a str, width: usize) -> String {
             toml.push_str(&format!("\n[{group}]\n"));
             table = group;
         }
-        toml.push_str(&format!("{:width$}  # {}\n", line(value), comment(&value.origin)));
+        toml.push_str(&format!(
+            "{:width$}  # {}\n",
+            line(value),
+            comment(&value.origin)
+        ));
     }
     toml
 }
@@ -207,7 +236,12 @@ pub(super) struct Values(Vec<Value>);
 
 impl Values {
     /// A value that a manifest says, in TOML.
-    pub(super) fn written<T>(&mut self, key: &str, at: Option<&At<T>>, toml: impl Fn(&T) -> String) {
+    pub(super) fn written<T>(
+        &mut self,
+        key: &str,
+        at: Option<&At<T>>,
+        toml: impl Fn(&T) -> String,
+    ) {
         if let Some(at) = at {
             self.push(key, toml(&at.value), Origin::Written(at.place.clone()));
         }
@@ -221,13 +255,21 @@ impl Values {
     /// A value of any origin.
     pub(super) fn push(&mut self, key: &str, toml: String, origin: Origin) {
         self.0.retain(|value| value.key != key);
-        self.0.push(Value { key: key.to_owned(), toml, origin, shown: false });
+        self.0.push(Value {
+            key: key.to_owned(),
+            toml,
+            origin,
+            shown: false,
+        });
     }
 
     /// A value that is only shown, though a manifest says so.
     pub(super) fn push_shown(&mut self, key: &str, toml: String, origin: Origin) {
         self.push(key, toml, origin);
-        self.0.iter_mut().filter(|value| value.key == key).for_each(|value| value.shown = true);
+        self.0
+            .iter_mut()
+            .filter(|value| value.key == key)
+            .for_each(|value| value.shown = true);
     }
 
     /// What is said about a key.
@@ -243,9 +285,20 @@ impl Values {
     /// A value that is only shown, unless the key has one: what `scenario` has for it.
     pub(super) fn show(&mut self, key: &str, scenario: &Scenario, why: &str) {
         let shown = scenario.value_of(key);
-        let Some(shown) = shown.filter(|_| !self.has(key)) else { return };
-        let toml = if is_bare(key, &shown) { shown } else { text(&shown) };
-        self.0.push(Value { key: key.to_owned(), toml, origin: Origin::Assumed(why.to_owned()), shown: true });
+        let Some(shown) = shown.filter(|_| !self.has(key)) else {
+            return;
+        };
+        let toml = if is_bare(key, &shown) {
+            shown
+        } else {
+            text(&shown)
+        };
+        self.0.push(Value {
+            key: key.to_owned(),
+            toml,
+            origin: Origin::Assumed(why.to_owned()),
+            shown: true,
+        });
     }
 
     /// In the order of docs/MODEL.md: a table, its keys, then the tables in it.
@@ -253,9 +306,18 @@ impl Values {
         let settings = scenario::settings();
         let mut sorted = self.0.clone();
         sorted.sort_by_key(|value| {
-            let table = if value.toml.is_empty() { &value.key } else { parent(&value.key) };
-            let group = settings.iter().position(|row| parent(row.key) == table).unwrap_or(usize::MAX);
-            let key = settings.iter().position(|row| row.key == value.key && !value.toml.is_empty());
+            let table = if value.toml.is_empty() {
+                &value.key
+            } else {
+                parent(&value.key)
+            };
+            let group = settings
+                .iter()
+                .position(|row| parent(row.key) == table)
+                .unwrap_or(usize::MAX);
+            let key = settings
+                .iter()
+                .position(|row| row.key == value.key && !value.toml.is_empty());
             (group, key)
         });
         sorted
@@ -275,5 +337,8 @@ pub(super) fn span(span: Span) -> String {
 /// Whether a value that was printed without quotes is written so; a version is text, however it looks.
 fn is_bare(key: &str, value: &str) -> bool {
     let version = ["cluster.kubernetes", "lbc.version"].contains(&key);
-    !version && (value.parse::<f64>().is_ok() || ["true", "false"].contains(&value) || value.starts_with(['{', '[']))
+    !version
+        && (value.parse::<f64>().is_ok()
+            || ["true", "false"].contains(&value)
+            || value.starts_with(['{', '[']))
 }

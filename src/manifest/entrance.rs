@@ -4,7 +4,9 @@ use super::annotation::{self, Attributes};
 use super::controller::{self, Controller, Platform};
 use super::gateway::Route;
 use super::load_balancer_configuration::Configurations;
-use super::network::{Backend, Ingress, IngressClassParams, Service, ServicePort, TargetGroupBinding};
+use super::network::{
+    Backend, Ingress, IngressClassParams, Service, ServicePort, TargetGroupBinding,
+};
 use super::objects::Objects;
 use super::source::{At, Place};
 use super::workload::{Metadata, Port};
@@ -52,16 +54,24 @@ pub(super) fn together(one: &Metadata, other: &Metadata) -> bool {
 pub(super) fn is_made_by_controller(binding: &TargetGroupBinding) -> bool {
     let mut labels = binding.metadata.labels.keys();
     labels.any(|label| {
-        label.split_once('/').is_some_and(|(of, name)| of.contains("k8s.aws") && name.starts_with("stack"))
+        label
+            .split_once('/')
+            .is_some_and(|(of, name)| of.contains("k8s.aws") && name.starts_with("stack"))
     })
 }
 
 /// The parameters of an Ingress' class: those that the class names, or, without the class, those of its name.
 fn params<'a>(objects: &'a Objects, ingress: &Ingress) -> Option<&'a IngressClassParams> {
     let class = &ingress.class.as_ref()?.value;
-    let known = objects.ingress_classes.iter().find(|known| known.metadata.name.value == *class);
+    let known = objects
+        .ingress_classes
+        .iter()
+        .find(|known| known.metadata.name.value == *class);
     let name = known.map_or(Some(class), |known| known.params.as_ref())?;
-    objects.params.iter().find(|params| params.metadata.name.value == *name)
+    objects
+        .params
+        .iter()
+        .find(|params| params.metadata.name.value == *name)
 }
 
 impl<'a> Door<'a> {
@@ -95,7 +105,9 @@ impl<'a> Door<'a> {
         match self {
             Door::Binding(_) => self,
             Door::Ingress(ingress, _) => Door::Ingress(ingress, params(objects, ingress)),
-            Door::Route(route, _) => Door::Route(route, Configurations::of(objects, service, route)),
+            Door::Route(route, _) => {
+                Door::Route(route, Configurations::of(objects, service, route))
+            }
         }
     }
 
@@ -105,7 +117,9 @@ impl<'a> Door<'a> {
             Door::Binding(binding) => controller::of_binding(binding),
             Door::Ingress(ingress, _) => controller::of_ingress(objects, ingress),
             Door::Route(route, _) => match controller::of_route(objects, route) {
-                Controller::Unseen(_) if service.is_some_and(|service| Configurations::has_own(objects, service)) => {
+                Controller::Unseen(_)
+                    if service.is_some_and(|service| Configurations::has_own(objects, service)) =>
+                {
                     Controller::Alb(Platform::Installed)
                 }
                 controller => controller,
@@ -143,10 +157,14 @@ impl<'a> Entrance<'a> {
         match self.door {
             Door::Binding(binding) => Ok(binding.target_type.clone()),
             Door::Route(_, configurations) => Ok(configurations.target_type()),
-            Door::Ingress(_, params) => match params.and_then(|params| params.target_type.clone()) {
-                Some(of_class) => Ok(Some(of_class)),
-                None => annotation::find(&self.annotated(), "target-type").map(super::network::target_type).transpose(),
-            },
+            Door::Ingress(_, params) => {
+                match params.and_then(|params| params.target_type.clone()) {
+                    Some(of_class) => Ok(Some(of_class)),
+                    None => annotation::find(&self.annotated(), "target-type")
+                        .map(super::network::target_type)
+                        .transpose(),
+                }
+            }
         }
     }
 
@@ -165,26 +183,46 @@ impl<'a> Entrance<'a> {
     pub(super) fn attributes(&self) -> Result<Attributes, Error> {
         match self.door {
             Door::Route(_, configurations) => Ok(configurations.attributes()),
-            _ => Attributes::of_annotation(annotation::find(&self.annotated(), "target-group-attributes")),
+            _ => Attributes::of_annotation(annotation::find(
+                &self.annotated(),
+                "target-group-attributes",
+            )),
         }
     }
 
     /// The text of the annotation that holds the target group's attributes, where one can: behind an Ingress.
     pub(super) fn attributes_text(&self) -> Option<String> {
-        let Door::Ingress(..) = self.door else { return None };
+        let Door::Ingress(..) = self.door else {
+            return None;
+        };
         let text = annotation::find(&self.annotated(), "target-group-attributes");
         Some(text.map_or_else(String::new, |text| text.value))
     }
 
     /// An attribute of the load balancer: of the class' parameters, of the Ingress, or of one of its group.
-    pub(super) fn load_balancer(&self, objects: &'a Objects, key: &str) -> Result<Option<At<u32>>, Error> {
-        let Door::Ingress(ingress, params) = self.door else { return self.of_load_balancer()?.whole(key) };
-        if let Some(of_class) = params.map(|params| params.attributes.whole(key)).transpose()?.flatten() {
+    pub(super) fn load_balancer(
+        &self,
+        objects: &'a Objects,
+        key: &str,
+    ) -> Result<Option<At<u32>>, Error> {
+        let Door::Ingress(ingress, params) = self.door else {
+            return self.of_load_balancer()?.whole(key);
+        };
+        if let Some(of_class) = params
+            .map(|params| params.attributes.whole(key))
+            .transpose()?
+            .flatten()
+        {
             return Ok(Some(of_class));
         }
-        let group = |ingress: &Ingress| annotation::find(&[&ingress.metadata], "group.name").map(|name| name.value);
+        let group = |ingress: &Ingress| {
+            annotation::find(&[&ingress.metadata], "group.name").map(|name| name.value)
+        };
         let own = group(ingress);
-        let siblings = objects.ingresses.iter().filter(|other| own.is_some() && group(other) == own);
+        let siblings = objects
+            .ingresses
+            .iter()
+            .filter(|other| own.is_some() && group(other) == own);
         for member in std::iter::once(ingress).chain(siblings) {
             let text = annotation::find(&[&member.metadata], "load-balancer-attributes");
             if let Some(found) = Attributes::of_annotation(text)?.whole(key)? {
@@ -202,7 +240,9 @@ impl<'a> Entrance<'a> {
             Door::Ingress(ingress, params) => {
                 let text = annotation::find(&[&ingress.metadata], "load-balancer-attributes");
                 let mut attributes = Attributes::of_annotation(text)?;
-                params.iter().for_each(|params| attributes.lay_over(&params.attributes));
+                params
+                    .iter()
+                    .for_each(|params| attributes.lay_over(&params.attributes));
                 Ok(attributes)
             }
         }

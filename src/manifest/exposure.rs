@@ -70,7 +70,10 @@ pub(super) fn ways<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Wa
     let mut ways = Vec::new();
     for &service in services {
         let doors = doors(objects).filter_map(|door| {
-            let backend = door.backends().iter().find(|backend| names(door.metadata(), backend, service))?;
+            let backend = door
+                .backends()
+                .iter()
+                .find(|backend| names(door.metadata(), backend, service))?;
             Some((door, backend.port.as_ref()))
         });
         ways.extend(doors.map(|(door, port)| Way {
@@ -80,7 +83,10 @@ pub(super) fn ways<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Wa
             controller: door.controller(objects, Some(service)),
         }));
         let (name, namespace) = (&service.metadata.name.value, service.metadata.namespace());
-        let routes = objects.proxy_routes.iter().filter(|route| route.leads_to(name, namespace));
+        let routes = objects
+            .proxy_routes
+            .iter()
+            .filter(|route| route.leads_to(name, namespace));
         ways.extend(routes.map(|route| Way {
             service,
             port: None,
@@ -101,8 +107,16 @@ pub(super) fn ways<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Wa
 /// Every object that can make a target group.
 pub(super) fn doors(objects: &Objects) -> impl Iterator<Item = Door<'_>> {
     let bindings = objects.bindings.iter().map(Door::Binding);
-    let ingresses = objects.ingresses.iter().map(|ingress| Door::Ingress(ingress, None));
-    bindings.chain(ingresses).chain(objects.routes.iter().map(|route| Door::Route(route, Configurations::default())))
+    let ingresses = objects
+        .ingresses
+        .iter()
+        .map(|ingress| Door::Ingress(ingress, None));
+    bindings.chain(ingresses).chain(
+        objects
+            .routes
+            .iter()
+            .map(|route| Door::Route(route, Configurations::default())),
+    )
 }
 
 /// Whether a backend is this Service.
@@ -118,11 +132,18 @@ pub(super) fn names(lead: &Metadata, backend: &Backend, service: &Service) -> bo
 pub(super) fn decide<'a>(ways: Vec<Way<'a>>) -> Exposed<'a> {
     let mut entrances: Vec<Entrance<'a>> = ways.iter().filter_map(Way::entrance).collect();
     // In a dump of a cluster the controller's own bindings stand beside what it made them of.
-    if entrances.iter().any(|entrance| !matches!(entrance.door, Door::Binding(_))) {
-        entrances.retain(|entrance| !matches!(entrance.door, Door::Binding(of) if is_made_by_controller(of)));
+    if entrances
+        .iter()
+        .any(|entrance| !matches!(entrance.door, Door::Binding(_)))
+    {
+        entrances.retain(
+            |entrance| !matches!(entrance.door, Door::Binding(of) if is_made_by_controller(of)),
+        );
     }
     if !entrances.is_empty() {
-        let others = ways.into_iter().filter(|way| !matches!(way.controller, Controller::Alb(_)));
+        let others = ways
+            .into_iter()
+            .filter(|way| !matches!(way.controller, Controller::Alb(_)));
         return Exposed::Alb(entrances, others.collect());
     }
     let rank = |way: &Way<'_>| match way.controller {
@@ -130,13 +151,22 @@ pub(super) fn decide<'a>(ways: Vec<Way<'a>>) -> Exposed<'a> {
         Controller::Unseen(_) => 2,
         Controller::Other(..) | Controller::Alb(_) => 1,
     };
-    ways.into_iter().min_by_key(rank).map_or(Exposed::Nothing, Exposed::Not)
+    ways.into_iter()
+        .min_by_key(rank)
+        .map_or(Exposed::Nothing, Exposed::Not)
 }
 
 impl<'a> Way<'a> {
     fn entrance(&self) -> Option<Entrance<'a>> {
-        let (Controller::Alb(platform), Lead::Door(door)) = (&self.controller, self.lead) else { return None };
-        Some(Entrance { service: self.service, port: self.port, door, platform: *platform })
+        let (Controller::Alb(platform), Lead::Door(door)) = (&self.controller, self.lead) else {
+            return None;
+        };
+        Some(Entrance {
+            service: self.service,
+            port: self.port,
+            door,
+            platform: *platform,
+        })
     }
 
     /// `Ingress shop/web (nginx) → Service web:80`
@@ -147,7 +177,11 @@ impl<'a> Way<'a> {
             Controller::Unseen(_) => "of an unknown controller",
             Controller::Nobody(_) => "of no controller",
         };
-        format!("{} ({by}) → {}", self.lead.called(), service_and_port(self.service, self.port))
+        format!(
+            "{} ({by}) → {}",
+            self.lead.called(),
+            service_and_port(self.service, self.port)
+        )
     }
 
     /// Why there is no forecast of it.
@@ -162,7 +196,9 @@ impl<'a> Way<'a> {
 
     /// The pods' port that it leads to.
     pub(super) fn target(&self) -> Option<&'a Port> {
-        self.service.port(self.port.map(|port| &port.value)).map(|port| &port.target.value)
+        self.service
+            .port(self.port.map(|port| &port.value))
+            .map(|port| &port.target.value)
     }
 
     pub(super) fn place(&self) -> &'a Place {
@@ -189,7 +225,10 @@ pub(super) fn workload_and_port<'p>(
 /// `Service web:80`
 pub(super) fn service_and_port(service: &Service, named: Option<&At<Port>>) -> String {
     let name = &service.metadata.name.value;
-    match (service.port(named.map(|port| &port.value)), named.map(|port| &port.value)) {
+    match (
+        service.port(named.map(|port| &port.value)),
+        named.map(|port| &port.value),
+    ) {
         (Some(port), _) => format!("Service {name}:{}", port.number),
         (None, Some(Port::Name(port))) => format!("Service {name}:{port}"),
         (None, Some(Port::Number(port))) => format!("Service {name}:{port}"),
@@ -203,6 +242,7 @@ pub(super) fn services<'a>(
     workload: &Metadata,
     labels: &BTreeMap<String, At<String>>,
 ) -> Vec<&'a Service> {
-    let selects = |service: &&Service| together(&service.metadata, workload) && service.selects(labels);
+    let selects =
+        |service: &&Service| together(&service.metadata, workload) && service.selects(labels);
     objects.services.iter().filter(selects).collect()
 }

@@ -23,7 +23,12 @@ pub(super) struct Field<'a> {
 impl<'a> Field<'a> {
     /// A whole document.
     pub(super) fn document(source: &'a Arc<Source>, document: &'a Document) -> Field<'a> {
-        Field { source, start: document.start, node: &document.node, name: String::new() }
+        Field {
+            source,
+            start: document.start,
+            node: &document.node,
+            name: String::new(),
+        }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -41,8 +46,12 @@ impl<'a> Field<'a> {
 
     /// A member of this mapping, if it has it.
     pub(super) fn get(&self, key: &str) -> Result<Option<Field<'a>>, Error> {
-        let Value::Map(map) = self.value() else { return Err(self.is_not("a mapping")) };
-        let node = map.get(key).filter(|node| !matches!(node.value, Value::Null));
+        let Value::Map(map) = self.value() else {
+            return Err(self.is_not("a mapping"));
+        };
+        let node = map
+            .get(key)
+            .filter(|node| !matches!(node.value, Value::Null));
         Ok(node.map(|node| self.member(node, key)))
     }
 
@@ -57,15 +66,27 @@ impl<'a> Field<'a> {
 
     /// The members of a mapping.
     pub(super) fn members(&self) -> Result<Vec<(&'a str, Field<'a>)>, Error> {
-        let Value::Map(map) = self.value() else { return Err(self.is_not("a mapping")) };
-        let given = map.iter().filter(|(_, node)| !matches!(node.value, Value::Null));
-        Ok(given.map(|(key, node)| (key.as_str(), self.member(node, key))).collect())
+        let Value::Map(map) = self.value() else {
+            return Err(self.is_not("a mapping"));
+        };
+        let given = map
+            .iter()
+            .filter(|(_, node)| !matches!(node.value, Value::Null));
+        Ok(given
+            .map(|(key, node)| (key.as_str(), self.member(node, key)))
+            .collect())
     }
 
     /// The items of a list.
     pub(super) fn items(&self) -> Result<Vec<Field<'a>>, Error> {
-        let Value::List(list) = self.value() else { return Err(self.is_not("a list")) };
-        let item = |(i, node)| Field { node, name: format!("{}[{i}]", self.name), ..self.clone() };
+        let Value::List(list) = self.value() else {
+            return Err(self.is_not("a list"));
+        };
+        let item = |(i, node)| Field {
+            node,
+            name: format!("{}[{i}]", self.name),
+            ..self.clone()
+        };
         Ok(list.iter().enumerate().map(item).collect())
     }
 
@@ -78,9 +99,9 @@ impl<'a> Field<'a> {
     pub(super) fn text(&self) -> Result<At<String>, Error> {
         match self.value() {
             Value::Text(text) => Ok(self.at(text.clone())),
-            Value::Whole(_) | Value::Number(_) | Value::Flag(_) => {
-                Err(self.is_not("text").hint(format!("quote it: \"{}\"", self.place().written())))
-            }
+            Value::Whole(_) | Value::Number(_) | Value::Flag(_) => Err(self
+                .is_not("text")
+                .hint(format!("quote it: \"{}\"", self.place().written()))),
             _ => Err(self.is_not("text")),
         }
     }
@@ -95,18 +116,23 @@ impl<'a> Field<'a> {
     pub(super) fn integer(&self, range: RangeInclusive<i64>) -> Result<i64, Error> {
         let number = match *self.value() {
             Value::Whole(number) => Some(number),
-            Value::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(number as i64),
+            Value::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+                Some(number as i64)
+            }
             Value::Number(_) => None,
             Value::Text(ref text) => return Err(self.is_no_number(text)),
             _ => return Err(self.is_not("a whole number")),
         };
-        number.filter(|number| range.contains(number)).ok_or_else(|| {
-            self.error(format!("`{}` is {}", self.name, self.place().written())).hint(format!(
-                "Kubernetes takes whole numbers from {} to {}",
-                range.start(),
-                range.end()
-            ))
-        })
+        number
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                self.error(format!("`{}` is {}", self.name, self.place().written()))
+                    .hint(format!(
+                        "Kubernetes takes whole numbers from {} to {}",
+                        range.start(),
+                        range.end()
+                    ))
+            })
     }
 
     /// A number, whole or not.
@@ -129,10 +155,17 @@ impl<'a> Field<'a> {
     pub(super) fn count(&self) -> Result<At<Count>, Error> {
         match self.value() {
             Value::Text(text) => {
-                let percent = text.strip_suffix('%').and_then(|digits| digits.parse::<u32>().ok());
-                let count = percent.filter(|&percent| percent <= i32::MAX as u32).map(Count::Percent);
+                let percent = text
+                    .strip_suffix('%')
+                    .and_then(|digits| digits.parse::<u32>().ok());
+                let count = percent
+                    .filter(|&percent| percent <= i32::MAX as u32)
+                    .map(Count::Percent);
                 count.map(|count| self.at(count)).ok_or_else(|| {
-                    let error = self.error(format!("`{}` is neither a number nor a percentage", self.name));
+                    let error = self.error(format!(
+                        "`{}` is neither a number nor a percentage",
+                        self.name
+                    ));
                     match self.rendering_hint(text) {
                         Some(hint) => error.hint(hint),
                         None => error.hint("1, or \"25%\""),
@@ -145,19 +178,33 @@ impl<'a> Field<'a> {
 
     /// A mapping of texts: labels, annotations.
     pub(super) fn texts(&self) -> Result<BTreeMap<String, At<String>>, Error> {
-        self.members()?.into_iter().map(|(key, value)| Ok((key.to_owned(), value.text()?))).collect()
+        self.members()?
+            .into_iter()
+            .map(|(key, value)| Ok((key.to_owned(), value.text()?)))
+            .collect()
     }
 
     fn member(&self, node: &'a Node, key: &str) -> Field<'a> {
-        Field { node, name: self.path(key), ..self.clone() }
+        Field {
+            node,
+            name: self.path(key),
+            ..self.clone()
+        }
     }
 
     fn path(&self, key: &str) -> String {
-        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+        if self.name.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.name)
+        }
     }
 
     fn at<T>(&self, value: T) -> At<T> {
-        At { value, place: self.place() }
+        At {
+            value,
+            place: self.place(),
+        }
     }
 
     /// An error about a name, a key or a label that Kubernetes would not take.
@@ -165,12 +212,19 @@ impl<'a> Field<'a> {
         const LONGEST: usize = 100;
         let shown: String = text.chars().take(LONGEST).collect();
         let rest = if shown.len() < text.len() { "…" } else { "" };
-        let error = self.error(format!("`{}`: Kubernetes refuses the {what} `{shown}{rest}`", self.name));
+        let error = self.error(format!(
+            "`{}`: Kubernetes refuses the {what} `{shown}{rest}`",
+            self.name
+        ));
         error.hint(self.rendering_hint(text).unwrap_or(hint))
     }
 
     fn is_not(&self, expected: &str) -> Error {
-        let what = if self.name.is_empty() { "the document".to_owned() } else { format!("`{}`", self.name) };
+        let what = if self.name.is_empty() {
+            "the document".to_owned()
+        } else {
+            format!("`{}`", self.name)
+        };
         let error = self.error(format!("{what} is {}, not {expected}", self.value().name()));
         match self.rendering_hint(self.place().written()) {
             Some(hint) => error.hint(hint),
@@ -182,7 +236,10 @@ impl<'a> Field<'a> {
     fn is_no_number(&self, text: &str) -> Error {
         let error = self.is_not("a whole number");
         let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-        if self.rendering_hint(text).is_some() || digits.is_empty() || digits.parse::<u32>().is_err() {
+        if self.rendering_hint(text).is_some()
+            || digits.is_empty()
+            || digits.parse::<u32>().is_err()
+        {
             error
         } else if digits.len() == text.len() {
             error.hint("write the number without quotes")

@@ -15,7 +15,14 @@ use crate::visited::Visited;
 const MOST_FILES: usize = 10_000;
 
 /// Folders of other people's files, which packaging tools put there.
-const OTHER_PEOPLES: [&str; 6] = ["node_modules", "bower_components", "vendor", "venv", "site-packages", "__pycache__"];
+const OTHER_PEOPLES: [&str; 6] = [
+    "node_modules",
+    "bower_components",
+    "vendor",
+    "venv",
+    "site-packages",
+    "__pycache__",
+];
 
 const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
@@ -55,7 +62,12 @@ pub struct Skipped {
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = self.row.map(|row| format!(":{row}")).unwrap_or_default();
-        write!(f, "{}{row}: {}", escape::line(&self.path.to_string_lossy()), escape::line(&self.reason))
+        write!(
+            f,
+            "{}{row}: {}",
+            escape::line(&self.path.to_string_lossy()),
+            escape::line(&self.reason)
+        )
     }
 }
 
@@ -71,8 +83,15 @@ pub struct Rendered {
 impl Rendered {
     /// What makes manifests of it and hands them to a command of rollcast.
     pub fn pipe(&self, command: &str) -> String {
-        let tool = if self.is_chart { "helm template" } else { "kustomize build" };
-        format!("{tool} {} | rollcast {command} -", escape::shell(&self.folder.to_string_lossy()))
+        let tool = if self.is_chart {
+            "helm template"
+        } else {
+            "kustomize build"
+        };
+        format!(
+            "{tool} {} | rollcast {command} -",
+            escape::shell(&self.folder.to_string_lossy())
+        )
     }
 }
 
@@ -94,7 +113,13 @@ pub(super) struct Contents {
 /// It cannot be read, it is too deep, or there are too many files in it.
 pub(super) fn contents(folder: &Path, visited: &mut Visited) -> Result<Contents, Error> {
     let (files, skipped, rendered, kustomizations) = Default::default();
-    let mut contents = Contents { is_empty: true, files, skipped, rendered, kustomizations };
+    let mut contents = Contents {
+        is_empty: true,
+        files,
+        skipped,
+        rendered,
+        kustomizations,
+    };
     contents.walk(folder, 0, None, visited)?;
     if contents.files.len() > MOST_FILES {
         return Err(Error::too_large(format!("more than {MOST_FILES} manifests")).in_file(folder));
@@ -106,11 +131,21 @@ pub(super) fn contents(folder: &Path, visited: &mut Visited) -> Result<Contents,
 impl Contents {
     fn skip(&mut self, path: &Path, reason: impl Into<String>) {
         self.is_empty = false;
-        self.skipped.push(Skipped { path: path.to_owned(), row: None, reason: reason.into() });
+        self.skipped.push(Skipped {
+            path: path.to_owned(),
+            row: None,
+            reason: reason.into(),
+        });
     }
 
     /// `chart`: the chart that the folder is part of.
-    fn walk(&mut self, folder: &Path, depth: usize, chart: Option<&Path>, visited: &mut Visited) -> Result<(), Error> {
+    fn walk(
+        &mut self,
+        folder: &Path,
+        depth: usize,
+        chart: Option<&Path>,
+        visited: &mut Visited,
+    ) -> Result<(), Error> {
         if self.files.len() > MOST_FILES {
             return Ok(());
         }
@@ -121,7 +156,9 @@ impl Contents {
         let paths = match entries(folder) {
             Ok(paths) => paths,
             Err(error) if depth == 0 => {
-                return Err(Error::input(format!("cannot read the folder: {error}")).in_file(folder));
+                return Err(
+                    Error::input(format!("cannot read the folder: {error}")).in_file(folder)
+                );
             }
             Err(error) => {
                 self.skip(folder, format!("cannot be read: {error}"));
@@ -130,15 +167,23 @@ impl Contents {
         };
         let is_chart = paths.iter().any(|path| path.ends_with("Chart.yaml"));
         if is_chart && chart.is_none() {
-            self.rendered.push(Rendered { folder: folder.to_owned(), is_chart });
+            self.rendered.push(Rendered {
+                folder: folder.to_owned(),
+                is_chart,
+            });
         }
         let chart = if is_chart { Some(folder) } else { chart };
         for path in paths {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             if path.is_dir() {
                 self.folder(&path, &name, depth, chart, visited)?;
             } else {
-                self.file(path, &name, chart == Some(folder), |path| visited.enter(path, depth))?;
+                self.file(path, &name, chart == Some(folder), |path| {
+                    visited.enter(path, depth)
+                })?;
             }
         }
         Ok(())
@@ -175,17 +220,26 @@ impl Contents {
         of_chart: bool,
         is_new: impl FnOnce(&Path) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        let is_yaml = path
+            .extension()
+            .is_some_and(|end| end == "yaml" || end == "yml");
         if KUSTOMIZATIONS.contains(&name) {
             self.skip(&path, "a kustomization");
             self.kustomizations.push(path);
         } else if of_chart && is_yaml {
             self.skip(&path, "part of a Helm chart");
-        } else if is_yaml || path.extension().is_some_and(|end| end == "json" || end == "jsonl" || end == "ndjson") {
+        } else if is_yaml
+            || path
+                .extension()
+                .is_some_and(|end| end == "json" || end == "jsonl" || end == "ndjson")
+        {
             self.is_empty = false;
             if !path.is_file() {
                 // It might never end.
-                self.skip(&path, "no file: a pipe, a device, or a link that leads nowhere");
+                self.skip(
+                    &path,
+                    "no file: a pipe, a device, or a link that leads nowhere",
+                );
             } else if is_new(&path)? {
                 self.files.push(path);
             }
@@ -203,25 +257,38 @@ impl Contents {
             let real = |name: &String| std::fs::canonicalize(folder.join(name)).ok();
             bases.extend(named.bases.iter().filter_map(real));
             let patches: BTreeSet<PathBuf> = named.patches.iter().filter_map(real).collect();
-            let is_patch = |path: &PathBuf| std::fs::canonicalize(path).is_ok_and(|path| patches.contains(&path));
-            let (out, rest) = std::mem::take(&mut self.files).into_iter().partition(is_patch);
+            let is_patch = |path: &PathBuf| {
+                std::fs::canonicalize(path).is_ok_and(|path| patches.contains(&path))
+            };
+            let (out, rest) = std::mem::take(&mut self.files)
+                .into_iter()
+                .partition(is_patch);
             self.files = rest;
             let out: Vec<PathBuf> = out;
-            out.iter().for_each(|path| self.skip(path, format!("a patch of {}", file.display())));
+            out.iter()
+                .for_each(|path| self.skip(path, format!("a patch of {}", file.display())));
             if !named.is_component {
                 built.push(folder);
             }
         }
-        let is_base = |folder: &PathBuf| std::fs::canonicalize(folder).is_ok_and(|folder| bases.contains(&folder));
+        let is_base = |folder: &PathBuf| {
+            std::fs::canonicalize(folder).is_ok_and(|folder| bases.contains(&folder))
+        };
         built.retain(|folder| !is_base(folder));
-        self.rendered.extend(built.into_iter().map(|folder| Rendered { folder, is_chart: false }));
+        self.rendered
+            .extend(built.into_iter().map(|folder| Rendered {
+                folder,
+                is_chart: false,
+            }));
     }
 }
 
 /// What is in a folder itself, by name.
 fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder)?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    let mut paths = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<Vec<_>>>()?;
     paths.sort();
     Ok(paths)
 }
@@ -240,12 +307,16 @@ impl Named {
         let mut named = Named::default();
         let documents = source::open(file.to_owned()).and_then(|source| yaml::documents(&source));
         for document in documents.unwrap_or_default() {
-            let Value::Map(map) = &document.node.value else { continue };
+            let Value::Map(map) = &document.node.value else {
+                continue;
+            };
             for (key, node) in map.iter() {
                 match (key.as_str(), &node.value) {
                     ("kind", Value::Text(kind)) => named.is_component = kind == "Component",
                     ("resources" | "bases" | "components", Value::List(items)) => {
-                        named.bases.extend(items.iter().filter_map(|item| text(&item.value)));
+                        named
+                            .bases
+                            .extend(items.iter().filter_map(|item| text(&item.value)));
                     }
                     (
                         "patches"
@@ -257,7 +328,9 @@ impl Named {
                         | "configurations"
                         | "helmCharts",
                         Value::List(items),
-                    ) => named.patches.extend(items.iter().filter_map(|item| path(&item.value))),
+                    ) => named
+                        .patches
+                        .extend(items.iter().filter_map(|item| path(&item.value))),
                     _ => {}
                 }
             }
@@ -276,19 +349,29 @@ fn text(value: &Value) -> Option<String> {
 /// `- FILE`, `- path: FILE`, `- valuesFile: FILE`
 fn path(item: &Value) -> Option<String> {
     match item {
-        Value::Map(map) => ["path", "valuesFile"].iter().find_map(|key| text(&map.get(key)?.value)),
+        Value::Map(map) => ["path", "valuesFile"]
+            .iter()
+            .find_map(|key| text(&map.get(key)?.value)),
         item => text(item),
     }
 }
 
 /// Why a file that holds no object is none of rollcast's business.
 pub(super) fn no_manifest(path: &Path) -> &'static str {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let known = KNOWN.iter().find(|(start, _)| name.starts_with(start)).map(|(_, what)| *what);
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy())
+        .unwrap_or_default();
+    let known = KNOWN
+        .iter()
+        .find(|(start, _)| name.starts_with(start))
+        .map(|(_, what)| *what);
     known.unwrap_or("no Kubernetes object: `apiVersion` or `kind` is missing")
 }
 
 /// Whether a text that cannot be read was meant to be a manifest: both fields stand at the start of a line.
 pub(super) fn looks_like_manifest(source: &Arc<Source>) -> bool {
-    ["apiVersion:", "kind:"].iter().all(|field| source.text.lines().any(|line| line.starts_with(field)))
+    ["apiVersion:", "kind:"]
+        .iter()
+        .all(|field| source.text.lines().any(|line| line.starts_with(field)))
 }

@@ -48,7 +48,10 @@ pub(super) struct Parent {
 impl GatewayClass {
     pub(super) fn read(object: &Field<'_>) -> Result<GatewayClass, Error> {
         let spec = object.need("spec")?;
-        let controller = spec.get("controllerName")?.map(|name| name.text()).transpose()?;
+        let controller = spec
+            .get("controllerName")?
+            .map(|name| name.text())
+            .transpose()?;
         Ok(GatewayClass {
             metadata: Metadata::read(object)?,
             controller: controller.filter(|name| !name.value.is_empty()),
@@ -90,20 +93,31 @@ impl Route {
                         backends.push(Backend {
                             service: names::name(&backend.need("name")?, Rule::Label)?,
                             namespace: optional_text(&backend, "namespace")?,
-                            port: backend.get("port")?.map(|field| port(&field, 1)).transpose()?,
+                            port: backend
+                                .get("port")?
+                                .map(|field| port(&field, 1))
+                                .transpose()?,
                         });
                     }
                 }
             }
         }
-        Ok(Route { metadata, kind, parents, backends: once_each(backends) })
+        Ok(Route {
+            metadata,
+            kind,
+            parents,
+            backends: once_each(backends),
+        })
     }
 }
 
 impl Parent {
     /// The gateway that it names.
     pub(super) fn gateway<'a>(&self, objects: &'a Objects, route: &Route) -> Option<&'a Gateway> {
-        let namespace = self.namespace.as_deref().unwrap_or(route.metadata.namespace());
+        let namespace = self
+            .namespace
+            .as_deref()
+            .unwrap_or(route.metadata.namespace());
         let is_meant = |gateway: &&Gateway| {
             let own = gateway.metadata.namespace();
             let is_there = own == namespace || own.is_empty() || namespace.is_empty();
@@ -114,5 +128,9 @@ impl Parent {
 }
 
 fn optional_text(field: &Field<'_>, key: &str) -> Result<Option<String>, Error> {
-    Ok(field.get(key)?.map(|text| text.text()).transpose()?.map(|text| text.value))
+    Ok(field
+        .get(key)?
+        .map(|text| text.text())
+        .transpose()?
+        .map(|text| text.value))
 }

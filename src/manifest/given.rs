@@ -22,7 +22,11 @@ pub struct Given {
 }
 
 /// Imports one Deployment. A draft that is no scenario is for whoever reads it, unless what was given is none either.
-pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given]) -> Result<Draft, Error> {
+pub(super) fn draft(
+    objects: &Objects,
+    deployment: &Deployment,
+    given: &[Given],
+) -> Result<Draft, Error> {
     let draft = import::draft(objects, deployment, given)?;
     if !given.is_empty() && draft.document()?.resolve().is_err() {
         on_defaults(given)?;
@@ -33,19 +37,27 @@ pub(super) fn draft(objects: &Objects, deployment: &Deployment, given: &[Given])
 /// Refuses what is given if it is out of range by itself: no manifest could make it right. A target group or a load
 /// balancer that AWS would refuse is a finding, judged with what the manifests say of it.
 pub(super) fn on_defaults(given: &[Given]) -> Result<(), Error> {
-    let (of_aws, others): (Vec<&Given>, Vec<&Given>) = given.iter().partition(|given| is_of_aws(given));
+    let (of_aws, others): (Vec<&Given>, Vec<&Given>) =
+        given.iter().partition(|given| is_of_aws(given));
     resolves(&others)?;
-    of_aws.into_iter().filter(|given| !is_quantity(&given.value)).try_for_each(|given| resolves(&[given]))
+    of_aws
+        .into_iter()
+        .filter(|given| !is_quantity(&given.value))
+        .try_for_each(|given| resolves(&[given]))
 }
 
 fn resolves(given: &[&Given]) -> Result<(), Error> {
     let mut document = Document::parse(Path::new("--set"), "name = \"given\"")?;
-    given.iter().try_for_each(|Given { key, value, .. }| document.set(key, value))?;
+    given
+        .iter()
+        .try_for_each(|Given { key, value, .. }| document.set(key, value))?;
     document.resolve().map(drop)
 }
 
 fn is_of_aws(given: &Given) -> bool {
-    ["target_group", "load_balancer"].iter().any(|table| given.key.split('.').next() == Some(table))
+    ["target_group", "load_balancer"]
+        .iter()
+        .any(|table| given.key.split('.').next() == Some(table))
 }
 
 fn is_quantity(value: &str) -> bool {

@@ -28,7 +28,11 @@ pub(super) fn values(text: &str) -> Option<Vec<Range<usize>>> {
     }
     // A list, or `{{` of a template, is something else.
     let is_object = |value: &Range<usize>| {
-        let inside = text.get(value.clone()).and_then(|value| value.strip_prefix('{')).unwrap_or_default().trim_start();
+        let inside = text
+            .get(value.clone())
+            .and_then(|value| value.strip_prefix('{'))
+            .unwrap_or_default()
+            .trim_start();
         inside.starts_with(['"', '}'])
     };
     (depth == 0 && !values.is_empty() && values.iter().all(is_object)).then_some(values)
@@ -69,15 +73,22 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Option<&[&str]>) {
-        let found =
-            values(text).map(|values| values.into_iter().map(|value| text.get(value).unwrap()).collect::<Vec<_>>());
+        let found = values(text).map(|values| {
+            values
+                .into_iter()
+                .map(|value| text.get(value).unwrap())
+                .collect::<Vec<_>>()
+        });
         assert_eq!(found.as_deref(), expected, "{text}");
     }
 
     #[test]
     fn objects_are_told_apart() {
         check("{\"a\": 1}", Some(&["{\"a\": 1}"]));
-        check("{\"a\":1}\n{\"b\":{}}\n", Some(&["{\"a\":1}", "{\"b\":{}}"]));
+        check(
+            "{\"a\":1}\n{\"b\":{}}\n",
+            Some(&["{\"a\":1}", "{\"b\":{}}"]),
+        );
         check("{\"a\":1}{}", Some(&["{\"a\":1}", "{}"]));
         check("{\"a\": \"}{\\\"\"}", Some(&["{\"a\": \"}{\\\"\"}"]));
         check("{a: 1}", None);

@@ -26,12 +26,30 @@ pub(super) fn of_deployment(objects: &Objects, deployment: &Deployment) -> Optio
             && super::entrance::together(&other.metadata, &deployment.metadata)
     };
     if let Some(other) = objects.other_workloads.iter().find(is_meant) {
-        let why = format!("{} {} rolls its pods out: {}", other.kind, other.metadata.called(), other.reason());
-        return Some(LeftOut { object, place: deployment.place.clone(), why, is_open: true });
+        let why = format!(
+            "{} {} rolls its pods out: {}",
+            other.kind,
+            other.metadata.called(),
+            other.reason()
+        );
+        return Some(LeftOut {
+            object,
+            place: deployment.place.clone(),
+            why,
+            is_open: true,
+        });
     }
-    let none = deployment.replicas.as_ref().filter(|replicas| replicas.value == 0)?;
+    let none = deployment
+        .replicas
+        .as_ref()
+        .filter(|replicas| replicas.value == 0)?;
     let why = "it has 0 replicas: nothing to replace".to_owned();
-    Some(LeftOut { object, place: none.place.clone(), why, is_open: false })
+    Some(LeftOut {
+        object,
+        place: none.place.clone(),
+        why,
+        is_open: false,
+    })
 }
 
 /// A Deployment behind something that is not modelled.
@@ -41,7 +59,12 @@ pub(super) fn of_draft(draft: &Draft) -> Option<LeftOut> {
         (Exposure::Alb(route), Some(what)) => (&what.place, format!("{route}: {}", what.words)),
         _ => return None,
     };
-    Some(LeftOut { object: called(draft), place: place.clone(), why, is_open: true })
+    Some(LeftOut {
+        object: called(draft),
+        place: place.clone(),
+        why,
+        is_open: true,
+    })
 }
 
 /// A Deployment that no ALB is seen to lead to.
@@ -51,7 +74,12 @@ pub(super) fn unseen(draft: &Draft) -> LeftOut {
         Exposure::Unseen(way) => (&way.place, format!("{}; {HINT}", way.words), true),
         _ => (&draft.place, format!("{NOTHING}; {HINT}"), false),
     };
-    LeftOut { object: called(draft), place: place.clone(), why, is_open }
+    LeftOut {
+        object: called(draft),
+        place: place.clone(),
+        why,
+        is_open,
+    }
 }
 
 fn called(draft: &Draft) -> String {
@@ -63,7 +91,10 @@ fn called(draft: &Draft) -> String {
 }
 
 /// A workload that is not rolled out as a Deployment is.
-pub(super) fn of_other(objects: &Objects, workload: &OtherWorkload) -> Result<Option<LeftOut>, Error> {
+pub(super) fn of_other(
+    objects: &Objects,
+    workload: &OtherWorkload,
+) -> Result<Option<LeftOut>, Error> {
     if workload.deployment.is_some() {
         // Its Deployment says so.
         return Ok(None);
@@ -71,19 +102,43 @@ pub(super) fn of_other(objects: &Objects, workload: &OtherWorkload) -> Result<Op
     let object = format!("{} {}", workload.kind, workload.metadata.called());
     let services = exposure::services(objects, &workload.metadata, &workload.labels);
     let short = format!("{} {}", workload.kind, workload.metadata.name.value);
-    let called = |target: Option<&Port>| exposure::workload_and_port(&short, target, std::iter::empty());
+    let called =
+        |target: Option<&Port>| exposure::workload_and_port(&short, target, std::iter::empty());
     let (why, is_open) = match exposure::decide(exposure::ways(objects, &services)) {
         Exposed::Alb(entrances, _) => {
             let target = entrances[0].service_port().map(|port| &port.target.value);
-            (format!("{}: {}", import::alb_route(&entrances[0], &called(target))?, workload.reason()), true)
+            (
+                format!(
+                    "{}: {}",
+                    import::alb_route(&entrances[0], &called(target))?,
+                    workload.reason()
+                ),
+                true,
+            )
         }
-        Exposed::Not(way) => (format!("{} → {}: {}", way.route(), called(way.target()), way.why_not()), true),
+        Exposed::Not(way) => (
+            format!(
+                "{} → {}: {}",
+                way.route(),
+                called(way.target()),
+                way.why_not()
+            ),
+            true,
+        ),
         Exposed::Nothing => match &workload.ingress {
-            Some(ingress) => (format!("it routes through Ingress {ingress}: {}", workload.reason()), true),
+            Some(ingress) => (
+                format!("it routes through Ingress {ingress}: {}", workload.reason()),
+                true,
+            ),
             None => (NOTHING.to_owned(), false),
         },
     };
-    Ok(Some(LeftOut { object, place: workload.place.clone(), why, is_open }))
+    Ok(Some(LeftOut {
+        object,
+        place: workload.place.clone(),
+        why,
+        is_open,
+    }))
 }
 
 /// What an ALB leads to, as far as that is nowhere or nowhere in these files.
@@ -94,14 +149,23 @@ pub(super) fn leads(objects: &Objects, left_out: &mut Vec<LeftOut>, dangling: &m
             && may_be_alb(&door.controller(objects, None))
         {
             // Argo writes the annotation itself, with the weights of the moment.
-            let of_rollout = objects.other_workloads.iter().filter_map(|other| other.ingress.as_ref());
-            if !of_rollout.into_iter().any(|name| *name == ingress.metadata.name.value) {
+            let of_rollout = objects
+                .other_workloads
+                .iter()
+                .filter_map(|other| other.ingress.as_ref());
+            if !of_rollout
+                .into_iter()
+                .any(|name| *name == ingress.metadata.name.value)
+            {
                 dangling.extend(ingress.missing_actions.iter().map(missing_action(ingress)));
             }
         }
         for backend in door.backends() {
             let metadata = door.metadata();
-            let found = objects.services.iter().find(|service| exposure::names(metadata, backend, service));
+            let found = objects
+                .services
+                .iter()
+                .find(|service| exposure::names(metadata, backend, service));
             let lead = format!("{} {}", door.kind(), metadata.called());
             let open = |why: String| LeftOut {
                 object: lead.clone(),
@@ -112,7 +176,9 @@ pub(super) fn leads(objects: &Objects, left_out: &mut Vec<LeftOut>, dangling: &m
             let Some(service) = found else {
                 if may_be_alb(&door.controller(objects, None)) {
                     let name = &backend.service.value;
-                    left_out.push(open(format!("it leads to Service `{name}`, which is not among the files")));
+                    left_out.push(open(format!(
+                        "it leads to Service `{name}`, which is not among the files"
+                    )));
                 }
                 continue;
             };
@@ -125,7 +191,10 @@ pub(super) fn leads(objects: &Objects, left_out: &mut Vec<LeftOut>, dangling: &m
             seen.push(service);
             match nowhere(objects, &lead, backend, service) {
                 Ok(notice) => {
-                    dangling.push(Dangling { object: format!("Service {}", service.metadata.called()), notice });
+                    dangling.push(Dangling {
+                        object: format!("Service {}", service.metadata.called()),
+                        notice,
+                    });
                 }
                 Err(why) => left_out.push(open(why)),
             }
@@ -141,7 +210,13 @@ fn missing_action(ingress: &Ingress) -> impl Fn(&At<String>) -> Dangling + '_ {
             "{object} names the action `{}`, and has no annotation {ACTIONS}{}: the controller refuses the whole Ingress",
             name.value, name.value
         );
-        Dangling { object, notice: Notice { place: name.place.clone(), words } }
+        Dangling {
+            object,
+            notice: Notice {
+                place: name.place.clone(),
+                words,
+            },
+        }
     }
 }
 
@@ -151,43 +226,75 @@ const fn may_be_alb(controller: &Controller) -> bool {
 
 fn is_selected(objects: &Objects, service: &Service) -> bool {
     let meets = |metadata: &Metadata| super::entrance::together(metadata, &service.metadata);
-    let of_deployment =
-        |deployment: &Deployment| meets(&deployment.metadata) && service.selects(&deployment.template.labels);
+    let of_deployment = |deployment: &Deployment| {
+        meets(&deployment.metadata) && service.selects(&deployment.template.labels)
+    };
     let of_other = |other: &OtherWorkload| meets(&other.metadata) && service.selects(&other.labels);
     objects.deployments.iter().any(of_deployment) || objects.other_workloads.iter().any(of_other)
 }
 
 /// A Service that selects nothing here: what its author most likely meant, or why nothing can be said.
-fn nowhere(objects: &Objects, lead: &str, backend: &Backend, service: &Service) -> Result<Notice, String> {
+fn nowhere(
+    objects: &Objects,
+    lead: &str,
+    backend: &Backend,
+    service: &Service,
+) -> Result<Notice, String> {
     let name = &service.metadata.name.value;
-    if let Some(kind) = service.kind.as_ref().filter(|kind| kind.value == "ExternalName") {
+    if let Some(kind) = service
+        .kind
+        .as_ref()
+        .filter(|kind| kind.value == "ExternalName")
+    {
         let words = format!(
             "{lead} leads to Service {name} ({}), which is of type ExternalName: it has no pods that could be targets, \
              and the controller refuses it",
             backend.service.place
         );
-        return Ok(Notice { place: kind.place.clone(), words });
+        return Ok(Notice {
+            place: kind.place.clone(),
+            words,
+        });
     }
     let Some(selector) = service.selector.values().next() else {
         return Err(format!(
             "it leads to Service `{name}`, which has no selector: its endpoints are not in these files"
         ));
     };
-    let wanted = words(service.selector.iter().map(|(key, label)| (key, &label.value)));
+    let wanted = words(
+        service
+            .selector
+            .iter()
+            .map(|(key, label)| (key, &label.value)),
+    );
     let Some(deployment) = likely(objects, service) else {
         return Err(format!(
             "it leads to Service `{name}`, which selects {wanted}: no pods of these files have these labels"
         ));
     };
-    let labels = words(deployment.template.labels.iter().map(|(key, label)| (key, &label.value)));
-    let place = deployment.template.labels.values().next().map_or(&deployment.place, |label| &label.place);
+    let labels = words(
+        deployment
+            .template
+            .labels
+            .iter()
+            .map(|(key, label)| (key, &label.value)),
+    );
+    let place = deployment
+        .template
+        .labels
+        .values()
+        .next()
+        .map_or(&deployment.place, |label| &label.place);
     let words = format!(
         "{lead} leads to Service {name} ({}), which selects {wanted}, and no pods here have these labels; those of \
          Deployment {} have {labels} ({place}): the ALB has no target and answers 503",
         backend.service.place,
         deployment.metadata.called(),
     );
-    Ok(Notice { place: selector.place.clone(), words })
+    Ok(Notice {
+        place: selector.place.clone(),
+        words,
+    })
 }
 
 /// The Deployment that a Service most likely means: of the same name, or with most of its labels, or the only one that
@@ -201,15 +308,25 @@ fn likely<'a>(objects: &'a Objects, service: &Service) -> Option<&'a Deployment>
     };
     let shared = |deployment: &Deployment| {
         let same = service.selector.iter().filter(|(key, wanted)| {
-            deployment.template.labels.get(*key).is_some_and(|label| label.value == wanted.value)
+            deployment
+                .template
+                .labels
+                .get(*key)
+                .is_some_and(|label| label.value == wanted.value)
         });
         same.count()
     };
-    let same_name = here().find(|deployment| deployment.metadata.name.value == service.metadata.name.value);
-    let alike = || here().filter(|deployment| shared(deployment) > 0).max_by_key(|deployment| shared(deployment));
+    let same_name =
+        here().find(|deployment| deployment.metadata.name.value == service.metadata.name.value);
+    let alike = || {
+        here()
+            .filter(|deployment| shared(deployment) > 0)
+            .max_by_key(|deployment| shared(deployment))
+    };
     let unselected = || {
         let mut free = here().filter(|deployment| {
-            exposure::services(objects, &deployment.metadata, &deployment.template.labels).is_empty()
+            exposure::services(objects, &deployment.metadata, &deployment.template.labels)
+                .is_empty()
         });
         free.next().filter(|_| free.next().is_none())
     };
@@ -218,6 +335,12 @@ fn likely<'a>(objects: &'a Objects, service: &Service) -> Option<&'a Deployment>
 
 /// `app: web, tier: front`
 fn words<'a>(labels: impl Iterator<Item = (&'a String, &'a String)>) -> String {
-    let all: Vec<String> = labels.map(|(key, value)| format!("`{key}: {value}`")).collect();
-    if all.is_empty() { "no labels".to_owned() } else { all.join(", ") }
+    let all: Vec<String> = labels
+        .map(|(key, value)| format!("`{key}: {value}`"))
+        .collect();
+    if all.is_empty() {
+        "no labels".to_owned()
+    } else {
+        all.join(", ")
+    }
 }

@@ -36,13 +36,21 @@ impl LoadBalancerConfiguration {
         let metadata = Metadata::read(object)?;
         let Some(spec) = object.get("spec")? else {
             let attributes = Attributes::default();
-            return Ok(LoadBalancerConfiguration { metadata, attributes, defaults: None, prefers_gateway: false });
+            return Ok(LoadBalancerConfiguration {
+                metadata,
+                attributes,
+                defaults: None,
+                prefers_gateway: false,
+            });
         };
         let defaults = match spec.get("defaultTargetGroupConfiguration")? {
             Some(defaults) => Some(defaults.need("name")?.text()?.value),
             None => None,
         };
-        let mode = spec.get("mergingMode")?.map(|mode| mode.text()).transpose()?;
+        let mode = spec
+            .get("mergingMode")?
+            .map(|mode| mode.text())
+            .transpose()?;
         Ok(LoadBalancerConfiguration {
             metadata,
             attributes: Attributes::of_list(&spec.list("loadBalancerAttributes")?)?,
@@ -62,21 +70,39 @@ pub(super) struct Reference {
 impl Reference {
     /// Reads it; of another kind it is nothing.
     pub(super) fn read(parameters: Option<&Field<'_>>) -> Result<Option<Reference>, Error> {
-        let Some(parameters) = parameters else { return Ok(None) };
-        let text =
-            |key| Ok::<_, Error>(parameters.get(key)?.map(|text| text.text()).transpose()?.map(|text| text.value));
+        let Some(parameters) = parameters else {
+            return Ok(None);
+        };
+        let text = |key| {
+            Ok::<_, Error>(
+                parameters
+                    .get(key)?
+                    .map(|text| text.text())
+                    .transpose()?
+                    .map(|text| text.value),
+            )
+        };
         if text("kind")?.is_none_or(|kind| kind != "LoadBalancerConfiguration") {
             return Ok(None);
         }
-        Ok(Some(Reference { name: parameters.need("name")?.text()?.value, namespace: text("namespace")? }))
+        Ok(Some(Reference {
+            name: parameters.need("name")?.text()?.value,
+            namespace: text("namespace")?,
+        }))
     }
 
     /// The configuration that `owner` names so; a Gateway's is in its own namespace.
-    fn of<'a>(&self, objects: &'a Objects, owner: &Metadata) -> Option<&'a LoadBalancerConfiguration> {
+    fn of<'a>(
+        &self,
+        objects: &'a Objects,
+        owner: &Metadata,
+    ) -> Option<&'a LoadBalancerConfiguration> {
         objects.load_balancer_configurations.iter().find(|of| {
             let there = self.namespace.as_ref().map_or_else(
                 || together(&of.metadata, owner),
-                |namespace| of.metadata.namespace().is_empty() || of.metadata.namespace() == namespace,
+                |namespace| {
+                    of.metadata.namespace().is_empty() || of.metadata.namespace() == namespace
+                },
             );
             of.metadata.name.value == self.name && there
         })
@@ -92,26 +118,44 @@ impl<'a> Configurations<'a> {
     /// Those of a Service, behind a gateway that a route names.
     pub(super) fn of(objects: &'a Objects, service: &Service, route: &Route) -> Configurations<'a> {
         let own = own(objects, service);
-        let gateway = route.parents.iter().find_map(|parent| parent.gateway(objects, route));
+        let gateway = route
+            .parents
+            .iter()
+            .find_map(|parent| parent.gateway(objects, route));
         let class = gateway.and_then(|gateway| {
             let named = |class: &&GatewayClass| class.metadata.name.value == gateway.class.value;
             let class = objects.gateway_classes.iter().find(named)?;
             class.configuration.as_ref()?.of(objects, &class.metadata)
         });
-        let gateway = gateway.and_then(|gateway| gateway.configuration.as_ref()?.of(objects, &gateway.metadata));
+        let gateway = gateway.and_then(|gateway| {
+            gateway
+                .configuration
+                .as_ref()?
+                .of(objects, &gateway.metadata)
+        });
         let prefers_gateway = class.is_some_and(|class| class.prefers_gateway);
-        let load_balancers = if prefers_gateway { [gateway, class] } else { [class, gateway] };
+        let load_balancers = if prefers_gateway {
+            [gateway, class]
+        } else {
+            [class, gateway]
+        };
         let [first, second] = load_balancers.map(|of| of.and_then(|of| defaults(objects, of)));
-        Configurations { target_groups: [own, first, second], load_balancers }
+        Configurations {
+            target_groups: [own, first, second],
+            load_balancers,
+        }
     }
 
-    fn target_groups(&self) -> impl DoubleEndedIterator<Item = &'a TargetGroupConfiguration> + use<'a> {
+    fn target_groups(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = &'a TargetGroupConfiguration> + use<'a> {
         self.target_groups.into_iter().flatten()
     }
 
     /// Whether one holds here.
     pub(super) fn hold(&self, configuration: &TargetGroupConfiguration) -> bool {
-        self.target_groups().any(|of| std::ptr::eq(of, configuration))
+        self.target_groups()
+            .any(|of| std::ptr::eq(of, configuration))
     }
 
     pub(super) fn target_type(&self) -> Option<At<TargetType>> {
@@ -121,7 +165,9 @@ impl<'a> Configurations<'a> {
     /// The target group's attributes, which are merged one by one.
     pub(super) fn attributes(&self) -> Attributes {
         let mut merged = Attributes::default();
-        self.target_groups().rev().for_each(|of| merged.lay_over(&of.attributes));
+        self.target_groups()
+            .rev()
+            .for_each(|of| merged.lay_over(&of.attributes));
         merged
     }
 
@@ -149,19 +195,27 @@ impl<'a> Configurations<'a> {
     /// The load balancer's attributes.
     pub(super) fn of_load_balancer(&self) -> Attributes {
         let mut merged = Attributes::default();
-        self.load_balancers.into_iter().flatten().rev().for_each(|of| merged.lay_over(&of.attributes));
+        self.load_balancers
+            .into_iter()
+            .flatten()
+            .rev()
+            .for_each(|of| merged.lay_over(&of.attributes));
         merged
     }
 }
 
 fn own<'a>(objects: &'a Objects, service: &Service) -> Option<&'a TargetGroupConfiguration> {
     objects.configurations.iter().find(|of| {
-        together(&of.metadata, &service.metadata) && of.service.as_ref() == Some(&service.metadata.name.value)
+        together(&of.metadata, &service.metadata)
+            && of.service.as_ref() == Some(&service.metadata.name.value)
     })
 }
 
 /// The TargetGroupConfiguration that a load balancer's target groups start from: one without a reference.
-fn defaults<'a>(objects: &'a Objects, of: &LoadBalancerConfiguration) -> Option<&'a TargetGroupConfiguration> {
+fn defaults<'a>(
+    objects: &'a Objects,
+    of: &LoadBalancerConfiguration,
+) -> Option<&'a TargetGroupConfiguration> {
     let name = of.defaults.as_ref()?;
     objects.configurations.iter().find(|configuration| {
         configuration.service.is_none()

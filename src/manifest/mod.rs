@@ -121,9 +121,23 @@ pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
     }
     let mut dangling = Vec::new();
     left_out::leads(&objects, &mut left_out, &mut dangling);
-    let Objects { kinds, mut notices, skipped, rendered, .. } = objects;
+    let Objects {
+        kinds,
+        mut notices,
+        skipped,
+        rendered,
+        ..
+    } = objects;
     notices.extend(noticed);
-    let mut import = Import { drafts, left_out, dangling, notices, kinds, skipped, rendered };
+    let mut import = Import {
+        drafts,
+        left_out,
+        dangling,
+        notices,
+        kinds,
+        skipped,
+        rendered,
+    };
     import.tell_apart();
     Ok(import)
 }
@@ -137,25 +151,41 @@ impl Import {
         if !self.drafts.is_empty() {
             return Ok(self);
         }
-        let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        let found = if kinds.is_empty() { "no object".to_owned() } else { kinds.join(", ") };
+        let kinds: Vec<String> = self
+            .kinds
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        let found = if kinds.is_empty() {
+            "no object".to_owned()
+        } else {
+            kinds.join(", ")
+        };
         let error = Error::input("no Deployment to roll out among the manifests");
         let is_kustomization = self.kinds.contains_key("Kustomization");
-        Err(error.hint(match (self.rendered.first(), self.left_out.first()) {
-            (Some(rendered), _) => format!("they are made by a tool: {}", rendered.pipe("check")),
-            (None, Some(left_out)) => format!("{}: {}: {}", left_out.place, left_out.object, left_out.why),
-            (None, None) if is_kustomization => {
-                format!("found {found}: build it, `kustomize build FOLDER | rollcast check -`")
-            }
-            (None, None) => format!("found {found}"),
-        }))
+        Err(
+            error.hint(match (self.rendered.first(), self.left_out.first()) {
+                (Some(rendered), _) => {
+                    format!("they are made by a tool: {}", rendered.pipe("check"))
+                }
+                (None, Some(left_out)) => {
+                    format!("{}: {}: {}", left_out.place, left_out.object, left_out.why)
+                }
+                (None, None) if is_kustomization => {
+                    format!("found {found}: build it, `kustomize build FOLDER | rollcast check -`")
+                }
+                (None, None) => format!("found {found}"),
+            }),
+        )
     }
 
     /// The drafts to judge, and what else is left out: where no ALB is seen to lead to a Deployment, one is only
     /// assumed on request, and only if none leads to any other.
     pub fn judged(&self, assume_alb: bool) -> (Vec<&Draft>, Vec<LeftOut>) {
-        let is_led_to = |draft: &&Draft| matches!(draft.facts.exposure, Exposure::Alb(_) | Exposure::Broken(_));
-        let (mut judged, hidden): (Vec<&Draft>, Vec<&Draft>) = self.drafts.iter().partition(is_led_to);
+        let is_led_to =
+            |draft: &&Draft| matches!(draft.facts.exposure, Exposure::Alb(_) | Exposure::Broken(_));
+        let (mut judged, hidden): (Vec<&Draft>, Vec<&Draft>) =
+            self.drafts.iter().partition(is_led_to);
         let mut left_out = Vec::new();
         let assume_all = assume_alb && judged.is_empty();
         for draft in hidden {
@@ -172,8 +202,14 @@ impl Import {
     /// Deployments of one name in several namespaces get the namespace into their names.
     fn tell_apart(&mut self) {
         let mut names: BTreeMap<String, usize> = BTreeMap::new();
-        self.drafts.iter().for_each(|draft| *names.entry(draft.name.clone()).or_default() += 1);
-        for draft in self.drafts.iter_mut().filter(|draft| names[&draft.name] > 1) {
+        self.drafts
+            .iter()
+            .for_each(|draft| *names.entry(draft.name.clone()).or_default() += 1);
+        for draft in self
+            .drafts
+            .iter_mut()
+            .filter(|draft| names[&draft.name] > 1)
+        {
             if let Some(namespace) = &draft.facts.names.namespace {
                 draft.name = format!("{namespace}/{}", draft.name);
             }

@@ -21,7 +21,11 @@ pub(super) enum Rule {
 impl Rule {
     /// That of a kind's own name.
     pub(super) fn of_kind(kind: &str) -> Rule {
-        if ["Service", "Namespace"].contains(&kind) { Rule::Label } else { Rule::Subdomain }
+        if ["Service", "Namespace"].contains(&kind) {
+            Rule::Label
+        } else {
+            Rule::Subdomain
+        }
     }
 
     fn longest(self) -> usize {
@@ -33,7 +37,9 @@ impl Rule {
 
     fn admits(self, name: &str) -> bool {
         let parts = || name.split('.');
-        name.len() <= self.longest() && parts().all(is_label) && (self == Rule::Subdomain || parts().count() == 1)
+        name.len() <= self.longest()
+            && parts().all(is_label)
+            && (self == Rule::Subdomain || parts().count() == 1)
     }
 
     fn hint(self) -> String {
@@ -41,7 +47,9 @@ impl Rule {
             Rule::Subdomain => ("lower-case letters, digits, `-` and `.`", self.longest()),
             Rule::Label => ("lower-case letters, digits and `-`", self.longest()),
         };
-        format!("Kubernetes takes {letters} (RFC 1123), a letter or digit first and last, at most {longest} of them")
+        format!(
+            "Kubernetes takes {letters} (RFC 1123), a letter or digit first and last, at most {longest} of them"
+        )
     }
 }
 
@@ -54,7 +62,11 @@ fn is_label(part: &str) -> bool {
 /// A name of this rule.
 pub(super) fn name(field: &Field<'_>, rule: Rule) -> Result<At<String>, Error> {
     let name = field.text()?;
-    if rule.admits(&name.value) { Ok(name) } else { Err(field.refuses("name", &name.value, &rule.hint())) }
+    if rule.admits(&name.value) {
+        Ok(name)
+    } else {
+        Err(field.refuses("name", &name.value, &rule.hint()))
+    }
 }
 
 /// Labels, or a selector of them.
@@ -64,8 +76,7 @@ pub(super) fn labels(field: &Field<'_>) -> Result<BTreeMap<String, At<String>>, 
         qualified(&label, key)?;
         let value = labels.get(key).map_or("", |at| at.value.as_str());
         if !(value.is_empty() || is_word(value)) {
-            let hint =
-                "Kubernetes takes letters, digits, `-`, `_` and `.`, a letter or digit first and last, at most 63";
+            let hint = "Kubernetes takes letters, digits, `-`, `_` and `.`, a letter or digit first and last, at most 63";
             return Err(label.refuses("label", value, hint));
         }
     }
@@ -83,12 +94,13 @@ pub(super) fn annotations(field: &Field<'_>) -> Result<BTreeMap<String, At<Strin
 
 /// `IsQualifiedName`: `name`, or `prefix/name`.
 fn qualified(field: &Field<'_>, key: &str) -> Result<(), Error> {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let (prefix, name) = key
+        .split_once('/')
+        .map_or((None, key), |(prefix, name)| (Some(prefix), name));
     if is_word(name) && prefix.is_none_or(|prefix| Rule::Subdomain.admits(prefix)) {
         return Ok(());
     }
-    let hint =
-        "Kubernetes takes `name` or `prefix/name`: letters, digits, `-`, `_` and `.`, at most 63; the prefix as in DNS";
+    let hint = "Kubernetes takes `name` or `prefix/name`: letters, digits, `-`, `_` and `.`, at most 63; the prefix as in DNS";
     Err(field.refuses("key", key, hint))
 }
 
@@ -124,8 +136,18 @@ mod tests {
             (&"a".repeat(64), true, false),
             (&"a".repeat(254), false, false),
         ] {
-            assert_eq!((Rule::Subdomain.admits(name), Rule::Label.admits(name)), (subdomain, label), "{name:?}");
+            assert_eq!(
+                (Rule::Subdomain.admits(name), Rule::Label.admits(name)),
+                (subdomain, label),
+                "{name:?}"
+            );
         }
-        assert!(is_word("A_b.c") && is_word("1") && !is_word("") && !is_word(".a") && !is_word("a\u{1b}b"));
+        assert!(
+            is_word("A_b.c")
+                && is_word("1")
+                && !is_word("")
+                && !is_word(".a")
+                && !is_word("a\u{1b}b")
+        );
     }
 }

@@ -119,17 +119,25 @@ pub(super) fn target_type(text: At<String>) -> Result<At<TargetType>, Error> {
     match text.value.as_str() {
         "ip" => Ok(text.map(|_| TargetType::Ip)),
         "instance" => Ok(text.map(|_| TargetType::Instance)),
-        other => Err(text.place.error(format!("`{other}` is no target type")).hint("ip or instance")),
+        other => Err(text
+            .place
+            .error(format!("`{other}` is no target type"))
+            .hint("ip or instance")),
     }
 }
 
 fn optional_target_type(field: &Field<'_>) -> Result<Option<At<TargetType>>, Error> {
-    field.get("targetType")?.map(|kind| target_type(kind.text()?)).transpose()
+    field
+        .get("targetType")?
+        .map(|kind| target_type(kind.text()?))
+        .transpose()
 }
 
 impl Namespace {
     pub(super) fn read(object: &Field<'_>) -> Result<Namespace, Error> {
-        Ok(Namespace { metadata: Metadata::read(object)? })
+        Ok(Namespace {
+            metadata: Metadata::read(object)?,
+        })
     }
 }
 
@@ -137,9 +145,20 @@ impl Service {
     pub(super) fn read(object: &Field<'_>) -> Result<Service, Error> {
         let metadata = Metadata::read(object)?;
         let spec = object.need("spec")?;
-        let selector = spec.get("selector")?.map(|selector| names::labels(&selector)).transpose()?.unwrap_or_default();
-        let ports = spec.list("ports")?.iter().map(ServicePort::read).collect::<Result<_, _>>()?;
-        let publish_not_ready = spec.get("publishNotReadyAddresses")?.map(|flag| flag.flag()).transpose()?;
+        let selector = spec
+            .get("selector")?
+            .map(|selector| names::labels(&selector))
+            .transpose()?
+            .unwrap_or_default();
+        let ports = spec
+            .list("ports")?
+            .iter()
+            .map(ServicePort::read)
+            .collect::<Result<_, _>>()?;
+        let publish_not_ready = spec
+            .get("publishNotReadyAddresses")?
+            .map(|flag| flag.flag())
+            .transpose()?;
         let text = |key| spec.get(key)?.map(|field| field.text()).transpose();
         let health_check_node_port = match spec.get("healthCheckNodePort")? {
             Some(port) => Some(port.whole(0)?.map(|port| port.to_string())),
@@ -159,7 +178,11 @@ impl Service {
 
     /// Whether it selects pods of these labels; without a selector it selects none.
     pub(super) fn selects(&self, labels: &BTreeMap<String, At<String>>) -> bool {
-        let has = |key: &String, wanted: &At<String>| labels.get(key).is_some_and(|label| label.value == wanted.value);
+        let has = |key: &String, wanted: &At<String>| {
+            labels
+                .get(key)
+                .is_some_and(|label| label.value == wanted.value)
+        };
         !self.selector.is_empty() && self.selector.iter().all(|(key, wanted)| has(key, wanted))
     }
 
@@ -167,7 +190,10 @@ impl Service {
     pub(super) fn port(&self, named: Option<&Port>) -> Option<&ServicePort> {
         match named {
             Some(Port::Number(number)) => self.ports.iter().find(|port| port.number == *number),
-            Some(Port::Name(name)) => self.ports.iter().find(|port| port.name.as_ref() == Some(name)),
+            Some(Port::Name(name)) => self
+                .ports
+                .iter()
+                .find(|port| port.name.as_ref() == Some(name)),
             None => Some(&self.ports).filter(|ports| ports.len() == 1)?.first(),
         }
     }
@@ -177,11 +203,22 @@ impl ServicePort {
     /// A target port of 0 or "" is the port itself, as the API server has it (pkg/apis/core/v1/defaults.go).
     fn read(field: &Field<'_>) -> Result<ServicePort, Error> {
         let number = field.need("port")?.whole(1)?;
-        let target = field.get("targetPort")?.map(|target| port(&target, 0)).transpose()?;
-        let is_given = |target: &At<Port>| target.value != Port::Number(0) && target.value != Port::Name(String::new());
+        let target = field
+            .get("targetPort")?
+            .map(|target| port(&target, 0))
+            .transpose()?;
+        let is_given = |target: &At<Port>| {
+            target.value != Port::Number(0) && target.value != Port::Name(String::new())
+        };
         Ok(ServicePort {
-            name: field.get("name")?.map(|name| name.text()).transpose()?.map(|name| name.value),
-            target: target.filter(is_given).unwrap_or_else(|| number.clone().map(Port::Number)),
+            name: field
+                .get("name")?
+                .map(|name| name.text())
+                .transpose()?
+                .map(|name| name.value),
+            target: target
+                .filter(is_given)
+                .unwrap_or_else(|| number.clone().map(Port::Number)),
             number: number.value,
         })
     }
@@ -207,32 +244,64 @@ impl Ingress {
             .flatten()
             .collect::<Vec<_>>();
         for rule in spec.list("rules")? {
-            let Some(http) = rule.get("http")? else { continue };
+            let Some(http) = rule.get("http")? else {
+                continue;
+            };
             for path in http.need("paths")?.items()? {
                 all.extend(backend_of(&path.need("backend")?)?);
             }
         }
         let is_action = |backend: &Backend| {
-            backend.port.as_ref().is_some_and(|port| port.value == Port::Name(ACTION_PORT.to_owned()))
+            backend
+                .port
+                .as_ref()
+                .is_some_and(|port| port.value == Port::Name(ACTION_PORT.to_owned()))
         };
-        let (actions, mut named): (Vec<Backend>, Vec<Backend>) = all.into_iter().partition(is_action);
-        let has = |action: &Backend| metadata.annotations.contains_key(&format!("{ACTIONS}{}", action.service.value));
-        let missing_actions = actions.into_iter().filter(|action| !has(action)).map(|action| action.service).collect();
+        let (actions, mut named): (Vec<Backend>, Vec<Backend>) =
+            all.into_iter().partition(is_action);
+        let has = |action: &Backend| {
+            metadata
+                .annotations
+                .contains_key(&format!("{ACTIONS}{}", action.service.value))
+        };
+        let missing_actions = actions
+            .into_iter()
+            .filter(|action| !has(action))
+            .map(|action| action.service)
+            .collect();
         for (key, action) in &metadata.annotations {
             if key.starts_with(ACTIONS) {
                 named.extend(forwarded(action)?.into_iter().map(|to| Backend {
-                    port: to.value.port.map(|port| At { value: port, place: to.place.clone() }),
-                    service: At { value: to.value.service, place: to.place },
+                    port: to.value.port.map(|port| At {
+                        value: port,
+                        place: to.place.clone(),
+                    }),
+                    service: At {
+                        value: to.value.service,
+                        place: to.place,
+                    },
                     namespace: None,
                 }));
             }
         }
-        let annotated = metadata.annotations.get("kubernetes.io/ingress.class").cloned();
+        let annotated = metadata
+            .annotations
+            .get("kubernetes.io/ingress.class")
+            .cloned();
         let class = annotated.map_or_else(
-            || spec.get("ingressClassName")?.map(|class| class.text()).transpose(),
+            || {
+                spec.get("ingressClassName")?
+                    .map(|class| class.text())
+                    .transpose()
+            },
             |class| Ok(Some(class)),
         )?;
-        Ok(Ingress { metadata, class, backends: once_each(named), missing_actions })
+        Ok(Ingress {
+            metadata,
+            class,
+            backends: once_each(named),
+            missing_actions,
+        })
     }
 }
 
@@ -246,7 +315,9 @@ fn backend_of(backend: &Field<'_>) -> Result<Option<Backend>, Error> {
             .error("`serviceName` is of the Ingress that was removed in Kubernetes 1.22")
             .hint("write `service: {name: …, port: {number: …}}`"));
     }
-    let Some(service) = backend.get("service")? else { return Ok(None) };
+    let Some(service) = backend.get("service")? else {
+        return Ok(None);
+    };
     let name = names::name(&service.need("name")?, Rule::Label)?;
     let port = match service.get("port")? {
         Some(port) => match (port.get("name")?, port.get("number")?) {
@@ -256,7 +327,11 @@ fn backend_of(backend: &Field<'_>) -> Result<Option<Backend>, Error> {
         },
         None => None,
     };
-    Ok(Some(Backend { service: name, namespace: None, port }))
+    Ok(Some(Backend {
+        service: name,
+        namespace: None,
+        port,
+    }))
 }
 
 /// Each Service with each of its ports once, where it is named first.
@@ -284,8 +359,15 @@ impl IngressClass {
             Some(parameters) => Some(parameters.need("name")?.text()?.value),
             None => None,
         };
-        let controller = spec.get("controller")?.map(|controller| controller.text()).transpose()?;
-        Ok(IngressClass { metadata, controller: controller.filter(|name| !name.value.is_empty()), params })
+        let controller = spec
+            .get("controller")?
+            .map(|controller| controller.text())
+            .transpose()?;
+        Ok(IngressClass {
+            metadata,
+            controller: controller.filter(|name| !name.value.is_empty()),
+            params,
+        })
     }
 }
 
@@ -295,10 +377,20 @@ impl IngressClassParams {
         let is_auto_mode = is_auto_mode(object)?;
         let Some(spec) = object.get("spec")? else {
             let attributes = Attributes::default();
-            return Ok(IngressClassParams { metadata, is_auto_mode, target_type: None, attributes });
+            return Ok(IngressClassParams {
+                metadata,
+                is_auto_mode,
+                target_type: None,
+                attributes,
+            });
         };
         let attributes = Attributes::of_list(&spec.list("loadBalancerAttributes")?)?;
-        Ok(IngressClassParams { metadata, is_auto_mode, target_type: optional_target_type(&spec)?, attributes })
+        Ok(IngressClassParams {
+            metadata,
+            is_auto_mode,
+            target_type: optional_target_type(&spec)?,
+            attributes,
+        })
     }
 }
 
@@ -310,13 +402,19 @@ impl TargetGroupBinding {
         let backend = Backend {
             service: names::name(&reference.need("name")?, Rule::Label)?,
             namespace: None,
-            port: reference.get("port")?.map(|field| port(&field, 1)).transpose()?,
+            port: reference
+                .get("port")?
+                .map(|field| port(&field, 1))
+                .transpose()?,
         };
         Ok(TargetGroupBinding {
             metadata,
             backend,
             target_type: optional_target_type(&spec)?,
-            protocol: spec.get("targetGroupProtocol")?.map(|protocol| protocol.text()).transpose()?,
+            protocol: spec
+                .get("targetGroupProtocol")?
+                .map(|protocol| protocol.text())
+                .transpose()?,
             is_auto_mode: is_auto_mode(object)?,
             others: OtherField::read(&spec)?,
         })
@@ -325,7 +423,11 @@ impl TargetGroupBinding {
 
 /// Whether an object is of EKS Auto Mode's own API group.
 fn is_auto_mode(object: &Field<'_>) -> Result<bool, Error> {
-    Ok(object.need("apiVersion")?.text()?.value.starts_with("eks.amazonaws.com/"))
+    Ok(object
+        .need("apiVersion")?
+        .text()?
+        .value
+        .starts_with("eks.amazonaws.com/"))
 }
 
 impl TargetGroupConfiguration {
@@ -337,13 +439,21 @@ impl TargetGroupConfiguration {
             None => None,
         };
         let default = spec.get("defaultConfiguration")?;
-        let check = default.as_ref().map(|default| default.get("healthCheckConfig")).transpose()?.flatten();
+        let check = default
+            .as_ref()
+            .map(|default| default.get("healthCheckConfig"))
+            .transpose()?
+            .flatten();
         let whole = |key| match &check {
             Some(check) => check.get(key)?.map(|field| field.whole(1)).transpose(),
             None => Ok(None),
         };
         Ok(TargetGroupConfiguration {
-            target_type: default.as_ref().map(optional_target_type).transpose()?.flatten(),
+            target_type: default
+                .as_ref()
+                .map(optional_target_type)
+                .transpose()?
+                .flatten(),
             attributes: match &default {
                 Some(default) => Attributes::of_list(&default.list("targetGroupAttributes")?)?,
                 None => Attributes::default(),
@@ -353,7 +463,11 @@ impl TargetGroupConfiguration {
             healthy: whole("healthyThresholdCount")?,
             unhealthy: whole("unhealthyThresholdCount")?,
             has_health_check: check.is_some(),
-            others: default.as_ref().map(OtherField::read).transpose()?.unwrap_or_default(),
+            others: default
+                .as_ref()
+                .map(OtherField::read)
+                .transpose()?
+                .unwrap_or_default(),
             of_routes: spec.list("routeConfigurations")?.first().map(Field::place),
             metadata,
             service,

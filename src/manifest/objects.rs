@@ -10,7 +10,8 @@ use super::gateway::{Gateway, GatewayClass, Route};
 use super::kind::{Identity, Kind, identify};
 use super::load_balancer_configuration::LoadBalancerConfiguration;
 use super::network::{
-    Ingress, IngressClass, IngressClassParams, Namespace, Service, TargetGroupBinding, TargetGroupConfiguration,
+    Ingress, IngressClass, IngressClassParams, Namespace, Service, TargetGroupBinding,
+    TargetGroupConfiguration,
 };
 use super::other_workload::OtherWorkload;
 use super::proxy_route::ProxyRoute;
@@ -68,7 +69,11 @@ impl Objects {
     /// Reads files, folders and stdin.
     pub(super) fn read(paths: &[PathBuf]) -> Result<Objects, Error> {
         let read = source::read(paths)?;
-        let mut objects = Objects { skipped: read.skipped, rendered: read.rendered, ..Objects::default() };
+        let mut objects = Objects {
+            skipped: read.skipped,
+            rendered: read.rendered,
+            ..Objects::default()
+        };
         let mut files = Vec::new();
         for found in &read.sources {
             files.push((found, objects.documents(found)?));
@@ -76,14 +81,21 @@ impl Objects {
         let mut all = Vec::new();
         for (found, documents) in &files {
             for document in documents {
-                objects.gather(found, Field::document(&found.source, document), DEEPEST_LIST, &mut all)?;
+                objects.gather(
+                    found,
+                    Field::document(&found.source, document),
+                    DEEPEST_LIST,
+                    &mut all,
+                )?;
             }
         }
         if all.is_empty() && !objects.rendered.is_empty() {
             // How to render them is the answer.
             return Ok(objects);
         }
-        if files.iter().all(|(_, documents)| documents.is_empty()) || (all.is_empty() && !objects.skipped.is_empty()) {
+        if files.iter().all(|(_, documents)| documents.is_empty())
+            || (all.is_empty() && !objects.skipped.is_empty())
+        {
             return Err(objects.nothing(read.sources.first()));
         }
         objects.keep_the_last(&mut all);
@@ -96,17 +108,28 @@ impl Objects {
 
     /// Says which kinds were not read.
     fn name_the_unread(&mut self) {
-        let Some((_, place)) = self.unread.values().next().cloned() else { return };
-        let all: Vec<String> = self.unread.iter().map(|(kind, (count, _))| format!("{count} {kind}")).collect();
-        let words = format!("left aside, as no rollout depends on it: {}", all.join(", "));
+        let Some((_, place)) = self.unread.values().next().cloned() else {
+            return;
+        };
+        let all: Vec<String> = self
+            .unread
+            .iter()
+            .map(|(kind, (count, _))| format!("{count} {kind}"))
+            .collect();
+        let words = format!(
+            "left aside, as no rollout depends on it: {}",
+            all.join(", ")
+        );
         self.notices.push(Notice { place, words });
     }
 
     /// Why there is nothing to read.
     fn nothing(&self, first: Option<&Found>) -> Error {
-        let of = |error: Error| first.map_or(error.clone(), |found| error.in_file(&found.source.path));
+        let of =
+            |error: Error| first.map_or(error.clone(), |found| error.in_file(&found.source.path));
         if let Some(skipped) = self.skipped.first() {
-            let error = Error::input("no Kubernetes object among the files of the folder").in_file(&skipped.path);
+            let error = Error::input("no Kubernetes object among the files of the folder")
+                .in_file(&skipped.path);
             return error.hint(skipped.to_string());
         }
         of(Error::input("no Kubernetes object: the input is empty"))
@@ -118,17 +141,28 @@ impl Objects {
         let source = &found.source;
         if !found.is_named && !source.text.contains("apiVersion") {
             let reason = folder::no_manifest(&source.path).to_owned();
-            self.skipped.push(Skipped { path: source.path.clone(), row: None, reason });
+            self.skipped.push(Skipped {
+                path: source.path.clone(),
+                row: None,
+                reason,
+            });
             return Ok(Vec::new());
         }
         match yaml::documents(source) {
             Err(error) if !found.is_named => {
                 let (path, row) = (source.path.clone(), error.row());
                 let is_template = source.text.contains("{{");
-                let reason = if is_template { "a template".to_owned() } else { error.message().to_owned() };
+                let reason = if is_template {
+                    "a template".to_owned()
+                } else {
+                    error.message().to_owned()
+                };
                 if !is_template && folder::looks_like_manifest(source) {
                     let words = format!("{reason}: left out, though it looks like a manifest");
-                    self.notices.push(Notice { place: Place::of_row(source, row.unwrap_or(1)), words });
+                    self.notices.push(Notice {
+                        place: Place::of_row(source, row.unwrap_or(1)),
+                        words,
+                    });
                 }
                 self.skipped.push(Skipped { path, row, reason });
                 Ok(Vec::new())
@@ -154,11 +188,16 @@ impl Objects {
         };
         match identity {
             Identity::List if depth == 0 => Err(object.error("lists within lists within lists")),
-            Identity::List => {
-                object.list("items")?.into_iter().try_for_each(|item| self.gather(found, item, depth - 1, all))
-            }
+            Identity::List => object
+                .list("items")?
+                .into_iter()
+                .try_for_each(|item| self.gather(found, item, depth - 1, all)),
             identity => {
-                all.push(Gathered { identity, object, is_named: found.is_named });
+                all.push(Gathered {
+                    identity,
+                    object,
+                    is_named: found.is_named,
+                });
                 Ok(())
             }
         }
@@ -167,7 +206,11 @@ impl Objects {
     fn skip(&mut self, object: &Field<'_>, reason: &str) {
         let place = object.place();
         let row = Some(place.row()).filter(|row| *row > 1);
-        self.skipped.push(Skipped { path: place.path().to_owned(), row, reason: reason.to_owned() });
+        self.skipped.push(Skipped {
+            path: place.path().to_owned(),
+            row,
+            reason: reason.to_owned(),
+        });
     }
 
     /// Of objects of one kind, namespace and name the last one counts, as with `kubectl apply`.
@@ -175,14 +218,19 @@ impl Objects {
         let mut last: BTreeMap<String, usize> = BTreeMap::new();
         let mut earlier = BTreeSet::new();
         for (row, gathered) in all.iter().enumerate() {
-            let Some(key) = key(&gathered.object) else { continue };
+            let Some(key) = key(&gathered.object) else {
+                continue;
+            };
             if let Some(before) = last.insert(key.clone(), row) {
                 earlier.insert(before);
                 let words = format!(
                     "{key} is written twice, here and at {}; this one counts, as with `kubectl apply`",
                     all[before].object.place()
                 );
-                self.notices.push(Notice { place: gathered.object.place(), words });
+                self.notices.push(Notice {
+                    place: gathered.object.place(),
+                    words,
+                });
             }
         }
         let mut row = 0;
@@ -193,7 +241,11 @@ impl Objects {
     }
 
     fn read_object(&mut self, gathered: Gathered<'_>) -> Result<(), Error> {
-        let Gathered { identity, object, is_named } = gathered;
+        let Gathered {
+            identity,
+            object,
+            is_named,
+        } = gathered;
         let kind = match identity {
             Identity::Known(kind) => kind,
             Identity::Other(kind) => {
@@ -204,7 +256,12 @@ impl Objects {
                 match ProxyRoute::read(&object, &kind) {
                     Some(route) => self.proxy_routes.push(route),
                     None if kind == "ConfigMap" => {}
-                    None => self.unread.entry(kind).or_insert_with(|| (0, object.place())).0 += 1,
+                    None => {
+                        self.unread
+                            .entry(kind)
+                            .or_insert_with(|| (0, object.place()))
+                            .0 += 1;
+                    }
                 }
                 return Ok(());
             }
@@ -229,13 +286,20 @@ impl Objects {
             Kind::IngressClass => self.ingress_classes.push(IngressClass::read(object)?),
             Kind::IngressClassParams => self.params.push(IngressClassParams::read(object)?),
             Kind::TargetGroupBinding => self.bindings.push(TargetGroupBinding::read(object)?),
-            Kind::TargetGroupConfiguration => self.configurations.push(TargetGroupConfiguration::read(object)?),
+            Kind::TargetGroupConfiguration => self
+                .configurations
+                .push(TargetGroupConfiguration::read(object)?),
             Kind::LoadBalancerConfiguration => {
-                self.load_balancer_configurations.push(LoadBalancerConfiguration::read(object)?);
+                self.load_balancer_configurations
+                    .push(LoadBalancerConfiguration::read(object)?);
             }
             Kind::GatewayClass => self.gateway_classes.push(GatewayClass::read(object)?),
             Kind::Gateway => self.gateways.push(Gateway::read(object)?),
-            Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute | Kind::TcpRoute | Kind::UdpRoute => {
+            Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::TcpRoute
+            | Kind::UdpRoute => {
                 self.routes.push(Route::read(object, kind.name())?);
             }
             Kind::StatefulSet
@@ -247,7 +311,9 @@ impl Objects {
             | Kind::DeploymentConfig
             | Kind::Canary
             | Kind::Job
-            | Kind::CronJob => self.other_workloads.extend(OtherWorkload::read(object, kind.name())?),
+            | Kind::CronJob => self
+                .other_workloads
+                .extend(OtherWorkload::read(object, kind.name())?),
             Kind::HorizontalPodAutoscaler => self.autoscalers.push(Autoscaler::read(object)?),
             Kind::ScaledObject => self.autoscalers.push(Autoscaler::read_scaled(object)?),
             Kind::PodDisruptionBudget => self.budgets.push(Budget::read(object)?),
@@ -258,7 +324,13 @@ impl Objects {
 
 /// Whether it has what every object has.
 fn is_object(object: &Field<'_>) -> bool {
-    let has_text = |key| object.get(key).ok().flatten().is_some_and(|field| matches!(field.value(), Value::Text(_)));
+    let has_text = |key| {
+        object
+            .get(key)
+            .ok()
+            .flatten()
+            .is_some_and(|field| matches!(field.value(), Value::Text(_)))
+    };
     has_text("apiVersion") && has_text("kind")
 }
 
@@ -267,9 +339,14 @@ fn is_object(object: &Field<'_>) -> bool {
 fn is_template(object: &Field<'_>) -> bool {
     let of_metadata = |key| member(&member(object, "metadata")?, key);
     let has_braces = |field: &Field<'_>| field.text().is_ok_and(|text| text.value.contains("{{"));
-    let labels = of_metadata("labels").and_then(|labels| labels.members().ok()).unwrap_or_default();
+    let labels = of_metadata("labels")
+        .and_then(|labels| labels.members().ok())
+        .unwrap_or_default();
     labels.iter().any(|(_, label)| has_braces(label))
-        || ["name", "namespace"].into_iter().filter_map(of_metadata).any(|field| has_braces(&field))
+        || ["name", "namespace"]
+            .into_iter()
+            .filter_map(of_metadata)
+            .any(|field| has_braces(&field))
         || member(object, "spec").is_some_and(|spec| holds_braces(spec.value()))
 }
 
@@ -291,8 +368,16 @@ fn key(object: &Field<'_>) -> Option<String> {
     let text = |field: &Field<'_>, key: &str| Some(field.get(key).ok()??.text().ok()?.value);
     let metadata = object.get("metadata").ok()??;
     let (version, kind) = (text(object, "apiVersion")?, text(object, "kind")?);
-    let group = version.split_once('/').map(|(group, _)| group).filter(|group| group.contains('.'));
+    let group = version
+        .split_once('/')
+        .map(|(group, _)| group)
+        .filter(|group| group.contains('.'));
     let group = group.map(|group| format!(".{group}")).unwrap_or_default();
-    let namespace = text(&metadata, "namespace").map(|namespace| format!("{namespace}/")).unwrap_or_default();
-    Some(format!("{kind}{group} `{namespace}{}`", text(&metadata, "name")?))
+    let namespace = text(&metadata, "namespace")
+        .map(|namespace| format!("{namespace}/"))
+        .unwrap_or_default();
+    Some(format!(
+        "{kind}{group} `{namespace}{}`",
+        text(&metadata, "name")?
+    ))
 }

@@ -24,19 +24,33 @@ pub(super) struct OtherWorkload {
 
 impl OtherWorkload {
     /// Reads one; nothing where a controller made it, since that is read itself.
-    pub(super) fn read(object: &Field<'_>, kind: &'static str) -> Result<Option<OtherWorkload>, Error> {
+    pub(super) fn read(
+        object: &Field<'_>,
+        kind: &'static str,
+    ) -> Result<Option<OtherWorkload>, Error> {
         let metadata = Metadata::read(object)?;
         let is_owned = !object.need("metadata")?.list("ownerReferences")?.is_empty();
         if is_owned && ["Pod", "ReplicaSet", "ReplicationController", "Job"].contains(&kind) {
             return Ok(None);
         }
         let spec = object.get("spec")?;
-        let labels = if kind == "Pod" { metadata.labels.clone() } else { labels_of_template(spec.as_ref())? };
+        let labels = if kind == "Pod" {
+            metadata.labels.clone()
+        } else {
+            labels_of_template(spec.as_ref())?
+        };
         let (deployment, ingress) = match &spec {
             Some(spec) => (deployment_of(spec)?, ingress_of(spec)?),
             None => (None, None),
         };
-        Ok(Some(OtherWorkload { kind, place: object.place(), metadata, labels, deployment, ingress }))
+        Ok(Some(OtherWorkload {
+            kind,
+            place: object.place(),
+            metadata,
+            labels,
+            deployment,
+            ingress,
+        }))
     }
 
     /// Why there is no forecast of it, and what its rollout is like.
@@ -45,15 +59,21 @@ impl OtherWorkload {
             "StatefulSet" => {
                 "a StatefulSet is not modelled: it replaces one pod at a time, and each only when the one before is gone"
             }
-            "DaemonSet" => "a DaemonSet is not modelled: it replaces the pod of one node after another",
+            "DaemonSet" => {
+                "a DaemonSet is not modelled: it replaces the pod of one node after another"
+            }
             "Rollout" => {
                 "an Argo Rollout is not modelled: its steps, weights and Services change while pods are replaced"
             }
-            "Canary" => "Flagger's Canary is not modelled: it shifts weights between two Deployments",
+            "Canary" => {
+                "Flagger's Canary is not modelled: it shifts weights between two Deployments"
+            }
             "DeploymentConfig" => {
                 "a DeploymentConfig is not modelled: its deployer pod, not the cluster, replaces pods"
             }
-            _ => "nothing rolls it out: who deletes it takes it away from the load balancer at once",
+            _ => {
+                "nothing rolls it out: who deletes it takes it away from the load balancer at once"
+            }
         }
     }
 }

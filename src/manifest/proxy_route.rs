@@ -29,12 +29,25 @@ const KINDS: [(&str, &str, &str); 14] = [
     ("ApisixRoute", "apisix.apache.org", "APISIX"),
     ("Route", "route.openshift.io", "the OpenShift router"),
     ("TCPIngress", "configuration.konghq.com", "Kong"),
-    ("HTTPScaledObject", "http.keda.sh", "KEDA's HTTP interceptor"),
+    (
+        "HTTPScaledObject",
+        "http.keda.sh",
+        "KEDA's HTTP interceptor",
+    ),
     ("RouteGroup", "zalando.org", "Skipper"),
 ];
 
 /// Keys under which these kinds name Services.
-const KEYS: [&str; 8] = ["name", "host", "service", "serviceName", "destination", "backend", "upstream", "fqdn"];
+const KEYS: [&str; 8] = [
+    "name",
+    "host",
+    "service",
+    "serviceName",
+    "destination",
+    "backend",
+    "upstream",
+    "fqdn",
+];
 
 impl ProxyRoute {
     /// Reads an object of such a kind; of others, and of what is not to be understood, nothing.
@@ -44,7 +57,12 @@ impl ProxyRoute {
         let (_, _, proxy) = KINDS.iter().find(|row| row.0 == kind && row.1 == group)?;
         let mut named = Vec::new();
         collect(object.get("spec").ok()??.value(), false, &mut named);
-        Some(ProxyRoute { metadata: Metadata::read(object).ok()?, kind: kind.to_owned(), proxy, named })
+        Some(ProxyRoute {
+            metadata: Metadata::read(object).ok()?,
+            kind: kind.to_owned(),
+            proxy,
+            named,
+        })
     }
 
     /// Whether it leads to the Service of this name and namespace, which may be unknown.
@@ -53,7 +71,9 @@ impl ProxyRoute {
             let host = named.split(['/', ':']).next().unwrap_or_default();
             let mut parts = host.split('.');
             parts.next() == Some(service)
-                && parts.next().is_none_or(|part| namespace.is_empty() || part == namespace || part == "svc")
+                && parts
+                    .next()
+                    .is_none_or(|part| namespace.is_empty() || part == namespace || part == "svc")
         })
     }
 }
@@ -61,9 +81,12 @@ impl ProxyRoute {
 fn collect(value: &Value, is_named: bool, named: &mut Vec<String>) {
     match value {
         Value::Text(text) if is_named => named.push(text.clone()),
-        Value::List(items) => items.iter().for_each(|item| collect(&item.value, is_named, named)),
+        Value::List(items) => items
+            .iter()
+            .for_each(|item| collect(&item.value, is_named, named)),
         Value::Map(map) => {
-            map.iter().for_each(|(key, node)| collect(&node.value, KEYS.contains(&key.as_str()), named));
+            map.iter()
+                .for_each(|(key, node)| collect(&node.value, KEYS.contains(&key.as_str()), named));
         }
         _ => {}
     }

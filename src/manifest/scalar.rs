@@ -4,8 +4,12 @@
 use super::yaml::Value;
 
 /// The words that are no text, in the only cases in which they are none.
-const TRUE: [&str; 11] = ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"];
-const FALSE: [&str; 11] = ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"];
+const TRUE: [&str; 11] = [
+    "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON",
+];
+const FALSE: [&str; 11] = [
+    "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF",
+];
 const NULL: [&str; 5] = ["", "~", "null", "Null", "NULL"];
 
 /// What a scalar without quotes is.
@@ -44,7 +48,10 @@ fn whole(text: &str) -> Option<Value> {
         "0x" => (16, rest),
         "0o" => (8, rest),
         "0b" => (2, rest),
-        _ => match unsigned.strip_prefix('0').filter(|digits| !digits.is_empty()) {
+        _ => match unsigned
+            .strip_prefix('0')
+            .filter(|digits| !digits.is_empty())
+        {
             Some(digits) => (8, digits),
             None => (10, unsigned),
         },
@@ -62,7 +69,10 @@ fn whole(text: &str) -> Option<Value> {
 fn float(text: &str) -> Option<Value> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),
+        Some((mantissa, exponent)) => (
+            mantissa,
+            Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)),
+        ),
         None => (unsigned, None),
     };
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -73,13 +83,18 @@ fn float(text: &str) -> Option<Value> {
         return None;
     }
     // Beyond the largest number Go reports an error, and the scalar stays text.
-    text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Number)
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+        .map(Value::Number)
 }
 
 /// A date is text to Kubernetes: the decoder gives its letters back where no type asks for a time.
 fn is_date(plain: &str) -> bool {
     let year = plain.get(..5);
-    year.is_some_and(|year| year.ends_with('-') && year.bytes().take(4).all(|digit| digit.is_ascii_digit()))
+    year.is_some_and(|year| {
+        year.ends_with('-') && year.bytes().take(4).all(|digit| digit.is_ascii_digit())
+    })
 }
 
 #[cfg(test)]
@@ -110,7 +125,14 @@ mod tests {
         ] {
             check(plain, &format!("Whole({whole})"));
         }
-        for (plain, number) in [("1e2", 100.0), ("08", 8.0), ("1.", 1.0), (".5", 0.5), ("-.5", -0.5), ("3.0", 3.0)] {
+        for (plain, number) in [
+            ("1e2", 100.0),
+            ("08", 8.0),
+            ("1.", 1.0),
+            (".5", 0.5),
+            ("-.5", -0.5),
+            ("3.0", 3.0),
+        ] {
             check(plain, &format!("Number({number:?})"));
         }
         check("99999999999999999999", "Number(1e20)");

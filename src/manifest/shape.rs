@@ -37,21 +37,34 @@ static TYPES: LazyLock<BTreeMap<&'static str, Fields>> = LazyLock::new(|| {
 pub(super) fn check(kind: Kind, object: &Field<'_>) -> Result<(), Error> {
     let version = object.need("apiVersion")?.text()?.value;
     match (kind, version.as_str()) {
-        (Kind::HorizontalPodAutoscaler, "autoscaling/v1") => has(object, "v1.HorizontalPodAutoscaler"),
+        (Kind::HorizontalPodAutoscaler, "autoscaling/v1") => {
+            has(object, "v1.HorizontalPodAutoscaler")
+        }
         _ => has(object, kind.name()),
     }
 }
 
 fn has(field: &Field<'_>, shape: &str) -> Result<(), Error> {
-    if let Some(item) = shape.strip_prefix('[').and_then(|shape| shape.strip_suffix(']')) {
+    if let Some(item) = shape
+        .strip_prefix('[')
+        .and_then(|shape| shape.strip_suffix(']'))
+    {
         return field.items()?.iter().try_for_each(|field| has(field, item));
     }
-    if let Some(value) = shape.strip_prefix('{').and_then(|shape| shape.strip_suffix('}')) {
-        return field.members()?.iter().try_for_each(|(_, field)| has(field, value));
+    if let Some(value) = shape
+        .strip_prefix('{')
+        .and_then(|shape| shape.strip_suffix('}'))
+    {
+        return field
+            .members()?
+            .iter()
+            .try_for_each(|(_, field)| has(field, value));
     }
     match shape {
         "text" | "time" => field.text().map(drop),
-        "whole" => field.integer(i64::from(i32::MIN)..=i64::from(i32::MAX)).map(drop),
+        "whole" => field
+            .integer(i64::from(i32::MIN)..=i64::from(i32::MAX))
+            .map(drop),
         "long" => field.integer(i64::MIN..=i64::MAX).map(drop),
         "flag" => field.flag().map(drop),
         "number" => field.number(),
@@ -69,7 +82,8 @@ fn has(field: &Field<'_>, shape: &str) -> Result<(), Error> {
             Some(fields) => {
                 let of = |key: &str| fields.get(key).copied();
                 let mut members = field.members()?.into_iter();
-                members.try_for_each(|(key, field)| of(key).map_or(Ok(()), |shape| has(&field, shape)))
+                members
+                    .try_for_each(|(key, field)| of(key).map_or(Ok(()), |shape| has(&field, shape)))
             }
             None => Ok(()),
         },
@@ -82,7 +96,17 @@ mod tests {
 
     #[test]
     fn every_type_that_is_named_is_there() {
-        const WORDS: [&str; 9] = ["text", "time", "whole", "long", "flag", "number", "text|whole", "quantity", "any"];
+        const WORDS: [&str; 9] = [
+            "text",
+            "time",
+            "whole",
+            "long",
+            "flag",
+            "number",
+            "text|whole",
+            "quantity",
+            "any",
+        ];
         let shapes = TYPES.values().flat_map(Fields::values);
         let unknown: Vec<_> = shapes
             .map(|shape| shape.trim_matches(['[', ']', '{', '}']))

@@ -25,16 +25,29 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(path: PathBuf, text: String) -> Source {
-        Source { path, text, starts: OnceLock::new() }
+        Source {
+            path,
+            text,
+            starts: OnceLock::new(),
+        }
     }
 
     /// The line that a byte stands in: its number, from 1, and where it starts.
     fn line_of(&self, byte: usize) -> (usize, usize) {
         let after = |(newline, _): (usize, &str)| newline + 1;
-        let starts =
-            self.starts.get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(after)).collect());
+        let starts = self.starts.get_or_init(|| {
+            std::iter::once(0)
+                .chain(self.text.match_indices('\n').map(after))
+                .collect()
+        });
         let row = starts.partition_point(|start| *start <= byte);
-        (row, starts.get(row.saturating_sub(1)).copied().unwrap_or_default())
+        (
+            row,
+            starts
+                .get(row.saturating_sub(1))
+                .copied()
+                .unwrap_or_default(),
+        )
     }
 }
 
@@ -55,18 +68,29 @@ pub(super) struct At<T> {
 impl<T> At<T> {
     /// Another value that follows from this one.
     pub(super) fn map<U>(self, value: impl FnOnce(T) -> U) -> At<U> {
-        At { value: value(self.value), place: self.place }
+        At {
+            value: value(self.value),
+            place: self.place,
+        }
     }
 }
 
 impl Place {
     pub(super) fn new(source: &Arc<Source>, range: Range<usize>) -> Place {
-        Place { source: source.clone(), range }
+        Place {
+            source: source.clone(),
+            range,
+        }
     }
 
     /// A whole line, from 1.
     pub(super) fn of_row(source: &Arc<Source>, row: usize) -> Place {
-        let start = source.text.split_inclusive('\n').take(row.saturating_sub(1)).map(str::len).sum();
+        let start = source
+            .text
+            .split_inclusive('\n')
+            .take(row.saturating_sub(1))
+            .map(str::len)
+            .sum();
         Place::new(source, start..start + 1)
     }
 
@@ -83,13 +107,23 @@ impl Place {
     /// Column in characters, from 1.
     pub fn column(&self) -> usize {
         let (_, line) = self.source.line_of(self.start());
-        self.source.text.get(line..self.start()).unwrap_or_default().chars().count() + 1
+        self.source
+            .text
+            .get(line..self.start())
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1
     }
 
     /// The line itself.
     pub fn line(&self) -> &str {
         let (_, line) = self.source.line_of(self.start());
-        self.source.text.get(line..).and_then(|rest| rest.lines().next()).unwrap_or_default()
+        self.source
+            .text
+            .get(line..)
+            .and_then(|rest| rest.lines().next())
+            .unwrap_or_default()
     }
 
     /// An error at this place.
@@ -99,18 +133,28 @@ impl Place {
 
     /// What is written here.
     pub(super) fn written(&self) -> &str {
-        let end = self.source.text.floor_char_boundary(self.range.end.min(self.source.text.len()));
+        let end = self
+            .source
+            .text
+            .floor_char_boundary(self.range.end.min(self.source.text.len()));
         self.source.text.get(self.start()..end).unwrap_or_default()
     }
 
     fn start(&self) -> usize {
-        self.source.text.floor_char_boundary(self.range.start.min(self.source.text.len()))
+        self.source
+            .text
+            .floor_char_boundary(self.range.start.min(self.source.text.len()))
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", escape::line(&self.path().to_string_lossy()), self.row())
+        write!(
+            f,
+            "{}:{}",
+            escape::line(&self.path().to_string_lossy()),
+            self.row()
+        )
     }
 }
 
@@ -148,11 +192,17 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Reading, Error> {
         if path == Path::new("-") {
             let bytes = bytes(std::io::stdin().lock());
             let source = source(PathBuf::from("<stdin>"), bytes)?;
-            read.sources.push(Found { source, is_named: true });
+            read.sources.push(Found {
+                source,
+                is_named: true,
+            });
         } else if path.is_dir() {
             read.folder(path, &mut visited)?;
         } else if is_new {
-            read.sources.push(Found { source: open(path.clone())?, is_named: true });
+            read.sources.push(Found {
+                source: open(path.clone())?,
+                is_named: true,
+            });
         }
     }
     Ok(read)
@@ -160,7 +210,13 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Reading, Error> {
 
 impl Reading {
     fn folder(&mut self, folder: &Path, visited: &mut Visited) -> Result<(), Error> {
-        let Contents { files, skipped, rendered, is_empty, .. } = folder::contents(folder, visited)?;
+        let Contents {
+            files,
+            skipped,
+            rendered,
+            is_empty,
+            ..
+        } = folder::contents(folder, visited)?;
         if is_empty {
             return Err(Error::input("no .yaml, .yml or .json file in this folder").in_file(folder));
         }
@@ -168,10 +224,17 @@ impl Reading {
         self.rendered.extend(rendered);
         for path in files {
             match open(path.clone()) {
-                Ok(source) => self.sources.push(Found { source, is_named: false }),
+                Ok(source) => self.sources.push(Found {
+                    source,
+                    is_named: false,
+                }),
                 Err(error) => {
                     let reason = error.message().to_owned();
-                    self.skipped.push(Skipped { path, row: None, reason });
+                    self.skipped.push(Skipped {
+                        path,
+                        row: None,
+                        reason,
+                    });
                 }
             }
         }
@@ -192,14 +255,19 @@ fn bytes(reader: impl Read) -> std::io::Result<Vec<u8>> {
 }
 
 fn source(path: PathBuf, bytes: std::io::Result<Vec<u8>>) -> Result<Arc<Source>, Error> {
-    let bytes = bytes.map_err(|error| Error::input(format!("cannot read the manifest: {error}")).in_file(&path))?;
+    let bytes = bytes.map_err(|error| {
+        Error::input(format!("cannot read the manifest: {error}")).in_file(&path)
+    })?;
     let text = decode(bytes).map_err(|error| error.in_file(&path))?;
     Ok(Arc::new(Source::new(path, text)))
 }
 
 fn decode(bytes: Vec<u8>) -> Result<String, Error> {
     if bytes.len() as u64 > LONGEST {
-        return Err(Error::too_large(format!("the manifest is longer than {} MiB", LONGEST >> 20)));
+        return Err(Error::too_large(format!(
+            "the manifest is longer than {} MiB",
+            LONGEST >> 20
+        )));
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Error::input("the manifest is UTF-16 text")
@@ -210,5 +278,8 @@ fn decode(bytes: Vec<u8>) -> Result<String, Error> {
         let row = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
         Error::input(format!("line {row} is not UTF-8 text")).hint("save the manifest as UTF-8")
     })?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text))
 }

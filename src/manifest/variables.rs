@@ -39,9 +39,18 @@ impl ConfigMap {
     pub(super) fn read(object: &Field<'_>) -> Option<ConfigMap> {
         let metadata = Metadata::read(object).ok()?;
         let data = object.get("data").ok()?;
-        let data = data.map(|data| data.members()).transpose().ok()?.unwrap_or_default();
-        let data = data.into_iter().filter_map(|(key, value)| Some((key.to_owned(), text(&value)?)));
-        Some(ConfigMap { metadata, data: data.collect() })
+        let data = data
+            .map(|data| data.members())
+            .transpose()
+            .ok()?
+            .unwrap_or_default();
+        let data = data
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), text(&value)?)));
+        Some(ConfigMap {
+            metadata,
+            data: data.collect(),
+        })
     }
 }
 
@@ -56,12 +65,23 @@ impl Variables {
     pub(super) fn read(container: &Field<'_>) -> Result<Variables, Error> {
         let mut variables = Variables::default();
         for from in container.list("envFrom")? {
-            let map = from.get("configMapRef")?.map(|map| map.get("name")).transpose()?.flatten();
-            let prefix = from.get("prefix")?.and_then(|prefix| text(&prefix)).unwrap_or_default();
-            variables.all_of.push((map.and_then(|name| text(&name)), prefix));
+            let map = from
+                .get("configMapRef")?
+                .map(|map| map.get("name"))
+                .transpose()?
+                .flatten();
+            let prefix = from
+                .get("prefix")?
+                .and_then(|prefix| text(&prefix))
+                .unwrap_or_default();
+            variables
+                .all_of
+                .push((map.and_then(|name| text(&name)), prefix));
         }
         for variable in container.list("env")? {
-            let Some(name) = variable.get("name")?.and_then(|name| text(&name)) else { continue };
+            let Some(name) = variable.get("name")?.and_then(|name| text(&name)) else {
+                continue;
+            };
             let origin = match (variable.get("value")?, variable.get("valueFrom")?) {
                 (_, Some(from)) => {
                     let key = from.get("configMapKeyRef")?;
@@ -69,7 +89,9 @@ impl Variables {
                         let part = key.as_ref().map(|key| key.get(name)).transpose();
                         part.map(|part| part.flatten().and_then(|part| text(&part)))
                     };
-                    part("name")?.zip(part("key")?).map_or(Origin::Unseen, |(map, key)| Origin::Key(map, key))
+                    part("name")?
+                        .zip(part("key")?)
+                        .map_or(Origin::Unseen, |(map, key)| Origin::Key(map, key))
                 }
                 // A variable without a value is an empty one.
                 (value, None) => match value {
@@ -85,15 +107,19 @@ impl Variables {
     /// What is known of them, by the ConfigMaps beside the pod's controller.
     pub(super) fn resolve(&self, maps: &[ConfigMap], owner: &Metadata) -> Environment {
         let map = |name: &str| {
-            let mut beside = maps.iter().filter(|map| entrance::together(&map.metadata, owner));
+            let mut beside = maps
+                .iter()
+                .filter(|map| entrance::together(&map.metadata, owner));
             beside.find(|map| map.metadata.name.value == name)
         };
         let mut environment = Environment::default();
         for (name, prefix) in &self.all_of {
             match name.as_deref().and_then(map) {
-                Some(map) => environment
-                    .variables
-                    .extend(map.data.iter().map(|(key, value)| (format!("{prefix}{key}"), Some(value.clone())))),
+                Some(map) => environment.variables.extend(
+                    map.data
+                        .iter()
+                        .map(|(key, value)| (format!("{prefix}{key}"), Some(value.clone()))),
+                ),
                 None => environment.open = true,
             }
         }

@@ -125,13 +125,25 @@ pub(super) struct Budget {
 impl Metadata {
     pub(super) fn read(object: &Field<'_>) -> Result<Metadata, Error> {
         let metadata = object.need("metadata")?;
-        let kind = object.get("kind")?.map(|kind| kind.text()).transpose()?.map(|kind| kind.value);
-        let namespace =
-            metadata.get("namespace")?.filter(|field| !matches!(field.value(), Value::Text(text) if text.is_empty()));
+        let kind = object
+            .get("kind")?
+            .map(|kind| kind.text())
+            .transpose()?
+            .map(|kind| kind.value);
+        let namespace = metadata
+            .get("namespace")?
+            .filter(|field| !matches!(field.value(), Value::Text(text) if text.is_empty()));
         Ok(Metadata {
-            name: names::name(&metadata.need("name")?, Rule::of_kind(kind.as_deref().unwrap_or_default()))?,
-            namespace: namespace.map(|field| names::name(&field, Rule::Label)).transpose()?,
-            labels: metadata.get("labels")?.map_or(Ok(BTreeMap::new()), |field| names::labels(&field))?,
+            name: names::name(
+                &metadata.need("name")?,
+                Rule::of_kind(kind.as_deref().unwrap_or_default()),
+            )?,
+            namespace: namespace
+                .map(|field| names::name(&field, Rule::Label))
+                .transpose()?,
+            labels: metadata
+                .get("labels")?
+                .map_or(Ok(BTreeMap::new()), |field| names::labels(&field))?,
             annotations: metadata
                 .get("annotations")?
                 .map_or(Ok(BTreeMap::new()), |field| names::annotations(&field))?,
@@ -148,7 +160,9 @@ impl Metadata {
 
     /// The namespace's name; empty where none is given.
     pub(super) fn namespace(&self) -> &str {
-        self.namespace.as_ref().map_or("", |namespace| &namespace.value)
+        self.namespace
+            .as_ref()
+            .map_or("", |namespace| &namespace.value)
     }
 }
 
@@ -157,7 +171,11 @@ impl Deployment {
         let metadata = Metadata::read(object)?;
         let spec = object.need("spec")?;
         let strategy = spec.get("strategy")?;
-        let rolling = strategy.as_ref().map(|field| field.get("rollingUpdate")).transpose()?.flatten();
+        let rolling = strategy
+            .as_ref()
+            .map(|field| field.get("rollingUpdate"))
+            .transpose()?
+            .flatten();
         let count = |key| match &rolling {
             Some(rolling) => rolling.get(key)?.map(|field| field.count()).transpose(),
             None => Ok(None),
@@ -166,7 +184,10 @@ impl Deployment {
             selector_mismatch: None,
             place: object.place(),
             replicas: whole(&spec, "replicas", 0)?,
-            strategy: strategy.map(|field| kind_of_strategy(&field)).transpose()?.flatten(),
+            strategy: strategy
+                .map(|field| kind_of_strategy(&field))
+                .transpose()?
+                .flatten(),
             max_surge: count("maxSurge")?,
             max_unavailable: count("maxUnavailable")?,
             min_ready: whole(&spec, "minReadySeconds", 0)?,
@@ -174,7 +195,9 @@ impl Deployment {
             template: Template::read(&spec.need("template")?)?,
             metadata,
         };
-        if let (Some(Strategy::Recreate), Some(rolling)) = (deployment.strategy.as_ref().map(|at| at.value), rolling) {
+        if let (Some(Strategy::Recreate), Some(rolling)) =
+            (deployment.strategy.as_ref().map(|at| at.value), rolling)
+        {
             return Err(rolling
                 .error("`spec.strategy.rollingUpdate` beside `type: Recreate`")
                 .hint("Kubernetes refuses this: leave one of them out"));
@@ -185,7 +208,11 @@ impl Deployment {
 
     /// A selector that does not select the template's pods is refused by the API.
     fn mismatch(&self, spec: &Field<'_>) -> Result<Option<Notice>, Error> {
-        let labels = spec.need("selector")?.get("matchLabels")?.map(|field| names::labels(&field)).transpose()?;
+        let labels = spec
+            .need("selector")?
+            .get("matchLabels")?
+            .map(|field| names::labels(&field))
+            .transpose()?;
         let labels = labels.unwrap_or_default();
         let is_missing = |(key, label): &(&String, &At<String>)| {
             self.template.labels.get(*key).map(|label| &label.value) != Some(&label.value)
@@ -203,12 +230,16 @@ impl Deployment {
 }
 
 fn kind_of_strategy(field: &Field<'_>) -> Result<Option<At<Strategy>>, Error> {
-    let Some(kind) = field.get("type")? else { return Ok(None) };
+    let Some(kind) = field.get("type")? else {
+        return Ok(None);
+    };
     let text = kind.text()?;
     match text.value.as_str() {
         "RollingUpdate" => Ok(Some(text.map(|_| Strategy::RollingUpdate))),
         "Recreate" => Ok(Some(text.map(|_| Strategy::Recreate))),
-        other => Err(kind.error(format!("`{other}` is no strategy")).hint("RollingUpdate or Recreate")),
+        other => Err(kind
+            .error(format!("`{other}` is no strategy"))
+            .hint("RollingUpdate or Recreate")),
     }
 }
 
@@ -219,24 +250,47 @@ fn whole(field: &Field<'_>, key: &str, least: u32) -> Result<Option<At<u32>>, Er
 impl Template {
     fn read(field: &Field<'_>) -> Result<Template, Error> {
         let metadata = field.get("metadata")?;
-        let member = |key| metadata.as_ref().map(|metadata| metadata.get(key)).transpose().map(Option::flatten);
-        let labels = member("labels")?.map(|labels| names::labels(&labels)).transpose()?.unwrap_or_default();
-        let annotations =
-            member("annotations")?.map(|field| names::annotations(&field)).transpose()?.unwrap_or_default();
+        let member = |key| {
+            metadata
+                .as_ref()
+                .map(|metadata| metadata.get(key))
+                .transpose()
+                .map(Option::flatten)
+        };
+        let labels = member("labels")?
+            .map(|labels| names::labels(&labels))
+            .transpose()?
+            .unwrap_or_default();
+        let annotations = member("annotations")?
+            .map(|field| names::annotations(&field))
+            .transpose()?
+            .unwrap_or_default();
         let spec = field.need("spec")?;
-        let gates = spec.list("readinessGates")?.into_iter().map(|gate| gate.need("conditionType")?.text());
+        let gates = spec
+            .list("readinessGates")?
+            .into_iter()
+            .map(|gate| gate.need("conditionType")?.text());
         let mut containers = Vec::new();
         for container in spec.need("containers")?.items()? {
             containers.push(Container::read(&container)?);
         }
         if containers.is_empty() {
-            return Err(spec.need("containers")?.error("a pod without containers").hint("Kubernetes refuses this"));
+            return Err(spec
+                .need("containers")?
+                .error("a pod without containers")
+                .hint("Kubernetes refuses this"));
         }
         let mut init = Vec::new();
         for container in spec.list("initContainers")? {
-            let policy = container.get("restartPolicy")?.map(|policy| policy.text()).transpose()?;
+            let policy = container
+                .get("restartPolicy")?
+                .map(|policy| policy.text())
+                .transpose()?;
             if policy.is_some_and(|policy| policy.value == "Always") {
-                containers.push(Container { is_native: true, ..Container::read(&container)? });
+                containers.push(Container {
+                    is_native: true,
+                    ..Container::read(&container)?
+                });
             } else {
                 init.push(names::name(&container.need("name")?, Rule::Label)?);
             }
@@ -259,7 +313,10 @@ impl Template {
             _ => false,
         };
         let all = || self.containers.iter();
-        all().find(declares).or_else(|| all().find(is_probed)).unwrap_or(&self.containers[0])
+        all()
+            .find(declares)
+            .or_else(|| all().find(is_probed))
+            .unwrap_or(&self.containers[0])
     }
 }
 
@@ -284,17 +341,33 @@ impl Container {
         let mut ports = Vec::new();
         for port in field.list("ports")? {
             ports.push(ContainerPort {
-                name: port.get("name")?.map(|name| name.text()).transpose()?.map(|name| name.value),
+                name: port
+                    .get("name")?
+                    .map(|name| name.text())
+                    .transpose()?
+                    .map(|name| name.value),
                 number: port.need("containerPort")?.whole(1)?.value,
             });
         }
         let lifecycle = field.get("lifecycle")?;
-        let of_lifecycle = |key| lifecycle.as_ref().map(|lifecycle| lifecycle.get(key)).transpose();
-        let (pre_stop, stop_signal) = (of_lifecycle("preStop")?.flatten(), of_lifecycle("stopSignal")?.flatten());
+        let of_lifecycle = |key| {
+            lifecycle
+                .as_ref()
+                .map(|lifecycle| lifecycle.get(key))
+                .transpose()
+        };
+        let (pre_stop, stop_signal) = (
+            of_lifecycle("preStop")?.flatten(),
+            of_lifecycle("stopSignal")?.flatten(),
+        );
         Ok(Container {
             stop_signal: stop_signal.map(|signal| signal.text()).transpose()?,
             name: names::name(&field.need("name")?, Rule::Label)?,
-            image: field.get("image")?.map(|image| image.text()).transpose()?.map(|image| image.value),
+            image: field
+                .get("image")?
+                .map(|image| image.text())
+                .transpose()?
+                .map(|image| image.value),
             is_native: false,
             variables: Variables::read(field)?,
             ports,
@@ -310,15 +383,25 @@ impl Container {
     /// Whether one of its probes asks at this port.
     pub(super) fn is_probed_at(&self, number: u32) -> bool {
         let probes = [&self.readiness, &self.startup, &self.liveness];
-        probes.into_iter().flatten().any(|probe| probe.port == Some(Port::Number(number)))
+        probes
+            .into_iter()
+            .flatten()
+            .any(|probe| probe.port == Some(Port::Number(number)))
     }
 }
 
 impl Hook {
     fn read(field: &Field<'_>) -> Result<At<Hook>, Error> {
-        let forms = [field.get("sleep")?, field.get("exec")?, field.get("httpGet")?, field.get("tcpSocket")?];
+        let forms = [
+            field.get("sleep")?,
+            field.get("exec")?,
+            field.get("httpGet")?,
+            field.get("tcpSocket")?,
+        ];
         if forms.iter().flatten().count() > 1 {
-            return Err(field.error("a preStop hook of several kinds").hint("Kubernetes refuses this: one of them"));
+            return Err(field
+                .error("a preStop hook of several kinds")
+                .hint("Kubernetes refuses this: one of them"));
         }
         let [sleep, exec, http_get, tcp_socket] = forms;
         let (hook, place) = if let Some(sleep) = sleep {
@@ -329,10 +412,16 @@ impl Hook {
             for word in exec.list("command")? {
                 words.push(word.text()?.value);
             }
-            (Hook::Exec(words), exec.get("command")?.unwrap_or(exec).place())
+            (
+                Hook::Exec(words),
+                exec.get("command")?.unwrap_or(exec).place(),
+            )
         } else if let Some(http_get) = http_get {
             let path = http_get.get("path")?.map(|path| path.text()).transpose()?;
-            (Hook::HttpGet(path.map_or_else(|| "/".to_owned(), |path| path.value)), http_get.place())
+            (
+                Hook::HttpGet(path.map_or_else(|| "/".to_owned(), |path| path.value)),
+                http_get.place(),
+            )
         } else if let Some(tcp_socket) = tcp_socket {
             (Hook::TcpSocket, tcp_socket.place())
         } else {
@@ -349,7 +438,10 @@ impl Probe {
         let mut at = None;
         for kind in ["httpGet", "tcpSocket", "grpc"] {
             if let Some(handler) = field.get(kind)? {
-                at = handler.get("port")?.map(|field| network::port(&field, 0)).transpose()?;
+                at = handler
+                    .get("port")?
+                    .map(|field| network::port(&field, 0))
+                    .transpose()?;
             }
         }
         Ok(Probe {
@@ -370,7 +462,10 @@ impl Autoscaler {
         let metadata = Metadata::read(object)?;
         let spec = object.need("spec")?;
         let target = spec.need("scaleTargetRef")?;
-        let (kind, name) = (target.need("kind")?.text()?.value, target.need("name")?.text()?.value);
+        let (kind, name) = (
+            target.need("kind")?.text()?.value,
+            target.need("name")?.text()?.value,
+        );
         let target = (kind == "Deployment").then_some(name);
         Ok(Autoscaler {
             kind: "HorizontalPodAutoscaler",
@@ -392,17 +487,29 @@ impl Autoscaler {
         let kind = target.get("kind")?.map(|kind| kind.text()).transpose()?;
         let name = target.need("name")?.text()?;
         let is_deployment = kind.is_none_or(|kind| kind.value == "Deployment");
-        let paused = metadata.annotations.get("autoscaling.keda.sh/paused-replicas");
-        let paused =
-            paused.and_then(|text| Some(At { value: text.value.trim().parse().ok()?, place: text.place.clone() }));
+        let paused = metadata
+            .annotations
+            .get("autoscaling.keda.sh/paused-replicas");
+        let paused = paused.and_then(|text| {
+            Some(At {
+                value: text.value.trim().parse().ok()?,
+                place: text.place.clone(),
+            })
+        });
         let at_least_one = |at: At<u32>| at.map(|pods| pods.max(1));
         let place = &name.place;
         let min = whole(&spec, "minReplicaCount", 0)?.map(at_least_one);
         let max = whole(&spec, "maxReplicaCount", 1)?;
         Ok(Autoscaler {
             kind: "ScaledObject",
-            min: Some(paused.clone().or(min).unwrap_or_else(|| At { value: 1, place: place.clone() })),
-            max: paused.or(max).unwrap_or_else(|| At { value: MOST_SCALED, place: place.clone() }),
+            min: Some(paused.clone().or(min).unwrap_or_else(|| At {
+                value: 1,
+                place: place.clone(),
+            })),
+            max: paused.or(max).unwrap_or_else(|| At {
+                value: MOST_SCALED,
+                place: place.clone(),
+            }),
             target: is_deployment.then_some(name.value),
             metadata,
         })
@@ -421,11 +528,23 @@ impl Budget {
         };
         let selector = match selector {
             Some(selector) if selector.list("matchExpressions")?.is_empty() => {
-                let labels = selector.get("matchLabels")?.map(|labels| names::labels(&labels)).transpose()?;
-                labels.map(|labels| labels.into_iter().map(|(key, label)| (key, label.value)).collect())
+                let labels = selector
+                    .get("matchLabels")?
+                    .map(|labels| names::labels(&labels))
+                    .transpose()?;
+                labels.map(|labels| {
+                    labels
+                        .into_iter()
+                        .map(|(key, label)| (key, label.value))
+                        .collect()
+                })
             }
             _ => None,
         };
-        Ok(Budget { metadata, place: object.place(), selector })
+        Ok(Budget {
+            metadata,
+            place: object.place(),
+            selector,
+        })
     }
 }

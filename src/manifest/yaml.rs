@@ -51,7 +51,10 @@ pub(super) struct Members(Box<[(String, Node)]>);
 impl Members {
     /// A member.
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
-        let at = self.0.binary_search_by(|(known, _)| known.as_str().cmp(key)).ok()?;
+        let at = self
+            .0
+            .binary_search_by(|(known, _)| known.as_str().cmp(key))
+            .ok()?;
         self.0.get(at).map(|(_, node)| node)
     }
 
@@ -125,14 +128,24 @@ pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Document>, Error> {
         }
         let text = json::without_tabs(source.text.get(value.clone()).unwrap_or_default());
         let parsed = parse(source, &text, value.start, most)?;
-        most = most.saturating_sub(parsed.iter().map(|document| document.node.value.count()).sum());
+        most = most.saturating_sub(
+            parsed
+                .iter()
+                .map(|document| document.node.value.count())
+                .sum(),
+        );
         documents.extend(parsed);
     }
     Ok(documents)
 }
 
 /// The documents of a part of a file, which have `most` values at most.
-fn parse(source: &Arc<Source>, text: &str, start: usize, most: usize) -> Result<Vec<Document>, Error> {
+fn parse(
+    source: &Arc<Source>,
+    text: &str,
+    start: usize,
+    most: usize,
+) -> Result<Vec<Document>, Error> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: MOST_DOCUMENTS,
@@ -162,7 +175,10 @@ fn resolve(text: &str, node: &mut Node) {
         Value::Map(map) => map.values_mut().for_each(|value| resolve(text, value)),
         scalar => {
             let written = text.get(range(text, defined)).unwrap_or_default();
-            let before = text.get(..range(text, defined).start).unwrap_or_default().trim_end();
+            let before = text
+                .get(..range(text, defined).start)
+                .unwrap_or_default()
+                .trim_end();
             let is_tagged = ["!!str", "!"].iter().any(|tag| before.ends_with(tag));
             let is_plain = match scalar {
                 Value::Text(read) => *read == written,
@@ -192,10 +208,19 @@ fn range(text: &str, location: serde_saphyr::Location) -> std::ops::Range<usize>
     match (span.byte_offset(), span.byte_len()) {
         (Some(start), Some(length)) => start as usize..(start + length) as usize,
         _ => {
-            let line_start: usize =
-                text.split_inclusive('\n').take((location.line() as usize).saturating_sub(1)).map(str::len).sum();
-            let line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-            let skipped = line.chars().take((location.column() as usize).saturating_sub(1)).map(char::len_utf8);
+            let line_start: usize = text
+                .split_inclusive('\n')
+                .take((location.line() as usize).saturating_sub(1))
+                .map(str::len)
+                .sum();
+            let line = text
+                .get(line_start..)
+                .and_then(|rest| rest.lines().next())
+                .unwrap_or_default();
+            let skipped = line
+                .chars()
+                .take((location.column() as usize).saturating_sub(1))
+                .map(char::len_utf8);
             let start = line_start + skipped.sum::<usize>();
             start..start + 1
         }
@@ -204,7 +229,10 @@ fn range(text: &str, location: serde_saphyr::Location) -> std::ops::Range<usize>
 
 /// The parser's refusal, with what usually is behind it.
 fn refused(source: &Arc<Source>, text: &str, start: usize, error: &YamlError) -> Error {
-    let range = range(text, error.location().unwrap_or(serde_saphyr::Location::UNKNOWN));
+    let range = range(
+        text,
+        error.location().unwrap_or(serde_saphyr::Location::UNKNOWN),
+    );
     let range = start + range.start..start + range.end;
     let place = Place::new(source, range.clone());
     let words = error.without_snippet().to_string();
@@ -212,7 +240,9 @@ fn refused(source: &Arc<Source>, text: &str, start: usize, error: &YamlError) ->
     // The parser's advice to programmers is none to authors of manifests.
     let message = [" at line ", ", set DuplicateKeyPolicy"]
         .iter()
-        .fold(message, |message, end| message.split(end).next().unwrap_or(message));
+        .fold(message, |message, end| {
+            message.split(end).next().unwrap_or(message)
+        });
     // The limit may be hit inside an alias, whose error wraps the budget's.
     if message.contains("budget breached") {
         return too_large(source, range);
@@ -225,7 +255,11 @@ fn refused(source: &Arc<Source>, text: &str, start: usize, error: &YamlError) ->
 }
 
 fn too_large(source: &Source, range: std::ops::Range<usize>) -> Error {
-    Error::too_large("more YAML than any manifest has, deeper, or a bomb").at(&source.path, &source.text, range)
+    Error::too_large("more YAML than any manifest has, deeper, or a bomb").at(
+        &source.path,
+        &source.text,
+        range,
+    )
 }
 
 /// What texts begin with that are no manifests, and what to do about them.
@@ -237,23 +271,39 @@ const OTHER_TEXTS: [(&str, &str); 11] = [
     ("No resources found", FAILED),
     ("coalesce.go", FAILED),
     ("walk.go", FAILED),
-    ("NAME ", "this is a table for people: `kubectl get … -o yaml`"),
+    (
+        "NAME ",
+        "this is a table for people: `kubectl get … -o yaml`",
+    ),
     ("<", "this is HTML, not a manifest"),
-    ("[deployment]", "this looks like a scenario in TOML; rollcast reads those with `run` and `check`"),
-    ("resource \"", "this looks like Terraform; rollcast reads Kubernetes manifests"),
+    (
+        "[deployment]",
+        "this looks like a scenario in TOML; rollcast reads those with `run` and `check`",
+    ),
+    (
+        "resource \"",
+        "this looks like Terraform; rollcast reads Kubernetes manifests",
+    ),
 ];
 
 /// What to do about text that is no manifest, or not yet one; looks at its start, and at a line and its neighbours.
 pub(super) fn remedy(source: &Source, row: usize) -> Option<&'static str> {
     let text = source.text.trim_start();
-    if let Some((_, hint)) = OTHER_TEXTS.iter().find(|(start, _)| text.starts_with(start)) {
+    if let Some((_, hint)) = OTHER_TEXTS
+        .iter()
+        .find(|(start, _)| text.starts_with(start))
+    {
         return Some(hint);
     }
     let near = || source.text.lines().skip(row.saturating_sub(2)).take(3);
     if near().any(|line| line.contains("{{")) {
         return Some(TEMPLATE);
     }
-    if near().any(|line| ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.trim_start().starts_with(mark))) {
+    if near().any(|line| {
+        ["<<<<<<< ", ">>>>>>> "]
+            .iter()
+            .any(|mark| line.trim_start().starts_with(mark))
+    }) {
         return Some("these are marks of a merge conflict: resolve it first");
     }
     near().any(|line| line.contains("${")).then_some(VARIABLE)
@@ -264,10 +314,12 @@ pub(super) const VARIABLE: &str =
     "a variable is left in it: replace it first, with `envsubst` or what your pipeline uses";
 
 /// What a reader of a file with `{{` in it should do.
-pub(super) const TEMPLATE: &str = "this is a template: render it first, `helm template CHART | rollcast import -`";
+pub(super) const TEMPLATE: &str =
+    "this is a template: render it first, `helm template CHART | rollcast import -`";
 
 /// What a reader of a tool's complaint should do.
-const FAILED: &str = "these are words of the command before the pipe, not its manifests: run it alone";
+const FAILED: &str =
+    "these are words of the command before the pipe, not its manifests: run it alone";
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
@@ -356,9 +408,15 @@ mod tests {
     fn check(text: &str, expected: &[(&str, &str)]) {
         let source = source(text);
         let documents = documents(&source).unwrap();
-        let Value::Map(map) = &documents[0].node.value else { panic!("{text}: no mapping") };
+        let Value::Map(map) = &documents[0].node.value else {
+            panic!("{text}: no mapping")
+        };
         for (key, value) in expected {
-            assert_eq!(format!("{:?}", map.get(key).unwrap().value), *value, "{key} of {text}");
+            assert_eq!(
+                format!("{:?}", map.get(key).unwrap().value),
+                *value,
+                "{key} of {text}"
+            );
         }
     }
 
@@ -392,18 +450,34 @@ mod tests {
 
     #[test]
     fn json_objects_follow_one_another() {
-        let source = source("{\"a\":1,\n\t\"b\": \"\\ud83d\\ude00\\/\"}{\"a\":\"010\"}\n{\"a\": 2}\n");
+        let source =
+            source("{\"a\":1,\n\t\"b\": \"\\ud83d\\ude00\\/\"}{\"a\":\"010\"}\n{\"a\": 2}\n");
         let documents = documents(&source).unwrap();
         assert_eq!(documents.len(), 3);
         let shown: Vec<String> = documents
             .iter()
             .map(|document| {
-                let Value::Map(map) = &document.node.value else { panic!() };
+                let Value::Map(map) = &document.node.value else {
+                    panic!()
+                };
                 let a = map.get("a").unwrap();
                 let place = place(&source, document.start, a);
-                format!("{:?} {}:{} {}", a.value, place.row(), place.column(), place.written())
+                format!(
+                    "{:?} {}:{} {}",
+                    a.value,
+                    place.row(),
+                    place.column(),
+                    place.written()
+                )
             })
             .collect();
-        assert_eq!(shown, ["Whole(1) 1:6 1", "Text(\"010\") 2:29 \"010\"", "Whole(2) 3:7 2"]);
+        assert_eq!(
+            shown,
+            [
+                "Whole(1) 1:6 1",
+                "Text(\"010\") 2:29 \"010\"",
+                "Whole(2) 3:7 2"
+            ]
+        );
     }
 }

@@ -57,7 +57,10 @@ impl Forecast {
         engine: &Engine<'_>,
     ) -> Forecast {
         let mut fingerprint = Fingerprint::default();
-        tally.samples.values().for_each(|sample| fingerprint.push(sample.fingerprint()));
+        tally
+            .samples
+            .values()
+            .for_each(|sample| fingerprint.push(sample.fingerprint()));
         Forecast {
             scenario: scenario.name.clone(),
             digest,
@@ -85,19 +88,28 @@ impl Forecast {
 
     /// A measurement over those replications that have it.
     pub fn measurements(&self, measure: impl Fn(&Sample) -> Option<f64>) -> Option<Summary> {
-        Summary::of(self.samples.iter().filter_map(measure).collect(), self.level)
+        Summary::of(
+            self.samples.iter().filter_map(measure).collect(),
+            self.level,
+        )
     }
 
     /// In how many replications something happened.
     pub fn proportion(&self, happened: impl Fn(&Sample) -> bool) -> Option<Proportion> {
-        let hits = self.samples.iter().filter(|sample| happened(sample)).count() as u64;
+        let hits = self
+            .samples
+            .iter()
+            .filter(|sample| happened(sample))
+            .count() as u64;
         Proportion::of(hits, self.samples.len() as u64, self.level)
     }
 
     /// Which part of a quantity's variance lies between environments.
     pub fn variance_split(&self, quantity: impl Fn(&Sample) -> f64) -> Option<VarianceSplit> {
         let twins = self.samples.iter().zip(&self.twins);
-        let pairs: Vec<_> = twins.map(|(one, twin)| (quantity(one), quantity(twin))).collect();
+        let pairs: Vec<_> = twins
+            .map(|(one, twin)| (quantity(one), quantity(twin)))
+            .collect();
         VarianceSplit::of_twins(&pairs, self.level)
     }
 

@@ -65,7 +65,10 @@ pub fn forecast(
     cancelled: &AtomicBool,
 ) -> Result<Forecast, Error> {
     let lasts = about_how_long(scenario, options.seed)?;
-    let (engine, goal) = (Engine::new(scenario, options.engine, lasts)?, Goal::of(scenario));
+    let (engine, goal) = (
+        Engine::new(scenario, options.engine, lasts)?,
+        Goal::of(scenario),
+    );
     let replications = || {
         let (mut rollout, mut traffic) = (Rollout::new(scenario), engine.clone());
         move |streams: &Streams, outcome: &mut Outcome| {
@@ -87,7 +90,10 @@ pub fn forecast(
 pub fn about_how_long(scenario: &Scenario, seed: u64) -> Result<Span, Error> {
     match scenario.load.duration {
         Some(duration) => Ok(duration),
-        None => Ok(Rollout::new(scenario).simulate(&Streams::new(seed, 0))?.load_until - Time::ZERO),
+        None => Ok(Rollout::new(scenario)
+            .simulate(&Streams::new(seed, 0))?
+            .load_until
+            - Time::ZERO),
     }
 }
 
@@ -108,7 +114,9 @@ where
     let pool = ThreadPoolBuilder::new()
         .num_threads(options.threads.unwrap_or(0))
         .build()
-        .map_err(|error| Error::too_large(format!("the worker threads could not be started: {error}")))?;
+        .map_err(|error| {
+            Error::too_large(format!("the worker threads could not be started: {error}"))
+        })?;
     let (next, broken) = (AtomicU64::new(0), AtomicBool::new(false));
     let stop = || cancelled.load(Ordering::Relaxed) || broken.load(Ordering::Relaxed);
     // A replication that was taken is always finished, and they are taken in order: so the lowest one
@@ -117,13 +125,22 @@ where
     let shares = pool.broadcast(|_| {
         let mut share = Tally::default();
         // A twin has an outcome of its own: its latencies do not count.
-        let [mut outcome, mut twin] = [(); 2].map(|()| Outcome { pool_latencies: true, ..Outcome::new() });
+        let [mut outcome, mut twin] = [(); 2].map(|()| Outcome {
+            pool_latencies: true,
+            ..Outcome::new()
+        });
         let mut replicate = replications();
         while !stop()
             && let Some(replication) = take()
         {
             let outcomes = (&mut outcome, &mut twin);
-            let done = count(replication, options.seed, &mut replicate, outcomes, &mut share);
+            let done = count(
+                replication,
+                options.seed,
+                &mut replicate,
+                outcomes,
+                &mut share,
+            );
             if let Err(error) = done {
                 broken.store(true, Ordering::Relaxed);
                 return Err((replication, error));
@@ -134,7 +151,10 @@ where
         Ok(share)
     });
     let (shares, breaks): (Vec<_>, Vec<_>) = shares.into_iter().partition(Result::is_ok);
-    let lowest = breaks.into_iter().filter_map(Result::err).min_by_key(|(replication, _)| *replication);
+    let lowest = breaks
+        .into_iter()
+        .filter_map(Result::err)
+        .min_by_key(|(replication, _)| *replication);
     if let Some((replication, error)) = lowest {
         // A twin has said so itself.
         return Err(match error.replication() {
@@ -146,7 +166,10 @@ where
         return Err(Error::interrupted());
     }
     let mut tally = Tally::default();
-    shares.into_iter().flatten().for_each(|share| tally.merge(share));
+    shares
+        .into_iter()
+        .flatten()
+        .for_each(|share| tally.merge(share));
     Ok(tally)
 }
 
@@ -163,7 +186,8 @@ fn count(
     share.count(replication, outcome, measures);
     if replication < TWINS {
         let streams = streams.twin();
-        let measures = replicate(&streams, twin).map_err(|error| error.in_replication(seed, streams.replication()))?;
+        let measures = replicate(&streams, twin)
+            .map_err(|error| error.in_replication(seed, streams.replication()))?;
         share.count_twin(replication, twin, measures);
     }
     Ok(())
@@ -176,8 +200,13 @@ mod tests {
     use crate::random::Purpose;
     use crate::verdict::Cause;
 
-    const OPTIONS: Options =
-        Options { runs: 500, seed: 1, level: 0.95, threads: Some(2), engine: EngineChoice::Request };
+    const OPTIONS: Options = Options {
+        runs: 500,
+        seed: 1,
+        level: 0.95,
+        threads: Some(2),
+        engine: EngineChoice::Request,
+    };
 
     /// A synthetic replication: 504s that depend half on the environment, half on chance.
     fn synthetic(streams: &Streams, outcome: &mut Outcome) -> Result<Measures, Error> {
@@ -207,15 +236,26 @@ mod tests {
     }
 
     fn specimen() -> Scenario {
-        Scenario { name: "synthetic".to_owned(), ..Scenario::default() }
+        Scenario {
+            name: "synthetic".to_owned(),
+            ..Scenario::default()
+        }
     }
 
     #[test]
     fn any_number_of_threads_gives_the_same_forecast() {
-        let [one, two, seven] = [1, 2, 7].map(|threads| judged(&Options { threads: Some(threads), ..OPTIONS }));
+        let [one, two, seven] = [1, 2, 7].map(|threads| {
+            judged(&Options {
+                threads: Some(threads),
+                ..OPTIONS
+            })
+        });
         assert_eq!(format!("{one:?}"), format!("{two:?}"));
         assert_eq!(format!("{one:?}"), format!("{seven:?}"));
-        assert_ne!(one.fingerprint, judged(&Options { seed: 2, ..OPTIONS }).fingerprint);
+        assert_ne!(
+            one.fingerprint,
+            judged(&Options { seed: 2, ..OPTIONS }).fingerprint
+        );
     }
 
     /// `auto` counts where the load is large and nothing feeds back, on any number of threads alike.
@@ -224,26 +264,49 @@ mod tests {
         let forecast = |algorithm, threads| {
             let mut scenario = specimen();
             (scenario.load.rate, scenario.target_group.algorithm) = (2_000.0, algorithm);
-            let options = Options { runs: 3, threads: Some(threads), engine: EngineChoice::Auto, ..OPTIONS };
-            forecast(&scenario, "digest".to_owned(), &options, &|_| (), &AtomicBool::new(false)).unwrap()
+            let options = Options {
+                runs: 3,
+                threads: Some(threads),
+                engine: EngineChoice::Auto,
+                ..OPTIONS
+            };
+            forecast(
+                &scenario,
+                "digest".to_owned(),
+                &options,
+                &|_| (),
+                &AtomicBool::new(false),
+            )
+            .unwrap()
         };
         let counted = forecast(Algorithm::RoundRobin, 1);
         assert_eq!((counted.engine, &counted.refusal), ("interval", &None));
-        assert_eq!(format!("{counted:?}"), format!("{:?}", forecast(Algorithm::RoundRobin, 3)));
+        assert_eq!(
+            format!("{counted:?}"),
+            format!("{:?}", forecast(Algorithm::RoundRobin, 3))
+        );
         let sent = forecast(Algorithm::LeastOutstandingRequests, 1);
         assert_eq!((sent.engine, sent.refusal.is_some()), ("request", true));
     }
 
     #[test]
     fn samples_are_in_order_and_independent_of_their_number() {
-        let (few, many) = (judged(&Options { runs: 50, ..OPTIONS }), judged(&OPTIONS));
+        let (few, many) = (
+            judged(&Options {
+                runs: 50,
+                ..OPTIONS
+            }),
+            judged(&OPTIONS),
+        );
         assert_eq!(few.samples, many.samples[..50]);
         assert_eq!((few.twins.len(), many.twins.len()), (50, 200));
     }
 
     #[test]
     fn twins_tell_the_environment_from_chance() {
-        let split = judged(&OPTIONS).variance_split(|sample| sample.status(504) as f64).unwrap();
+        let split = judged(&OPTIONS)
+            .variance_split(|sample| sample.status(504) as f64)
+            .unwrap();
         let (low, high) = split.between_interval.unwrap();
         assert!(low <= 0.5 && 0.5 <= high && high - low < 0.25, "{split:?}");
     }
@@ -272,12 +335,17 @@ mod tests {
 
     #[test]
     fn the_lowest_broken_replication_is_reported() {
-        let broken = |streams: &Streams, _: &mut Outcome| match (0..500).find(|i| *streams == Streams::new(1, *i)) {
+        let broken = |streams: &Streams, _: &mut Outcome| match (0..500)
+            .find(|i| *streams == Streams::new(1, *i))
+        {
             Some(i) if i % 10 == 7 => Err(Error::invariant(format!("replication {i}"))),
             _ => Ok(Measures::default()),
         };
         for threads in [1, 2, 7] {
-            let options = Options { threads: Some(threads), ..OPTIONS };
+            let options = Options {
+                threads: Some(threads),
+                ..OPTIONS
+            };
             let error = gather(&options, || broken, &|_| (), &AtomicBool::new(false)).unwrap_err();
             assert_eq!(error.to_string(), "replication 7");
             assert_eq!(error.replication(), Some((1, 7)));
@@ -287,23 +355,33 @@ mod tests {
     /// A twin is replayed by a number of its own: simulated by it, it is the same again.
     #[test]
     fn a_broken_twin_says_its_own_number() {
-        let broken = |streams: &Streams, _: &mut Outcome| match *streams == Streams::new(1, 7).twin() {
-            true => Err(Error::invariant("in a twin")),
-            false => Ok(Measures::default()),
-        };
+        let broken =
+            |streams: &Streams, _: &mut Outcome| match *streams == Streams::new(1, 7).twin() {
+                true => Err(Error::invariant("in a twin")),
+                false => Ok(Measures::default()),
+            };
         let error = gather(&OPTIONS, || broken, &|_| (), &AtomicBool::new(false));
         let (seed, number) = error.unwrap_err().replication().unwrap();
         assert_eq!(Streams::new(seed, number), Streams::new(1, 7).twin());
         let drawn = |purpose, streams: Streams| streams.at(purpose, 0).bits();
-        for (purpose, same) in [(Purpose::DeregistrationMedian, true), (Purpose::Deregistration, false)] {
-            let [one, twin] = [Streams::new(seed, 7), Streams::new(seed, number)].map(|of| drawn(purpose, of));
+        for (purpose, same) in [
+            (Purpose::DeregistrationMedian, true),
+            (Purpose::Deregistration, false),
+        ] {
+            let [one, twin] =
+                [Streams::new(seed, 7), Streams::new(seed, number)].map(|of| drawn(purpose, of));
             assert_eq!(one == twin, same);
         }
     }
 
     #[test]
     fn no_runs_are_refused() {
-        assert_eq!(gathered(&Options { runs: 0, ..OPTIONS }).unwrap_err().exit_code(), 2);
+        assert_eq!(
+            gathered(&Options { runs: 0, ..OPTIONS })
+                .unwrap_err()
+                .exit_code(),
+            2
+        );
     }
 
     #[test]
@@ -311,10 +389,23 @@ mod tests {
         let mut scenario = specimen();
         scenario.load.duration = Some(Span::from_secs(120));
         let options = Options { runs: 3, ..OPTIONS };
-        let forecast = forecast(&scenario, "d".to_owned(), &options, &|_| (), &AtomicBool::new(false)).unwrap();
+        let forecast = forecast(
+            &scenario,
+            "d".to_owned(),
+            &options,
+            &|_| (),
+            &AtomicBool::new(false),
+        )
+        .unwrap();
         let sent = scenario.load.rate * 120.0;
-        assert_eq!(forecast.counts(|sample| sample.requests).unwrap().mean, sent);
-        assert!(forecast.samples.iter().all(|sample| sample.count_5xx() > 0), "nothing protects the default rollout");
+        assert_eq!(
+            forecast.counts(|sample| sample.requests).unwrap().mean,
+            sent
+        );
+        assert!(
+            forecast.samples.iter().all(|sample| sample.count_5xx() > 0),
+            "nothing protects the default rollout"
+        );
         assert_eq!(forecast.series.mean.len(), 120);
     }
 }

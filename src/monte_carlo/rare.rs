@@ -79,7 +79,8 @@ pub struct Lags<'a> {
 }
 
 /// Simulates the replications of a range, each with the chance that is given for it.
-pub type Simulate<'a> = dyn Fn(Range<u64>, &(dyn Fn(u64) -> Streams + Sync)) -> Result<Vec<Sample>, Error> + 'a;
+pub type Simulate<'a> =
+    dyn Fn(Range<u64>, &(dyn Fn(u64) -> Streams + Sync)) -> Result<Vec<Sample>, Error> + 'a;
 
 /// Numbers of jumped and of pilot replications, which no plain replication has.
 const JUMPED: u64 = 1 << 62;
@@ -113,7 +114,10 @@ impl Estimate {
 impl Rare {
     /// How many plain replications would give the same standard error of P(any 5xx).
     pub fn plain_runs_needed(&self) -> Option<f64> {
-        let Estimate { mean, standard_error } = self.any_5xx;
+        let Estimate {
+            mean,
+            standard_error,
+        } = self.any_5xx;
         (standard_error > 0.0).then(|| mean * (1.0 - mean) / standard_error.powi(2))
     }
 
@@ -139,7 +143,11 @@ impl Lags<'_> {
         }
         while low + 1 < high {
             let middle = (low + high) / 2;
-            if reach(middle) { low = middle } else { high = middle }
+            if reach(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
         }
         Span::from_micros(low)
     }
@@ -151,7 +159,9 @@ impl Lags<'_> {
     }
 
     fn of<'b>(&'b self, streams: &'b Streams) -> impl Iterator<Item = Span> + 'b {
-        self.entities.iter().map(|entity| self.propagation.jumped(streams, *entity))
+        self.entities
+            .iter()
+            .map(|entity| self.propagation.jumped(streams, *entity))
     }
 
     /// The longest lag of a replication.
@@ -177,14 +187,26 @@ pub fn rare(
     progress: &dyn Fn(u64),
     cancelled: &AtomicBool,
 ) -> Result<Rare, Error> {
-    let engine = Engine::new(scenario, options.engine, about_how_long(scenario, options.seed)?)?;
+    let engine = Engine::new(
+        scenario,
+        options.engine,
+        about_how_long(scenario, options.seed)?,
+    )?;
     let workers = Workers::new(options.threads)?;
     let traffic = || {
         let mut engine = engine.clone();
-        move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| engine.simulate(timeline, streams, outcome)
+        move |timeline: &Timeline, streams: &Streams, outcome: &mut Outcome| {
+            engine.simulate(timeline, streams, outcome);
+        }
     };
     let simulate = |range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)| {
-        workers.sample_under(scenario, range, &|replication| (streams(replication), Time::ZERO), traffic, cancelled)
+        workers.sample_under(
+            scenario,
+            range,
+            &|replication| (streams(replication), Time::ZERO),
+            traffic,
+            cancelled,
+        )
     };
     let lags = deregistrations(scenario, options.seed)?;
     estimate(&lags, options.seed, &forecast.samples, &simulate, progress)
@@ -196,15 +218,25 @@ fn deregistrations(scenario: &Scenario, seed: u64) -> Result<Lags<'_>, Error> {
     let mut deregistered = Vec::new();
     for replication in 0..LOOKS {
         let timeline = rollout.simulate(&Streams::new(seed, replication));
-        let targets = &timeline.map_err(|error| error.in_replication(seed, replication))?.targets;
+        let targets = &timeline
+            .map_err(|error| error.in_replication(seed, replication))?
+            .targets;
         deregistered.resize(deregistered.len().max(targets.len()), false);
-        deregistered.iter_mut().zip(targets).for_each(|(seen, target)| *seen |= target.deregister_called.is_some());
+        deregistered
+            .iter_mut()
+            .zip(targets)
+            .for_each(|(seen, target)| *seen |= target.deregister_called.is_some());
     }
-    let targets = (0..).zip(deregistered).filter_map(|(row, seen)| seen.then_some(TargetId(row)));
+    let targets = (0..)
+        .zip(deregistered)
+        .filter_map(|(row, seen)| seen.then_some(TargetId(row)));
     let nodes = 0..scenario.load_balancer.nodes;
     let pairs = targets.flat_map(|target| nodes.clone().map(move |node| (target, AlbNodeId(node))));
     let propagation = &scenario.load_balancer.deregistration_propagation;
-    Ok(Lags { propagation, entities: propagation.jumping(pairs) })
+    Ok(Lags {
+        propagation,
+        entities: propagation.jumping(pairs),
+    })
 }
 
 /// P(any 5xx), given the plain replications of a seed, from number 0 on.
@@ -218,13 +250,28 @@ pub fn estimate(
     simulate: &Simulate<'_>,
     progress: &dyn Fn(u64),
 ) -> Result<Rare, Error> {
-    let mut search = Search { lags, seed, simulate, pilots: 0 };
-    let share = if lags.entities.is_empty() { None } else { search.share()? };
+    let mut search = Search {
+        lags,
+        seed,
+        simulate,
+        pilots: 0,
+    };
+    let share = if lags.entities.is_empty() {
+        None
+    } else {
+        search.share()?
+    };
     let least = share.map(|share| lags.threshold(share));
-    let mut sums = Sums::new(plain.len() as u64, least.map(|least| lags.propagation.reach(least)));
+    let mut sums = Sums::new(
+        plain.len() as u64,
+        least.map(|least| lags.propagation.reach(least)),
+    );
     for (replication, sample) in (0..).zip(plain) {
-        let reaching = least.map_or(0.0, |least| lags.reaching(&Streams::new(seed, replication), least));
-        sums.plain.push(sample, sums.weight(reaching), reaching > 0.0);
+        let reaching = least.map_or(0.0, |least| {
+            lags.reaching(&Streams::new(seed, replication), least)
+        });
+        sums.plain
+            .push(sample, sums.weight(reaching), reaching > 0.0);
     }
     let mut from = 0;
     while let Some(least) = least.filter(|_| from < sums.jumps) {
@@ -278,19 +325,32 @@ impl Search<'_> {
 
     /// Jumps beyond the threshold of a share, until so many of them failed, or ten times as many were tried.
     fn pilots(&mut self, share: f64, wanted: u64) -> Result<Pilots, Error> {
-        let Search { lags, seed, simulate, pilots } = self;
+        let Search {
+            lags,
+            seed,
+            simulate,
+            pilots,
+        } = self;
         let (least, before, mut failed) = (lags.threshold(share), *pilots, Vec::new());
         let streams = |replication| lags.jumped(Streams::new(*seed, PILOT | replication), least);
         while (failed.len() as u64) < wanted && *pilots - before < 10 * wanted {
             let range = *pilots..*pilots + PILOTS;
             for (replication, sample) in range.clone().zip(simulate(range, &streams)?) {
-                failed.extend((sample.count_5xx() > 0).then(|| lags.longest(&streams(replication))));
+                failed
+                    .extend((sample.count_5xx() > 0).then(|| lags.longest(&streams(replication))));
             }
             *pilots += PILOTS;
         }
-        let begin = failed.iter().min().map_or(share, |least| lags.propagation.reach(*least));
+        let begin = failed
+            .iter()
+            .min()
+            .map_or(share, |least| lags.propagation.reach(*least));
         let failed = failed.len() as f64;
-        Ok(Pilots { failed, failing: failed / (*pilots - before) as f64, begin })
+        Ok(Pilots {
+            failed,
+            failing: failed / (*pilots - before) as f64,
+            begin,
+        })
     }
 }
 
@@ -337,7 +397,13 @@ impl Stratum {
 impl Sums {
     fn new(plains: u64, share: Option<f64>) -> Sums {
         let (plain, jumped) = (Stratum::default(), Stratum::default());
-        Sums { plains, jumps: if share.is_some() { plains } else { 0 }, share: share.unwrap_or(1.0), plain, jumped }
+        Sums {
+            plains,
+            jumps: if share.is_some() { plains } else { 0 },
+            share: share.unwrap_or(1.0),
+            plain,
+            jumped,
+        }
     }
 
     /// What a replication counts of which so large a share of the lags is at the threshold.
@@ -350,9 +416,15 @@ impl Sums {
             let (plain, jumped) = (of(&self.plain), of(&self.jumped));
             let sum = |moments: Moments| moments.n() as f64 * moments.mean();
             let variance = |moments: Moments| moments.n() as f64 * moments.variance();
-            let (mean, error) = (sum(plain) + sum(jumped), (variance(plain) + variance(jumped)).sqrt());
+            let (mean, error) = (
+                sum(plain) + sum(jumped),
+                (variance(plain) + variance(jumped)).sqrt(),
+            );
             // Where all jumps fail alike, the next one might not.
-            Estimate { mean, standard_error: error.max(mean / self.plains.max(1) as f64) }
+            Estimate {
+                mean,
+                standard_error: error.max(mean / self.plains.max(1) as f64),
+            }
         };
         Rare {
             least,
@@ -379,13 +451,20 @@ mod tests {
     const RUNS: u64 = 4_000;
 
     fn lags(propagation: &DeregistrationPropagation) -> Lags<'_> {
-        let pairs = (0..3).flat_map(|target| (0..2).map(move |node| (TargetId(target), AlbNodeId(node))));
-        Lags { propagation, entities: propagation.jumping(pairs) }
+        let pairs =
+            (0..3).flat_map(|target| (0..2).map(move |node| (TargetId(target), AlbNodeId(node))));
+        Lags {
+            propagation,
+            entities: propagation.jumping(pairs),
+        }
     }
 
     /// Whether every share is that of some threshold.
     fn is_smooth(propagation: &DeregistrationPropagation) -> bool {
-        !matches!(propagation, DeregistrationPropagation::Span(Dist::Constant(_) | Dist::Empirical(_)))
+        !matches!(
+            propagation,
+            DeregistrationPropagation::Span(Dist::Constant(_) | Dist::Empirical(_))
+        )
     }
 
     /// Weights add up to one, and so do those of any event: to 4 standard errors. None is more than 1/n₀.
@@ -407,23 +486,46 @@ mod tests {
                 let reaching = lags.reaching(streams, least);
                 let weight = sums.weight(reaching);
                 assert!(weight > 0.0 && weight <= 1.0 / RUNS as f64);
-                assert!(stratum == 0 || reaching > 0.0, "a jump reaches the threshold");
+                assert!(
+                    stratum == 0 || reaching > 0.0,
+                    "a jump reaches the threshold"
+                );
                 weighted[stratum].push(weight);
                 // As an event: the slowest lag is one that a quarter of those beyond the threshold reach.
                 let count = u64::from(lags.longest(streams) >= longer);
-                let sample = Sample { target: count, ..Sample::default() };
+                let sample = Sample {
+                    target: count,
+                    ..Sample::default()
+                };
                 [&mut sums.plain, &mut sums.jumped][stratum].push(&sample, weight, reaching > 0.0);
             }
         }
-        let total: f64 = weighted.iter().map(|moments| moments.n() as f64 * moments.mean()).sum();
-        let error = weighted.iter().map(|moments| moments.n() as f64 * moments.variance()).sum::<f64>().sqrt();
+        let total: f64 = weighted
+            .iter()
+            .map(|moments| moments.n() as f64 * moments.mean())
+            .sum();
+        let error = weighted
+            .iter()
+            .map(|moments| moments.n() as f64 * moments.variance())
+            .sum::<f64>()
+            .sqrt();
         // Plain replications that reach the threshold by themselves count less; there may be none.
         let entities = lags.entities.len() as f64;
-        let unseen = if share * RUNS as f64 > 10.0 { 1e-12 } else { (entities + 0.01) * reach };
-        assert!((total - 1.0).abs() <= 4.0 * error + unseen, "{propagation:?} beyond {least}: {total} ± {error}");
+        let unseen = if share * RUNS as f64 > 10.0 {
+            1e-12
+        } else {
+            (entities + 0.01) * reach
+        };
+        assert!(
+            (total - 1.0).abs() <= 4.0 * error + unseen,
+            "{propagation:?} beyond {least}: {total} ± {error}"
+        );
         let any = sums.judge(Some(least), 0).any_5xx;
         let bound = entities * propagation.reach(longer);
-        assert!(any.mean <= bound + 4.0 * any.standard_error, "{propagation:?}: {any:?} is more than {bound}");
+        assert!(
+            any.mean <= bound + 4.0 * any.standard_error,
+            "{propagation:?}: {any:?} is more than {bound}"
+        );
         assert!(
             any.mean >= bound / entities - 4.0 * any.standard_error,
             "{propagation:?}: {any:?} is less than {bound} / {entities}"
@@ -432,7 +534,11 @@ mod tests {
 
     #[test]
     fn weights_are_those_of_the_law() {
-        for preset in [DeregistrationPreset::Published, DeregistrationPreset::Fast, DeregistrationPreset::Slow] {
+        for preset in [
+            DeregistrationPreset::Published,
+            DeregistrationPreset::Fast,
+            DeregistrationPreset::Slow,
+        ] {
             for share in [0.3, 1e-2, 1e-4, 1e-7] {
                 check_weights(&DeregistrationPropagation::Preset(preset), share);
             }
@@ -441,7 +547,13 @@ mod tests {
         check_weights(&exponential, 1e-3);
         check_weights(&exponential, 1e-9);
         let spans = [2, 3, 3, 5].map(Span::from_secs);
-        check_weights(&DeregistrationPropagation::Span(Dist::Empirical(spans.to_vec())), 0.2);
-        check_weights(&DeregistrationPropagation::Span(Dist::Constant(spans[0])), 1e-3);
+        check_weights(
+            &DeregistrationPropagation::Span(Dist::Empirical(spans.to_vec())),
+            0.2,
+        );
+        check_weights(
+            &DeregistrationPropagation::Span(Dist::Constant(spans[0])),
+            1e-3,
+        );
     }
 }

@@ -39,20 +39,40 @@ pub fn replay(scenario: &Scenario, seed: u64, replication: u64) -> Result<Replay
     let mut outcome = Outcome::new();
     outcome.keep_failures = true;
     RequestEngine::new(scenario).simulate(&timeline, &streams, &mut outcome);
-    outcome.conserved().map_err(|error| error.in_replication(seed, replication))?;
+    outcome
+        .conserved()
+        .map_err(|error| error.in_replication(seed, replication))?;
     let sample = Sample::of(&outcome, Measures::of(&timeline, &Goal::of(scenario)));
     for failure in &outcome.failures {
-        let target = failure.pod.map_or_else(|| "no pod".to_owned(), |pod| pod.to_string());
-        let Failure { verdict, latency, .. } = failure;
+        let target = failure
+            .pod
+            .map_or_else(|| "no pod".to_owned(), |pod| pod.to_string());
+        let Failure {
+            verdict, latency, ..
+        } = failure;
         let cause = verdict.cause_name().unwrap_or_default();
-        let what = format_args!("answers {} ({cause}) for {target} after {latency}", verdict.status()).to_string();
+        let what = format_args!(
+            "answers {} ({cause}) for {target} after {latency}",
+            verdict.status()
+        )
+        .to_string();
         transcript.tell(failure.sent, failure.node, what);
     }
-    Ok(Replay { timeline, outcome, sample, story: transcript.finish() })
+    Ok(Replay {
+        timeline,
+        outcome,
+        sample,
+        story: transcript.finish(),
+    })
 }
 
 /// Every request of a replication whose timeline is known, in order of sending.
-pub fn requests(scenario: &Scenario, timeline: &Timeline, seed: u64, replication: u64) -> Vec<Failure> {
+pub fn requests(
+    scenario: &Scenario,
+    timeline: &Timeline,
+    seed: u64,
+    replication: u64,
+) -> Vec<Failure> {
     let mut requests = Vec::new();
     RequestEngine::new(scenario).tell(timeline, &Streams::new(seed, replication), &mut requests);
     requests
@@ -71,14 +91,35 @@ mod tests {
     fn a_replay_is_what_was_counted() {
         let mut scenario = Scenario::default();
         scenario.load.duration = Some(Span::from_secs(60));
-        let options = Options { runs: 3, seed: 7, level: 0.95, threads: Some(2), engine: EngineChoice::Request };
-        let forecast = forecast(&scenario, scenario.digest(), &options, &|_| (), &AtomicBool::new(false)).unwrap();
+        let options = Options {
+            runs: 3,
+            seed: 7,
+            level: 0.95,
+            threads: Some(2),
+            engine: EngineChoice::Request,
+        };
+        let forecast = forecast(
+            &scenario,
+            scenario.digest(),
+            &options,
+            &|_| (),
+            &AtomicBool::new(false),
+        )
+        .unwrap();
         for (replication, sample) in forecast.samples.iter().enumerate() {
             let replay = replay(&scenario, options.seed, replication as u64).unwrap();
             assert_eq!(replay.sample, *sample);
-            let requests = requests(&scenario, &replay.timeline, options.seed, replication as u64);
+            let requests = requests(
+                &scenario,
+                &replay.timeline,
+                options.seed,
+                replication as u64,
+            );
             assert_eq!(requests.len() as u64, sample.requests);
-            let failed = requests.iter().filter(|request| request.verdict.is_5xx()).count();
+            let failed = requests
+                .iter()
+                .filter(|request| request.verdict.is_5xx())
+                .count();
             assert_eq!(failed as u64, sample.count_5xx());
         }
     }

@@ -70,10 +70,16 @@ impl Sample {
         let span = |span: Option<Span>| span.map_or(u64::MAX, Span::as_micros);
         let (first, last) = self.error_window.unwrap_or((Time::NEVER, Time::NEVER));
         let mut print = Fingerprint::default();
-        [self.requests, self.ok, self.target].into_iter().for_each(|count| print.push(count));
+        [self.requests, self.ok, self.target]
+            .into_iter()
+            .for_each(|count| print.push(count));
         self.causes.into_iter().for_each(|count| print.push(count));
-        [first.as_micros(), last.as_micros()].into_iter().for_each(|micros| print.push(micros));
-        [self.latency_sum as u64, (self.latency_sum >> 64) as u64].into_iter().for_each(|half| print.push(half));
+        [first.as_micros(), last.as_micros()]
+            .into_iter()
+            .for_each(|micros| print.push(micros));
+        [self.latency_sum as u64, (self.latency_sum >> 64) as u64]
+            .into_iter()
+            .for_each(|half| print.push(half));
         print.push(self.max_latency.as_micros());
         print.push(span(self.measures.duration));
         print.push(span(self.measures.old_pods_gone));
@@ -111,7 +117,12 @@ mod tests {
 
     #[test]
     fn statuses_add_up() {
-        let mut sample = Sample { requests: 55, ok: 9, target: 1, ..Sample::default() };
+        let mut sample = Sample {
+            requests: 55,
+            ok: 9,
+            target: 1,
+            ..Sample::default()
+        };
         sample.causes = std::array::from_fn(|row| row as u64 + 1);
         let by_status = [200, 502, 503, 504, 460].map(|status| sample.status(status));
         assert_eq!(by_status, [9, 1 + 2 + 3 + 4 + 5, 6 + 1, 7 + 8, 9]);
@@ -125,12 +136,27 @@ mod tests {
         let mut causes = base.causes;
         causes[3] = 1;
         let others = [
-            Sample { requests: 1, ..base },
+            Sample {
+                requests: 1,
+                ..base
+            },
             Sample { ok: 1, ..base },
             Sample { causes, ..base },
-            Sample { error_window: Some((Time::ZERO, Time::ZERO)), ..base },
-            Sample { latency_sum: 1 << 64, ..base },
-            Sample { measures: Measures { duration: Some(Span::ZERO), ..base.measures }, ..base },
+            Sample {
+                error_window: Some((Time::ZERO, Time::ZERO)),
+                ..base
+            },
+            Sample {
+                latency_sum: 1 << 64,
+                ..base
+            },
+            Sample {
+                measures: Measures {
+                    duration: Some(Span::ZERO),
+                    ..base.measures
+                },
+                ..base
+            },
         ];
         for (i, other) in others.iter().enumerate() {
             assert_ne!(other.fingerprint(), base.fingerprint(), "difference {i}");

@@ -47,9 +47,12 @@ impl Workers {
     /// # Errors
     /// The threads could not be started.
     pub fn new(threads: Option<usize>) -> Result<Workers, Error> {
-        let pool = ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
-        pool.map(|pool| Workers { pool })
-            .map_err(|error| Error::too_large(format!("the worker threads could not be started: {error}")))
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads.unwrap_or(0))
+            .build();
+        pool.map(|pool| Workers { pool }).map_err(|error| {
+            Error::too_large(format!("the worker threads could not be started: {error}"))
+        })
     }
 
     /// How many there are.
@@ -135,14 +138,17 @@ impl Workers {
     {
         let goal = Goal::of(scenario);
         let worker = || {
-            let (mut rollout, mut traffic, mut outcome) = (Rollout::new(scenario), traffic(), Outcome::new());
+            let (mut rollout, mut traffic, mut outcome) =
+                (Rollout::new(scenario), traffic(), Outcome::new());
             move |replication| {
                 let (streams, at_least) = chance(replication);
-                let simulated = rollout.simulate_until(&streams, at_least).and_then(|timeline| {
-                    traffic(timeline, &streams, &mut outcome);
-                    outcome.conserved()?;
-                    Ok(Sample::of(&outcome, Measures::of(timeline, &goal)))
-                });
+                let simulated = rollout
+                    .simulate_until(&streams, at_least)
+                    .and_then(|timeline| {
+                        traffic(timeline, &streams, &mut outcome);
+                        outcome.conserved()?;
+                        Ok(Sample::of(&outcome, Measures::of(timeline, &goal)))
+                    });
                 simulated.map_err(|error| match streams.is_jumped() {
                     // No command replays that.
                     true => error,
@@ -165,11 +171,19 @@ impl Workers {
         range: Range<u64>,
         cancelled: &AtomicBool,
     ) -> Result<Ends, Error> {
-        let mut ends = Ends { from: range.start, ends: Vec::new(), others: Time::ZERO };
-        if scenarios.iter().all(|scenario| scenario.load.duration.is_some()) {
+        let mut ends = Ends {
+            from: range.start,
+            ends: Vec::new(),
+            others: Time::ZERO,
+        };
+        if scenarios
+            .iter()
+            .all(|scenario| scenario.load.duration.is_some())
+        {
             return Ok(ends);
         }
-        ends.ends.resize((range.end - range.start) as usize, Time::ZERO);
+        ends.ends
+            .resize((range.end - range.start) as usize, Time::ZERO);
         for scenario in scenarios {
             let worker = || {
                 let mut rollout = Rollout::new(scenario);
@@ -180,7 +194,10 @@ impl Workers {
                 }
             };
             let of_one = self.each(range.clone(), worker, cancelled)?;
-            ends.ends.iter_mut().zip(of_one).for_each(|(latest, end)| *latest = end.max(*latest));
+            ends.ends
+                .iter_mut()
+                .zip(of_one)
+                .for_each(|(latest, end)| *latest = end.max(*latest));
         }
         Ok(ends)
     }
@@ -211,7 +228,10 @@ impl Workers {
         });
         let mut made: Vec<_> = shares.into_iter().flatten().collect();
         made.sort_by_key(|(replication, _)| *replication);
-        let made: Vec<T> = made.into_iter().map(|(_, made)| made).collect::<Result<_, _>>()?;
+        let made: Vec<T> = made
+            .into_iter()
+            .map(|(_, made)| made)
+            .collect::<Result<_, _>>()?;
         if cancelled.load(Ordering::Relaxed) {
             return Err(Error::interrupted());
         }
@@ -224,7 +244,10 @@ impl Ends {
     #[must_use]
     pub fn for_all(&self) -> Ends {
         let latest = self.ends.iter().copied().fold(self.others, Time::max);
-        Ends { others: latest, ..Ends::default() }
+        Ends {
+            others: latest,
+            ..Ends::default()
+        }
     }
 
     /// Adds those of the replications that follow.
@@ -235,13 +258,20 @@ impl Ends {
     /// The later of two ends for all replications.
     #[must_use]
     pub fn max(&self, other: &Ends) -> Ends {
-        Ends { others: self.others.max(other.others), ..Ends::default() }
+        Ends {
+            others: self.others.max(other.others),
+            ..Ends::default()
+        }
     }
 
     /// Until when the load of a replication lasts at least.
     pub fn of(&self, replication: u64) -> Time {
-        let row = replication.checked_sub(self.from).and_then(|row| usize::try_from(row).ok());
-        row.and_then(|row| self.ends.get(row)).copied().unwrap_or(self.others)
+        let row = replication
+            .checked_sub(self.from)
+            .and_then(|row| usize::try_from(row).ok());
+        row.and_then(|row| self.ends.get(row))
+            .copied()
+            .unwrap_or(self.others)
     }
 }
 
@@ -253,14 +283,25 @@ mod tests {
         let mut scenario = Scenario::default();
         scenario.load.rate = 5.0;
         let workers = Workers::new(Some(threads)).unwrap();
-        workers.replications(&scenario, EngineChoice::Request, 1, range, &AtomicBool::new(false)).unwrap()
+        workers
+            .replications(
+                &scenario,
+                EngineChoice::Request,
+                1,
+                range,
+                &AtomicBool::new(false),
+            )
+            .unwrap()
     }
 
     #[test]
     fn portions_and_threads_make_no_difference() {
         let whole = sampled(1, 0..40);
         assert_eq!(whole.len(), 40);
-        assert!(whole.windows(2).any(|pair| pair[0] != pair[1]), "replications differ");
+        assert!(
+            whole.windows(2).any(|pair| pair[0] != pair[1]),
+            "replications differ"
+        );
         assert_eq!(whole, sampled(3, 0..40));
         assert_eq!(whole[13..31], sampled(2, 13..31));
     }
@@ -270,7 +311,9 @@ mod tests {
         let scenario = Scenario::default();
         let nothing = || |_: &Timeline, _: &Streams, _: &mut Outcome| {};
         let workers = Workers::new(Some(2)).unwrap();
-        let error = workers.sample(&scenario, 1, 0..9, nothing, &AtomicBool::new(true)).unwrap_err();
+        let error = workers
+            .sample(&scenario, 1, 0..9, nothing, &AtomicBool::new(true))
+            .unwrap_err();
         assert_eq!(error.exit_code(), 130);
     }
 }

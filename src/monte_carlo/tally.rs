@@ -79,14 +79,22 @@ pub struct ErrorSeries {
 impl Tally {
     /// Counts a replication, but for the buckets of its latencies. Replication 0 is a worker's first.
     pub(super) fn count(&mut self, replication: u64, outcome: &Outcome, measures: Measures) {
-        self.samples.insert(replication, Sample::of(outcome, measures));
-        self.latency.extend(outcome.min_latency, outcome.max_latency, outcome.latency_sum);
+        self.samples
+            .insert(replication, Sample::of(outcome, measures));
+        self.latency.extend(
+            outcome.min_latency,
+            outcome.max_latency,
+            outcome.latency_sum,
+        );
         if replication == 0 {
             self.first = Some(outcome.clone());
         }
         if replication < SERIES_RUNS {
             self.last_until(outcome.per_second.len());
-            self.seconds.iter_mut().zip(&outcome.per_second).for_each(|(second, row)| second.count(row));
+            self.seconds
+                .iter_mut()
+                .zip(&outcome.per_second)
+                .for_each(|(second, row)| second.count(row));
         }
     }
 
@@ -104,7 +112,8 @@ impl Tally {
 
     /// Counts the twin of a replication, which tells chance from environment and nothing else.
     pub(super) fn count_twin(&mut self, replication: u64, outcome: &Outcome, measures: Measures) {
-        self.twins.insert(replication, Sample::of(outcome, measures));
+        self.twins
+            .insert(replication, Sample::of(outcome, measures));
     }
 
     /// Adds what somebody else counted.
@@ -113,14 +122,23 @@ impl Tally {
         self.twins.extend(other.twins);
         self.first = self.first.take().or(other.first);
         self.latency.latencies.merge(&other.latency.latencies);
-        self.latency.extend(other.latency.min, other.latency.max, other.latency.sum);
+        self.latency
+            .extend(other.latency.min, other.latency.max, other.latency.sum);
         self.last_until(other.seconds.len());
-        self.seconds.iter_mut().zip(other.seconds).for_each(|(second, other)| second.merge(other));
+        self.seconds
+            .iter_mut()
+            .zip(other.seconds)
+            .for_each(|(second, other)| second.merge(other));
     }
 
     /// All requests of all replications; `None` without a request.
     pub(super) fn latency(&self) -> Option<Latency> {
-        let LatencyPool { latencies, min, max, sum } = &self.latency;
+        let LatencyPool {
+            latencies,
+            min,
+            max,
+            sum,
+        } = &self.latency;
         Latency::of(latencies, *min, *max, *sum)
     }
 
@@ -130,9 +148,15 @@ impl Tally {
         let mut series = ErrorSeries::default();
         for second in &self.seconds {
             let totals = second.sorted_totals(runs);
-            series.mean.push(second.sums.map(|sum| sum as f64 / runs.max(1) as f64));
-            series.low.push(stats::quantile(&totals, 0.05).unwrap_or(0.0));
-            series.high.push(stats::quantile(&totals, 0.95).unwrap_or(0.0));
+            series
+                .mean
+                .push(second.sums.map(|sum| sum as f64 / runs.max(1) as f64));
+            series
+                .low
+                .push(stats::quantile(&totals, 0.05).unwrap_or(0.0));
+            series
+                .high
+                .push(stats::quantile(&totals, 0.95).unwrap_or(0.0));
         }
         series
     }
@@ -142,19 +166,31 @@ impl Second {
     fn count(&mut self, row: &[u32; COLUMNS]) {
         let total: u64 = row.iter().map(|count| u64::from(*count)).sum();
         if total > 0 {
-            self.sums.iter_mut().zip(row).for_each(|(sum, count)| *sum += u64::from(*count));
+            self.sums
+                .iter_mut()
+                .zip(row)
+                .for_each(|(sum, count)| *sum += u64::from(*count));
             *self.totals.entry(total).or_default() += 1;
         }
     }
 
     fn merge(&mut self, other: Second) {
-        self.sums.iter_mut().zip(other.sums).for_each(|(sum, more)| *sum += more);
-        other.totals.into_iter().for_each(|(total, runs)| *self.totals.entry(total).or_default() += runs);
+        self.sums
+            .iter_mut()
+            .zip(other.sums)
+            .for_each(|(sum, more)| *sum += more);
+        other
+            .totals
+            .into_iter()
+            .for_each(|(total, runs)| *self.totals.entry(total).or_default() += runs);
     }
 
     fn sorted_totals(&self, runs: u64) -> Vec<f64> {
         let without = runs - self.totals.values().sum::<u64>();
-        let listed = self.totals.iter().map(|(total, runs)| (*total as f64, *runs));
+        let listed = self
+            .totals
+            .iter()
+            .map(|(total, runs)| (*total as f64, *runs));
         std::iter::once((0.0, without))
             .chain(listed)
             .flat_map(|(total, runs)| std::iter::repeat_n(total, runs as usize))
@@ -164,8 +200,19 @@ impl Second {
 
 impl Default for LatencyPool {
     fn default() -> LatencyPool {
-        let Outcome { latency: latencies, min_latency: min, max_latency: max, latency_sum: sum, .. } = Outcome::new();
-        LatencyPool { latencies, min, max, sum }
+        let Outcome {
+            latency: latencies,
+            min_latency: min,
+            max_latency: max,
+            latency_sum: sum,
+            ..
+        } = Outcome::new();
+        LatencyPool {
+            latencies,
+            min,
+            max,
+            sum,
+        }
     }
 }
 
@@ -180,20 +227,34 @@ impl LatencyPool {
 impl Latency {
     /// Of one replication; `None` without a request.
     pub fn of_outcome(outcome: &Outcome) -> Option<Latency> {
-        Latency::of(&outcome.latency, outcome.min_latency, outcome.max_latency, outcome.latency_sum)
+        Latency::of(
+            &outcome.latency,
+            outcome.min_latency,
+            outcome.max_latency,
+            outcome.latency_sum,
+        )
     }
 
     fn of(latencies: &Latencies, min: Span, max: Span, sum: u128) -> Option<Latency> {
         let histogram = latencies.histogram();
         let requests = u128::from(histogram.len());
-        let mean = Span::from_micros(u64::try_from((sum + requests / 2).checked_div(requests)?).ok()?);
+        let mean =
+            Span::from_micros(u64::try_from((sum + requests / 2).checked_div(requests)?).ok()?);
         // A quantile lies somewhere in its bucket; the middle is nearest, the exact extremes bound it.
         let quantile = |p| {
             let value = histogram.median_equivalent(histogram.value_at_quantile(p));
             Span::from_micros(value).max(min).min(max)
         };
         let [p50, p90, p95, p99] = [0.50, 0.90, 0.95, 0.99].map(quantile);
-        Some(Latency { min, mean, p50, p90, p95, p99, max })
+        Some(Latency {
+            min,
+            mean,
+            p50,
+            p90,
+            p95,
+            p99,
+            max,
+        })
     }
 }
 
@@ -241,8 +302,16 @@ mod tests {
         let latency = tally(0..100).latency().unwrap();
         assert_eq!(latency.min, Span::from_micros(1_000));
         assert_eq!(latency.max, Span::from_micros(3_099));
-        assert_eq!(latency.mean, Span::from_micros(2_017), "(1,000 + 2,000 + 3,049.5) / 3, rounded up");
-        assert!(latency.p50.as_micros().abs_diff(2_000) <= 2, "{:?}", latency.p50);
+        assert_eq!(
+            latency.mean,
+            Span::from_micros(2_017),
+            "(1,000 + 2,000 + 3,049.5) / 3, rounded up"
+        );
+        assert!(
+            latency.p50.as_micros().abs_diff(2_000) <= 2,
+            "{:?}",
+            latency.p50
+        );
         assert!(latency.p99 <= latency.max);
         assert_eq!(Tally::default().latency(), None);
     }
@@ -255,6 +324,10 @@ mod tests {
         assert_eq!((series.low[1], series.high[1]), (0.0, 2.0));
         assert_eq!((series.mean[0], series.high[2]), ([0.0; COLUMNS], 0.0));
         let many = tally(0..2_500);
-        assert_eq!(many.seconds[1].sums[0], (0..2_000).map(|i| i % 3).sum::<u64>(), "the first 2,000 only");
+        assert_eq!(
+            many.seconds[1].sums[0],
+            (0..2_000).map(|i| i % 3).sum::<u64>(),
+            "the first 2,000 only"
+        );
     }
 }

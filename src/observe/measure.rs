@@ -102,11 +102,20 @@ pub(super) fn completion(timeline: &Timeline, goal: &Goal) -> Option<Time> {
     for pod in &timeline.pods {
         let is_new = pod.pod.revision() == goal.revision;
         // A pod being deleted counts no more, nor does one whose process has ended for good.
-        let end = [pod.terminating, pod.finished, pod.gone].into_iter().flatten().min();
+        let end = [pod.terminating, pod.finished, pod.gone]
+            .into_iter()
+            .flatten()
+            .min();
         // What ran before the load has long been available.
         let counts = |pod: &PodRecord| pod.ready.map(|ready| ready + goal.min_ready);
-        let start = if is_new && !pod.initial { counts(pod) } else { Some(created(pod)) };
-        let Some(start) = start.filter(|start| end.is_none_or(|end| *start < end)) else { continue };
+        let start = if is_new && !pod.initial {
+            counts(pod)
+        } else {
+            Some(created(pod))
+        };
+        let Some(start) = start.filter(|start| end.is_none_or(|end| *start < end)) else {
+            continue;
+        };
         let (new, old) = if is_new { (1, 0) } else { (0, 1) };
         changes.push((start.max(since), new, old));
         changes.extend(end.map(|end| (end.max(since), -new, -old)));
@@ -134,20 +143,32 @@ fn course(timeline: &Timeline, goal: &Goal) -> Course {
             .into_iter()
             .flatten()
             .fold(timeline.end, Time::min);
-        pod.containers_ready.map_or(Span::ZERO, |ready| end.saturating_since(ready))
+        pod.containers_ready
+            .map_or(Span::ZERO, |ready| end.saturating_since(ready))
     };
     Course {
         is_paused: goal.paused,
-        deadline_exceeded: timeline.conditions.iter().any(|change| change.reason == "ProgressDeadlineExceeded"),
-        restarts: new().map(|pod| pod.starts.saturating_sub(1)).max().unwrap_or(0),
+        deadline_exceeded: timeline
+            .conditions
+            .iter()
+            .any(|change| change.reason == "ProgressDeadlineExceeded"),
+        restarts: new()
+            .map(|pod| pod.starts.saturating_sub(1))
+            .max()
+            .unwrap_or(0),
         gate_closed: new().map(closed).max().unwrap_or_default(),
     }
 }
 
 /// When the last pod of another revision was gone; `None` if one is left or there never was one.
 fn old_pods_gone(timeline: &Timeline, revision: RevisionId) -> Option<Time> {
-    let others = timeline.pods.iter().filter(|pod| pod.pod.revision() != revision);
-    others.map(|pod| pod.gone).reduce(|last, gone| Some(last?.max(gone?)))?
+    let others = timeline
+        .pods
+        .iter()
+        .filter(|pod| pod.pod.revision() != revision);
+    others
+        .map(|pod| pod.gone)
+        .reduce(|last, gone| Some(last?.max(gone?)))?
 }
 
 /// ∫ (pods − replicas)⁺ dt from the rollout's start.
@@ -182,7 +203,11 @@ enum Step {
 impl Step {
     /// A change of belief, with its time and its target's row.
     fn of(change: &BeliefChange) -> (Time, usize, Step) {
-        (change.at, change.target.index(), Step::Believed(change.belief == Belief::Healthy))
+        (
+            change.at,
+            change.target.index(),
+            Step::Believed(change.belief == Belief::Healthy),
+        )
     }
 }
 
@@ -190,12 +215,23 @@ fn min_routable_targets(timeline: &Timeline) -> u32 {
     let mut truth = Vec::new();
     // Without a pod of its own behind it, a target is taken at its word.
     let mut always = vec![true; timeline.targets.len()];
-    let first = timeline.targets.iter().enumerate().filter_map(|(row, target)| Some((row, target.pod?)));
-    let later = timeline.reuses.iter().map(|reuse| (reuse.target.index(), reuse.pod));
+    let first = timeline
+        .targets
+        .iter()
+        .enumerate()
+        .filter_map(|(row, target)| Some((row, target.pod?)));
+    let later = timeline
+        .reuses
+        .iter()
+        .map(|reuse| (reuse.target.index(), reuse.pod));
     for (row, pod) in first.chain(later.filter(|(row, _)| *row < timeline.targets.len())) {
         always[row] = false;
         let sockets = &timeline.pods[pod.index()].sockets;
-        truth.extend(sockets.iter().map(|(at, socket)| (*at, row, Step::Serves(*socket == Socket::Serving))));
+        truth.extend(
+            sockets
+                .iter()
+                .map(|(at, socket)| (*at, row, Step::Serves(*socket == Socket::Serving))),
+        );
     }
     // Stable, by time alone: several entries of one target at one instant keep their order.
     truth.sort_by_key(|(at, ..)| *at);
@@ -211,9 +247,14 @@ fn min_routable_of(
     timeline: &Timeline,
 ) -> u32 {
     // Both are in order of time; of one instant, the truth comes first.
-    let (mut truth, mut beliefs) = (truth.iter().copied().peekable(), beliefs.iter().map(Step::of).peekable());
+    let (mut truth, mut beliefs) = (
+        truth.iter().copied().peekable(),
+        beliefs.iter().map(Step::of).peekable(),
+    );
     let mut steps = std::iter::from_fn(|| match beliefs.peek() {
-        Some((at, ..)) => truth.next_if(|(before, ..)| before <= at).or_else(|| beliefs.next()),
+        Some((at, ..)) => truth
+            .next_if(|(before, ..)| before <= at)
+            .or_else(|| beliefs.next()),
         None => truth.next(),
     })
     .peekable();
@@ -246,21 +287,37 @@ mod tests {
         Time::from_micros(secs * 1_000_000)
     }
 
-    const GOAL: Goal =
-        Goal { revision: RevisionId::NEW, replicas: 1, min_ready: Span::ZERO, since: Span::ZERO, paused: false };
+    const GOAL: Goal = Goal {
+        revision: RevisionId::NEW,
+        replicas: 1,
+        min_ready: Span::ZERO,
+        since: Span::ZERO,
+        paused: false,
+    };
 
     /// One old pod is replaced by one new one: created at 10 s, ready at 20 s, the old one deleted at 21 s,
     /// its listener closed at 22 s, gone at 25 s. Node 0 hears of the new target at 24 s and of the old one's end at 30 s.
     fn one_for_one() -> Timeline {
-        let mut timeline = Timeline { rollout_at: s(10), end: s(60), ..Timeline::default() };
-        let (old, new) = (PodId::new(0, RevisionId::OLD, 1), PodId::new(1, RevisionId::NEW, 1));
+        let mut timeline = Timeline {
+            rollout_at: s(10),
+            end: s(60),
+            ..Timeline::default()
+        };
+        let (old, new) = (
+            PodId::new(0, RevisionId::OLD, 1),
+            PodId::new(1, RevisionId::NEW, 1),
+        );
         timeline.pods.push(PodRecord {
             initial: true,
             ready: Some(s(0)),
             terminating: Some(s(21)),
             finished: Some(s(23)),
             gone: Some(s(25)),
-            sockets: vec![(s(0), Socket::Serving), (s(22), Socket::Closed), (s(23), Socket::Silent)],
+            sockets: vec![
+                (s(0), Socket::Serving),
+                (s(22), Socket::Closed),
+                (s(23), Socket::Silent),
+            ],
             ..PodRecord::new(old)
         });
         timeline.pods.push(PodRecord {
@@ -279,13 +336,20 @@ mod tests {
             };
             timeline.targets.push(none);
         }
-        timeline.beliefs =
-            vec![vec![belief(0, 0, Belief::Healthy), belief(24, 1, Belief::Healthy), belief(30, 0, Belief::Draining)]];
+        timeline.beliefs = vec![vec![
+            belief(0, 0, Belief::Healthy),
+            belief(24, 1, Belief::Healthy),
+            belief(30, 0, Belief::Draining),
+        ]];
         timeline
     }
 
     fn belief(secs: u64, target: u16, belief: Belief) -> BeliefChange {
-        BeliefChange { at: s(secs), target: TargetId(target), belief }
+        BeliefChange {
+            at: s(secs),
+            target: TargetId(target),
+            belief,
+        }
     }
 
     #[test]
@@ -303,8 +367,14 @@ mod tests {
 
     #[test]
     fn min_ready_delays_completion() {
-        let patient = Goal { min_ready: Span::from_secs(5), ..GOAL };
-        assert_eq!(Measures::of(&one_for_one(), &patient).duration, Some(Span::from_secs(15)));
+        let patient = Goal {
+            min_ready: Span::from_secs(5),
+            ..GOAL
+        };
+        assert_eq!(
+            Measures::of(&one_for_one(), &patient).duration,
+            Some(Span::from_secs(15))
+        );
     }
 
     #[test]
@@ -312,9 +382,17 @@ mod tests {
         let mut timeline = one_for_one();
         let routable = |timeline: &Timeline| Measures::of(timeline, &GOAL).min_routable_targets;
         timeline.beliefs[0][1] = belief(22, 1, Belief::Healthy);
-        assert_eq!(routable(&timeline), 1, "the new target comes at the instant at which the old one goes");
+        assert_eq!(
+            routable(&timeline),
+            1,
+            "the new target comes at the instant at which the old one goes"
+        );
         timeline.beliefs.push(vec![belief(0, 0, Belief::Healthy)]);
-        assert_eq!(routable(&timeline), 0, "the second node never hears of the new target");
+        assert_eq!(
+            routable(&timeline),
+            0,
+            "the second node never hears of the new target"
+        );
     }
 
     #[test]
@@ -334,7 +412,10 @@ mod tests {
         let stuck = Measures::of(&timeline, &GOAL);
         assert_eq!((stuck.duration, stuck.old_pods_gone), (None, None));
         assert_eq!(stuck.extra_pod_time, Span::from_secs(50));
-        let nothing = Measures { cut_short: true, ..Measures::default() };
+        let nothing = Measures {
+            cut_short: true,
+            ..Measures::default()
+        };
         assert_eq!(Measures::of(&Timeline::default(), &GOAL), nothing);
     }
 }

@@ -34,7 +34,11 @@ struct Known {
 
 /// Since when the rollout has been over; `None`: it was not before `now`, as far as the timeline goes.
 pub fn over(timeline: &Timeline, goal: &Goal, now: Time) -> Option<Time> {
-    let mut last = if goal.paused { timeline.rollout_at } else { completion(timeline, goal)? };
+    let mut last = if goal.paused {
+        timeline.rollout_at
+    } else {
+        completion(timeline, goal)?
+    };
     for pod in &timeline.pods {
         let (Fate::Gone(since) | Fate::There(since)) = fate(pod, now)?;
         last = last.max(since);
@@ -47,7 +51,10 @@ pub fn over(timeline: &Timeline, goal: &Goal, now: Time) -> Option<Time> {
 
 /// Whether no pod is on its way out.
 pub fn nobody_is_leaving(timeline: &Timeline, now: Time) -> bool {
-    timeline.pods.iter().all(|pod| pod.terminating.is_none() || pod.gone.is_some() || is_lost(pod, now))
+    timeline
+        .pods
+        .iter()
+        .all(|pod| pod.terminating.is_none() || pod.gone.is_some() || is_lost(pod, now))
 }
 
 fn is_lost(pod: &PodRecord, now: Time) -> bool {
@@ -58,7 +65,9 @@ fn is_lost(pod: &PodRecord, now: Time) -> bool {
 fn fate(pod: &PodRecord, now: Time) -> Option<Fate> {
     match (pod.gone, pod.terminating, pod.finished) {
         (Some(gone), ..) => Some(Fate::Gone(gone)),
-        (None, Some(deleted), _) if is_lost(pod, now) => Some(Fate::Gone(pod.network_gone?.max(deleted))),
+        (None, Some(deleted), _) if is_lost(pod, now) => {
+            Some(Fate::Gone(pod.network_gone?.max(deleted)))
+        }
         (None, Some(_), _) => None,
         (None, None, Some(finished)) => Some(Fate::Gone(finished)),
         // It went down with its host, and nobody has replaced it.
@@ -108,7 +117,9 @@ fn targets_are_known(timeline: &Timeline, now: Time) -> Option<Time> {
 fn thoughts(owners: &[Known], changes: &[BeliefChange]) -> Vec<Known> {
     let mut thoughts = owners.to_vec();
     for change in changes {
-        let Some(known) = thoughts.get_mut(change.target.index()) else { continue };
+        let Some(known) = thoughts.get_mut(change.target.index()) else {
+            continue;
+        };
         let chosen = change.belief == Belief::Healthy;
         if known.chosen && !chosen {
             known.left = change.at;
@@ -124,24 +135,47 @@ fn thoughts(owners: &[Known], changes: &[BeliefChange]) -> Vec<Known> {
 /// With target type `instance`: since when no node port has led to a pod that is gone, some lead to each that is
 /// there, and no node has chosen a host that leads nowhere.
 fn node_ports_are_known(timeline: &Timeline, now: Time) -> Option<Time> {
-    let gone: Vec<bool> = timeline.pods.iter().map(|pod| matches!(fate(pod, now), Some(Fate::Gone(_)))).collect();
+    let gone: Vec<bool> = timeline
+        .pods
+        .iter()
+        .map(|pod| matches!(fate(pod, now), Some(Fate::Gone(_))))
+        .collect();
     let mut last = Time::ZERO;
     let mut led_to = vec![false; timeline.pods.len()];
     let mut leads = Vec::with_capacity(timeline.node_ports.len());
     for changes in &timeline.node_ports {
         let mut forwards = vec![false; timeline.pods.len()];
-        changes.iter().for_each(|change| forwards[change.pod.index()] = change.forwards);
-        if forwards.iter().zip(&gone).any(|(forwards, gone)| *forwards && *gone) {
+        changes
+            .iter()
+            .for_each(|change| forwards[change.pod.index()] = change.forwards);
+        if forwards
+            .iter()
+            .zip(&gone)
+            .any(|(forwards, gone)| *forwards && *gone)
+        {
             return None;
         }
-        led_to.iter_mut().zip(&forwards).for_each(|(led_to, forwards)| *led_to |= forwards);
+        led_to
+            .iter_mut()
+            .zip(&forwards)
+            .for_each(|(led_to, forwards)| *led_to |= forwards);
         leads.push(forwards.contains(&true));
         last = last.max(changes.last().map_or(Time::ZERO, |change| change.at));
     }
-    if led_to.iter().zip(&gone).any(|(led_to, gone)| !led_to && !gone) {
+    if led_to
+        .iter()
+        .zip(&gone)
+        .any(|(led_to, gone)| !led_to && !gone)
+    {
         return None;
     }
-    let host = Known { pod: None, from: Time::ZERO, chosen: false, left: Time::ZERO, judged: None };
+    let host = Known {
+        pod: None,
+        from: Time::ZERO,
+        chosen: false,
+        left: Time::ZERO,
+        judged: None,
+    };
     let hosts = vec![host; timeline.targets.len()];
     for changes in &timeline.beliefs {
         for (known, leads) in thoughts(&hosts, changes).iter().zip(&leads) {

@@ -7,7 +7,8 @@ use crate::cluster::{api_server, app, deployment, kube_proxy, kubelet};
 use crate::event::OtherFact;
 use crate::id::{NodeId, PodId, TargetGroupId, TargetId};
 use crate::observe::timeline::{
-    BeliefChange, ConditionChange, IpReuse, NodePortChange, PodRecord, ScaleChange, Socket, TargetRecord, Timeline,
+    BeliefChange, ConditionChange, IpReuse, NodePortChange, PodRecord, ScaleChange, Socket,
+    TargetRecord, Timeline,
 };
 use crate::time::Time;
 use crate::wiring::Fact;
@@ -36,8 +37,13 @@ impl Timeline {
     pub fn seed_pod_targets(&mut self) {
         for row in 0..self.pods.len() {
             let (target, pod) = (TargetId(row as u16), self.pods[row].pod);
-            let record = TargetRecord { pod: Some(pod), ..TargetRecord::default() };
-            self.other_targets.iter_mut().for_each(|targets| targets.push(record.clone()));
+            let record = TargetRecord {
+                pod: Some(pod),
+                ..TargetRecord::default()
+            };
+            self.other_targets
+                .iter_mut()
+                .for_each(|targets| targets.push(record.clone()));
             self.seed_target(target, record, true);
         }
     }
@@ -46,9 +52,17 @@ impl Timeline {
     /// (`local`) or to any.
     pub fn seed_host_targets(&mut self, hosts: u16, local: bool) {
         for host in (0..hosts).map(NodeId) {
-            let leads_to = self.pods.iter().filter(|pod| !local || pod.node == Some(host));
-            let ports: Vec<NodePortChange> =
-                leads_to.map(|pod| NodePortChange { at: Time::ZERO, pod: pod.pod, forwards: true }).collect();
+            let leads_to = self
+                .pods
+                .iter()
+                .filter(|pod| !local || pod.node == Some(host));
+            let ports: Vec<NodePortChange> = leads_to
+                .map(|pod| NodePortChange {
+                    at: Time::ZERO,
+                    pod: pod.pod,
+                    forwards: true,
+                })
+                .collect();
             self.seed_target(TargetId(host.0), TargetRecord::default(), !ports.is_empty());
             self.node_ports.push(ports);
         }
@@ -56,15 +70,27 @@ impl Timeline {
 
     fn seed_target(&mut self, target: TargetId, record: TargetRecord, healthy: bool) {
         *self.target(TargetGroupId::FIRST, target) = record;
-        let belief = if healthy { alb_node::Belief::Healthy } else { alb_node::Belief::Unhealthy };
-        let known = BeliefChange { at: Time::ZERO, target, belief };
-        self.beliefs.iter_mut().for_each(|changes| changes.push(known));
+        let belief = if healthy {
+            alb_node::Belief::Healthy
+        } else {
+            alb_node::Belief::Unhealthy
+        };
+        let known = BeliefChange {
+            at: Time::ZERO,
+            target,
+            belief,
+        };
+        self.beliefs
+            .iter_mut()
+            .for_each(|changes| changes.push(known));
     }
 
     /// An event happened.
     pub const fn tick(&mut self, now: Time) {
         // A multiplication by an odd constant and a rotation: cheap, and order matters.
-        self.fingerprint = (self.fingerprint ^ now.as_micros()).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        self.fingerprint = (self.fingerprint ^ now.as_micros())
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
     }
 
     /// Notes a fact, if requests or reports can tell.
@@ -79,11 +105,27 @@ impl Timeline {
                     record.out_of_slice_ready.get_or_insert(now);
                 }
             }
-            Fact::Api(api_server::Fact::ReplicaSet { object, from }) if from != Some(object.replicas) => {
-                self.scales.push(ScaleChange { at: now, revision: object.revision, from, to: object.replicas });
+            Fact::Api(api_server::Fact::ReplicaSet { object, from })
+                if from != Some(object.replicas) =>
+            {
+                self.scales.push(ScaleChange {
+                    at: now,
+                    revision: object.revision,
+                    from,
+                    to: object.replicas,
+                });
             }
-            Fact::Deployment(deployment::Fact::Condition { condition, status, reason }) => {
-                self.conditions.push(ConditionChange { at: now, condition, status, reason });
+            Fact::Deployment(deployment::Fact::Condition {
+                condition,
+                status,
+                reason,
+            }) => {
+                self.conditions.push(ConditionChange {
+                    at: now,
+                    condition,
+                    status,
+                    reason,
+                });
             }
             Fact::Kubelet(_, kubelet::Fact::Started(pod, _)) => self.pod(pod).starts += 1,
             Fact::Kubelet(_, kubelet::Fact::SentSigterm(pod)) => {
@@ -97,20 +139,36 @@ impl Timeline {
                 self.pod(pod).host_lost.get_or_insert(now);
             }
             Fact::Kubelet(_, kubelet::Fact::ReusedIp(pod, first)) => {
-                self.reuses.push(IpReuse { at: now, target: target_of(first), pod });
+                self.reuses.push(IpReuse {
+                    at: now,
+                    target: target_of(first),
+                    pod,
+                });
             }
             Fact::App(app::Fact::Socket(pod, _, socket)) => self.note_socket(now, pod, socket),
             Fact::App(app::Fact::Reset(pod)) => self.pod(pod).resets.push(now),
             Fact::KubeProxy(host, kube_proxy::Fact::Forwards(pod)) => {
-                self.node_ports[host.index()].push(NodePortChange { at: now, pod, forwards: true });
+                self.node_ports[host.index()].push(NodePortChange {
+                    at: now,
+                    pod,
+                    forwards: true,
+                });
             }
             Fact::KubeProxy(host, kube_proxy::Fact::Forgets(pod)) => {
-                self.node_ports[host.index()].push(NodePortChange { at: now, pod, forwards: false });
+                self.node_ports[host.index()].push(NodePortChange {
+                    at: now,
+                    pod,
+                    forwards: false,
+                });
             }
             Fact::TargetGroup(fact) => self.note_target(now, TargetGroupId::FIRST, fact),
             Fact::Other(group, OtherFact::TargetGroup(fact)) => self.note_other(now, group, fact),
             Fact::AlbNode(node, alb_node::Fact::Believes { target, belief }) => {
-                self.beliefs[node.index()].push(BeliefChange { at: now, target, belief });
+                self.beliefs[node.index()].push(BeliefChange {
+                    at: now,
+                    target,
+                    belief,
+                });
             }
             _ => {}
         }
@@ -145,8 +203,10 @@ impl Timeline {
 
     fn note_socket(&mut self, now: Time, pod: PodId, socket: Socket) {
         let record = self.pod(pod);
-        let was_open =
-            record.sockets.last().is_some_and(|(_, last)| matches!(last, Socket::Serving | Socket::Refusing));
+        let was_open = record
+            .sockets
+            .last()
+            .is_some_and(|(_, last)| matches!(last, Socket::Serving | Socket::Refusing));
         if was_open && matches!(socket, Socket::Closed | Socket::Silent) {
             record.listener_closed = Some(now);
         }
@@ -169,7 +229,10 @@ impl Timeline {
                 record.pod = first;
                 record.registered.get_or_insert(now);
             }
-            target_group::Fact::StateChanged { target, state: TargetState::Healthy } => {
+            target_group::Fact::StateChanged {
+                target,
+                state: TargetState::Healthy,
+            } => {
                 self.target(group, target).healthy.get_or_insert(now);
             }
             target_group::Fact::Deregistered { target, .. } => {

@@ -175,7 +175,10 @@ impl Timeline {
 
     /// The pod whose IP a target stands for at an instant, and until when.
     pub fn behind(&self, target: TargetId, at: Time) -> (Option<PodId>, Time) {
-        let first = self.targets.get(target.index()).and_then(|record| record.pod);
+        let first = self
+            .targets
+            .get(target.index())
+            .and_then(|record| record.pod);
         let mut reuses = self.reuses.iter().filter(|reuse| reuse.target == target);
         let mut pod = first;
         let next = reuses.find(|reuse| {
@@ -198,7 +201,10 @@ impl Timeline {
         if !self.node_ports.is_empty() {
             return NodeId(target.0).to_string();
         }
-        let pod = self.targets.get(target.index()).and_then(|record| record.pod);
+        let pod = self
+            .targets
+            .get(target.index())
+            .and_then(|record| record.pod);
         pod.map_or_else(|| target.to_string(), |pod| pod.to_string())
     }
 
@@ -237,6 +243,10 @@ impl PodRecord {
 
     /// What a connection opened at `at` meets.
     pub fn socket_at(&self, at: Time) -> Socket {
-        self.sockets.iter().rev().find(|(from, _)| *from <= at).map_or(Socket::Silent, |(_, socket)| *socket)
+        self.sockets
+            .iter()
+            .rev()
+            .find(|(from, _)| *from <= at)
+            .map_or(Socket::Silent, |(_, socket)| *socket)
     }
 }

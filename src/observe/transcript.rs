@@ -8,7 +8,9 @@ use crate::aws::{lbc, target_group};
 use crate::cluster::app::{self, Answer, Question, Socket};
 use crate::cluster::pod::{Endpoint, HookStop, PodChange, PodObject, ProbeKind};
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject};
-use crate::cluster::{api_server, deployment, endpoint_slice, kube_proxy, kubelet, operator, replica_set, scheduler};
+use crate::cluster::{
+    api_server, deployment, endpoint_slice, kube_proxy, kubelet, operator, replica_set, scheduler,
+};
 use crate::event::{Fact, OtherFact};
 use crate::id::{AlbNodeId, NodeId, PodId, RevisionId, TargetGroupId, TargetId};
 use crate::scenario::Scenario;
@@ -69,7 +71,11 @@ impl Transcript {
 
     /// Adds a line of somebody else's: a request that failed.
     pub fn tell(&mut self, at: Time, who: impl fmt::Display, what: impl fmt::Display) {
-        self.lines.push(Line { at, who: who.to_string(), what: what.to_string() });
+        self.lines.push(Line {
+            at,
+            who: who.to_string(),
+            what: what.to_string(),
+        });
     }
 
     /// Hears a fact.
@@ -80,19 +86,29 @@ impl Transcript {
             Fact::Deployment(fact) => self.deployment(now, fact),
             Fact::ReplicaSet(fact) => self.replica_set(now, fact),
             Fact::Scheduler(scheduler::Bound(pod, node)) => {
-                self.aside(now, "scheduler", format_args!("asks to bind {pod} to {node}"));
+                self.aside(
+                    now,
+                    "scheduler",
+                    format_args!("asks to bind {pod} to {node}"),
+                );
             }
             Fact::Kubelet(node, fact) => self.kubelet(now, *node, fact),
             Fact::App(fact) => self.app(now, fact),
             Fact::EndpointSlice(endpoint_slice::Wrote { pod, endpoint, .. }) => {
                 let what = endpoint.map_or("nothing", |endpoint| condition(&endpoint));
-                self.aside(now, "endpointslice", format_args!("asks to write of {pod}: {what}"));
+                self.aside(
+                    now,
+                    "endpointslice",
+                    format_args!("asks to write of {pod}: {what}"),
+                );
             }
             Fact::KubeProxy(host, fact) => self.kube_proxy(now, *host, fact),
             Fact::Lbc(fact) => self.lbc(now, TargetGroupId::FIRST, fact),
             Fact::TargetGroup(fact) => self.target_group(now, TargetGroupId::FIRST, fact),
             Fact::Other(group, OtherFact::Lbc(fact)) => self.lbc(now, *group, fact),
-            Fact::Other(group, OtherFact::TargetGroup(fact)) => self.target_group(now, *group, fact),
+            Fact::Other(group, OtherFact::TargetGroup(fact)) => {
+                self.target_group(now, *group, fact);
+            }
             Fact::AlbNode(node, fact) | Fact::Other(_, OtherFact::AlbNode(node, fact)) => {
                 self.alb_node(now, *node, fact);
             }
@@ -103,11 +119,17 @@ impl Transcript {
     pub fn finish(mut self) -> String {
         // Stable: what was told at one instant stays in the order in which it was told.
         self.lines.sort_by_key(|line| line.at);
-        let widest = self.lines.iter().map(|line| line.who.len()).max().unwrap_or(0);
+        let widest = self
+            .lines
+            .iter()
+            .map(|line| line.who.len())
+            .max()
+            .unwrap_or(0);
         let mut story = String::new();
         for Line { at, who, what } in &self.lines {
             let secs = at.secs_since(self.rollout_at);
-            writeln!(story, "{secs:>10.3}s  {who:<widest$}  {what}").expect("a String takes everything");
+            writeln!(story, "{secs:>10.3}s  {who:<widest$}  {what}")
+                .expect("a String takes everything");
         }
         story
     }
@@ -127,7 +149,12 @@ impl Transcript {
             return NodeId(row).to_string();
         }
         let first = PodId::new(row, RevisionId::OLD, row + 1);
-        self.behind.get(target.index()).copied().flatten().unwrap_or(first).to_string()
+        self.behind
+            .get(target.index())
+            .copied()
+            .flatten()
+            .unwrap_or(first)
+            .to_string()
     }
 
     /// The first target group goes without saying; a further one is named.
@@ -140,7 +167,11 @@ impl Transcript {
 
     /// A node of the load balancer, or of the one in front of a further target group.
     fn node(&self, node: AlbNodeId) -> String {
-        let group = self.groups.iter().rposition(|(_, first)| *first <= node.0).unwrap_or_default();
+        let group = self
+            .groups
+            .iter()
+            .rposition(|(_, first)| *first <= node.0)
+            .unwrap_or_default();
         match &self.groups[group] {
             (name, first) if group > 0 => format!("{name} {}", AlbNodeId(node.0 - first)),
             _ => node.to_string(),
@@ -156,32 +187,54 @@ impl Transcript {
 
     fn api(&mut self, now: Time, fact: &api_server::Fact) {
         match fact {
-            api_server::Fact::Deployment(DeploymentObject { replicas, revision, paused }) => {
+            api_server::Fact::Deployment(DeploymentObject {
+                replicas,
+                revision,
+                paused,
+            }) => {
                 let paused = if *paused { ", paused" } else { "" };
-                self.tell(now, "deployment", format_args!("is to have {replicas} pods of {revision}{paused}"));
+                self.tell(
+                    now,
+                    "deployment",
+                    format_args!("is to have {replicas} pods of {revision}{paused}"),
+                );
             }
-            api_server::Fact::DeploymentStatus => self.aside(now, "deployment", format_args!("its status is written")),
-            api_server::Fact::ReplicaSet { object, from } => self.replica_set_object(now, object, *from),
+            api_server::Fact::DeploymentStatus => {
+                self.aside(now, "deployment", format_args!("its status is written"));
+            }
+            api_server::Fact::ReplicaSet { object, from } => {
+                self.replica_set_object(now, object, *from);
+            }
             api_server::Fact::Pod(object, change) => self.pod(now, object, *change),
             api_server::Fact::EvictionRefused { pod, .. } => {
                 self.tell(now, pod, "is not evicted: the budget does not let it go");
             }
             // What is listed was told when it happened.
             api_server::Fact::Listed(_) | api_server::Fact::ListEnd(_) => {}
-            api_server::Fact::Endpoint(pod, None) => self.tell(now, pod, "leaves its EndpointSlice"),
+            api_server::Fact::Endpoint(pod, None) => {
+                self.tell(now, pod, "leaves its EndpointSlice");
+            }
             api_server::Fact::Endpoint(pod, Some(endpoint)) => {
-                self.tell(now, pod, format_args!("its endpoint is {}", condition(endpoint)));
+                self.tell(
+                    now,
+                    pod,
+                    format_args!("its endpoint is {}", condition(endpoint)),
+                );
             }
         }
     }
 
     fn operator(&mut self, now: Time, fact: &operator::Fact) {
         match fact {
-            operator::Fact::ListedPods(_) => self.aside(now, "operator", format_args!("asks for all pods")),
+            operator::Fact::ListedPods(_) => {
+                self.aside(now, "operator", format_args!("asks for all pods"));
+            }
             operator::Fact::Evicted(operator::Eviction { pod, .. }) => {
                 self.tell(now, "operator", format_args!("asks to evict {pod}"));
             }
-            operator::Fact::DeletedPod(pod) => self.tell(now, "operator", format_args!("asks to delete {pod}")),
+            operator::Fact::DeletedPod(pod) => {
+                self.tell(now, "operator", format_args!("asks to delete {pod}"));
+            }
             operator::Fact::KilledProcess(pod) => {
                 self.tell(now, "operator", format_args!("kills the process of {pod}"));
             }
@@ -194,11 +247,19 @@ impl Transcript {
         match from {
             None => {
                 let plural = if to == 1 { "" } else { "s" };
-                self.tell(now, who, format_args!("is created with {to} replica{plural}"));
+                self.tell(
+                    now,
+                    who,
+                    format_args!("is created with {to} replica{plural}"),
+                );
             }
             Some(from) if from == to => {
                 let (pods, available) = (status.replicas, status.available);
-                self.aside(now, who, format_args!("its status is written: {pods} pods, {available} available"));
+                self.aside(
+                    now,
+                    who,
+                    format_args!("its status is written: {pods} pods, {available} available"),
+                );
             }
             Some(from) => self.tell(now, who, format_args!("goes from {from} to {to} replicas")),
         }
@@ -208,7 +269,9 @@ impl Transcript {
         let what = match change {
             PodChange::Created => "is created",
             PodChange::Bound => {
-                let node = object.node.map_or_else(String::new, |node| format!(" to {node}"));
+                let node = object
+                    .node
+                    .map_or_else(String::new, |node| format!(" to {node}"));
                 return self.tell(now, object.pod, format_args!("is bound{node}"));
             }
             PodChange::Running => "is Running",
@@ -217,7 +280,11 @@ impl Transcript {
             PodChange::Unready => "is no longer Ready",
             PodChange::Gate if self.groups.len() > 1 => {
                 let [all, open] = [object.gates.all(), object.gates.open()].map(u8::count_ones);
-                return self.tell(now, object.pod, format_args!("has {open} of its {all} readiness gates True"));
+                return self.tell(
+                    now,
+                    object.pod,
+                    format_args!("has {open} of its {all} readiness gates True"),
+                );
             }
             PodChange::Gate if object.gates.are_open() => "its readiness gate is True",
             PodChange::Gate => "its readiness gate is False",
@@ -225,22 +292,38 @@ impl Transcript {
             PodChange::Finished => "has ended",
             PodChange::Removed => "is gone",
             PodChange::Isolated => "is isolated: out of its Service and its ReplicaSet",
-            PodChange::Other => return self.aside(now, object.pod, format_args!("its status is written")),
+            PodChange::Other => {
+                return self.aside(now, object.pod, format_args!("its status is written"));
+            }
         };
         self.tell(now, object.pod, what);
     }
 
     fn deployment(&mut self, now: Time, fact: &deployment::Fact) {
         match fact {
-            deployment::Fact::WroteReplicaSet { revision, replicas, .. } => {
-                self.aside(now, "deployment", format_args!("asks for {replicas} replicas of {revision}"));
+            deployment::Fact::WroteReplicaSet {
+                revision, replicas, ..
+            } => {
+                self.aside(
+                    now,
+                    "deployment",
+                    format_args!("asks for {replicas} replicas of {revision}"),
+                );
             }
             deployment::Fact::WroteStatus { .. } => {
                 self.aside(now, "deployment", format_args!("asks to write its status"));
             }
-            deployment::Fact::Condition { condition, status, reason } => {
+            deployment::Fact::Condition {
+                condition,
+                status,
+                reason,
+            } => {
                 let status = if *status { "True" } else { "False" };
-                self.tell(now, "deployment", format_args!("{condition} is {status}: {reason}"));
+                self.tell(
+                    now,
+                    "deployment",
+                    format_args!("{condition} is {status}: {reason}"),
+                );
             }
         }
     }
@@ -248,13 +331,25 @@ impl Transcript {
     fn replica_set(&mut self, now: Time, fact: &replica_set::Fact) {
         match fact {
             replica_set::Fact::CreatedPod { revision, .. } => {
-                self.aside(now, format_args!("replicaset {revision}"), format_args!("asks for a pod"));
+                self.aside(
+                    now,
+                    format_args!("replicaset {revision}"),
+                    format_args!("asks for a pod"),
+                );
             }
             replica_set::Fact::DeletedPod { pod, .. } => {
-                self.aside(now, format_args!("replicaset {}", pod.revision()), format_args!("asks to delete {pod}"));
+                self.aside(
+                    now,
+                    format_args!("replicaset {}", pod.revision()),
+                    format_args!("asks to delete {pod}"),
+                );
             }
             replica_set::Fact::WroteStatus { revision, .. } => {
-                self.aside(now, format_args!("replicaset {revision}"), format_args!("asks to write its status"));
+                self.aside(
+                    now,
+                    format_args!("replicaset {revision}"),
+                    format_args!("asks to write its status"),
+                );
             }
         }
     }
@@ -263,29 +358,60 @@ impl Transcript {
         match fact {
             kubelet::Fact::Started(pod, 0) => self.tell(now, node, format_args!("starts {pod}")),
             kubelet::Fact::Started(pod, run) => {
-                self.tell(now, node, format_args!("starts {pod} again (restart {run})"));
+                self.tell(
+                    now,
+                    node,
+                    format_args!("starts {pod} again (restart {run})"),
+                );
             }
-            kubelet::Fact::Probed(pod, kind) => self.aside(now, node, format_args!("asks {pod}: {}", probe(*kind))),
+            kubelet::Fact::Probed(pod, kind) => {
+                self.aside(now, node, format_args!("asks {pod}: {}", probe(*kind)));
+            }
             kubelet::Fact::HookStopped(pod, how) => {
                 let order = match how {
                     HookStop::Drain => "to drain and to end",
                     HookStop::Sigterm => "SIGTERM",
                 };
-                self.tell(now, node, format_args!("runs the preStop hook of {pod}, which tells the server: {order}"));
+                self.tell(
+                    now,
+                    node,
+                    format_args!("runs the preStop hook of {pod}, which tells the server: {order}"),
+                );
             }
-            kubelet::Fact::SentSigterm(pod) => self.tell(now, node, format_args!("sends SIGTERM to {pod}")),
-            kubelet::Fact::SentSigkill(pod) => self.tell(now, node, format_args!("sends SIGKILL to {pod}")),
-            kubelet::Fact::RemovedNetwork(pod) => self.tell(now, node, format_args!("removes the network of {pod}")),
-            kubelet::Fact::LostPod(pod) => self.tell(now, node, format_args!("is gone, and {pod} with it")),
+            kubelet::Fact::SentSigterm(pod) => {
+                self.tell(now, node, format_args!("sends SIGTERM to {pod}"));
+            }
+            kubelet::Fact::SentSigkill(pod) => {
+                self.tell(now, node, format_args!("sends SIGKILL to {pod}"));
+            }
+            kubelet::Fact::RemovedNetwork(pod) => {
+                self.tell(now, node, format_args!("removes the network of {pod}"));
+            }
+            kubelet::Fact::LostPod(pod) => {
+                self.tell(now, node, format_args!("is gone, and {pod} with it"));
+            }
             kubelet::Fact::ReusedIp(pod, first) => {
                 self.put_behind(target_of(*first), *pod);
-                self.tell(now, node, format_args!("gives {pod} the IP that {first} had"));
+                self.tell(
+                    now,
+                    node,
+                    format_args!("gives {pod} the IP that {first} had"),
+                );
             }
             kubelet::Fact::PatchedStatus(status, _) => {
                 let ready = if status.ready { "Ready" } else { "not Ready" };
-                self.aside(now, node, format_args!("asks to write of {}: {:?}, {ready}", status.pod, status.phase));
+                self.aside(
+                    now,
+                    node,
+                    format_args!(
+                        "asks to write of {}: {:?}, {ready}",
+                        status.pod, status.phase
+                    ),
+                );
             }
-            kubelet::Fact::RemovedPod(pod) => self.aside(now, node, format_args!("asks to remove {pod}")),
+            kubelet::Fact::RemovedPod(pod) => {
+                self.aside(now, node, format_args!("asks to remove {pod}"));
+            }
         }
     }
 
@@ -311,7 +437,10 @@ impl Transcript {
             Question::Probe(_, kind) => Asker::Probe(kind),
             Question::HealthCheck(node, ..) => Asker::AlbNode(node),
         };
-        let row = self.answers.iter().position(|(of, by, _)| (*of, *by) == (pod, asker));
+        let row = self
+            .answers
+            .iter()
+            .position(|(of, by, _)| (*of, *by) == (pod, asker));
         let row = row.unwrap_or_else(|| {
             self.answers.push((pod, asker, Answer::Ok));
             self.answers.len() - 1
@@ -324,7 +453,9 @@ impl Transcript {
                 Answer::None => "does not answer",
             };
             match asker {
-                Asker::Probe(kind) => self.tell(now, pod, format_args!("{how} its {}", probe(kind))),
+                Asker::Probe(kind) => {
+                    self.tell(now, pod, format_args!("{how} its {}", probe(kind)));
+                }
                 Asker::AlbNode(node) => {
                     let node = self.node(node);
                     self.tell(now, pod, format_args!("{how} the health check of {node}"));
@@ -336,14 +467,26 @@ impl Transcript {
     fn kube_proxy(&mut self, now: Time, host: NodeId, fact: &kube_proxy::Fact) {
         let who = format!("kube-proxy {host}");
         match *fact {
-            kube_proxy::Fact::Forwards(pod) => self.tell(now, who, format_args!("leads new connections to {pod}")),
-            kube_proxy::Fact::Forgets(pod) => self.tell(now, who, format_args!("no longer leads to {pod}")),
+            kube_proxy::Fact::Forwards(pod) => {
+                self.tell(now, who, format_args!("leads new connections to {pod}"));
+            }
+            kube_proxy::Fact::Forgets(pod) => {
+                self.tell(now, who, format_args!("no longer leads to {pod}"));
+            }
             kube_proxy::Fact::PassedOn(pod, node, _) => {
-                self.aside(now, who, format_args!("passes the health check of {node} on to {pod}"));
+                self.aside(
+                    now,
+                    who,
+                    format_args!("passes the health check of {node} on to {pod}"),
+                );
             }
             kube_proxy::Fact::Answered { node, ok, .. } => {
                 let how = if ok { "well" } else { "badly" };
-                self.aside(now, who, format_args!("answers the health check of {node} {how}"));
+                self.aside(
+                    now,
+                    who,
+                    format_args!("answers the health check of {node} {how}"),
+                );
             }
         }
     }
@@ -363,8 +506,15 @@ impl Transcript {
                 self.tell(now, "lbc", format_args!("registers {pod}{with}"));
             }
             lbc::Fact::GatePatched { pod, status } => {
-                let (status, of) = (if status { "True" } else { "False" }, self.named(" for", group));
-                self.tell(now, "lbc", format_args!("sets the readiness gate of {pod}{of} to {status}"));
+                let (status, of) = (
+                    if status { "True" } else { "False" },
+                    self.named(" for", group),
+                );
+                self.tell(
+                    now,
+                    "lbc",
+                    format_args!("sets the readiness gate of {pod}{of} to {status}"),
+                );
             }
         }
     }
@@ -386,14 +536,22 @@ impl Transcript {
             }
             target_group::Fact::DrainingOver { target, .. } => {
                 let pod = self.behind(target);
-                self.tell(now, who, format_args!("forgets {pod}: its deregistration delay is over"));
+                self.tell(
+                    now,
+                    who,
+                    format_args!("forgets {pod}: its deregistration delay is over"),
+                );
             }
             target_group::Fact::TargetHealth { target, state } => {
-                let state = state.as_ref().map_or("not registered".to_owned(), TargetState::to_string);
+                let state = state
+                    .as_ref()
+                    .map_or("not registered".to_owned(), TargetState::to_string);
                 let pod = self.behind(target);
                 self.aside(now, who, format_args!("answers: {pod} is {state}"));
             }
-            target_group::Fact::Returned { .. } => self.aside(now, who, format_args!("has answered")),
+            target_group::Fact::Returned { .. } => {
+                self.aside(now, who, format_args!("has answered"));
+            }
         }
     }
 
@@ -405,17 +563,30 @@ impl Transcript {
                 match belief {
                     Belief::Initial => self.tell(now, node, format_args!("learns of {pod}")),
                     Belief::Healthy => self.tell(now, node, format_args!("begins to choose {pod}")),
-                    Belief::Unhealthy => self.tell(now, node, format_args!("stops choosing {pod}: unhealthy")),
-                    Belief::Draining => self.tell(now, node, format_args!("stops choosing {pod}: draining")),
-                    Belief::Gone => self.tell(now, node, format_args!("cuts what it still has in flight to {pod}")),
+                    Belief::Unhealthy => {
+                        self.tell(now, node, format_args!("stops choosing {pod}: unhealthy"));
+                    }
+                    Belief::Draining => {
+                        self.tell(now, node, format_args!("stops choosing {pod}: draining"));
+                    }
+                    Belief::Gone => self.tell(
+                        now,
+                        node,
+                        format_args!("cuts what it still has in flight to {pod}"),
+                    ),
                 }
             }
             alb_node::Fact::CheckSent { target, .. } => {
                 let pod = self.behind(target);
                 self.aside(now, node, format_args!("checks the health of {pod}"));
             }
-            alb_node::Fact::HealthFound { target, healthy, .. } => {
-                let (pod, health) = (self.behind(target), if healthy { "healthy" } else { "unhealthy" });
+            alb_node::Fact::HealthFound {
+                target, healthy, ..
+            } => {
+                let (pod, health) = (
+                    self.behind(target),
+                    if healthy { "healthy" } else { "unhealthy" },
+                );
                 self.aside(now, node, format_args!("reports {pod} {health}"));
             }
         }
@@ -432,10 +603,24 @@ const fn probe(kind: ProbeKind) -> &'static str {
 
 const fn condition(endpoint: &Endpoint) -> &'static str {
     match endpoint {
-        Endpoint { ready: true, terminating: false, .. } => "ready",
-        Endpoint { ready: true, terminating: true, .. } => "ready, terminating",
-        Endpoint { terminating: true, serving: true, .. } => "terminating, still serving",
-        Endpoint { terminating: true, .. } => "terminating, no longer serving",
+        Endpoint {
+            ready: true,
+            terminating: false,
+            ..
+        } => "ready",
+        Endpoint {
+            ready: true,
+            terminating: true,
+            ..
+        } => "ready, terminating",
+        Endpoint {
+            terminating: true,
+            serving: true,
+            ..
+        } => "terminating, still serving",
+        Endpoint {
+            terminating: true, ..
+        } => "terminating, no longer serving",
         Endpoint { .. } => "not ready",
     }
 }

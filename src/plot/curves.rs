@@ -49,59 +49,130 @@ pub(super) struct Below {
 }
 
 /// Draws panels of curves above one axis.
-pub(super) fn curves(caption: &Caption, statement: &str, below: &Below, panels: &[Panel]) -> Result<Picture, Error> {
-    let named =
-        panels.iter().flat_map(|panel| &panel.curves).take(panels.first().map_or(0, |panel| panel.curves.len()));
-    let keys = named.zip(palette::CURVES).filter(|(curve, _)| !curve.name.is_empty());
-    let keys = keys.map(|(curve, color)| Key { swatch: Swatch::Bar(color), label: curve.name.clone() }).collect();
+pub(super) fn curves(
+    caption: &Caption,
+    statement: &str,
+    below: &Below,
+    panels: &[Panel],
+) -> Result<Picture, Error> {
+    let named = panels
+        .iter()
+        .flat_map(|panel| &panel.curves)
+        .take(panels.first().map_or(0, |panel| panel.curves.len()));
+    let keys = named
+        .zip(palette::CURVES)
+        .filter(|(curve, _)| !curve.name.is_empty());
+    let keys = keys
+        .map(|(curve, color)| Key {
+            swatch: Swatch::Bar(color),
+            label: curve.name.clone(),
+        })
+        .collect();
     let page = Page::lay_out(caption, statement, vec![Legend { heading: "", keys }])?;
-    let height =
-        page.top + panels.len() as f64 * (PANEL_HEIGHT + HEADING_HEIGHT) + X_AXIS_HEIGHT + page.footer_height();
+    let height = page.top
+        + panels.len() as f64 * (PANEL_HEIGHT + HEADING_HEIGHT)
+        + X_AXIS_HEIGHT
+        + page.footer_height();
     Picture::draw(&page, height, |sheet| draw(sheet, page.top, below, panels))
 }
 
-fn draw<DB: DrawingBackend>(sheet: &Sheet<DB>, top: f64, below: &Below, panels: &[Panel]) -> Drawn<DB> {
-    let all = || panels.iter().flat_map(|panel| panel.curves.iter().flat_map(|curve| &curve.points));
-    let (low, high) = all().fold((f64::MAX, f64::MIN), |(low, high), point| (low.min(point.x), high.max(point.x)));
+fn draw<DB: DrawingBackend>(
+    sheet: &Sheet<DB>,
+    top: f64,
+    below: &Below,
+    panels: &[Panel],
+) -> Drawn<DB> {
+    let all = || {
+        panels
+            .iter()
+            .flat_map(|panel| panel.curves.iter().flat_map(|curve| &curve.points))
+    };
+    let (low, high) = all().fold((f64::MAX, f64::MIN), |(low, high), point| {
+        (low.min(point.x), high.max(point.x))
+    });
     let margin = ((high - low) * 0.02).max(1e-9);
     let scales: Vec<Axis> = panels.iter().map(scale).collect();
-    let marks: Vec<_> = panels.iter().zip(&scales).map(|(panel, scale)| marks(panel, scale)).collect();
-    let left = MARGIN + marks.iter().map(|marks| frame::y_axis_width(marks)).fold(0.0, f64::max);
-    let x = Axis { values: (low - margin, high + margin), points: (left, RIGHT) };
+    let marks: Vec<_> = panels
+        .iter()
+        .zip(&scales)
+        .map(|(panel, scale)| marks(panel, scale))
+        .collect();
+    let left = MARGIN
+        + marks
+            .iter()
+            .map(|marks| frame::y_axis_width(marks))
+            .fold(0.0, f64::max);
+    let x = Axis {
+        values: (low - margin, high + margin),
+        points: (left, RIGHT),
+    };
     for (row, ((panel, scale), marks)) in panels.iter().zip(&scales).zip(&marks).enumerate() {
         let panel_top = top + row as f64 * (PANEL_HEIGHT + HEADING_HEIGHT);
-        let (upper, lower) = (panel_top + HEADING_HEIGHT, panel_top + HEADING_HEIGHT + PANEL_HEIGHT - 14.0);
-        sheet.write(&panel.name, (MARGIN, panel_top + HEADING_HEIGHT / 2.0), HEADING)?;
-        let y = Axis { points: (lower, upper), ..*scale };
-        let x_marks = below.marks.clone().unwrap_or_else(|| frame::numbered(x.ticks(90.0)));
+        let (upper, lower) = (
+            panel_top + HEADING_HEIGHT,
+            panel_top + HEADING_HEIGHT + PANEL_HEIGHT - 14.0,
+        );
+        sheet.write(
+            &panel.name,
+            (MARGIN, panel_top + HEADING_HEIGHT / 2.0),
+            HEADING,
+        )?;
+        let y = Axis {
+            points: (lower, upper),
+            ..*scale
+        };
+        let x_marks = below
+            .marks
+            .clone()
+            .unwrap_or_else(|| frame::numbered(x.ticks(90.0)));
         if row + 1 == panels.len() {
             frame::x_axis(sheet, &x, (upper, lower), &x_marks, &below.name)?;
         } else {
-            x_marks
-                .iter()
-                .try_for_each(|(value, _)| sheet.upright(x.at(*value), (upper, lower), 1.0, palette::GRID))?;
+            x_marks.iter().try_for_each(|(value, _)| {
+                sheet.upright(x.at(*value), (upper, lower), 1.0, palette::GRID)
+            })?;
         }
         frame::y_axis(sheet, &y, (left, RIGHT), marks)?;
         draw_curves(sheet, panel, &x, &y)?;
-        sheet.fill((left, lower - 0.75), (RIGHT, lower + 0.75), palette::FADED_INK)?;
+        sheet.fill(
+            (left, lower - 0.75),
+            (RIGHT, lower + 0.75),
+            palette::FADED_INK,
+        )?;
     }
     Ok(())
 }
 
 /// Bands first, so that none hides a curve.
-fn draw_curves<DB: DrawingBackend>(sheet: &Sheet<DB>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn<DB> {
+fn draw_curves<DB: DrawingBackend>(
+    sheet: &Sheet<DB>,
+    panel: &Panel,
+    x: &Axis,
+    y: &Axis,
+) -> Drawn<DB> {
     let colored = || panel.curves.iter().zip(palette::CURVES);
     for (curve, color) in colored() {
         for pair in curve.points.windows(2) {
             let corner = |point: &Point, end: f64| (x.at(point.x), y.at(end));
             let [a, b] = [&pair[0], &pair[1]];
-            let Some((left, right)) = a.interval.zip(b.interval) else { continue };
-            let corners = [corner(a, left.1), corner(b, right.1), corner(b, right.0), corner(a, left.0)];
+            let Some((left, right)) = a.interval.zip(b.interval) else {
+                continue;
+            };
+            let corners = [
+                corner(a, left.1),
+                corner(b, right.1),
+                corner(b, right.0),
+                corner(a, left.0),
+            ];
             sheet.polygon(&corners, palette::tint(color, 0.22))?;
         }
     }
     for (row, (curve, color)) in colored().enumerate() {
-        let line: Vec<_> = curve.points.iter().map(|point| (x.at(point.x), y.at(point.y))).collect();
+        let line: Vec<_> = curve
+            .points
+            .iter()
+            .map(|point| (x.at(point.x), y.at(point.y)))
+            .collect();
         // Earlier ones are broader, so that of two that coincide both are seen.
         let behind = panel.curves.len() - 1 - row;
         sheet.line(&line, 2.5 + 3.0 * behind as f64, color)?;
@@ -119,17 +190,31 @@ fn draw_curves<DB: DrawingBackend>(sheet: &Sheet<DB>, panel: &Panel, x: &Axis, y
 fn scale(panel: &Panel) -> Axis {
     let points = panel.curves.iter().flat_map(|curve| &curve.points);
     let highest = points
-        .map(|point| point.interval.map_or(point.y, |(_, high)| high.max(point.y)))
+        .map(|point| {
+            point
+                .interval
+                .map_or(point.y, |(_, high)| high.max(point.y))
+        })
         .filter(|y| y.is_finite())
         .fold(0.0, f64::max);
-    let top = if panel.is_share { highest.clamp(0.01, 1.0) } else { highest.max(1e-6) };
-    Axis { values: (0.0, top * 1.04), points: (PANEL_HEIGHT, 0.0) }
+    let top = if panel.is_share {
+        highest.clamp(0.01, 1.0)
+    } else {
+        highest.max(1e-6)
+    };
+    Axis {
+        values: (0.0, top * 1.04),
+        points: (PANEL_HEIGHT, 0.0),
+    }
 }
 
 fn marks(panel: &Panel, scale: &Axis) -> Vec<(f64, String)> {
     let ticks = scale.ticks(46.0);
     if panel.is_share {
-        ticks.into_iter().map(|tick| (tick, format!("{} %", frame::number(tick * 100.0)))).collect()
+        ticks
+            .into_iter()
+            .map(|tick| (tick, format!("{} %", frame::number(tick * 100.0))))
+            .collect()
     } else {
         frame::numbered(ticks)
     }

@@ -46,31 +46,54 @@ enum Spacing {
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
-pub fn distribution(caption: &Caption, samples: &[u64], summary: &Summary) -> Result<Picture, Error> {
+pub fn distribution(
+    caption: &Caption,
+    samples: &[u64],
+    summary: &Summary,
+) -> Result<Picture, Error> {
     let spacing = spacing(samples, summary);
     let bins = bins(samples, spacing);
     let page = Page::lay_out(caption, &statement(samples, summary), legend(&bins))?;
-    Picture::draw(&page, HEIGHT, |sheet| draw(sheet, &page, &bins, spacing, samples.len(), summary))
+    Picture::draw(&page, HEIGHT, |sheet| {
+        draw(sheet, &page, &bins, spacing, samples.len(), summary)
+    })
 }
 
 fn statement(samples: &[u64], summary: &Summary) -> String {
     let runs = samples.len();
     let clean = samples.iter().filter(|sample| **sample == 0).count();
     let (low, high) = summary.any_5xx;
-    let level = format!("{} % confidence", (summary.confidence * 1_000.0).round() / 10.0);
+    let level = format!(
+        "{} % confidence",
+        (summary.confidence * 1_000.0).round() / 10.0
+    );
     if runs == 0 {
         return "No replications.".to_owned();
     }
-    let of = format!("{} rollout{}", frame::count(runs as u64), if runs == 1 { "" } else { "s" });
+    let of = format!(
+        "{} rollout{}",
+        frame::count(runs as u64),
+        if runs == 1 { "" } else { "s" }
+    );
     if clean == runs {
-        return format!("0 5xx in {of}: at most {} of rollouts have any ({level})", frame::percent(high));
+        return format!(
+            "0 5xx in {of}: at most {} of rollouts have any ({level})",
+            frame::percent(high)
+        );
     }
-    let (clean, low, high) = (frame::percent(clean as f64 / runs as f64), frame::percent(low), frame::percent(high));
+    let (clean, low, high) = (
+        frame::percent(clean as f64 / runs as f64),
+        frame::percent(low),
+        frame::percent(high),
+    );
     format!("{clean} of {of} clean: {low} to {high} of rollouts have a 5xx ({level})")
 }
 
 fn legend(bins: &[Bin]) -> Vec<Legend> {
-    let bar = |swatch, label: &str| Key { swatch, label: label.to_owned() };
+    let bar = |swatch, label: &str| Key {
+        swatch,
+        label: label.to_owned(),
+    };
     let mut keys = Vec::new();
     if bins.iter().any(|bin| bin.is_clean() && bin.rollouts > 0) {
         keys.push(bar(Swatch::Block(palette::CLEAN), "no 5xx"));
@@ -78,7 +101,10 @@ fn legend(bins: &[Bin]) -> Vec<Legend> {
     if bins.iter().any(|bin| !bin.is_clean() && bin.rollouts > 0) {
         keys.push(bar(Swatch::Block(palette::DIRTY), "some 5xx"));
     }
-    vec![Legend { heading: "share of rollouts with", keys }]
+    vec![Legend {
+        heading: "share of rollouts with",
+        keys,
+    }]
 }
 
 impl Bin {
@@ -90,7 +116,9 @@ impl Bin {
 /// Even, unless the worst rollouts would press the usual ones against the axis.
 fn spacing(samples: &[u64], summary: &Summary) -> Spacing {
     let max = samples.iter().copied().max().unwrap_or(0);
-    if max >= 50 && max as f64 > 5.0 * summary.p95.max(1.0) || max as f64 > 50.0 * summary.p50.max(2.0) {
+    if max >= 50 && max as f64 > 5.0 * summary.p95.max(1.0)
+        || max as f64 > 50.0 * summary.p50.max(2.0)
+    {
         Spacing::Logarithmic
     } else {
         Spacing::Even
@@ -104,8 +132,12 @@ fn bins(samples: &[u64], spacing: Spacing) -> Vec<Bin> {
     while edges[edges.len() - 1] <= max {
         let last = edges[edges.len() - 1];
         edges.push(match spacing {
-            Spacing::Even => last.saturating_add(frame::round_step(max as f64 / 50.0).max(1.0) as u64),
-            Spacing::Logarithmic => last.saturating_add((last as f64 * growth(max)).ceil().max(1.0) as u64),
+            Spacing::Even => {
+                last.saturating_add(frame::round_step(max as f64 / 50.0).max(1.0) as u64)
+            }
+            Spacing::Logarithmic => {
+                last.saturating_add((last as f64 * growth(max)).ceil().max(1.0) as u64)
+            }
         });
         if edges[edges.len() - 1] == u64::MAX {
             break;
@@ -113,9 +145,21 @@ fn bins(samples: &[u64], spacing: Spacing) -> Vec<Bin> {
     }
     let mut sorted = samples.to_vec();
     sorted.sort_unstable();
-    let below =
-        |edge: u64| if edge == u64::MAX { sorted.len() } else { sorted.partition_point(|sample| *sample < edge) };
-    edges.windows(2).map(|pair| Bin { from: pair[0], to: pair[1], rollouts: below(pair[1]) - below(pair[0]) }).collect()
+    let below = |edge: u64| {
+        if edge == u64::MAX {
+            sorted.len()
+        } else {
+            sorted.partition_point(|sample| *sample < edge)
+        }
+    };
+    edges
+        .windows(2)
+        .map(|pair| Bin {
+            from: pair[0],
+            to: pair[1],
+            rollouts: below(pair[1]) - below(pair[0]),
+        })
+        .collect()
 }
 
 /// By which share of itself a logarithmic bin's edge grows, so that about forty reach `max`.
@@ -140,11 +184,21 @@ impl Spacing {
 
     fn marks(self, axis: &Axis, max: f64) -> Vec<(f64, String)> {
         match self {
-            Spacing::Even => frame::numbered(axis.ticks(90.0).into_iter().filter(|tick| tick.fract() == 0.0).collect()),
+            Spacing::Even => frame::numbered(
+                axis.ticks(90.0)
+                    .into_iter()
+                    .filter(|tick| tick.fract() == 0.0)
+                    .collect(),
+            ),
             Spacing::Logarithmic => {
-                let decades = (0..20).flat_map(|exponent| [1.0, 3.0].map(|digit| digit * 10f64.powi(exponent)));
-                let counts = std::iter::once(0.0).chain(decades).take_while(|count| *count <= max.max(1.0));
-                counts.map(|count| (self.place(count), frame::number(count))).collect()
+                let decades = (0..20)
+                    .flat_map(|exponent| [1.0, 3.0].map(|digit| digit * 10f64.powi(exponent)));
+                let counts = std::iter::once(0.0)
+                    .chain(decades)
+                    .take_while(|count| *count <= max.max(1.0));
+                counts
+                    .map(|count| (self.place(count), frame::number(count)))
+                    .collect()
             }
         }
     }
@@ -165,24 +219,47 @@ fn draw<DB: DrawingBackend>(
     let marks_top = page.top + 12.0;
     let top = marks_top + 3.0 * MARK_ROW;
 
-    let y = Axis { values: (0.0, if highest > 0.0 { highest * 1.03 } else { 1.0 }), points: (bottom, top) };
-    let y_marks: Vec<_> =
-        y.ticks(46.0).into_iter().map(|tick| (tick, format!("{} %", frame::number(tick * 100.0)))).collect();
+    let y = Axis {
+        values: (0.0, if highest > 0.0 { highest * 1.03 } else { 1.0 }),
+        points: (bottom, top),
+    };
+    let y_marks: Vec<_> = y
+        .ticks(46.0)
+        .into_iter()
+        .map(|tick| (tick, format!("{} %", frame::number(tick * 100.0))))
+        .collect();
     let left = MARGIN + frame::y_axis_width(&y_marks);
     let last = spacing.place((end - 0.5).max(9.5));
-    let x = Axis { values: (spacing.place(-0.5), last), points: (left, RIGHT) };
+    let x = Axis {
+        values: (spacing.place(-0.5), last),
+        points: (left, RIGHT),
+    };
 
-    frame::x_axis(sheet, &x, (top, bottom), &spacing.marks(&x, end), spacing.name())?;
+    frame::x_axis(
+        sheet,
+        &x,
+        (top, bottom),
+        &spacing.marks(&x, end),
+        spacing.name(),
+    )?;
     frame::y_axis(sheet, &y, (left, RIGHT), &y_marks)?;
     for bin in bins.iter().filter(|bin| bin.rollouts > 0) {
         let place = |edge: u64| x.at(spacing.place(edge as f64 - 0.5));
         let (from, to) = (place(bin.from), place(bin.to));
         // A bar of one rollout in a million, or of one count in a million, is still a bar.
         let (right, upper) = (to.max(from + 2.0) - 0.5, y.at(share(bin)).min(bottom - 1.5));
-        let color = if bin.is_clean() { palette::CLEAN } else { palette::DIRTY };
+        let color = if bin.is_clean() {
+            palette::CLEAN
+        } else {
+            palette::DIRTY
+        };
         sheet.fill((from + 0.5, upper), (right, bottom), color)?;
     }
-    sheet.fill((left, bottom - 0.75), (RIGHT, bottom + 0.75), palette::FADED_INK)?;
+    sheet.fill(
+        (left, bottom - 0.75),
+        (RIGHT, bottom + 0.75),
+        palette::FADED_INK,
+    )?;
     if runs > 0 {
         quantiles(sheet, &x, spacing, (marks_top, bottom), summary)?;
     }
@@ -199,14 +276,29 @@ fn quantiles<DB: DrawingBackend>(
     (top, bottom): (f64, f64),
     summary: &Summary,
 ) -> Drawn<DB> {
-    let marks = [("p05", summary.p05), ("p50", summary.p50), ("p95", summary.p95)];
-    for (row, (name, count)) in marks.into_iter().filter(|(_, count)| count.is_finite()).enumerate() {
-        let (at, y) = (x.at(spacing.place(count)), top + (row as f64 + 0.5) * MARK_ROW);
+    let marks = [
+        ("p05", summary.p05),
+        ("p50", summary.p50),
+        ("p95", summary.p95),
+    ];
+    for (row, (name, count)) in marks
+        .into_iter()
+        .filter(|(_, count)| count.is_finite())
+        .enumerate()
+    {
+        let (at, y) = (
+            x.at(spacing.place(count)),
+            top + (row as f64 + 0.5) * MARK_ROW,
+        );
         let text = format!("{name}  {}", frame::number(count));
         sheet.dashes(at, (y - MARK_ROW / 2.0 + 3.0, bottom), 2.0, palette::INK)?;
         let width = LABEL.width(&text) + 14.0;
         let from = if at + width <= RIGHT { at } else { at - width };
-        sheet.fill((from + 3.0, y - 12.0), (from + width - 3.0, y + 12.0), palette::PAPER)?;
+        sheet.fill(
+            (from + 3.0, y - 12.0),
+            (from + width - 3.0, y + 12.0),
+            palette::PAPER,
+        )?;
         sheet.write(&text, (from + 7.0, y), LABEL)?;
     }
     Ok(())
@@ -218,7 +310,15 @@ mod tests {
 
     #[test]
     fn no_rollout_is_left_out_and_clean_ones_stand_alone() {
-        for samples in [&[][..], &[0], &[1], &[0, 0, 1, 2, 700], &[3; 40], &[0, 5, 1 << 40], &[7, u64::MAX]] {
+        for samples in [
+            &[][..],
+            &[0],
+            &[1],
+            &[0, 0, 1, 2, 700],
+            &[3; 40],
+            &[0, 5, 1 << 40],
+            &[7, u64::MAX],
+        ] {
             for spacing in [Spacing::Even, Spacing::Logarithmic] {
                 let bins = bins(samples, spacing);
                 assert_eq!(
@@ -226,18 +326,38 @@ mod tests {
                     samples.len(),
                     "{samples:?} {spacing:?}"
                 );
-                assert_eq!(bins[0].rollouts, samples.iter().filter(|sample| **sample == 0).count());
-                assert!(bins.len() < 80, "{} bins for {samples:?} {spacing:?}", bins.len());
+                assert_eq!(
+                    bins[0].rollouts,
+                    samples.iter().filter(|sample| **sample == 0).count()
+                );
+                assert!(
+                    bins.len() < 80,
+                    "{} bins for {samples:?} {spacing:?}",
+                    bins.len()
+                );
             }
         }
     }
 
     #[test]
     fn the_statement_bounds_what_it_did_not_see() {
-        let summary = Summary { p05: 0.0, p50: 0.0, p95: 0.0, any_5xx: (0.0, 0.003), confidence: 0.95 };
-        let check = |samples: &[u64], expected: &str| assert_eq!(statement(samples, &summary), expected);
-        check(&[0; 1_000], "0 5xx in 1,000 rollouts: at most 0.30 % of rollouts have any (95 % confidence)");
-        check(&[0, 9], "50.0 % of 2 rollouts clean: 0 % to 0.30 % of rollouts have a 5xx (95 % confidence)");
+        let summary = Summary {
+            p05: 0.0,
+            p50: 0.0,
+            p95: 0.0,
+            any_5xx: (0.0, 0.003),
+            confidence: 0.95,
+        };
+        let check =
+            |samples: &[u64], expected: &str| assert_eq!(statement(samples, &summary), expected);
+        check(
+            &[0; 1_000],
+            "0 5xx in 1,000 rollouts: at most 0.30 % of rollouts have any (95 % confidence)",
+        );
+        check(
+            &[0, 9],
+            "50.0 % of 2 rollouts clean: 0 % to 0.30 % of rollouts have a 5xx (95 % confidence)",
+        );
         check(&[], "No replications.");
     }
 }

@@ -68,17 +68,30 @@ pub(super) struct Page {
 impl Swatch {
     /// Width with the gap to the label.
     fn width(self) -> f64 {
-        if matches!(self, Swatch::Blank) { 0.0 } else { SWATCH_WIDTH + 8.0 }
+        if matches!(self, Swatch::Blank) {
+            0.0
+        } else {
+            SWATCH_WIDTH + 8.0
+        }
     }
 }
 
 impl Page {
     /// Finds a place for the words and the legend. `statement` is the answer in a sentence; it comes before the legend.
-    pub fn lay_out(caption: &Caption, statement: &str, legends: Vec<Legend>) -> Result<Page, Error> {
+    pub fn lay_out(
+        caption: &Caption,
+        statement: &str,
+        legends: Vec<Legend>,
+    ) -> Result<Page, Error> {
         register_fonts()?;
         let width = RIGHT - MARGIN;
-        let mut page =
-            Page { words: Vec::new(), headings: Vec::new(), keys: Vec::new(), footer: Vec::new(), top: 16.0 };
+        let mut page = Page {
+            words: Vec::new(),
+            headings: Vec::new(),
+            keys: Vec::new(),
+            footer: Vec::new(),
+            top: 16.0,
+        };
         page.stack(vec![TITLE.fit(caption.title, width)], TITLE);
         page.stack(SUBTITLE.wrap(caption.subtitle, width, 2), SUBTITLE);
         page.stack(STATEMENT.wrap(statement, width, 2), STATEMENT);
@@ -117,7 +130,8 @@ impl Page {
 
     fn stack(&mut self, lines: Vec<String>, style: Type) {
         for line in lines {
-            self.words.push((line, style, self.top + style.height() / 2.0));
+            self.words
+                .push((line, style, self.top + style.height() / 2.0));
             self.top += style.height() + LINE_GAP;
         }
     }
@@ -130,7 +144,8 @@ impl Page {
             0.0 => MARGIN,
             width => MARGIN + (width + 18.0).max(84.0),
         };
-        self.headings.push((legend.heading, self.top + LEGEND_ROW / 2.0));
+        self.headings
+            .push((legend.heading, self.top + LEGEND_ROW / 2.0));
         let mut x = indent;
         for key in legend.keys {
             let width = key.swatch.width() + LABEL.width(&key.label);
@@ -169,14 +184,34 @@ fn sample<DB: DrawingBackend>(sheet: &Sheet<DB>, swatch: Swatch, x: f64, y: f64)
 }
 
 /// A filled triangle that stands on its tip.
-pub(super) fn down<DB: DrawingBackend>(sheet: &Sheet<DB>, x: f64, tip: f64, color: RGBColor) -> Drawn<DB> {
-    sheet.polygon(&[(x - 6.0, tip - 10.0), (x + 6.0, tip - 10.0), (x, tip)], color)
+pub(super) fn down<DB: DrawingBackend>(
+    sheet: &Sheet<DB>,
+    x: f64,
+    tip: f64,
+    color: RGBColor,
+) -> Drawn<DB> {
+    sheet.polygon(
+        &[(x - 6.0, tip - 10.0), (x + 6.0, tip - 10.0), (x, tip)],
+        color,
+    )
 }
 
 /// A hollow triangle that stands on its base.
-pub(super) fn up<DB: DrawingBackend>(sheet: &Sheet<DB>, x: f64, base: f64, color: RGBColor) -> Drawn<DB> {
+pub(super) fn up<DB: DrawingBackend>(
+    sheet: &Sheet<DB>,
+    x: f64,
+    base: f64,
+    color: RGBColor,
+) -> Drawn<DB> {
     sheet.polygon(&[(x - 7.0, base), (x + 7.0, base), (x, base - 11.5)], color)?;
-    sheet.polygon(&[(x - 3.6, base - 2.0), (x + 3.6, base - 2.0), (x, base - 8.0)], palette::PAPER)
+    sheet.polygon(
+        &[
+            (x - 3.6, base - 2.0),
+            (x + 3.6, base - 2.0),
+            (x, base - 8.0),
+        ],
+        palette::PAPER,
+    )
 }
 
 /// A straight map from values to points on the sheet.
@@ -234,7 +269,11 @@ pub(super) fn x_axis<DB: DrawingBackend>(
             free_from = x + half + 12.0;
         }
     }
-    sheet.write_centred(name, ((axis.points.0 + axis.points.1) / 2.0, bottom + 43.0), LABEL)
+    sheet.write_centred(
+        name,
+        ((axis.points.0 + axis.points.1) / 2.0, bottom + 43.0),
+        LABEL,
+    )
 }
 
 /// Height that [`x_axis`] needs below the chart.
@@ -257,12 +296,19 @@ pub(super) fn y_axis<DB: DrawingBackend>(
 
 /// Room that the numbers of an upright axis need.
 pub(super) fn y_axis_width(marks: &[(f64, String)]) -> f64 {
-    marks.iter().map(|(_, label)| NOTE.width(label)).fold(0.0, f64::max) + 12.0
+    marks
+        .iter()
+        .map(|(_, label)| NOTE.width(label))
+        .fold(0.0, f64::max)
+        + 12.0
 }
 
 /// Values of an axis with the number that stands beside each.
 pub(super) fn numbered(values: Vec<f64>) -> Vec<(f64, String)> {
-    values.into_iter().map(|value| (value, number(value))).collect()
+    values
+        .into_iter()
+        .map(|value| (value, number(value)))
+        .collect()
 }
 
 /// A number as people read it: `0.25`, `12.5`, `1,200`, `3.4 M`.
@@ -288,7 +334,11 @@ pub(super) fn number(value: f64) -> String {
 
 fn trimmed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 /// A whole number with its thousands apart.
@@ -310,7 +360,14 @@ pub(super) fn percent(share: f64) -> String {
     let doubt = hundredths.min(100.0 - hundredths);
     match doubt {
         _ if doubt <= 0.0 => format!("{hundredths:.0} %"),
-        _ if doubt < 0.01 => format!("{} %", if hundredths < 50.0 { "< 0.01" } else { "> 99.99" }),
+        _ if doubt < 0.01 => format!(
+            "{} %",
+            if hundredths < 50.0 {
+                "< 0.01"
+            } else {
+                "> 99.99"
+            }
+        ),
         _ if doubt < 1.0 => format!("{hundredths:.2} %"),
         _ => format!("{hundredths:.1} %"),
     }
@@ -350,11 +407,18 @@ mod tests {
     #[test]
     fn ticks_are_round_and_few() {
         let check = |low, high, expected: &[f64]| {
-            let axis = Axis { values: (low, high), points: (0.0, 600.0) };
+            let axis = Axis {
+                values: (low, high),
+                points: (0.0, 600.0),
+            };
             assert_eq!(axis.ticks(100.0), expected);
         };
         check(-10.0, 110.0, &[0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
-        check(0.0, 1.0, &[0.0, 0.2, 0.4, 0.600_000_000_000_000_1, 0.8, 1.0]);
+        check(
+            0.0,
+            1.0,
+            &[0.0, 0.2, 0.4, 0.600_000_000_000_000_1, 0.8, 1.0],
+        );
         check(0.0, 6e9, &[0.0, 1e9, 2e9, 3e9, 4e9, 5e9, 6e9]);
     }
 }

@@ -34,9 +34,25 @@ pub(super) struct Grid {
 }
 
 /// Draws maps beside and below each other.
-pub(super) fn heat_maps(caption: &Caption, statement: &str, grid: &Grid, maps: &[Map]) -> Result<Picture, Error> {
-    let highest = maps.iter().flat_map(|map| map.cells.iter().flatten().flatten()).copied().fold(0.0, f64::max);
-    let page = Page::lay_out(caption, statement, vec![Legend { heading: grid.value, keys: keys(highest) }])?;
+pub(super) fn heat_maps(
+    caption: &Caption,
+    statement: &str,
+    grid: &Grid,
+    maps: &[Map],
+) -> Result<Picture, Error> {
+    let highest = maps
+        .iter()
+        .flat_map(|map| map.cells.iter().flatten().flatten())
+        .copied()
+        .fold(0.0, f64::max);
+    let page = Page::lay_out(
+        caption,
+        statement,
+        vec![Legend {
+            heading: grid.value,
+            keys: keys(highest),
+        }],
+    )?;
     let beside = beside(grid, maps.len());
     let bands = maps.len().div_ceil(beside);
     let height = page.top + 10.0 + bands as f64 * band_height(grid) + page.footer_height();
@@ -65,10 +81,19 @@ fn band_height(grid: &Grid) -> f64 {
 /// Five steps of the scale.
 fn keys(highest: f64) -> Vec<Key> {
     if highest <= 0.0 {
-        return vec![Key { swatch: Swatch::Hollow(palette::BELIEF), label: "none seen".to_owned() }];
+        return vec![Key {
+            swatch: Swatch::Hollow(palette::BELIEF),
+            label: "none seen".to_owned(),
+        }];
     }
-    let step = |share: f64| Key { swatch: Swatch::Block(shade(share)), label: frame::number(shown(highest * share)) };
-    let mut keys = vec![Key { swatch: Swatch::Hollow(palette::BELIEF), label: "none seen".to_owned() }];
+    let step = |share: f64| Key {
+        swatch: Swatch::Block(shade(share)),
+        label: frame::number(shown(highest * share)),
+    };
+    let mut keys = vec![Key {
+        swatch: Swatch::Hollow(palette::BELIEF),
+        label: "none seen".to_owned(),
+    }];
     keys.extend([0.01, 0.1, 0.3, 0.6, 1.0].map(step));
     keys
 }
@@ -92,19 +117,31 @@ fn draw<DB: DrawingBackend>(
     (left, top, width): (f64, f64, f64),
 ) -> Drawn<DB> {
     let (rows, columns) = (&grid.rows.1, &grid.columns.1);
-    let labels = rows.iter().map(|label| NOTE.width(label)).fold(0.0, f64::max);
+    let labels = rows
+        .iter()
+        .map(|label| NOTE.width(label))
+        .fold(0.0, f64::max);
     let (from, cells_top) = (left + labels + 12.0, top + HEADING_HEIGHT);
     let cell = (left + width - from) / columns.len().max(1) as f64;
     let bottom = cells_top + rows.len() as f64 * CELL_HEIGHT;
     let middle = (from + left + width) / 2.0;
-    sheet.write_centred(&HEADING.fit(&map.name, left + width - from), (middle, top + 14.0), HEADING)?;
+    sheet.write_centred(
+        &HEADING.fit(&map.name, left + width - from),
+        (middle, top + 14.0),
+        HEADING,
+    )?;
     sheet.write(&LABEL.fit(&grid.rows.0, width), (left, top + 44.0), LABEL)?;
     for (row, (label, values)) in rows.iter().zip(&map.cells).enumerate() {
         let y = cells_top + row as f64 * CELL_HEIGHT;
         sheet.write_up_to(label, (from - 10.0, y + CELL_HEIGHT / 2.0), NOTE)?;
         for (column, value) in values.iter().enumerate() {
             let x = from + column as f64 * cell;
-            draw_cell(sheet, *value, highest, ((x, y), (x + cell, y + CELL_HEIGHT)))?;
+            draw_cell(
+                sheet,
+                *value,
+                highest,
+                ((x, y), (x + cell, y + CELL_HEIGHT)),
+            )?;
         }
     }
     let mut free_from = left;
@@ -115,7 +152,11 @@ fn draw<DB: DrawingBackend>(
             free_from = x + half + 8.0;
         }
     }
-    sheet.write_centred(&LABEL.fit(&grid.columns.0, width), (middle, bottom + 41.0), LABEL)
+    sheet.write_centred(
+        &LABEL.fit(&grid.columns.0, width),
+        (middle, bottom + 41.0),
+        LABEL,
+    )
 }
 
 fn draw_cell<DB: DrawingBackend>(
@@ -125,7 +166,9 @@ fn draw_cell<DB: DrawingBackend>(
     ((left, top), (right, bottom)): ((f64, f64), (f64, f64)),
 ) -> Drawn<DB> {
     let corners = ((left + 1.0, top + 1.0), (right - 1.0, bottom - 1.0));
-    let Some(value) = value else { return sheet.stripe(corners.0, corners.1, palette::GRID) };
+    let Some(value) = value else {
+        return sheet.stripe(corners.0, corners.1, palette::GRID);
+    };
     let share = if highest > 0.0 { value / highest } else { 0.0 };
     if value > 0.0 {
         sheet.fill(corners.0, corners.1, shade(share))?;
@@ -133,7 +176,11 @@ fn draw_cell<DB: DrawingBackend>(
         sheet.outline(corners.0, corners.1, 1.0, palette::BELIEF)?;
     }
     let text = frame::number(value);
-    let color = if share > 0.25 { palette::PAPER } else { palette::INK };
+    let color = if share > 0.25 {
+        palette::PAPER
+    } else {
+        palette::INK
+    };
     let style = NOTE.colored(color);
     if style.width(&text) < right - left - 4.0 {
         sheet.write_centred(&text, ((left + right) / 2.0, (top + bottom) / 2.0), style)?;

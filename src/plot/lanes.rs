@@ -82,10 +82,17 @@ pub fn lanes(caption: &Caption, timeline: &Timeline, outcome: &Outcome) -> Resul
 
 fn statement(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> String {
     let total: u64 = palette::counts(outcome).iter().sum();
-    let (kept, omitted) = (outcome.failures.len() as u64, timeline.pods.len() - tracks.len());
+    let (kept, omitted) = (
+        outcome.failures.len() as u64,
+        timeline.pods.len() - tracks.len(),
+    );
     let mut words = match total {
         0 => format!("0 of {} requests failed", frame::count(outcome.requests)),
-        _ => format!("{} of {} requests failed", frame::count(total), frame::count(outcome.requests)),
+        _ => format!(
+            "{} of {} requests failed",
+            frame::count(total),
+            frame::count(outcome.requests)
+        ),
     };
     if kept == 0 && total > 0 {
         words.push_str("; none of them were kept to show");
@@ -93,42 +100,97 @@ fn statement(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> String
         words.push_str(&format!("; the first {} are shown", frame::count(kept)));
     }
     if omitted > 0 {
-        words.push_str(&format!("; {} more pods are not shown", frame::count(omitted as u64)));
+        words.push_str(&format!(
+            "; {} more pods are not shown",
+            frame::count(omitted as u64)
+        ));
     }
     words
 }
 
 fn legends(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> Vec<Legend> {
     let counts = palette::counts(outcome);
-    let causes = (0..COLUMNS).filter(|column| counts[*column] > 0).map(|column| Key {
-        swatch: Swatch::Block(palette::color(column)),
-        label: format!("{}: {}", palette::label(column), frame::count(counts[column])),
-    });
+    let causes = (0..COLUMNS)
+        .filter(|column| counts[*column] > 0)
+        .map(|column| Key {
+            swatch: Swatch::Block(palette::color(column)),
+            label: format!(
+                "{}: {}",
+                palette::label(column),
+                frame::count(counts[column])
+            ),
+        });
     vec![
-        Legend { heading: "truth", keys: truths(tracks) },
-        Legend { heading: "belief", keys: beliefs(timeline, tracks) },
-        Legend { heading: "failed", keys: causes.collect() },
+        Legend {
+            heading: "truth",
+            keys: truths(tracks),
+        },
+        Legend {
+            heading: "belief",
+            keys: beliefs(timeline, tracks),
+        },
+        Legend {
+            heading: "failed",
+            keys: causes.collect(),
+        },
     ]
 }
 
 fn key(swatch: Swatch, label: &str) -> Key {
-    Key { swatch, label: label.to_owned() }
+    Key {
+        swatch,
+        label: label.to_owned(),
+    }
 }
 
 /// What sockets did, and the marks above them; only what occurs.
 fn truths(tracks: &[Track]) -> Vec<Key> {
-    let met = |wanted: Socket| tracks.iter().flat_map(|track| &track.sockets).any(|(_, socket)| *socket == wanted);
-    let marked = |moment: fn(&Track) -> Option<f64>| tracks.iter().any(|track| moment(track).is_some());
+    let met = |wanted: Socket| {
+        tracks
+            .iter()
+            .flat_map(|track| &track.sockets)
+            .any(|(_, socket)| *socket == wanted)
+    };
+    let marked =
+        |moment: fn(&Track) -> Option<f64>| tracks.iter().any(|track| moment(track).is_some());
     let candidates = [
-        (met(Socket::Serving), Swatch::Block(palette::TRUTH), "serves"),
-        (met(Socket::Refusing), Swatch::Stripes(palette::TRUTH), "answers 503"),
-        (met(Socket::Closed), Swatch::Hollow(palette::TRUTH), "closed (RST)"),
+        (
+            met(Socket::Serving),
+            Swatch::Block(palette::TRUTH),
+            "serves",
+        ),
+        (
+            met(Socket::Refusing),
+            Swatch::Stripes(palette::TRUTH),
+            "answers 503",
+        ),
+        (
+            met(Socket::Closed),
+            Swatch::Hollow(palette::TRUTH),
+            "closed (RST)",
+        ),
         (!tracks.is_empty(), Swatch::Blank, "blank: no network"),
-        (marked(|track| track.deleted), Swatch::Upright(palette::INK), "deleted"),
-        (marked(|track| track.sigterm), Swatch::Down(palette::INK), "SIGTERM"),
-        (marked(|track| track.ready), Swatch::Up(palette::INK), "Ready"),
+        (
+            marked(|track| track.deleted),
+            Swatch::Upright(palette::INK),
+            "deleted",
+        ),
+        (
+            marked(|track| track.sigterm),
+            Swatch::Down(palette::INK),
+            "SIGTERM",
+        ),
+        (
+            marked(|track| track.ready),
+            Swatch::Up(palette::INK),
+            "Ready",
+        ),
     ];
-    candidates.into_iter().filter(|(occurs, ..)| *occurs).map(|(_, swatch, label)| key(swatch, label)).collect()
+    candidates
+        .into_iter()
+        .filter(|(occurs, ..)| *occurs)
+        .map(|(_, swatch, label)| key(swatch, label))
+        .collect()
 }
 
 fn beliefs(timeline: &Timeline, tracks: &[Track]) -> Vec<Key> {
@@ -136,19 +198,32 @@ fn beliefs(timeline: &Timeline, tracks: &[Track]) -> Vec<Key> {
     let mut keys = match timeline.beliefs.len() {
         0 => Vec::new(),
         1..=MOST_NODES if by_host => {
-            vec![key(Swatch::Bar(palette::BELIEF), "an ALB node chooses a host that leads to the pod (one bar a node)")]
+            vec![key(
+                Swatch::Bar(palette::BELIEF),
+                "an ALB node chooses a host that leads to the pod (one bar a node)",
+            )]
         }
         nodes if by_host => {
-            let label = format!("share of the {nodes} ALB nodes that choose a host that leads to the pod");
+            let label =
+                format!("share of the {nodes} ALB nodes that choose a host that leads to the pod");
             vec![key(Swatch::Block(palette::BELIEF), &label)]
         }
-        1..=MOST_NODES => vec![key(Swatch::Bar(palette::BELIEF), "an ALB node chooses the pod (one bar a node)")],
+        1..=MOST_NODES => vec![key(
+            Swatch::Bar(palette::BELIEF),
+            "an ALB node chooses the pod (one bar a node)",
+        )],
         nodes => {
-            vec![key(Swatch::Block(palette::BELIEF), &format!("share of the {nodes} ALB nodes that choose the pod"))]
+            vec![key(
+                Swatch::Block(palette::BELIEF),
+                &format!("share of the {nodes} ALB nodes that choose the pod"),
+            )]
         }
     };
     if tracks.iter().any(|track| !track.disagreements.is_empty()) {
-        keys.push(key(Swatch::Block(palette::DISAGREEMENT), "chosen, but not serving"));
+        keys.push(key(
+            Swatch::Block(palette::DISAGREEMENT),
+            "chosen, but not serving",
+        ));
     }
     keys
 }
@@ -157,9 +232,25 @@ impl Measure {
     fn new(lanes: usize, nodes: usize) -> Measure {
         let nodes = nodes.min(MOST_NODES + 1);
         if lanes <= FEW_LANES {
-            Measure { marks: 12.0, truth: 13.0, gap: 17.0, belief: 5.0, between: 2.0, foot: 9.0, nodes }
+            Measure {
+                marks: 12.0,
+                truth: 13.0,
+                gap: 17.0,
+                belief: 5.0,
+                between: 2.0,
+                foot: 9.0,
+                nodes,
+            }
         } else {
-            Measure { marks: 11.0, truth: 9.0, gap: 11.0, belief: 4.0, between: 1.5, foot: 5.0, nodes }
+            Measure {
+                marks: 11.0,
+                truth: 9.0,
+                gap: 11.0,
+                belief: 4.0,
+                between: 1.5,
+                foot: 5.0,
+                nodes,
+            }
         }
     }
 
@@ -190,7 +281,11 @@ impl<'a> Chart<'a> {
             right: RIGHT - LABEL.width("failed") - 16.0,
             failures: &outcome.failures,
             origin: timeline.rollout_at,
-            counted: if all == outcome.failures.len() as u64 { "failed" } else { "shown" },
+            counted: if all == outcome.failures.len() as u64 {
+                "failed"
+            } else {
+                "shown"
+            },
             tracks,
             nobody,
         }
@@ -206,24 +301,47 @@ impl<'a> Chart<'a> {
     }
 
     fn draw<DB: DrawingBackend>(&self, sheet: &Sheet<DB>, top: f64) -> Drawn<DB> {
-        let x = Axis { values: self.window, points: (self.left, self.right) };
+        let x = Axis {
+            values: self.window,
+            points: (self.left, self.right),
+        };
         let first = top + HEAD;
         let bottom = top + self.height();
         let ticks = frame::numbered(x.ticks(80.0));
-        frame::x_axis(sheet, &x, (first, bottom), &ticks, "seconds since the rollout started")?;
+        frame::x_axis(
+            sheet,
+            &x,
+            (first, bottom),
+            &ticks,
+            "seconds since the rollout started",
+        )?;
         sheet.write_up_to(self.counted, (RIGHT, top + HEAD / 2.0 + 2.0), NOTE)?;
         if self.window.0 <= 0.0 {
             sheet.dashes(x.at(0.0), (first - 8.0, bottom), 1.5, palette::BAND_EDGE)?;
-            sheet.write("rollout starts", (x.at(0.0) - 4.0, top + HEAD / 2.0 + 2.0), NOTE)?;
+            sheet.write(
+                "rollout starts",
+                (x.at(0.0) - 4.0, top + HEAD / 2.0 + 2.0),
+                NOTE,
+            )?;
         }
         for (lane, track) in self.tracks.iter().enumerate() {
             self.lane(sheet, &x, first + lane as f64 * self.measure.lane(), track)?;
         }
         self.failed(sheet, &x, first)?;
-        sheet.fill((self.left, bottom - 0.75), (self.right, bottom + 0.75), palette::FADED_INK)
+        sheet.fill(
+            (self.left, bottom - 0.75),
+            (self.right, bottom + 0.75),
+            palette::FADED_INK,
+        )
     }
 
-    fn lane<DB: DrawingBackend>(&self, sheet: &Sheet<DB>, x: &Axis, top: f64, track: &Track) -> Drawn<DB> {
+    fn lane<DB: DrawingBackend>(
+        &self,
+        sheet: &Sheet<DB>,
+        x: &Axis,
+        top: f64,
+        track: &Track,
+    ) -> Drawn<DB> {
         let measure = &self.measure;
         let truth = top + measure.marks;
         let gap = truth + measure.truth;
@@ -232,7 +350,11 @@ impl<'a> Chart<'a> {
         sheet.write(&track.name, (MARGIN, (truth + foot) / 2.0), LABEL)?;
         sheet.fill((MARGIN, top), (RIGHT, top + 1.0), palette::GRID)?;
         for (from, to) in &track.disagreements {
-            sheet.fill((x.at(*from), truth), (x.at(*to), foot), palette::DISAGREEMENT)?;
+            sheet.fill(
+                (x.at(*from), truth),
+                (x.at(*to), foot),
+                palette::DISAGREEMENT,
+            )?;
         }
         for ((from, to), socket) in &track.sockets {
             let (left_top, right_bottom) = ((x.at(*from), truth), (x.at(*to), gap));
@@ -250,21 +372,35 @@ impl<'a> Chart<'a> {
         self.marks(sheet, x, (top, foot), track)
     }
 
-    fn beliefs<DB: DrawingBackend>(&self, sheet: &Sheet<DB>, x: &Axis, top: f64, track: &Track) -> Drawn<DB> {
+    fn beliefs<DB: DrawingBackend>(
+        &self,
+        sheet: &Sheet<DB>,
+        x: &Axis,
+        top: f64,
+        track: &Track,
+    ) -> Drawn<DB> {
         let measure = &self.measure;
         if self.nodes > MOST_NODES {
             // Every node adds its part to the height of one bar that stands on the lane's foot.
             let foot = top + measure.beliefs();
             for (from, to, choosing) in shares(&track.chosen) {
                 let height = measure.beliefs() * choosing as f64 / self.nodes as f64;
-                sheet.fill((x.at(from), foot - height), (x.at(to), foot), palette::BELIEF)?;
+                sheet.fill(
+                    (x.at(from), foot - height),
+                    (x.at(to), foot),
+                    palette::BELIEF,
+                )?;
             }
             return Ok(());
         }
         for (node, stretches) in track.chosen.iter().enumerate() {
             let upper = top + node as f64 * (measure.belief + measure.between);
             for (from, to) in stretches {
-                sheet.fill((x.at(*from), upper), (x.at(*to), upper + measure.belief), palette::BELIEF)?;
+                sheet.fill(
+                    (x.at(*from), upper),
+                    (x.at(*to), upper + measure.belief),
+                    palette::BELIEF,
+                )?;
             }
         }
         Ok(())
@@ -313,11 +449,19 @@ impl<'a> Chart<'a> {
         }
         let rows: BTreeSet<Row> = ticks.keys().map(|(row, _)| *row).collect();
         for row in rows {
-            let count: u32 = ticks.range((row, i64::MIN)..=(row, i64::MAX)).flat_map(|(_, counts)| counts).sum();
-            let middle = place(row) + measure.marks + (measure.lane() - measure.marks - measure.foot) / 2.0;
+            let count: u32 = ticks
+                .range((row, i64::MIN)..=(row, i64::MAX))
+                .flat_map(|(_, counts)| counts)
+                .sum();
+            let middle =
+                place(row) + measure.marks + (measure.lane() - measure.marks - measure.foot) / 2.0;
             sheet.write_up_to(&frame::count(u64::from(count)), (RIGHT, middle), LABEL)?;
             if row == Row::Nobody {
-                sheet.fill((MARGIN, place(row)), (RIGHT, place(row) + 1.0), palette::GRID)?;
+                sheet.fill(
+                    (MARGIN, place(row)),
+                    (RIGHT, place(row) + 1.0),
+                    palette::GRID,
+                )?;
                 sheet.write("no pod", (MARGIN, middle), LABEL)?;
             }
         }
@@ -325,15 +469,21 @@ impl<'a> Chart<'a> {
     }
 
     fn ticks(&self, x: &Axis) -> Ticks {
-        let lanes: BTreeMap<usize, usize> =
-            self.tracks.iter().enumerate().map(|(lane, track)| (track.row, lane)).collect();
+        let lanes: BTreeMap<usize, usize> = self
+            .tracks
+            .iter()
+            .enumerate()
+            .map(|(lane, track)| (track.row, lane))
+            .collect();
         let mut ticks = Ticks::new();
         for failure in self.failures {
             let row = match failure.pod {
                 None => Some(Row::Nobody),
                 Some(pod) => lanes.get(&pod.index()).map(|lane| Row::Lane(*lane)),
             };
-            let (Some(row), Some(column)) = (row, palette::column(failure.verdict)) else { continue };
+            let (Some(row), Some(column)) = (row, palette::column(failure.verdict)) else {
+                continue;
+            };
             let at = failure.sent.secs_since(self.origin);
             let tick = ((x.at(at) - self.left) / TICK).floor() as i64;
             ticks.entry((row, tick)).or_insert([0; COLUMNS])[column] += 1;
@@ -351,15 +501,35 @@ fn window(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> Stretch {
     let run = (since(Time::ZERO), since(timeline.end));
     let changes = tracks.iter().flat_map(|track| track.instants(run));
     let failures = outcome.failures.iter().map(|failure| since(failure.sent));
-    let (first, last) = changes.chain(failures).fold((0.0, 0.0), |(first, last), at| (at.min(first), at.max(last)));
+    let (first, last) = changes
+        .chain(failures)
+        .fold((0.0, 0.0), |(first, last), at| {
+            (at.min(first), at.max(last))
+        });
     let room = ((last - first) * 0.05).max(1.0);
-    ((first - room).max(run.0), (last + room).min(run.1.max(last)).max(first + 1.0))
+    (
+        (first - room).max(run.0),
+        (last + room).min(run.1.max(last)).max(first + 1.0),
+    )
 }
 
 /// How many nodes chose the pod, from when to when.
 fn shares(chosen: &[Vec<Stretch>]) -> Vec<(f64, f64, usize)> {
-    let mut cuts: Vec<f64> = chosen.iter().flatten().flat_map(|(from, to)| [*from, *to]).collect();
+    let mut cuts: Vec<f64> = chosen
+        .iter()
+        .flatten()
+        .flat_map(|(from, to)| [*from, *to])
+        .collect();
     cuts.sort_by(f64::total_cmp);
-    let choosing = |at: f64| chosen.iter().flatten().filter(|(from, to)| *from <= at && at < *to).count();
-    cuts.windows(2).filter(|pair| pair[0] < pair[1]).map(|pair| (pair[0], pair[1], choosing(pair[0]))).collect()
+    let choosing = |at: f64| {
+        chosen
+            .iter()
+            .flatten()
+            .filter(|(from, to)| *from <= at && at < *to)
+            .count()
+    };
+    cuts.windows(2)
+        .filter(|pair| pair[0] < pair[1])
+        .map(|pair| (pair[0], pair[1], choosing(pair[0])))
+        .collect()
 }

@@ -96,13 +96,20 @@ impl Picture {
         let mut large = vec![0xFF; wide as usize * high as usize * 3];
         {
             let area = BitMapBackend::with_buffer(&mut large, (wide, high)).into_drawing_area();
-            let sheet = Sheet { area: &area, scale: f64::from(OVERSAMPLING) };
+            let sheet = Sheet {
+                area: &area,
+                scale: f64::from(OVERSAMPLING),
+            };
             page.draw(&sheet, f64::from(height))
                 .and_then(|()| chart(&sheet))
                 .and_then(|()| area.present())
                 .map_err(|error| Error::invariant(format!("drawing a picture: {error}")))?;
         }
-        Ok(Picture { width: WIDTH, height, rgb: averaged_down(&large, wide as usize) })
+        Ok(Picture {
+            width: WIDTH,
+            height,
+            rgb: averaged_down(&large, wide as usize),
+        })
     }
 }
 
@@ -113,7 +120,8 @@ fn averaged_down(large: &[u8], wide: usize) -> Vec<u8> {
     for rows in large.chunks_exact(wide * 3 * SIDE) {
         for x in 0..wide / SIDE {
             for channel in 0..3 {
-                let square = (0..SIDE * SIDE).map(|i| rows[((i / SIDE) * wide + x * SIDE + i % SIDE) * 3 + channel]);
+                let square = (0..SIDE * SIDE)
+                    .map(|i| rows[((i / SIDE) * wide + x * SIDE + i % SIDE) * 3 + channel]);
                 let sum: usize = square.map(usize::from).sum();
                 small.push(((sum + SIDE * SIDE / 2) / (SIDE * SIDE)) as u8);
             }
@@ -131,7 +139,11 @@ fn register_fonts() -> Result<(), Error> {
         register_font("sans-serif", FontStyle::Normal, book).is_ok()
             && register_font("sans-serif", FontStyle::Bold, bold).is_ok()
     });
-    if *registered { Ok(()) } else { Err(Error::invariant("the built-in font does not load")) }
+    if *registered {
+        Ok(())
+    } else {
+        Err(Error::invariant("the built-in font does not load"))
+    }
 }
 
 #[cfg(test)]
@@ -152,8 +164,18 @@ mod tests {
     fn summary(samples: &[u64], any_5xx: (f64, f64)) -> Summary {
         let mut sorted = samples.to_vec();
         sorted.sort_unstable();
-        let at = |share: f64| sorted.get((share * samples.len() as f64) as usize).map_or(0.0, |count| *count as f64);
-        Summary { p05: at(0.05), p50: at(0.5), p95: at(0.95), any_5xx, confidence: 0.95 }
+        let at = |share: f64| {
+            sorted
+                .get((share * samples.len() as f64) as usize)
+                .map_or(0.0, |count| *count as f64)
+        };
+        Summary {
+            p05: at(0.05),
+            p50: at(0.5),
+            p95: at(0.95),
+            any_5xx,
+            confidence: 0.95,
+        }
     }
 
     fn lanes_of(replicas: u16, nodes: u8, rate: u64) -> Picture {
@@ -166,7 +188,13 @@ mod tests {
     }
 
     fn huge(mut series: ErrorSeries) -> ErrorSeries {
-        series.mean.iter_mut().flatten().chain(&mut series.low).chain(&mut series.high).for_each(|value| *value *= 1e7);
+        series
+            .mean
+            .iter_mut()
+            .flatten()
+            .chain(&mut series.low)
+            .chain(&mut series.high)
+            .for_each(|value| *value *= 1e7);
         series
     }
 
@@ -178,51 +206,102 @@ mod tests {
         let series = specimen::series(&outcome, &timeline);
         let every_cause_series = specimen::series(&every_cause, &timeline);
         let mut one_cause = series.clone();
-        one_cause.mean.iter_mut().for_each(|row| *row = std::array::from_fn(|c| if c == 0 { row[c] } else { 0.0 }));
+        one_cause
+            .mean
+            .iter_mut()
+            .for_each(|row| *row = std::array::from_fn(|c| if c == 0 { row[c] } else { 0.0 }));
         one_cause.high = one_cause.mean.iter().map(|row| row[0] * 2.0).collect();
         one_cause.low.fill(0.0);
-        let quiet = ErrorSeries { mean: vec![[0.0; 10]; 120], low: vec![0.0; 120], high: vec![0.0; 120] };
-        let one =
-            ErrorSeries { mean: vec![[f64::NAN, 0.0, 0.0, 0.0, 0.0, 0.004, 0.0, 0.0, 0.0, 0.0]], ..quiet.clone() };
+        let quiet = ErrorSeries {
+            mean: vec![[0.0; 10]; 120],
+            low: vec![0.0; 120],
+            high: vec![0.0; 120],
+        };
+        let one = ErrorSeries {
+            mean: vec![[f64::NAN, 0.0, 0.0, 0.0, 0.0, 0.004, 0.0, 0.0, 0.0, 0.0]],
+            ..quiet.clone()
+        };
         let mut hour = quiet.clone();
-        hour.mean = (0..3600).map(|i| std::array::from_fn(|c| if c == 6 { f64::from(i % 97) } else { 0.0 })).collect();
-        let per_second = |series: &ErrorSeries, at| errors_per_second(&CAPTION, series, at).unwrap();
+        hour.mean = (0..3600)
+            .map(|i| std::array::from_fn(|c| if c == 6 { f64::from(i % 97) } else { 0.0 }))
+            .collect();
+        let per_second =
+            |series: &ErrorSeries, at| errors_per_second(&CAPTION, series, at).unwrap();
         let wordy = specimen::long_words();
-        let wordy = Caption { title: &wordy, subtitle: &wordy, footer: &wordy };
-        let nothing = Outcome { requests: 12_000, ..Outcome::new() };
+        let wordy = Caption {
+            title: &wordy,
+            subtitle: &wordy,
+            footer: &wordy,
+        };
+        let nothing = Outcome {
+            requests: 12_000,
+            ..Outcome::new()
+        };
         let careful = specimen::samples(1_000, 700.0, 0.0, 0.0);
         vec![
             ("per-second", per_second(&series, 10.0)),
-            ("per-second-every-cause", per_second(&every_cause_series, 10.0)),
+            (
+                "per-second-every-cause",
+                per_second(&every_cause_series, 10.0),
+            ),
             ("per-second-one-cause", per_second(&one_cause, 10.0)),
             ("per-second-quiet", per_second(&quiet, 10.0)),
             ("per-second-empty", per_second(&ErrorSeries::default(), 0.0)),
             ("per-second-far-away", per_second(&one, 1e300)),
             ("per-second-huge", per_second(&huge(series.clone()), 10.0)),
             ("per-second-hour", per_second(&hour, 3_000.0)),
-            ("per-second-wordy", errors_per_second(&wordy, &series, 10.0).unwrap()),
+            (
+                "per-second-wordy",
+                errors_per_second(&wordy, &series, 10.0).unwrap(),
+            ),
             ("lanes", lanes_of(4, 2, 100)),
-            ("lanes-every-cause", lanes(&CAPTION, &timeline, &every_cause).unwrap()),
-            ("lanes-nothing-failed", lanes(&CAPTION, &timeline, &nothing).unwrap()),
+            (
+                "lanes-every-cause",
+                lanes(&CAPTION, &timeline, &every_cause).unwrap(),
+            ),
+            (
+                "lanes-nothing-failed",
+                lanes(&CAPTION, &timeline, &nothing).unwrap(),
+            ),
             ("lanes-one-pod", lanes_of(1, 2, 20)),
             ("lanes-16-pods", lanes_of(8, 3, 100)),
             ("lanes-many", lanes_of(60, 12, 1_000)),
-            ("lanes-empty", lanes(&wordy, &Timeline::default(), &Outcome::new()).unwrap()),
+            (
+                "lanes-empty",
+                lanes(&wordy, &Timeline::default(), &Outcome::new()).unwrap(),
+            ),
             ("distribution", distribution_of(&careful, (0.996, 1.0))),
-            ("distribution-some-clean", distribution_of(&specimen::samples(1_000, 12.0, 0.4, 0.0), (0.57, 0.63))),
-            ("distribution-tail", distribution_of(&specimen::samples(1_000, 30.0, 0.2, 400.0), (0.77, 0.82))),
-            ("distribution-zero", distribution_of(&[0; 1_000], (0.0, 0.003))),
+            (
+                "distribution-some-clean",
+                distribution_of(&specimen::samples(1_000, 12.0, 0.4, 0.0), (0.57, 0.63)),
+            ),
+            (
+                "distribution-tail",
+                distribution_of(&specimen::samples(1_000, 30.0, 0.2, 400.0), (0.77, 0.82)),
+            ),
+            (
+                "distribution-zero",
+                distribution_of(&[0; 1_000], (0.0, 0.003)),
+            ),
             ("distribution-one", distribution_of(&[698], (0.025, 1.0))),
             ("distribution-empty", distribution_of(&[], (0.0, 1.0))),
-            ("distribution-huge", distribution_of(&[0, 5, 5, u64::MAX], (0.2, 0.99))),
-            ("distribution-million", distribution_of(&specimen::samples(5_000, 3e6, 0.001, 0.0), (0.99, 1.0))),
+            (
+                "distribution-huge",
+                distribution_of(&[0, 5, 5, u64::MAX], (0.2, 0.99)),
+            ),
+            (
+                "distribution-million",
+                distribution_of(&specimen::samples(5_000, 3e6, 0.001, 0.0), (0.99, 1.0)),
+            ),
         ]
     }
 
     /// Pixels darker than any grey of the charts' own areas, within a rectangle.
     fn ink(picture: &Picture, x: std::ops::Range<usize>, y: std::ops::Range<usize>) -> usize {
         let pixel = |x: usize, y: usize| &picture.rgb[(y * picture.width as usize + x) * 3..][..3];
-        y.flat_map(|y| x.clone().map(move |x| (x, y))).filter(|(x, y)| pixel(*x, *y).iter().all(|c| *c < 0x78)).count()
+        y.flat_map(|y| x.clone().map(move |x| (x, y)))
+            .filter(|(x, y)| pixel(*x, *y).iter().all(|c| *c < 0x78))
+            .count()
     }
 
     /// Set `ROLLCAST_PICTURES` to a directory to look at them.
@@ -232,13 +311,21 @@ mod tests {
         for ((name, picture), (_, again)) in gallery().into_iter().zip(gallery()) {
             assert_eq!(picture, again, "{name}");
             let bytes = picture.to_png().unwrap();
-            let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
+            let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes))
+                .read_info()
+                .unwrap();
             let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
             reader.next_frame(&mut pixels).unwrap();
             assert_eq!(pixels, picture.rgb, "{name}");
             words_leave_ink(name, &picture);
             if let Some(folder) = &folder {
-                std::fs::write(std::path::Path::new(folder).join(name).with_extension("png"), bytes).unwrap();
+                std::fs::write(
+                    std::path::Path::new(folder)
+                        .join(name)
+                        .with_extension("png"),
+                    bytes,
+                )
+                .unwrap();
             }
         }
     }
@@ -247,9 +334,16 @@ mod tests {
     fn words_leave_ink(name: &str, picture: &Picture) {
         let (width, height) = (picture.width as usize, picture.height as usize);
         assert!(ink(picture, 28..300, 16..46) > 400, "{name}: the title");
-        assert!(ink(picture, 28..300, height - 70..height) > 100, "{name}: the footer");
+        assert!(
+            ink(picture, 28..300, height - 70..height) > 100,
+            "{name}: the footer"
+        );
         for edge in [0..8, width - 8..width] {
-            assert_eq!(ink(picture, edge, 0..height), 0, "{name}: something runs over the edge");
+            assert_eq!(
+                ink(picture, edge, 0..height),
+                0,
+                "{name}: something runs over the edge"
+            );
         }
     }
 
@@ -264,9 +358,13 @@ mod tests {
         let counts = palette::counts(&outcome);
         for picture in pictures {
             // Black is the colour of letters, too.
-            for column in (0..palette::COLUMNS).filter(|column| *column != Cause::NoTarget.index()) {
+            for column in (0..palette::COLUMNS).filter(|column| *column != Cause::NoTarget.index())
+            {
                 let plotters::style::RGBColor(red, green, blue) = palette::color(column);
-                let drawn = picture.rgb.chunks_exact(3).any(|pixel| pixel == [red, green, blue]);
+                let drawn = picture
+                    .rgb
+                    .chunks_exact(3)
+                    .any(|pixel| pixel == [red, green, blue]);
                 assert_eq!(drawn, counts[column] > 0, "{}", palette::label(column));
             }
         }

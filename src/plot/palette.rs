@@ -44,7 +44,8 @@ pub(super) const CURVES: [RGBColor; 6] = [
 
 /// A colour mixed with paper: a share of 1 is the colour itself.
 pub(super) fn tint(RGBColor(red, green, blue): RGBColor, share: f64) -> RGBColor {
-    let mix = |channel: u8| (255.0 - (255.0 - f64::from(channel)) * share.clamp(0.0, 1.0)).round() as u8;
+    let mix =
+        |channel: u8| (255.0 - (255.0 - f64::from(channel)) * share.clamp(0.0, 1.0)).round() as u8;
     RGBColor(mix(red), mix(green), mix(blue))
 }
 
@@ -86,7 +87,13 @@ pub(super) fn label(column: usize) -> String {
 
 /// Failures of one replication by column.
 pub(super) fn counts(outcome: &Outcome) -> [u64; COLUMNS] {
-    std::array::from_fn(|column| outcome.causes.get(column).copied().unwrap_or(outcome.target))
+    std::array::from_fn(|column| {
+        outcome
+            .causes
+            .get(column)
+            .copied()
+            .unwrap_or(outcome.target)
+    })
 }
 
 #[cfg(test)]
@@ -97,10 +104,18 @@ mod tests {
     fn lightness(RGBColor(red, green, blue): RGBColor) -> f64 {
         let linear = |channel: u8| {
             let share = f64::from(channel) / 255.0;
-            if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+            if share <= 0.04045 {
+                share / 12.92
+            } else {
+                ((share + 0.055) / 1.055).powf(2.4)
+            }
         };
         let luminance = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
-        if luminance <= 0.008856 { 903.3 * luminance } else { 116.0 * luminance.cbrt() - 16.0 }
+        if luminance <= 0.008856 {
+            903.3 * luminance
+        } else {
+            116.0 * luminance.cbrt() - 16.0
+        }
     }
 
     #[test]
@@ -112,15 +127,25 @@ mod tests {
                 .map(|cause| lightness(color(cause.index())))
         };
         let darkest_502 = of(502).fold(f64::MAX, f64::min);
-        let (darkest_504, lightest_504) = (of(504).fold(f64::MAX, f64::min), of(504).fold(0.0, f64::max));
-        assert!(darkest_502 > lightest_504 + 5.0, "502 from {darkest_502}, 504 to {lightest_504}");
+        let (darkest_504, lightest_504) = (
+            of(504).fold(f64::MAX, f64::min),
+            of(504).fold(0.0, f64::max),
+        );
+        assert!(
+            darkest_502 > lightest_504 + 5.0,
+            "502 from {darkest_502}, 504 to {lightest_504}"
+        );
         assert!(of(503).all(|black| black + 15.0 < darkest_504));
     }
 
     #[test]
     fn no_two_columns_share_a_colour() {
         for column in 0..COLUMNS {
-            assert!((0..column).all(|other| color(other) != color(column)), "{}", label(column));
+            assert!(
+                (0..column).all(|other| color(other) != color(column)),
+                "{}",
+                label(column)
+            );
         }
     }
 }

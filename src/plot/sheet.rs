@@ -29,17 +29,41 @@ pub(super) struct Type {
 }
 
 /// The chart's name.
-pub(super) const TITLE: Type = Type { size: 30.0, bold: true, color: palette::INK };
+pub(super) const TITLE: Type = Type {
+    size: 30.0,
+    bold: true,
+    color: palette::INK,
+};
 /// What was simulated.
-pub(super) const SUBTITLE: Type = Type { size: 20.0, bold: false, color: palette::FADED_INK };
+pub(super) const SUBTITLE: Type = Type {
+    size: 20.0,
+    bold: false,
+    color: palette::FADED_INK,
+};
 /// The answer in a sentence.
-pub(super) const STATEMENT: Type = Type { size: 21.0, bold: true, color: palette::INK };
+pub(super) const STATEMENT: Type = Type {
+    size: 21.0,
+    bold: true,
+    color: palette::INK,
+};
 /// Names of things in the chart.
-pub(super) const LABEL: Type = Type { size: 20.0, bold: false, color: palette::INK };
+pub(super) const LABEL: Type = Type {
+    size: 20.0,
+    bold: false,
+    color: palette::INK,
+};
 /// Names that lead a list.
-pub(super) const HEADING: Type = Type { size: 20.0, bold: true, color: palette::INK };
+pub(super) const HEADING: Type = Type {
+    size: 20.0,
+    bold: true,
+    color: palette::INK,
+};
 /// Numbers at an axis, and asides.
-pub(super) const NOTE: Type = Type { size: 19.0, bold: false, color: palette::FADED_INK };
+pub(super) const NOTE: Type = Type {
+    size: 19.0,
+    bold: false,
+    color: palette::FADED_INK,
+};
 
 impl Type {
     /// The same in another colour.
@@ -57,7 +81,10 @@ impl Type {
         // Measured large, because the answer comes in whole pixels.
         const MAGNIFIED: f64 = 8.0;
         let font = self.font(MAGNIFIED);
-        font.layout_box(&printable(text)).map_or(0.0, |((left, _), (right, _))| f64::from(right - left) / MAGNIFIED)
+        font.layout_box(&printable(text))
+            .map_or(0.0, |((left, _), (right, _))| {
+                f64::from(right - left) / MAGNIFIED
+            })
     }
 
     /// The text itself, or as much of it as fits, with an ellipsis.
@@ -92,25 +119,45 @@ impl Type {
     }
 
     fn font(self, scale: f64) -> FontDesc<'static> {
-        let style = if self.bold { FontStyle::Bold } else { FontStyle::Normal };
+        let style = if self.bold {
+            FontStyle::Bold
+        } else {
+            FontStyle::Normal
+        };
         FontDesc::new(FontFamily::SansSerif, self.size * scale, style)
     }
 }
 
 /// Control characters have no glyph; a name with a line break is still one line.
 fn printable(text: &str) -> String {
-    text.chars().map(|letter| if crate::escape::is_obeyed(letter) { ' ' } else { letter }).collect()
+    text.chars()
+        .map(|letter| {
+            if crate::escape::is_obeyed(letter) {
+                ' '
+            } else {
+                letter
+            }
+        })
+        .collect()
 }
 
 impl<DB: DrawingBackend> Sheet<'_, DB> {
     /// Fills the rectangle between two corners; one without area leaves no trace.
-    pub fn fill(&self, (left, top): (f64, f64), (right, bottom): (f64, f64), color: RGBColor) -> Drawn<DB> {
+    pub fn fill(
+        &self,
+        (left, top): (f64, f64),
+        (right, bottom): (f64, f64),
+        color: RGBColor,
+    ) -> Drawn<DB> {
         let pixel = |point: f64| (point * self.scale).round() as i32;
         let (left, top, right, bottom) = (pixel(left), pixel(top), pixel(right), pixel(bottom));
         if left >= right || top >= bottom {
             return Ok(());
         }
-        self.area.draw(&Rectangle::new([(left, top), (right, bottom)], color.filled()))
+        self.area.draw(&Rectangle::new(
+            [(left, top), (right, bottom)],
+            color.filled(),
+        ))
     }
 
     /// Draws the edge of a rectangle, within it.
@@ -128,7 +175,12 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
     }
 
     /// Fills a rectangle with upright stripes.
-    pub fn stripe(&self, (left, top): (f64, f64), (right, bottom): (f64, f64), color: RGBColor) -> Drawn<DB> {
+    pub fn stripe(
+        &self,
+        (left, top): (f64, f64),
+        (right, bottom): (f64, f64),
+        color: RGBColor,
+    ) -> Drawn<DB> {
         const STRIPE: f64 = 3.0;
         let mut from = left;
         while from < right {
@@ -139,12 +191,24 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
     }
 
     /// Draws an upright line centred on `x`.
-    pub fn upright(&self, x: f64, (top, bottom): (f64, f64), thick: f64, color: RGBColor) -> Drawn<DB> {
+    pub fn upright(
+        &self,
+        x: f64,
+        (top, bottom): (f64, f64),
+        thick: f64,
+        color: RGBColor,
+    ) -> Drawn<DB> {
         self.fill((x - thick / 2.0, top), (x + thick / 2.0, bottom), color)
     }
 
     /// Draws a dashed upright line centred on `x`. The dashes of two lines at one place coincide.
-    pub fn dashes(&self, x: f64, (top, bottom): (f64, f64), thick: f64, color: RGBColor) -> Drawn<DB> {
+    pub fn dashes(
+        &self,
+        x: f64,
+        (top, bottom): (f64, f64),
+        thick: f64,
+        color: RGBColor,
+    ) -> Drawn<DB> {
         const DASH: f64 = 6.0;
         const PERIOD: f64 = 10.0;
         let mut from = (top / PERIOD).ceil() * PERIOD;
@@ -160,7 +224,11 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
         let half = thick / 2.0;
         for pair in points.windows(2) {
             let [(x0, y0), (x1, y1)] = [pair[0], pair[1]];
-            self.fill((x0.min(x1) - half, y0.min(y1) - half), (x0.max(x1) + half, y0.max(y1) + half), color)?;
+            self.fill(
+                (x0.min(x1) - half, y0.min(y1) - half),
+                (x0.max(x1) + half, y0.max(y1) + half),
+                color,
+            )?;
         }
         Ok(())
     }
@@ -220,7 +288,10 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
         // Plotters centres a box that ends at the baseline, which leaves lower case letters too high.
         let y = y + 0.11 * style.height();
         let pixel = |point: f64| (point * self.scale).round() as i32;
-        let font = TextStyle::from(style.font(self.scale)).color(&style.color).pos(Pos::new(anchor, VPos::Center));
-        self.area.draw_text(&printable(text), &font, (pixel(x), pixel(y)))
+        let font = TextStyle::from(style.font(self.scale))
+            .color(&style.color)
+            .pos(Pos::new(anchor, VPos::Center));
+        self.area
+            .draw_text(&printable(text), &font, (pixel(x), pixel(y)))
     }
 }

@@ -30,11 +30,16 @@ pub fn rollout(replicas: u16, nodes: u8) -> Timeline {
     };
     let pace = 18.0_f64.min(60.0 / f64::from(replicas));
     for i in 0..2 * replicas {
-        let (revision, ordinal) = if i < replicas { (RevisionId::OLD, i) } else { (RevisionId::NEW, i - replicas) };
+        let (revision, ordinal) = if i < replicas {
+            (RevisionId::OLD, i)
+        } else {
+            (RevisionId::NEW, i - replicas)
+        };
         let id = PodId::new(i, revision, ordinal + 1);
         let mut pod = PodRecord::new(id);
         if revision == RevisionId::OLD {
-            let deleted = 0.05 + pace * f64::from(ordinal.div_ceil(2)) + 1.3 * jitter(id.index(), 0);
+            let deleted =
+                0.05 + pace * f64::from(ordinal.div_ceil(2)) + 1.3 * jitter(id.index(), 0);
             ends(&mut pod, &mut timeline.beliefs, deleted);
         } else {
             let created = 0.12 + pace * f64::from(ordinal / 2);
@@ -49,13 +54,20 @@ pub fn rollout(replicas: u16, nodes: u8) -> Timeline {
             draining_over: None,
         });
     }
-    timeline.beliefs.iter_mut().for_each(|changes| changes.sort_by_key(|change| change.at));
+    timeline
+        .beliefs
+        .iter_mut()
+        .for_each(|changes| changes.sort_by_key(|change| change.at));
     timeline
 }
 
 fn ends(pod: &mut PodRecord, beliefs: &mut [Vec<BeliefChange>], deleted: f64) {
     let (row, sigterm) = (pod.pod.index(), deleted + 0.1);
-    let (refusing, closed, gone) = (sigterm + 0.01, sigterm + 0.02, sigterm + 0.9 + 0.4 * jitter(row, 1));
+    let (refusing, closed, gone) = (
+        sigterm + 0.01,
+        sigterm + 0.02,
+        sigterm + 0.9 + 0.4 * jitter(row, 1),
+    );
     pod.initial = true;
     (pod.created, pod.ready) = (Some(Time::ZERO), Some(Time::ZERO));
     (pod.terminating, pod.sigterm) = (Some(at(deleted)), Some(at(sigterm)));
@@ -69,23 +81,45 @@ fn ends(pod: &mut PodRecord, beliefs: &mut [Vec<BeliefChange>], deleted: f64) {
     for (node, changes) in beliefs.iter_mut().enumerate() {
         let lag = 0.5 + 4.5 + 4.0 * jitter(row, node + 2);
         let target = TargetId(row as u16);
-        changes.push(BeliefChange { at: Time::ZERO, target, belief: Belief::Healthy });
-        changes.push(BeliefChange { at: at(deleted + lag), target, belief: Belief::Draining });
+        changes.push(BeliefChange {
+            at: Time::ZERO,
+            target,
+            belief: Belief::Healthy,
+        });
+        changes.push(BeliefChange {
+            at: at(deleted + lag),
+            target,
+            belief: Belief::Draining,
+        });
     }
 }
 
 fn begins(pod: &mut PodRecord, beliefs: &mut [Vec<BeliefChange>], created: f64) {
     let row = pod.pod.index();
-    let (running, serving) = (created + 1.4 + jitter(row, 0), created + 12.0 + 4.0 * jitter(row, 1));
+    let (running, serving) = (
+        created + 1.4 + jitter(row, 0),
+        created + 12.0 + 4.0 * jitter(row, 1),
+    );
     let ready = serving + 1.5 * jitter(row, 2);
     pod.created = Some(at(created));
     (pod.running, pod.ready) = (Some(at(running)), Some(at(ready)));
-    pod.sockets = vec![(at(running), Socket::Closed), (at(serving), Socket::Serving)];
+    pod.sockets = vec![
+        (at(running), Socket::Closed),
+        (at(serving), Socket::Serving),
+    ];
     for (node, changes) in beliefs.iter_mut().enumerate() {
         let seen = at(ready + 1.5 + 4.0 * jitter(row, node + 2));
         let target = TargetId(row as u16);
-        changes.push(BeliefChange { at: at(ready), target, belief: Belief::Initial });
-        changes.push(BeliefChange { at: seen, target, belief: Belief::Healthy });
+        changes.push(BeliefChange {
+            at: at(ready),
+            target,
+            belief: Belief::Initial,
+        });
+        changes.push(BeliefChange {
+            at: seen,
+            target,
+            belief: Belief::Healthy,
+        });
     }
 }
 
@@ -97,7 +131,11 @@ pub fn outcome(timeline: &Timeline, rate: u64) -> Outcome {
     for i in 0..DURATION * rate {
         let sent = Time::from_micros(i * 1_000_000 / rate);
         let node = AlbNodeId((i % nodes) as u8);
-        let chosen: Vec<&PodRecord> = timeline.pods.iter().filter(|pod| chooses(timeline, node, pod, sent)).collect();
+        let chosen: Vec<&PodRecord> = timeline
+            .pods
+            .iter()
+            .filter(|pod| chooses(timeline, node, pod, sent))
+            .collect();
         let pod = (!chosen.is_empty()).then(|| chosen[(i / nodes) as usize % chosen.len()]);
         let verdict = match pod.map(|pod| pod.socket_at(sent)) {
             None => Verdict::Alb(Cause::NoTarget),
@@ -106,14 +144,29 @@ pub fn outcome(timeline: &Timeline, rate: u64) -> Outcome {
             Some(Socket::Refusing) => Verdict::Target(503),
             Some(Socket::Serving) => Verdict::Ok,
         };
-        record(&mut outcome, Failure { sent, node, pod: pod.map(|pod| pod.pod), verdict, latency: Span::ZERO });
+        record(
+            &mut outcome,
+            Failure {
+                sent,
+                node,
+                pod: pod.map(|pod| pod.pod),
+                verdict,
+                latency: Span::ZERO,
+            },
+        );
     }
     outcome
 }
 
 fn chooses(timeline: &Timeline, node: AlbNodeId, pod: &PodRecord, sent: Time) -> bool {
-    let of_pod = |change: &&BeliefChange| change.target.index() == pod.pod.index() && change.at <= sent;
-    timeline.beliefs_of(node).iter().rev().find(of_pod).is_some_and(|change| change.belief == Belief::Healthy)
+    let of_pod =
+        |change: &&BeliefChange| change.target.index() == pod.pod.index() && change.at <= sent;
+    timeline
+        .beliefs_of(node)
+        .iter()
+        .rev()
+        .find(of_pod)
+        .is_some_and(|change| change.belief == Belief::Healthy)
 }
 
 fn record(outcome: &mut Outcome, failure: Failure) {
@@ -123,7 +176,9 @@ fn record(outcome: &mut Outcome, failure: Failure) {
         Verdict::Target(_) => outcome.target += 1,
         Verdict::Alb(cause) => outcome.causes[cause.index()] += 1,
     }
-    if failure.verdict != Verdict::Ok && outcome.failures.len() < crate::traffic::outcome::FIRST_FAILURES {
+    if failure.verdict != Verdict::Ok
+        && outcome.failures.len() < crate::traffic::outcome::FIRST_FAILURES
+    {
         outcome.failures.push(failure);
     }
 }
@@ -131,7 +186,9 @@ fn record(outcome: &mut Outcome, failure: Failure) {
 /// The same outcome with every cause in it, and some requests that went to no pod.
 pub fn of_every_cause(mut outcome: Outcome) -> Outcome {
     for (i, failure) in outcome.failures.iter_mut().enumerate() {
-        failure.verdict = Cause::ALL.get(i % 10).map_or(Verdict::Target(503), |cause| Verdict::Alb(*cause));
+        failure.verdict = Cause::ALL
+            .get(i % 10)
+            .map_or(Verdict::Target(503), |cause| Verdict::Alb(*cause));
         if failure.verdict == Verdict::Alb(Cause::NoTarget) {
             failure.pod = None;
         }
@@ -144,19 +201,26 @@ pub fn of_every_cause(mut outcome: Outcome) -> Outcome {
 
 /// Mean failures by second, as if every replication were like this one, give or take.
 pub fn series(outcome: &Outcome, timeline: &Timeline) -> ErrorSeries {
-    let mut series =
-        ErrorSeries { mean: vec![[0.0; Cause::ALL.len() + 1]; DURATION as usize], ..ErrorSeries::default() };
+    let mut series = ErrorSeries {
+        mean: vec![[0.0; Cause::ALL.len() + 1]; DURATION as usize],
+        ..ErrorSeries::default()
+    };
     for failure in &outcome.failures {
         let column = super::palette::column(failure.verdict).expect("a failure");
         let second = (failure.sent.as_micros() / 1_000_000) as i64;
         // Spread, as the replications' own pace would spread it.
         for (shift, share) in [(-2, 0.1), (-1, 0.2), (0, 0.4), (1, 0.2), (2, 0.1)] {
-            let row = (second + shift).clamp(timeline.rollout_at.as_micros() as i64 / 1_000_000, DURATION as i64 - 1);
+            let row = (second + shift).clamp(
+                timeline.rollout_at.as_micros() as i64 / 1_000_000,
+                DURATION as i64 - 1,
+            );
             series.mean[row as usize][column] += share;
         }
     }
     let totals = series.mean.iter().map(|row| row.iter().sum::<f64>());
-    (series.low, series.high) = totals.map(|total| ((total * 0.4 - 3.0).max(0.0), total * 1.5 + total.sqrt())).unzip();
+    (series.low, series.high) = totals
+        .map(|total| ((total * 0.4 - 3.0).max(0.0), total * 1.5 + total.sqrt()))
+        .unzip();
     series
 }
 

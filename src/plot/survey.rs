@@ -16,26 +16,54 @@ type Reading<'a> = dyn Fn(&Totals) -> Option<(f64, Option<(f64, f64)>)> + 'a;
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
-pub fn charts(caption: &Caption, survey: &Survey) -> Result<Vec<(&'static str, String, Picture)>, Error> {
+pub fn charts(
+    caption: &Caption,
+    survey: &Survey,
+) -> Result<Vec<(&'static str, String, Picture)>, Error> {
     let mut charts = Vec::new();
     if let Some(indices) = survey.sensitivity() {
-        let named: Vec<_> = survey.plan.axes.iter().map(Axis::name).zip(indices).collect();
-        let most = named.iter().max_by(|a, b| a.1.total.value.total_cmp(&b.1.total.value));
+        let named: Vec<_> = survey
+            .plan
+            .axes
+            .iter()
+            .map(Axis::name)
+            .zip(indices)
+            .collect();
+        let most = named
+            .iter()
+            .max_by(|a, b| a.1.total.value.total_cmp(&b.1.total.value));
         let statement = most.map_or_else(String::new, |(name, indices)| {
             let share = frame::percent(indices.total.value.clamp(0.0, 1.0));
             format!("{name} moves mean 5xx most: with all that it acts together with, {share} of the variance.")
         });
-        charts.push(("sensitivity", "Sensitivity".to_owned(), sensitivity(caption, &statement, &named)?));
+        charts.push((
+            "sensitivity",
+            "Sensitivity".to_owned(),
+            sensitivity(caption, &statement, &named)?,
+        ));
     }
     if survey.plan.design != Design::Grid {
         return Ok(charts);
     }
-    let lengths: Vec<usize> = survey.plan.axes.iter().map(|axis| axis.points().unwrap_or(0)).collect();
+    let lengths: Vec<usize> = survey
+        .plan
+        .axes
+        .iter()
+        .map(|axis| axis.points().unwrap_or(0))
+        .collect();
     if let Some((along, series)) = roles(&lengths) {
-        charts.push(("curves", "5xx per rollout".to_owned(), draw_curves(caption, survey, along, series)?));
+        charts.push((
+            "curves",
+            "5xx per rollout".to_owned(),
+            draw_curves(caption, survey, along, series)?,
+        ));
     }
     if lengths.len() == 2 || lengths.len() == 3 {
-        charts.push(("map", "5xx per rollout".to_owned(), draw_maps(caption, survey, &lengths)?));
+        charts.push((
+            "map",
+            "5xx per rollout".to_owned(),
+            draw_maps(caption, survey, &lengths)?,
+        ));
     }
     Ok(charts)
 }
@@ -51,28 +79,48 @@ fn roles(lengths: &[usize]) -> Option<(usize, Option<usize>)> {
     }
 }
 
-fn draw_curves(caption: &Caption, survey: &Survey, along: usize, series: Option<usize>) -> Result<Picture, Error> {
+fn draw_curves(
+    caption: &Caption,
+    survey: &Survey,
+    along: usize,
+    series: Option<usize>,
+) -> Result<Picture, Error> {
     let axes = &survey.plan.axes;
     let places = axes[along].points().unwrap_or(0);
-    let (positions, unit) =
-        axes[along].positions().unwrap_or_else(|| ((0..places).map(|row| row as f64).collect(), ""));
-    let marks: Vec<_> = (0..places).map(|row| (positions[row], axes[along].label(row))).collect();
+    let (positions, unit) = axes[along]
+        .positions()
+        .unwrap_or_else(|| ((0..places).map(|row| row as f64).collect(), ""));
+    let marks: Vec<_> = (0..places)
+        .map(|row| (positions[row], axes[along].label(row)))
+        .collect();
     let is_line = axes[along].positions().is_some();
     let level = survey.budget.level;
-    let any = |totals: &Totals| totals.any_5xx(level).map(|any| (any.probability, Some((any.low, any.high))));
-    let mean = |totals: &Totals| (totals.runs() > 0).then(|| (totals.failed.mean(), totals.mean_interval(level)));
+    let any = |totals: &Totals| {
+        totals
+            .any_5xx(level)
+            .map(|any| (any.probability, Some((any.low, any.high))))
+    };
+    let mean = |totals: &Totals| {
+        (totals.runs() > 0).then(|| (totals.failed.mean(), totals.mean_interval(level)))
+    };
     let curve = |of: &Reading<'_>, value: usize| {
         let points = survey.plan.points.iter().zip(&survey.totals);
-        let on_it = points.filter(|(point, _)| series.is_none_or(|series| point.rows[series] == value));
+        let on_it =
+            points.filter(|(point, _)| series.is_none_or(|series| point.rows[series] == value));
         let mut points: Vec<Point> = on_it
             .filter_map(|(point, totals)| {
                 let (y, interval) = of(totals)?;
-                Some(Point { x: positions[point.rows[along]], y, interval })
+                Some(Point {
+                    x: positions[point.rows[along]],
+                    y,
+                    interval,
+                })
             })
             .collect();
         points.sort_by(|a, b| a.x.total_cmp(&b.x));
-        let name = series
-            .map_or_else(String::new, |series| format!("{} = {}", axes[series].name(), axes[series].label(value)));
+        let name = series.map_or_else(String::new, |series| {
+            format!("{} = {}", axes[series].name(), axes[series].label(value))
+        });
         Curve { name, points }
     };
     let values = series.map_or(1, |series| axes[series].points().unwrap_or(0));
@@ -83,19 +131,38 @@ fn draw_curves(caption: &Caption, survey: &Survey, along: usize, series: Option<
     };
     let confidence = format!("{} %", (level * 1_000.0).round() / 10.0);
     let panels = [
-        panel(&format!("5xx per rollout: mean, {confidence} intervals"), false, &mean),
-        panel(&format!("rollouts with any 5xx, {confidence} intervals"), true, &any),
+        panel(
+            &format!("5xx per rollout: mean, {confidence} intervals"),
+            false,
+            &mean,
+        ),
+        panel(
+            &format!("rollouts with any 5xx, {confidence} intervals"),
+            true,
+            &any,
+        ),
     ];
     let name = below_name(&axes[along], unit);
-    let below = Below { name, marks: (!is_line).then_some(marks) };
+    let below = Below {
+        name,
+        marks: (!is_line).then_some(marks),
+    };
     curves(caption, &statement(survey), &below, &panels)
 }
 
 /// The first key's numbers stand below; the others are named with it.
 fn below_name(axis: &Axis, unit: &str) -> String {
     let keys: Vec<&str> = axis.scales.iter().map(|scale| scale.key.as_str()).collect();
-    let unit = if unit.is_empty() { String::new() } else { format!(" ({unit})") };
-    let with = if keys.len() > 1 { format!(", and with it {}", keys[1..].join(", ")) } else { String::new() };
+    let unit = if unit.is_empty() {
+        String::new()
+    } else {
+        format!(" ({unit})")
+    };
+    let with = if keys.len() > 1 {
+        format!(", and with it {}", keys[1..].join(", "))
+    } else {
+        String::new()
+    };
     format!("{}{unit}{with}", keys[0])
 }
 
@@ -105,13 +172,30 @@ fn draw_maps(caption: &Caption, survey: &Survey, lengths: &[usize]) -> Result<Pi
     order.sort_by_key(|axis| std::cmp::Reverse(lengths[*axis]));
     let (below, beside, over) = (order[0], order[1], order.get(2).copied());
     let axes = &survey.plan.axes;
-    let labels = |axis: usize| (axes[axis].name(), (0..lengths[axis]).map(|row| axes[axis].label(row)).collect());
-    let grid = Grid { rows: labels(beside), columns: labels(below), value: "5xx per rollout, mean" };
+    let labels = |axis: usize| {
+        (
+            axes[axis].name(),
+            (0..lengths[axis])
+                .map(|row| axes[axis].label(row))
+                .collect(),
+        )
+    };
+    let grid = Grid {
+        rows: labels(beside),
+        columns: labels(below),
+        value: "5xx per rollout, mean",
+    };
     let empty = vec![vec![None; lengths[below]]; lengths[beside]];
-    let name =
-        |value| over.map_or_else(String::new, |over| format!("{} = {}", axes[over].name(), axes[over].label(value)));
+    let name = |value| {
+        over.map_or_else(String::new, |over| {
+            format!("{} = {}", axes[over].name(), axes[over].label(value))
+        })
+    };
     let mut maps: Vec<Map> = (0..over.map_or(1, |over| lengths[over]))
-        .map(|value| Map { name: name(value), cells: empty.clone() })
+        .map(|value| Map {
+            name: name(value),
+            cells: empty.clone(),
+        })
         .collect();
     for (point, totals) in survey.plan.points.iter().zip(&survey.totals) {
         let map = &mut maps[over.map_or(0, |over| point.rows[over])];
@@ -122,7 +206,16 @@ fn draw_maps(caption: &Caption, survey: &Survey, lengths: &[usize]) -> Result<Pi
 
 fn statement(survey: &Survey) -> String {
     let means = survey.totals.iter().map(|totals| totals.failed.mean());
-    let (low, high) = means.fold((f64::MAX, 0.0_f64), |(low, high), mean| (low.min(mean), high.max(mean)));
-    let least = if low > 0.0 { frame::number(low) } else { "none seen".to_owned() };
-    format!("Mean 5xx per rollout: from {least} to {}.", frame::number(high))
+    let (low, high) = means.fold((f64::MAX, 0.0_f64), |(low, high), mean| {
+        (low.min(mean), high.max(mean))
+    });
+    let least = if low > 0.0 {
+        frame::number(low)
+    } else {
+        "none seen".to_owned()
+    };
+    format!(
+        "Mean 5xx per rollout: from {least} to {}.",
+        frame::number(high)
+    )
 }

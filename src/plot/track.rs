@@ -34,8 +34,9 @@ pub(super) struct Track {
 impl Track {
     fn new(timeline: &Timeline, row: usize, pod: &PodRecord) -> Track {
         let since = |at: Time| at.secs_since(timeline.rollout_at);
-        let chosen: Vec<Vec<Stretch>> =
-            (0..timeline.beliefs.len()).map(|node| chosen(timeline, node, pod.pod)).collect();
+        let chosen: Vec<Vec<Stretch>> = (0..timeline.beliefs.len())
+            .map(|node| chosen(timeline, node, pod.pod))
+            .collect();
         let sockets = sockets(timeline, pod);
         let disagreements = disagreements(&sockets, &chosen);
         Track {
@@ -47,24 +48,41 @@ impl Track {
             deleted: pod.terminating.map(since),
             sigterm: pod.sigterm.map(since),
             ready: pod.ready.filter(|_| !pod.initial).map(since),
-            touched: if pod.initial { pod.terminating.or(pod.sigterm) } else { pod.created.or(pod.running) },
+            touched: if pod.initial {
+                pod.terminating.or(pod.sigterm)
+            } else {
+                pod.created.or(pod.running)
+            },
         }
     }
 
     /// Every instant that the lane shows, apart from the edges of the run.
     pub fn instants(&self, run: Stretch) -> impl Iterator<Item = f64> {
         let sockets = self.sockets.iter().flat_map(|((from, to), _)| [*from, *to]);
-        let chosen = self.chosen.iter().flatten().flat_map(|(from, to)| [*from, *to]);
-        let marks = [self.deleted, self.sigterm, self.ready].into_iter().flatten();
-        sockets.chain(chosen).chain(marks).filter(move |at| *at > run.0 && *at < run.1)
+        let chosen = self
+            .chosen
+            .iter()
+            .flatten()
+            .flat_map(|(from, to)| [*from, *to]);
+        let marks = [self.deleted, self.sigterm, self.ready]
+            .into_iter()
+            .flatten();
+        sockets
+            .chain(chosen)
+            .chain(marks)
+            .filter(move |at| *at > run.0 && *at < run.1)
     }
 }
 
 /// The pods' tracks: the old revision in order of deletion, then the new one in order of creation. Of more than
 /// `most`, those that the rollout touched first.
 pub(super) fn tracks(timeline: &Timeline, most: usize) -> Vec<Track> {
-    let mut tracks: Vec<Track> =
-        timeline.pods.iter().enumerate().map(|(row, pod)| Track::new(timeline, row, pod)).collect();
+    let mut tracks: Vec<Track> = timeline
+        .pods
+        .iter()
+        .enumerate()
+        .map(|(row, pod)| Track::new(timeline, row, pod))
+        .collect();
     let order = |track: &Track| (track.touched.unwrap_or(Time::NEVER), track.row);
     tracks.sort_by_key(order);
     tracks.truncate(most);
@@ -73,13 +91,24 @@ pub(super) fn tracks(timeline: &Timeline, most: usize) -> Vec<Track> {
 }
 
 fn sockets(timeline: &Timeline, pod: &PodRecord) -> Vec<(Stretch, Socket)> {
-    let ends = pod.sockets.iter().skip(1).map(|(at, _)| *at).chain(std::iter::once(timeline.end));
+    let ends = pod
+        .sockets
+        .iter()
+        .skip(1)
+        .map(|(at, _)| *at)
+        .chain(std::iter::once(timeline.end));
     pod.sockets
         .iter()
         .zip(ends)
         .filter(|((from, socket), to)| *socket != Socket::Silent && from < to)
         .map(|((from, socket), to)| {
-            ((from.secs_since(timeline.rollout_at), to.secs_since(timeline.rollout_at)), *socket)
+            (
+                (
+                    from.secs_since(timeline.rollout_at),
+                    to.secs_since(timeline.rollout_at),
+                ),
+                *socket,
+            )
         })
         .collect()
 }
@@ -93,20 +122,34 @@ fn led_to(timeline: &Timeline, node: usize, pod: PodId) -> Vec<Stretch> {
     let mut steps: Vec<(Time, usize, Option<bool>, Option<bool>)> = ports
         .filter(|(_, change)| change.pod == pod)
         .map(|(host, change)| (change.at, host, None, Some(change.forwards)))
-        .chain(beliefs.map(|b| (b.at, b.target.index(), Some(b.belief == Belief::Healthy), None)))
+        .chain(beliefs.map(|b| {
+            (
+                b.at,
+                b.target.index(),
+                Some(b.belief == Belief::Healthy),
+                None,
+            )
+        }))
         .collect();
     steps.sort_by_key(|(at, ..)| *at);
     let mut hosts = vec![(false, false); timeline.node_ports.len()];
     let mut stretches = Vec::new();
     let mut since: Option<Time> = None;
     for (at, host, chosen, forwards) in steps {
-        let Some(state) = hosts.get_mut(host) else { continue };
+        let Some(state) = hosts.get_mut(host) else {
+            continue;
+        };
         *state = (chosen.unwrap_or(state.0), forwards.unwrap_or(state.1));
         let leads = hosts.iter().any(|(chosen, forwards)| *chosen && *forwards);
         if leads {
             since = since.or(Some(at));
         } else {
-            stretches.extend(since.take().filter(|from| *from < at).map(|from| (seconds(from), seconds(at))));
+            stretches.extend(
+                since
+                    .take()
+                    .filter(|from| *from < at)
+                    .map(|from| (seconds(from), seconds(at))),
+            );
         }
     }
     let rest = since.filter(|from| *from < timeline.end);
@@ -121,14 +164,27 @@ fn chosen(timeline: &Timeline, node: usize, pod: PodId) -> Vec<Stretch> {
     }
     let mut stretches = Vec::new();
     let target = timeline.target_of(pod);
-    let reuses = timeline.reuses.iter().filter(|reuse| reuse.target == target);
-    let moved_in = reuses.clone().find(|reuse| reuse.pod == pod).map_or(Time::ZERO, |reuse| reuse.at);
-    let moved_out = reuses.clone().map(|reuse| reuse.at).find(|at| *at > moved_in).unwrap_or(Time::NEVER);
+    let reuses = timeline
+        .reuses
+        .iter()
+        .filter(|reuse| reuse.target == target);
+    let moved_in = reuses
+        .clone()
+        .find(|reuse| reuse.pod == pod)
+        .map_or(Time::ZERO, |reuse| reuse.at);
+    let moved_out = reuses
+        .clone()
+        .map(|reuse| reuse.at)
+        .find(|at| *at > moved_in)
+        .unwrap_or(Time::NEVER);
     let mut since: Option<Time> = None;
     let mut close = |from: Option<Time>, to: Time| {
         let (from, to) = (from.map(|from| from.max(moved_in)), to.min(moved_out));
         if let Some(from) = from.filter(|from| *from < to) {
-            stretches.push((from.secs_since(timeline.rollout_at), to.secs_since(timeline.rollout_at)));
+            stretches.push((
+                from.secs_since(timeline.rollout_at),
+                to.secs_since(timeline.rollout_at),
+            ));
         }
     };
     for change in &timeline.beliefs[node] {
@@ -146,9 +202,17 @@ fn chosen(timeline: &Timeline, node: usize, pod: PodId) -> Vec<Stretch> {
 }
 
 fn disagreements(sockets: &[(Stretch, Socket)], chosen: &[Vec<Stretch>]) -> Vec<Stretch> {
-    let serving: Vec<Stretch> =
-        sockets.iter().filter(|(_, socket)| *socket == Socket::Serving).map(|(stretch, _)| *stretch).collect();
-    let mut cuts: Vec<f64> = chosen.iter().flatten().chain(&serving).flat_map(|(from, to)| [*from, *to]).collect();
+    let serving: Vec<Stretch> = sockets
+        .iter()
+        .filter(|(_, socket)| *socket == Socket::Serving)
+        .map(|(stretch, _)| *stretch)
+        .collect();
+    let mut cuts: Vec<f64> = chosen
+        .iter()
+        .flatten()
+        .chain(&serving)
+        .flat_map(|(from, to)| [*from, *to])
+        .collect();
     cuts.sort_by(f64::total_cmp);
     let mut found: Vec<Stretch> = Vec::new();
     for pair in cuts.windows(2).filter(|pair| pair[0] < pair[1]) {
@@ -174,15 +238,26 @@ mod tests {
     fn belief_outlives_truth_from_the_closed_listener_to_the_last_node() {
         let timeline = specimen::rollout(4, 2);
         let track = &tracks(&timeline, 16)[0];
-        let closed = timeline.pods[track.row].listener_closed.expect("deleted").secs_since(timeline.rollout_at);
-        let last = track.chosen.iter().flatten().map(|(_, to)| *to).fold(f64::MIN, f64::max);
+        let closed = timeline.pods[track.row]
+            .listener_closed
+            .expect("deleted")
+            .secs_since(timeline.rollout_at);
+        let last = track
+            .chosen
+            .iter()
+            .flatten()
+            .map(|(_, to)| *to)
+            .fold(f64::MIN, f64::max);
         assert_eq!(track.name, "old-1");
         assert_eq!(track.disagreements, [(closed, last)]);
     }
 
     #[test]
     fn of_many_pods_the_first_touched_are_kept_in_order() {
-        let names: Vec<String> = tracks(&specimen::rollout(4, 2), 3).into_iter().map(|track| track.name).collect();
+        let names: Vec<String> = tracks(&specimen::rollout(4, 2), 3)
+            .into_iter()
+            .map(|track| track.name)
+            .collect();
         assert_eq!(names, ["old-1", "new-1", "new-2"]);
         assert_eq!(tracks(&specimen::rollout(40, 2), 16).len(), 16);
     }

@@ -32,7 +32,11 @@ impl Candidate {
         let totals = &self.totals;
         let runs = totals.runs();
         // A mean over those rollouts alone that ended would flatter a candidate that often gets stuck.
-        let ended = |sum: &crate::sweep::Sum| sum.mean_secs().filter(|_| sum.n == runs).unwrap_or(f64::INFINITY);
+        let ended = |sum: &crate::sweep::Sum| {
+            sum.mean_secs()
+                .filter(|_| sum.n == runs)
+                .unwrap_or(f64::INFINITY)
+        };
         Cost {
             any_5xx: self.any_5xx(0.95).map_or(1.0, |any| any.probability),
             old_pods_gone: ended(&totals.old_pods_gone),
@@ -51,14 +55,23 @@ impl Candidate {
         if self.settings.is_empty() {
             return "as it is".to_owned();
         }
-        let settings: Vec<_> = self.settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let settings: Vec<_> = self
+            .settings
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}"))
+            .collect();
         settings.join(", ")
     }
 }
 
 impl Cost {
     const fn values(&self) -> [f64; 4] {
-        [self.any_5xx, self.old_pods_gone, self.duration, self.extra_pod_seconds]
+        [
+            self.any_5xx,
+            self.old_pods_gone,
+            self.duration,
+            self.extra_pod_seconds,
+        ]
     }
 
     /// No worse in anything, and better in something.
@@ -105,7 +118,10 @@ mod tests {
         };
         let mut totals = Totals::default();
         totals.extend(&(0..10).map(sample).collect::<Vec<_>>());
-        Candidate { settings: Vec::new(), totals }
+        Candidate {
+            settings: Vec::new(),
+            totals,
+        }
     }
 
     #[test]

@@ -87,8 +87,16 @@ impl Effort {
     pub fn new(runs: u64, level: f64, probability: f64) -> Effort {
         let level = level.max(0.51);
         // Hanley and Lippman-Hand's count for no miss at all, four times over for some.
-        let without_miss = if probability < 1.0 { ((1.0 - level).ln() / probability.ln()).ceil() as u64 } else { 0 };
-        Effort { search_runs: runs.clamp(100, 400), proof_runs: runs.max(MOST_PROOF.min(4 * without_miss)), level }
+        let without_miss = if probability < 1.0 {
+            ((1.0 - level).ln() / probability.ln()).ceil() as u64
+        } else {
+            0
+        };
+        Effort {
+            search_runs: runs.clamp(100, 400),
+            proof_runs: runs.max(MOST_PROOF.min(4 * without_miss)),
+            level,
+        }
     }
 }
 
@@ -98,10 +106,17 @@ impl Effort {
 ///
 /// # Errors
 /// It is no scenario, or its control plane cannot be simulated.
-pub fn common_end(document: &Document, workers: &Workers, seed: u64, cancelled: &AtomicBool) -> Result<Ends, Error> {
+pub fn common_end(
+    document: &Document,
+    workers: &Workers,
+    seed: u64,
+    cancelled: &AtomicBool,
+) -> Result<Ends, Error> {
     const PILOTS: u64 = 20;
     let scenario = document.resolve()?;
-    let longest = moves::pre_stops(&scenario).pop().and_then(|settings| search::apply(document, &settings).ok());
+    let longest = moves::pre_stops(&scenario)
+        .pop()
+        .and_then(|settings| search::apply(document, &settings).ok());
     let both: Vec<&Scenario> = std::iter::once(&scenario).chain(&longest).collect();
     Ok(workers.ends(&both, seed, 0..PILOTS, cancelled)?.for_all())
 }
@@ -131,7 +146,10 @@ impl Recommendation {
             }
             attempt += 1;
             let (verdict, proof) = prove(document, &chosen, effort, &objectives, attempt, sampler)?;
-            match search.stronger(&chosen)?.filter(|_| verdict != Verdict::Proven && attempt < ATTEMPTS) {
+            match search
+                .stronger(&chosen)?
+                .filter(|_| verdict != Verdict::Proven && attempt < ATTEMPTS)
+            {
                 Some(stronger) => chosen = stronger,
                 None => break (verdict, proof),
             }
@@ -140,7 +158,17 @@ impl Recommendation {
         search.explore(&chosen)?;
         let remaining = remaining(&chosen.totals);
         let candidates = search.into_candidates();
-        Ok(Recommendation { objectives, effort, original, chosen, changes, verdict, proof, remaining, candidates })
+        Ok(Recommendation {
+            objectives,
+            effort,
+            original,
+            chosen,
+            changes,
+            verdict,
+            proof,
+            remaining,
+            candidates,
+        })
     }
 
     /// Whether the scenario is best left as it is.
@@ -169,14 +197,19 @@ fn prove(
     let start = UNSEEN * attempt;
     while totals.runs() < effort.proof_runs {
         let from = totals.runs();
-        totals.extend(&sampler(&scenario, start + from..start + (from + PORTION).min(effort.proof_runs))?);
+        totals.extend(&sampler(
+            &scenario,
+            start + from..start + (from + PORTION).min(effort.proof_runs),
+        )?);
     }
     // One-sided: of a two-sided interval at 1 − 2α either end is a bound at 1 − α.
     let alpha = (1.0 - effort.level) / ATTEMPTS as f64;
     let within = totals.within(objectives.max_5xx_per_rollout, 1.0 - 2.0 * alpha);
     let verdict = match within {
         // What a rollout costs after its load is not known.
-        Some(within) if within.low >= objectives.probability && totals.cut_short.sum == 0 => Verdict::Proven,
+        Some(within) if within.low >= objectives.probability && totals.cut_short.sum == 0 => {
+            Verdict::Proven
+        }
         Some(within) if within.high < objectives.probability => Verdict::Unmet,
         _ => Verdict::Inconclusive,
     };
@@ -185,7 +218,9 @@ fn prove(
 
 /// Causes that count as 5xx and occur, most frequent first.
 fn remaining(totals: &Totals) -> Vec<(usize, f64)> {
-    let means = (0..CAUSES).filter(|cause| is_5xx(*cause)).map(|cause| (cause, totals.causes[cause].mean()));
+    let means = (0..CAUSES)
+        .filter(|cause| is_5xx(*cause))
+        .map(|cause| (cause, totals.causes[cause].mean()));
     let mut occurring: Vec<_> = means.filter(|(_, mean)| *mean > 0.0).collect();
     occurring.sort_by(|a, b| b.1.total_cmp(&a.1));
     occurring
@@ -193,7 +228,9 @@ fn remaining(totals: &Totals) -> Vec<(usize, f64)> {
 
 /// Whether a row of a table by cause is one of 5xx; a client that gave up saw none.
 fn is_5xx(cause: usize) -> bool {
-    crate::verdict::Cause::ALL.get(cause).is_none_or(|cause| cause.status() >= 500)
+    crate::verdict::Cause::ALL
+        .get(cause)
+        .is_none_or(|cause| cause.status() >= 500)
 }
 
 /// The value of a key before a change.

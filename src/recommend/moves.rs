@@ -12,7 +12,9 @@ use crate::verdict::Cause;
 pub type Settings = Vec<(String, String)>;
 
 /// Seconds that a preStop sleep may take.
-const PRE_STOP: [u64; 16] = [0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 105, 120];
+const PRE_STOP: [u64; 16] = [
+    0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 105, 120,
+];
 /// Seconds of a deregistration delay.
 const DEREGISTRATION_DELAY: [u64; 7] = [15, 30, 60, 120, 300, 600, 1_200];
 /// Seconds of minReadySeconds.
@@ -63,8 +65,12 @@ pub fn why_it_stays(cause: usize) -> &'static str {
         Some(Cause::NoTarget) => {
             "for some time no target is registered: more replicas, a gate and maxUnavailable 0 are all that a rollout can do"
         }
-        Some(Cause::CutByDeregistration) => "requests outlast the longest deregistration delay tried",
-        Some(Cause::ResetInFlight) => "requests are in flight when the process ends: it must drain at SIGTERM",
+        Some(Cause::CutByDeregistration) => {
+            "requests outlast the longest deregistration delay tried"
+        }
+        Some(Cause::ResetInFlight) => {
+            "requests are in flight when the process ends: it must drain at SIGTERM"
+        }
         _ if cause == TARGET => "the application answers 503 itself",
         _ => {
             "the load balancer's lag outlasts every preStop tried; measure it and set load_balancer.deregistration_propagation"
@@ -77,7 +83,10 @@ pub fn pre_stop(scenario: &Scenario, secs: u64) -> Settings {
     let mut settings = vec![("pod.pre_stop".to_owned(), Span::from_secs(secs).to_string())];
     let needed = Span::from_secs((secs + after_sigterm(scenario)).div_ceil(5) * 5);
     if needed > scenario.revisions[0].pod.termination_grace_period {
-        settings.push(("pod.termination_grace_period".to_owned(), needed.to_string()));
+        settings.push((
+            "pod.termination_grace_period".to_owned(),
+            needed.to_string(),
+        ));
     }
     settings
 }
@@ -85,24 +94,37 @@ pub fn pre_stop(scenario: &Scenario, secs: u64) -> Settings {
 /// The preStop one step longer than what the scenario has, for a margin.
 pub fn one_step_longer(scenario: &Scenario) -> Option<Settings> {
     let now = pre_stop_secs(scenario);
-    PRE_STOP.into_iter().find(|secs| *secs > now).map(|secs| pre_stop(scenario, secs))
+    PRE_STOP
+        .into_iter()
+        .find(|secs| *secs > now)
+        .map(|secs| pre_stop(scenario, secs))
 }
 
 /// Every preStop tried, shortest first.
 pub fn pre_stops(scenario: &Scenario) -> Vec<Settings> {
-    PRE_STOP.into_iter().filter(|secs| *secs > 0).map(|secs| pre_stop(scenario, secs)).collect()
+    PRE_STOP
+        .into_iter()
+        .filter(|secs| *secs > 0)
+        .map(|secs| pre_stop(scenario, secs))
+        .collect()
 }
 
 /// PreStops shorter than `now` seconds, longest first, but longer than the scenario's own.
 pub fn shorter_pre_stops(scenario: &Scenario, now: u64) -> Vec<Settings> {
     let least = pre_stop_secs(scenario);
-    let shorter = PRE_STOP.into_iter().rev().filter(|secs| *secs < now && *secs > least);
+    let shorter = PRE_STOP
+        .into_iter()
+        .rev()
+        .filter(|secs| *secs < now && *secs > least);
     shorter.map(|secs| pre_stop(scenario, secs)).collect()
 }
 
 /// Whole seconds of the scenario's preStop.
 pub fn pre_stop_secs(scenario: &Scenario) -> u64 {
-    scenario.revisions[0].pod.pre_stop.map_or(0, |hook| hook.serves().as_micros() / 1_000_000)
+    scenario.revisions[0]
+        .pod
+        .pre_stop
+        .map_or(0, |hook| hook.serves().as_micros() / 1_000_000)
 }
 
 /// The paces of a rollout that are tried for the Pareto front.
@@ -110,11 +132,21 @@ pub fn paces(scenario: &Scenario) -> Vec<Settings> {
     if scenario.deployment.strategy == Strategy::Recreate {
         return Vec::new();
     }
-    let pairs = [("25%", "0"), ("1", "0"), ("50%", "0"), ("100%", "0"), ("25%", "25%"), ("0", "1")];
+    let pairs = [
+        ("25%", "0"),
+        ("1", "0"),
+        ("50%", "0"),
+        ("100%", "0"),
+        ("25%", "25%"),
+        ("0", "1"),
+    ];
     let pace = |(surge, unavailable): (&str, &str)| {
         vec![
             ("deployment.max_surge".to_owned(), surge.to_owned()),
-            ("deployment.max_unavailable".to_owned(), unavailable.to_owned()),
+            (
+                "deployment.max_unavailable".to_owned(),
+                unavailable.to_owned(),
+            ),
         ]
     };
     pairs.into_iter().map(pace).collect()
@@ -122,20 +154,32 @@ pub fn paces(scenario: &Scenario) -> Vec<Settings> {
 
 fn longer_pre_stops(scenario: &Scenario) -> Vec<Settings> {
     let now = pre_stop_secs(scenario);
-    PRE_STOP.into_iter().filter(|secs| *secs > now).map(|secs| pre_stop(scenario, secs)).collect()
+    PRE_STOP
+        .into_iter()
+        .filter(|secs| *secs > now)
+        .map(|secs| pre_stop(scenario, secs))
+        .collect()
 }
 
 /// Seconds that a process may take from SIGTERM to its end.
 fn after_sigterm(scenario: &Scenario) -> u64 {
     let app = &scenario.revisions[0].app;
-    let drain = if app.on_sigterm == OnSigterm::Drain { app.drain_timeout.as_secs_f64().min(30.0) } else { 0.0 };
-    (5.0 + drain + 2.0 * app.shutdown.mean() + app.refusing.as_secs_f64()).min(600.0).ceil() as u64
+    let drain = if app.on_sigterm == OnSigterm::Drain {
+        app.drain_timeout.as_secs_f64().min(30.0)
+    } else {
+        0.0
+    };
+    (5.0 + drain + 2.0 * app.shutdown.mean() + app.refusing.as_secs_f64())
+        .min(600.0)
+        .ceil() as u64
 }
 
 fn longer_grace(scenario: &Scenario) -> Vec<Settings> {
     let now = scenario.revisions[0].pod.termination_grace_period;
     let lead = pre_stop_secs(scenario);
-    let graces = [15, 30, 60, 120, 300, 600].map(|secs| Span::from_secs(lead + secs)).into_iter();
+    let graces = [15, 30, 60, 120, 300, 600]
+        .map(|secs| Span::from_secs(lead + secs))
+        .into_iter();
     graces
         .filter(|grace| *grace > now)
         .map(|grace| vec![("pod.termination_grace_period".to_owned(), grace.to_string())])
@@ -144,12 +188,23 @@ fn longer_grace(scenario: &Scenario) -> Vec<Settings> {
 
 fn longer_deregistration_delay(scenario: &Scenario) -> Vec<Settings> {
     let now = scenario.target_group.deregistration_delay;
-    let delays = DEREGISTRATION_DELAY.into_iter().map(Span::from_secs).filter(|delay| *delay > now);
-    delays.map(|delay| vec![("target_group.deregistration_delay".to_owned(), delay.to_string())]).collect()
+    let delays = DEREGISTRATION_DELAY
+        .into_iter()
+        .map(Span::from_secs)
+        .filter(|delay| *delay > now);
+    delays
+        .map(|delay| {
+            vec![(
+                "target_group.deregistration_delay".to_owned(),
+                delay.to_string(),
+            )]
+        })
+        .collect()
 }
 
 fn readiness_gate(scenario: &Scenario) -> Option<Settings> {
-    let off = !scenario.revisions[0].pod.readiness_gate && scenario.target_group.target_type == TargetType::Ip;
+    let off = !scenario.revisions[0].pod.readiness_gate
+        && scenario.target_group.target_type == TargetType::Ip;
     off.then(|| vec![("pod.readiness_gate".to_owned(), "true".to_owned())])
 }
 
@@ -158,7 +213,10 @@ fn waits(scenario: &Scenario) -> Vec<Settings> {
     let mut moves = Vec::new();
     let deployment = &scenario.deployment;
     if deployment.strategy == Strategy::Recreate {
-        moves.push(vec![("deployment.strategy".to_owned(), "RollingUpdate".to_owned())]);
+        moves.push(vec![(
+            "deployment.strategy".to_owned(),
+            "RollingUpdate".to_owned(),
+        )]);
     } else if deployment.unavailable(deployment.replicas) > 0 {
         let mut settings = vec![("deployment.max_unavailable".to_owned(), "0".to_owned())];
         if deployment.surge(deployment.replicas) == 0 {
@@ -166,12 +224,21 @@ fn waits(scenario: &Scenario) -> Vec<Settings> {
         }
         moves.push(settings);
     }
-    let longer = MIN_READY.into_iter().map(Span::from_secs).filter(|span| *span > deployment.min_ready);
+    let longer = MIN_READY
+        .into_iter()
+        .map(Span::from_secs)
+        .filter(|span| *span > deployment.min_ready);
     moves.extend(longer.map(|span| vec![("deployment.min_ready".to_owned(), span.to_string())]));
     if scenario.target_group.health_check.interval > Span::from_secs(5) {
-        let mut settings = vec![("target_group.health_check.interval".to_owned(), "5s".to_owned())];
+        let mut settings = vec![(
+            "target_group.health_check.interval".to_owned(),
+            "5s".to_owned(),
+        )];
         if scenario.target_group.health_check.timeout >= Span::from_secs(5) {
-            settings.push(("target_group.health_check.timeout".to_owned(), "4s".to_owned()));
+            settings.push((
+                "target_group.health_check.timeout".to_owned(),
+                "4s".to_owned(),
+            ));
         }
         moves.push(settings);
     }
@@ -210,8 +277,12 @@ mod tests {
             let moves = (0..CAUSES).flat_map(|cause| against(cause, &scenario));
             for settings in moves.chain(paces(&scenario)).chain(pre_stops(&scenario)) {
                 let mut document = document.clone();
-                settings.iter().for_each(|(key, value)| document.set(key, value).unwrap());
-                let changed = document.resolve().unwrap_or_else(|error| panic!("{settings:?}: {error}"));
+                settings
+                    .iter()
+                    .for_each(|(key, value)| document.set(key, value).unwrap());
+                let changed = document
+                    .resolve()
+                    .unwrap_or_else(|error| panic!("{settings:?}: {error}"));
                 assert_ne!(changed.digest(), "", "{settings:?}");
             }
         }
@@ -220,7 +291,13 @@ mod tests {
     #[test]
     fn a_longer_pre_stop_brings_its_grace_period() {
         let scenario = Scenario::default();
-        assert_eq!(pre_stop(&scenario, 20), [("pod.pre_stop".to_owned(), "20s".to_owned())]);
-        assert_eq!(pre_stop(&scenario, 40)[1], ("pod.termination_grace_period".to_owned(), "45s".to_owned()));
+        assert_eq!(
+            pre_stop(&scenario, 20),
+            [("pod.pre_stop".to_owned(), "20s".to_owned())]
+        );
+        assert_eq!(
+            pre_stop(&scenario, 40)[1],
+            ("pod.termination_grace_period".to_owned(), "45s".to_owned())
+        );
     }
 }

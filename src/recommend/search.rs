@@ -40,7 +40,15 @@ impl<'a> Search<'a> {
         sampler: &'a Sampler<'a>,
         note: &'a mut dyn FnMut(&Settings),
     ) -> Search<'a> {
-        Search { document, objectives, runs, sampler, note, candidates: Vec::new(), rows: BTreeMap::new() }
+        Search {
+            document,
+            objectives,
+            runs,
+            sampler,
+            note,
+            candidates: Vec::new(),
+            rows: BTreeMap::new(),
+        }
     }
 
     pub(super) fn into_candidates(self) -> Vec<Candidate> {
@@ -57,7 +65,10 @@ impl<'a> Search<'a> {
         (self.note)(settings);
         let mut totals = Totals::default();
         totals.extend(&(self.sampler)(&scenario, 0..self.runs)?);
-        let candidate = Candidate { settings: settings.clone(), totals };
+        let candidate = Candidate {
+            settings: settings.clone(),
+            totals,
+        };
         self.rows.insert(digest, self.candidates.len());
         self.candidates.push(candidate.clone());
         Ok(candidate)
@@ -66,12 +77,18 @@ impl<'a> Search<'a> {
     /// The same, if there is such a scenario: a change may need another one of the same move, as a shorter
     /// check interval needs a shorter timeout.
     fn evaluate_if_possible(&mut self, settings: &Settings) -> Result<Option<Candidate>, Error> {
-        if apply(self.document, settings).is_err() { Ok(None) } else { self.evaluate(settings).map(Some) }
+        if apply(self.document, settings).is_err() {
+            Ok(None)
+        } else {
+            self.evaluate(settings).map(Some)
+        }
     }
 
     /// Whether a candidate meets the objective with a margin: it misses at most half as often as it may.
     pub(super) fn promises(&self, candidate: &Candidate) -> bool {
-        let within = candidate.totals.within(self.objectives.max_5xx_per_rollout, 0.95);
+        let within = candidate
+            .totals
+            .within(self.objectives.max_5xx_per_rollout, 0.95);
         let wanted = 1.0 - (1.0 - self.objectives.probability) / 2.0;
         within.is_some_and(|within| within.probability >= wanted)
     }
@@ -103,7 +120,10 @@ impl<'a> Search<'a> {
                 if enough.as_ref() == Some(&key) {
                     continue;
                 }
-                let Some(candidate) = self.evaluate_if_possible(&merged(&now.settings, &change))? else { continue };
+                let Some(candidate) = self.evaluate_if_possible(&merged(&now.settings, &change))?
+                else {
+                    continue;
+                };
                 if self.promises(&candidate) {
                     enough = Some(key);
                 }
@@ -115,13 +135,19 @@ impl<'a> Search<'a> {
         }
         let price = |candidate: &&Candidate| candidate.cost().price();
         let cheapest = |a: &&Candidate, b: &&Candidate| price(a).total_cmp(&price(b));
-        if let Some(enough) = tried.iter().filter(|candidate| self.promises(candidate)).min_by(cheapest) {
+        if let Some(enough) = tried
+            .iter()
+            .filter(|candidate| self.promises(candidate))
+            .min_by(cheapest)
+        {
             return Ok(Some(enough.clone()));
         }
         let failed = |candidate: &Candidate| candidate.totals.failed.mean();
         let least = tried.iter().map(failed).fold(f64::INFINITY, f64::min);
         let helps = least <= failed(now) * (1.0 - HELP);
-        let nearly = tried.iter().filter(|candidate| failed(candidate) <= least * (1.0 + HELP));
+        let nearly = tried
+            .iter()
+            .filter(|candidate| failed(candidate) <= least * (1.0 + HELP));
         Ok(nearly.min_by(cheapest).filter(|_| helps).cloned())
     }
 
@@ -163,24 +189,37 @@ impl<'a> Search<'a> {
     /// The same with a preStop one step longer, if that promises as much.
     pub(super) fn stronger(&mut self, candidate: &Candidate) -> Result<Option<Candidate>, Error> {
         let scenario = apply(self.document, &candidate.settings)?;
-        let Some(change) = moves::one_step_longer(&scenario) else { return Ok(None) };
+        let Some(change) = moves::one_step_longer(&scenario) else {
+            return Ok(None);
+        };
         let stronger = self.evaluate(&merged(&candidate.settings, &change))?;
         Ok(Some(stronger).filter(|stronger| self.promises(stronger)))
     }
 
     /// What each change does: the causes that come back without it.
-    pub(super) fn reasons(&mut self, scenario: &Scenario, chosen: &Candidate) -> Result<Vec<Change>, Error> {
+    pub(super) fn reasons(
+        &mut self,
+        scenario: &Scenario,
+        chosen: &Candidate,
+    ) -> Result<Vec<Change>, Error> {
         let mut changes = Vec::new();
         for (key, to) in &chosen.settings {
             let without = self.evaluate_if_possible(&without(&chosen.settings, key))?;
             let mean = |candidate: &Candidate, cause: usize| candidate.totals.causes[cause].mean();
             let mut removes: Vec<_> = without
                 .iter()
-                .flat_map(|without| (0..CAUSES).map(|cause| (cause, mean(without, cause), mean(chosen, cause))))
+                .flat_map(|without| {
+                    (0..CAUSES).map(|cause| (cause, mean(without, cause), mean(chosen, cause)))
+                })
                 .filter(|(cause, without, with)| is_5xx(*cause) && without > with)
                 .collect();
             removes.sort_by(|a, b| (b.1 - b.2).total_cmp(&(a.1 - a.2)));
-            changes.push(Change { key: key.clone(), from: value_before(scenario, key), to: to.clone(), removes });
+            changes.push(Change {
+                key: key.clone(),
+                from: value_before(scenario, key),
+                to: to.clone(),
+                removes,
+            });
         }
         Ok(changes)
     }
@@ -202,12 +241,16 @@ impl<'a> Search<'a> {
 /// The scenario with some keys set.
 pub(super) fn apply(document: &Document, settings: &Settings) -> Result<Scenario, Error> {
     let mut document = document.clone();
-    settings.iter().try_for_each(|(key, value)| document.set(key, value))?;
+    settings
+        .iter()
+        .try_for_each(|(key, value)| document.set(key, value))?;
     document.resolve()
 }
 
 fn merged(settings: &Settings, change: &Settings) -> Settings {
-    let kept = settings.iter().filter(|(key, _)| change.iter().all(|(other, _)| other != key));
+    let kept = settings
+        .iter()
+        .filter(|(key, _)| change.iter().all(|(other, _)| other != key));
     kept.chain(change).cloned().collect()
 }
 
@@ -216,7 +259,11 @@ fn without_pre_stop(settings: &Settings) -> Settings {
 }
 
 fn without(settings: &Settings, key: &str) -> Settings {
-    settings.iter().filter(|(other, _)| other != key).cloned().collect()
+    settings
+        .iter()
+        .filter(|(other, _)| other != key)
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]
@@ -237,7 +284,10 @@ mod tests {
         let sample = |replication: u64| {
             let streams = Streams::new(1, replication);
             let lag = 28.0 * streams.at(Purpose::DeregistrationMedian, 0).uniform();
-            let mut sample = Sample { requests: 12_000, ..Sample::default() };
+            let mut sample = Sample {
+                requests: 12_000,
+                ..Sample::default()
+            };
             sample.causes[Cause::ConnectTimeout.index()] = ((lag - stop).max(0.0) * 100.0) as u64;
             sample.causes[Cause::CutByDeregistration.index()] =
                 u64::from(scenario.target_group.deregistration_delay < Span::from_secs(40));
@@ -251,17 +301,32 @@ mod tests {
 
     fn recommended(text: &str, stubborn: bool) -> Recommendation {
         let document = Document::parse(Path::new("x.toml"), text).unwrap();
-        let sampler = move |scenario: &Scenario, range: Range<u64>| Ok(synthetic(scenario, range, stubborn));
-        Recommendation::find(&document, Effort::new(1_000, 0.95, 0.99), &sampler, &mut |_| ()).unwrap()
+        let sampler =
+            move |scenario: &Scenario, range: Range<u64>| Ok(synthetic(scenario, range, stubborn));
+        Recommendation::find(
+            &document,
+            Effort::new(1_000, 0.95, 0.99),
+            &sampler,
+            &mut |_| (),
+        )
+        .unwrap()
     }
 
     fn settings(found: &Recommendation) -> Vec<(&str, &str)> {
-        found.chosen.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
+        found
+            .chosen
+            .settings
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect()
     }
 
     #[test]
     fn the_cheapest_settings_that_are_enough() {
-        let found = recommended("name = \"x\"\n[target_group]\nderegistration_delay = \"30s\"", false);
+        let found = recommended(
+            "name = \"x\"\n[target_group]\nderegistration_delay = \"30s\"",
+            false,
+        );
         let mut keys = settings(&found);
         keys.sort_unstable();
         assert_eq!(
@@ -273,27 +338,47 @@ mod tests {
             ]
         );
         assert_eq!(found.verdict, Verdict::Proven);
-        let pre_stop = found.changes.iter().find(|change| change.key == "pod.pre_stop").unwrap();
-        assert_eq!((pre_stop.from.as_deref(), pre_stop.removes[0].0), (None, Cause::ConnectTimeout.index()));
+        let pre_stop = found
+            .changes
+            .iter()
+            .find(|change| change.key == "pod.pre_stop")
+            .unwrap();
+        assert_eq!(
+            (pre_stop.from.as_deref(), pre_stop.removes[0].0),
+            (None, Cause::ConnectTimeout.index())
+        );
         assert!(found.remaining.is_empty());
     }
 
     #[test]
     fn what_is_well_is_left_alone() {
-        let found = recommended("[pod]\npre_stop = \"40s\"\ntermination_grace_period = \"60s\"", false);
-        assert!(found.changes_nothing() && found.verdict == Verdict::Proven, "{:?}", found.changes);
+        let found = recommended(
+            "[pod]\npre_stop = \"40s\"\ntermination_grace_period = \"60s\"",
+            false,
+        );
+        assert!(
+            found.changes_nothing() && found.verdict == Verdict::Proven,
+            "{:?}",
+            found.changes
+        );
     }
 
     #[test]
     fn what_cannot_be_met_is_said() {
         let found = recommended("name = \"x\"", true);
         assert_eq!((found.verdict, found.proof), (Verdict::Unmet, None));
-        assert_eq!(found.remaining.last().unwrap().0, Cause::ResponseTimeout.index());
+        assert_eq!(
+            found.remaining.last().unwrap().0,
+            Cause::ResponseTimeout.index()
+        );
     }
 
     #[test]
     fn certainty_cannot_be_proven() {
-        let found = recommended("[pod]\npre_stop = \"40s\"\n[objectives]\nprobability = 1.0", false);
+        let found = recommended(
+            "[pod]\npre_stop = \"40s\"\n[objectives]\nprobability = 1.0",
+            false,
+        );
         assert_eq!(found.verdict, Verdict::Inconclusive);
     }
 }

@@ -20,14 +20,24 @@ const START: Span = Span::from_secs(1_767_225_600);
 /// The name that AWS gives the file of a node: it ends in the node's own address.
 pub fn file_name(scenario: &str, node: AlbNodeId) -> String {
     // A load balancer's name has at most 32 characters.
-    let name: String = scenario.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(32).collect();
+    let name: String = scenario
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(32)
+        .collect();
     let (account, end) = ("123456789012", "20260101T0005Z");
-    format!("{account}_elasticloadbalancing_us-east-1_app.{name}.0123456789abcdef_{end}_192.0.2.{}_1.log", node.0 + 1)
+    format!(
+        "{account}_elasticloadbalancing_us-east-1_app.{name}.0123456789abcdef_{end}_192.0.2.{}_1.log",
+        node.0 + 1
+    )
 }
 
 /// The access log of one node. `requests` are those of a replication; AWS writes them as they end.
 pub fn render(requests: &[Failure], node: AlbNodeId) -> String {
-    let mut ended: Vec<&Failure> = requests.iter().filter(|request| request.node == node).collect();
+    let mut ended: Vec<&Failure> = requests
+        .iter()
+        .filter(|request| request.node == node)
+        .collect();
     ended.sort_by_key(|request| (request.sent + request.latency, request.sent));
     let mut text = String::new();
     for (number, request) in ended.into_iter().enumerate() {
@@ -39,16 +49,23 @@ pub fn render(requests: &[Failure], node: AlbNodeId) -> String {
 fn line(text: &mut String, number: usize, request: &Failure) {
     let created = request.sent + START;
     let ended = (created + request.latency).to_rfc3339();
-    let target = request.pod.map_or_else(|| "-".to_owned(), |pod| format!("{}:8080", address(pod.index())));
+    let target = request.pod.map_or_else(
+        || "-".to_owned(),
+        |pod| format!("{}:8080", address(pod.index())),
+    );
     let status = request.verdict.status();
     let (answered, times) = match request.verdict {
-        Verdict::Ok | Verdict::Target(_) => {
-            (status.to_string(), format!("0.000 {:.3} 0.000", request.latency.as_secs_f64()))
-        }
-        Verdict::Alb(Cause::Refused | Cause::HostUnreachable | Cause::ConnectTimeout | Cause::NoTarget) => {
-            ("-".to_owned(), "-1 -1 -1".to_owned())
-        }
-        Verdict::Alb(_) => ("-".to_owned(), format!("0.000 {:.3} -1", request.latency.as_secs_f64())),
+        Verdict::Ok | Verdict::Target(_) => (
+            status.to_string(),
+            format!("0.000 {:.3} 0.000", request.latency.as_secs_f64()),
+        ),
+        Verdict::Alb(
+            Cause::Refused | Cause::HostUnreachable | Cause::ConnectTimeout | Cause::NoTarget,
+        ) => ("-".to_owned(), "-1 -1 -1".to_owned()),
+        Verdict::Alb(_) => (
+            "-".to_owned(),
+            format!("0.000 {:.3} -1", request.latency.as_secs_f64()),
+        ),
     };
     let _ = writeln!(
         text,
@@ -68,7 +85,11 @@ pub fn watch(timeline: &Timeline) -> String {
         if pod.initial {
             changes.push((Time::ZERO, row, true));
         }
-        changes.extend(pod.in_slice_ready.filter(|at| *at > Time::ZERO).map(|at| (at, row, true)));
+        changes.extend(
+            pod.in_slice_ready
+                .filter(|at| *at > Time::ZERO)
+                .map(|at| (at, row, true)),
+        );
         changes.extend(pod.out_of_slice_ready.map(|at| (at, row, false)));
     }
     changes.sort();
@@ -78,7 +99,10 @@ pub fn watch(timeline: &Timeline) -> String {
     for (number, (at, row, is_ready)) in changes.iter().enumerate() {
         ready[*row] = Some(*is_ready);
         // The pods that were there when the watch began come in its first event.
-        if changes.get(number + 1).is_some_and(|next| next.0 == Time::ZERO) {
+        if changes
+            .get(number + 1)
+            .is_some_and(|next| next.0 == Time::ZERO)
+        {
             continue;
         }
         let endpoints = ready.iter().enumerate().filter_map(|(row, ready)| {

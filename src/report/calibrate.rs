@@ -37,21 +37,52 @@ impl Row {
 pub fn rows(observed: &Counts, forecast: &Forecast) -> Vec<Row> {
     let row = |status: u16| {
         let predicted = forecast.counts(|sample: &Sample| sample.status(status))?;
-        let gave_up = if status == Cause::ClientGaveUp.status() { observed.statuses.get(&0) } else { None };
-        let observed = [observed.statuses.get(&status), gave_up].into_iter().flatten().sum();
-        Some(Row { status, observed, predicted: predicted.mean, low: predicted.p05, high: predicted.p95 })
+        let gave_up = if status == Cause::ClientGaveUp.status() {
+            observed.statuses.get(&0)
+        } else {
+            None
+        };
+        let observed = [observed.statuses.get(&status), gave_up]
+            .into_iter()
+            .flatten()
+            .sum();
+        Some(Row {
+            status,
+            observed,
+            predicted: predicted.mean,
+            low: predicted.p05,
+            high: predicted.p95,
+        })
     };
     STATUSES.into_iter().filter_map(row).collect()
 }
 
 /// The whole report. `load` says in words what was simulated for the prediction.
-pub fn text(calibration: &Calibration, observed: &Counts, forecast: &Forecast, load: &str) -> String {
+pub fn text(
+    calibration: &Calibration,
+    observed: &Counts,
+    forecast: &Forecast,
+    load: &str,
+) -> String {
     let mut text = String::new();
     if !calibration.findings.is_empty() {
-        let _ = writeln!(text, "{:48} {:>9}  {:>19}  from", "what the logs tell", "estimate", interval(calibration));
+        let _ = writeln!(
+            text,
+            "{:48} {:>9}  {:>19}  from",
+            "what the logs tell",
+            "estimate",
+            interval(calibration)
+        );
     }
     for finding in &calibration.findings {
-        let Finding { name, estimate, low, high, from, .. } = finding;
+        let Finding {
+            name,
+            estimate,
+            low,
+            high,
+            from,
+            ..
+        } = finding;
         let shown = |x: f64| number(finding.unit, x);
         let _ = writeln!(
             text,
@@ -63,8 +94,16 @@ pub fn text(calibration: &Calibration, observed: &Counts, forecast: &Forecast, l
     for note in &calibration.notes {
         let _ = writeln!(text, "note: {note}");
     }
-    let _ = writeln!(text, "\n{} requests observed; predicted for {load}", grouped(observed.requests()));
-    let _ = writeln!(text, "{:8} {:>9}  {:>14}  {:>20}", "status", "observed", "predicted mean", "90 % of rollouts");
+    let _ = writeln!(
+        text,
+        "\n{} requests observed; predicted for {load}",
+        grouped(observed.requests())
+    );
+    let _ = writeln!(
+        text,
+        "{:8} {:>9}  {:>14}  {:>20}",
+        "status", "observed", "predicted mean", "90 % of rollouts"
+    );
     for row in rows(observed, forecast) {
         let range = format!("{} to {}", amount(row.low), amount(row.high));
         let verdict = if row.is_inside() { "inside" } else { "OUTSIDE" };
@@ -81,7 +120,10 @@ pub fn text(calibration: &Calibration, observed: &Counts, forecast: &Forecast, l
         text.push_str(
             "predicted with these settings, which are fitted to the same logs: another rollout's are the harder test\n",
         );
-        let _ = write!(text, "\nto be laid over a scenario (--config FILE):\n\n{settings}");
+        let _ = write!(
+            text,
+            "\nto be laid over a scenario (--config FILE):\n\n{settings}"
+        );
     }
     escape::lines(&text)
 }
@@ -90,7 +132,9 @@ pub fn text(calibration: &Calibration, observed: &Counts, forecast: &Forecast, l
 pub fn toml(calibration: &Calibration) -> String {
     let mut text = String::new();
     for finding in &calibration.findings {
-        let Some((key, value)) = &finding.setting else { continue };
+        let Some((key, value)) = &finding.setting else {
+            continue;
+        };
         let shown = |x: f64| number(finding.unit, x);
         let _ = writeln!(
             text,

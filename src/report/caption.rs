@@ -36,7 +36,12 @@ pub fn of_answer(answer: &Answer<'_>, replicas: u32) -> Words {
             number_of(forecast.runs, "rollout"),
             ended_early(early.map_or(0.0, |early| early.probability))
         ),
-        footer: footer(answer.assumptions, forecast.version, &forecast.digest, &forecast.fingerprint),
+        footer: footer(
+            answer.assumptions,
+            forecast.version,
+            &forecast.digest,
+            &forecast.fingerprint,
+        ),
     }
 }
 
@@ -45,11 +50,19 @@ fn ended_early(share: f64) -> String {
     if share == 0.0 {
         return String::new();
     }
-    format!("; in {} of rollouts the load ended before the rollout was over", percent(share))
+    format!(
+        "; in {} of rollouts the load ended before the rollout was over",
+        percent(share)
+    )
 }
 
 /// Of a chart about one.
-pub fn of_replication(scenario: &Scenario, assumptions: &[Assumption], replication: u64, sample: &Sample) -> Words {
+pub fn of_replication(
+    scenario: &Scenario,
+    assumptions: &[Assumption],
+    replication: u64,
+    sample: &Sample,
+) -> Words {
     let seed = scenario.monte_carlo.seed;
     let fingerprint = format!("{:016x}", sample.fingerprint());
     Words {
@@ -58,9 +71,18 @@ pub fn of_replication(scenario: &Scenario, assumptions: &[Assumption], replicati
             "{}, {}, replication {replication} of seed {seed}{}",
             number_of(scenario.deployment.replicas.into(), "replica"),
             load(&scenario.load, "at random"),
-            if sample.measures.cut_short { "; the load ended before the rollout was over" } else { "" }
+            if sample.measures.cut_short {
+                "; the load ended before the rollout was over"
+            } else {
+                ""
+            }
         ),
-        footer: footer(assumptions, env!("CARGO_PKG_VERSION"), &scenario.digest(), &fingerprint),
+        footer: footer(
+            assumptions,
+            env!("CARGO_PKG_VERSION"),
+            &scenario.digest(),
+            &fingerprint,
+        ),
     }
 }
 
@@ -68,10 +90,17 @@ pub fn of_replication(scenario: &Scenario, assumptions: &[Assumption], replicati
 pub fn of_survey(survey: &Survey) -> Words {
     let axes: Vec<_> = survey.plan.axes.iter().map(Axis::short_name).collect();
     let runs = match survey.budget.precision {
-        Some(precision) => format!("to a precision of {precision}, {} in all", number_of(survey.runs(), "rollout")),
+        Some(precision) => format!(
+            "to a precision of {precision}, {} in all",
+            number_of(survey.runs(), "rollout")
+        ),
         None => format!("{} a point", number_of(survey.budget.runs, "rollout")),
     };
-    let cut_short: u128 = survey.totals.iter().map(|totals| totals.cut_short.sum).sum();
+    let cut_short: u128 = survey
+        .totals
+        .iter()
+        .map(|totals| totals.cut_short.sum)
+        .sum();
     Words {
         title: format!("{}: {}", survey.scenario, axes.join(" × ")),
         subtitle: format!(
@@ -80,7 +109,12 @@ pub fn of_survey(survey: &Survey) -> Words {
             survey.seed,
             ended_early(cut_short as f64 / survey.runs().max(1) as f64)
         ),
-        footer: footer(&survey.assumptions, survey.version, &survey.digest, &survey.fingerprint()),
+        footer: footer(
+            &survey.assumptions,
+            survey.version,
+            &survey.digest,
+            &survey.fingerprint(),
+        ),
     }
 }
 
@@ -117,7 +151,10 @@ pub(super) fn load(load: &LoadSpec, poisson: &str) -> String {
         (None, Shape::Constant) => format!("{rate} requests/s {pacing}"),
         (None, Shape::Ramp { to }) => format!("{rate} to {} requests/s {pacing}", amount(to)),
         (None, Shape::Sine { to, period }) => {
-            format!("{rate} to {} requests/s and back every {period}, {pacing}", amount(to))
+            format!(
+                "{rate} to {} requests/s and back every {period}, {pacing}",
+                amount(to)
+            )
         }
     };
     match load.duration {
@@ -130,11 +167,15 @@ pub(super) fn load(load: &LoadSpec, poisson: &str) -> String {
 /// decide most and are known least.
 fn footer(assumptions: &[Assumption], version: &str, digest: &str, fingerprint: &str) -> String {
     let mut footer = format!("rollcast {version}, scenario {digest}, fingerprint {fingerprint}.");
-    let (first, rest): (Vec<_>, Vec<_>) =
-        assumptions.iter().partition(|assumption| assumption.key.starts_with("load_balancer."));
+    let (first, rest): (Vec<_>, Vec<_>) = assumptions
+        .iter()
+        .partition(|assumption| assumption.key.starts_with("load_balancer."));
     let mut told = 0;
     for Assumption { key, value, .. } in first.into_iter().chain(rest) {
-        let more = format!("{} {key} = {value}", if told == 0 { " Assumed:" } else { "," });
+        let more = format!(
+            "{} {key} = {value}",
+            if told == 0 { " Assumed:" } else { "," }
+        );
         if footer.chars().count() + more.chars().count() > LONGEST_FOOTER {
             break;
         }
@@ -157,8 +198,17 @@ mod tests {
     #[test]
     fn a_forecast() {
         let (forecast, assumptions) = (specimen::before(), specimen::assumptions());
-        let words = of_answer(&Answer { forecast: &forecast, assumptions: &assumptions }, 4);
-        assert_eq!(words.subtitle, "4 replicas, 100 requests/s evenly spaced for 2m, 40 rollouts, seed 1");
+        let words = of_answer(
+            &Answer {
+                forecast: &forecast,
+                assumptions: &assumptions,
+            },
+            4,
+        );
+        assert_eq!(
+            words.subtitle,
+            "4 replicas, 100 requests/s evenly spaced for 2m, 40 rollouts, seed 1"
+        );
         assert_eq!(
             words.footer,
             "rollcast 0.0.0, scenario 0123456789abcdef, fingerprint fedcba9876543210. \
@@ -170,8 +220,16 @@ mod tests {
     fn the_default_scenario_assumes_more_than_fits() {
         let scenario = Scenario::default();
         let words = of_replication(&scenario, &scenario.assumptions(), 3, &Sample::default());
-        assert!(words.subtitle.ends_with(", replication 3 of seed 1"), "{}", words.subtitle);
-        assert!(words.footer.contains(" Assumed: load_balancer."), "{}", words.footer);
+        assert!(
+            words.subtitle.ends_with(", replication 3 of seed 1"),
+            "{}",
+            words.subtitle
+        );
+        assert!(
+            words.footer.contains(" Assumed: load_balancer."),
+            "{}",
+            words.footer
+        );
         assert!(words.footer.ends_with(" more."), "{}", words.footer);
     }
 }

@@ -25,7 +25,10 @@ pub fn render(trace: &Trace<'_>) -> String {
         group(FAILURES, "failed requests"),
         json!({ "name": "rollout starts", "ph": "i", "s": "g", "ts": timeline.rollout_at.as_micros(), "pid": PODS, "tid": 0 }),
     ];
-    timeline.pods.iter().for_each(|pod| events.extend(truth(pod, timeline)));
+    timeline
+        .pods
+        .iter()
+        .for_each(|pod| events.extend(truth(pod, timeline)));
     for node in 0..timeline.beliefs.len() {
         events.push(group(ALB_NODES + node, &format!("alb-{node} believes")));
         events.extend(beliefs(node, timeline));
@@ -59,17 +62,25 @@ fn span(pid: usize, tid: usize, name: &str, from: Time, to: Time) -> Value {
 /// What a pod's socket did, and the turns of its life.
 fn truth(pod: &PodRecord, timeline: &Timeline) -> Vec<Value> {
     let tid = pod.pod.index();
-    let ends = pod.sockets.iter().skip(1).map(|(at, _)| *at).chain([timeline.end]);
-    let spans = pod.sockets.iter().zip(ends).filter(|((_, socket), _)| *socket != Socket::Silent).map(
-        |((from, socket), to)| {
+    let ends = pod
+        .sockets
+        .iter()
+        .skip(1)
+        .map(|(at, _)| *at)
+        .chain([timeline.end]);
+    let spans = pod
+        .sockets
+        .iter()
+        .zip(ends)
+        .filter(|((_, socket), _)| *socket != Socket::Silent)
+        .map(|((from, socket), to)| {
             let name = match socket {
                 Socket::Serving => "serving",
                 Socket::Refusing => "answering 503",
                 Socket::Closed | Socket::Silent => "closed",
             };
             span(PODS, tid, name, *from, to)
-        },
-    );
+        });
     let turns = [
         ("created", pod.created),
         ("running", pod.running),
@@ -82,7 +93,11 @@ fn truth(pod: &PodRecord, timeline: &Timeline) -> Vec<Value> {
     let turns = turns.into_iter().filter_map(|(name, at)| {
         at.map(|at| json!({ "name": name, "ph": "i", "s": "t", "ts": at.as_micros(), "pid": PODS, "tid": tid }))
     });
-    [row(PODS, tid, &pod.pod.to_string())].into_iter().chain(spans).chain(turns).collect()
+    [row(PODS, tid, &pod.pod.to_string())]
+        .into_iter()
+        .chain(spans)
+        .chain(turns)
+        .collect()
 }
 
 /// A row for each target, a span for each belief about it.
@@ -91,8 +106,15 @@ fn beliefs(node: usize, timeline: &Timeline) -> Vec<Value> {
     let mut events = Vec::new();
     for target_id in (0..timeline.targets.len() as u16).map(TargetId) {
         events.push(row(pid, target_id.index(), &timeline.name_of(target_id)));
-        let changes: Vec<_> = timeline.beliefs[node].iter().filter(|change| change.target == target_id).collect();
-        let ends = changes.iter().skip(1).map(|change| change.at).chain([timeline.end]);
+        let changes: Vec<_> = timeline.beliefs[node]
+            .iter()
+            .filter(|change| change.target == target_id)
+            .collect();
+        let ends = changes
+            .iter()
+            .skip(1)
+            .map(|change| change.at)
+            .chain([timeline.end]);
         let known = changes.iter().zip(ends).filter_map(|(change, to)| {
             let name = match change.belief {
                 Belief::Initial => "initial",
@@ -112,8 +134,13 @@ fn beliefs(node: usize, timeline: &Timeline) -> Vec<Value> {
 fn failures(trace: &Trace<'_>) -> Vec<Value> {
     let pods = &trace.timeline.pods;
     let nobody = pods.len();
-    let names = pods.iter().map(|pod| pod.pod.to_string()).chain(["no pod".to_owned()]);
-    let rows = names.enumerate().map(|(tid, name)| row(FAILURES, tid, &name));
+    let names = pods
+        .iter()
+        .map(|pod| pod.pod.to_string())
+        .chain(["no pod".to_owned()]);
+    let rows = names
+        .enumerate()
+        .map(|(tid, name)| row(FAILURES, tid, &name));
     let failed = trace.outcome.failures.iter().map(|failure| {
         json!({
             "name": failure.verdict.cause_name().unwrap_or_default(),

@@ -57,7 +57,13 @@ pub fn markdown(compared: &Compared<'_>) -> String {
 
 /// `-o json`.
 pub fn json(compared: &Compared<'_>) -> String {
-    let Compared { a, b, seed, engine, comparison } = compared;
+    let Compared {
+        a,
+        b,
+        seed,
+        engine,
+        comparison,
+    } = compared;
     let value = json!({
         "schema_version": 1,
         "version": env!("CARGO_PKG_VERSION"),
@@ -113,7 +119,11 @@ fn too_early(comparison: &Comparison) -> String {
         );
         (share > 0.0).then_some(warning)
     };
-    ["A", "B"].into_iter().zip(comparison.cut_short).filter_map(early).collect()
+    ["A", "B"]
+        .into_iter()
+        .zip(comparison.cut_short)
+        .filter_map(early)
+        .collect()
 }
 
 fn answer(compared: &Compared<'_>) -> String {
@@ -123,7 +133,9 @@ fn answer(compared: &Compared<'_>) -> String {
     match comparison.answer {
         Answer::Fewer => format!("B costs fewer{}: {pairs} under the same chance.", found()),
         Answer::More => format!("B costs more{}: {pairs} under the same chance.", found()),
-        Answer::Undecided => format!("{pairs} under the same chance do not tell which costs fewer 5xx."),
+        Answer::Undecided => {
+            format!("{pairs} under the same chance do not tell which costs fewer 5xx.")
+        }
         Answer::Same => format!(
             "In none of {pairs} under the same chance do the two differ in their 5xx: they do in at most {} of rollouts ({at_level} confidence).",
             percent(comparison.unseen())
@@ -133,21 +145,40 @@ fn answer(compared: &Compared<'_>) -> String {
 
 /// By how much the second costs fewer or more; where too few pairs differ for an interval, what they say instead.
 fn found(failed: &Row, at_level: &str) -> String {
-    let Some(difference) = failed.difference else { return String::new() };
-    match difference.interval.map(|(low, high)| (low.abs(), high.abs())) {
+    let Some(difference) = failed.difference else {
+        return String::new();
+    };
+    match difference
+        .interval
+        .map(|(low, high)| (low.abs(), high.abs()))
+    {
         Some((a, b)) => {
             let (mean, interval) = (amount(difference.mean.abs()), range(a.min(b), a.max(b)));
             format!(", by {mean} 5xx a rollout ({at_level} interval {interval})")
         }
-        None => format!(" in all {} that differ", number_of(failed.differing, "pair")),
+        None => format!(
+            " in all {} that differ",
+            number_of(failed.differing, "pair")
+        ),
     }
 }
 
 fn table(compared: &Compared<'_>) -> Vec<Vec<String>> {
     let comparison = compared.comparison;
     let interval = format!("{} interval", level(comparison.level));
-    let mut rows =
-        vec![["a rollout", "A", "B", "B − A", &interval, "pairs that differ", ""].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        [
+            "a rollout",
+            "A",
+            "B",
+            "B − A",
+            &interval,
+            "pairs that differ",
+            "",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    ];
     let share = |value: f64| percent(value);
     for row in &comparison.requests {
         rows.push(cells(row, &amount));
@@ -167,20 +198,42 @@ fn cells(row: &Row, number: &dyn Fn(f64) -> String) -> Vec<String> {
     let (difference, interval) = match row.difference {
         Some(_) if row.differing == 0 => ("0".to_owned(), "–".to_owned()),
         Some(difference) => {
-            let interval = difference.interval.map(|(low, high)| format!("{} to {}", signed(low), signed(high)));
-            (signed(difference.mean), interval.unwrap_or_else(|| "–".to_owned()))
+            let interval = difference
+                .interval
+                .map(|(low, high)| format!("{} to {}", signed(low), signed(high)));
+            (
+                signed(difference.mean),
+                interval.unwrap_or_else(|| "–".to_owned()),
+            )
         }
         None => ("–".to_owned(), "–".to_owned()),
     };
-    let [a, b] = [row.a, row.b].map(|value| if row.pairs == 0 { "–".to_owned() } else { number(value) });
-    let name = if row.is_cause { format!("  {}", row.name) } else { row.name.clone() };
+    let [a, b] = [row.a, row.b].map(|value| {
+        if row.pairs == 0 {
+            "–".to_owned()
+        } else {
+            number(value)
+        }
+    });
+    let name = if row.is_cause {
+        format!("  {}", row.name)
+    } else {
+        row.name.clone()
+    };
     let differing = format!("{} of {}", row.differing, row.pairs);
-    let mark = if row.is_significant { "significant" } else { "" };
+    let mark = if row.is_significant {
+        "significant"
+    } else {
+        ""
+    };
     vec![name, a, b, difference, interval, differing, mark.to_owned()]
 }
 
 fn remarks(comparison: &Comparison) -> String {
-    let ratio = comparison.failed.difference.and_then(|difference| difference.variance_ratio);
+    let ratio = comparison
+        .failed
+        .difference
+        .and_then(|difference| difference.variance_ratio);
     let mut text = String::new();
     if let Some(ratio) = ratio {
         let _ = write!(

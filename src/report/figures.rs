@@ -25,7 +25,11 @@ pub(super) fn amount(x: f64) -> String {
     } else if size >= 99.95 || size.fract() == 0.0 {
         format!("{sign}{}", grouped(size.round() as u64))
     } else {
-        let decimals = if size >= 9.995 { 1 } else { significant_decimals(size, 2).max(2) };
+        let decimals = if size >= 9.995 {
+            1
+        } else {
+            significant_decimals(size, 2).max(2)
+        };
         format!("{sign}{size:.decimals$}")
     }
 }
@@ -37,7 +41,9 @@ pub(super) fn range(low: f64, high: f64) -> String {
 
 /// What rollouts with any cost: `about 70 (3 to 140)`, from the smallest to the greatest seen.
 pub(super) fn about(if_any: &IfAny) -> String {
-    let IfAny { median, min, max, .. } = if_any;
+    let IfAny {
+        median, min, max, ..
+    } = if_any;
     if min == max {
         format!("about {}", amount(*median))
     } else {
@@ -48,7 +54,11 @@ pub(super) fn about(if_any: &IfAny) -> String {
 /// A share as a percentage, with as many digits as keep it apart from 0 % and 100 %.
 pub(super) fn percent(share: f64) -> String {
     let nearest = share.min(1.0 - share) * 100.0;
-    let decimals = if nearest <= 0.0 || nearest >= 9.95 { 0 } else { significant_decimals(nearest, 2).min(6) };
+    let decimals = if nearest <= 0.0 || nearest >= 9.95 {
+        0
+    } else {
+        significant_decimals(nearest, 2).min(6)
+    };
     format!("{:.decimals$} %", share * 100.0)
 }
 
@@ -60,7 +70,11 @@ pub(super) fn level(level: f64) -> String {
 
 /// `1 run`, `1,000 runs`.
 pub(super) fn number_of(count: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
+    format!(
+        "{} {what}{}",
+        grouped(count),
+        if count == 1 { "" } else { "s" }
+    )
 }
 
 /// A span in its best unit, three digits: `589 ms`, `10.0 s`.
@@ -89,14 +103,22 @@ pub(super) fn json_number(x: f64) -> serde_json::Value {
     if !x.is_finite() {
         return serde_json::Value::Null;
     }
-    let decimals = if x == 0.0 { 0 } else { significant_decimals(x, 6) };
+    let decimals = if x == 0.0 {
+        0
+    } else {
+        significant_decimals(x, 6)
+    };
     json_exact(format!("{x:.decimals$}").parse().unwrap_or(x))
 }
 
 /// A number for JSON as it is, whole numbers without a decimal point.
 pub(super) fn json_exact(x: f64) -> serde_json::Value {
     const EXACT: f64 = 9e15;
-    if x.fract() == 0.0 && x.abs() < EXACT { (x as i64).into() } else { x.into() }
+    if x.fract() == 0.0 && x.abs() < EXACT {
+        (x as i64).into()
+    } else {
+        x.into()
+    }
 }
 
 /// Breaks a text into lines of at most `width` characters, each after `indent` spaces; a number stays with its unit.
@@ -105,7 +127,9 @@ pub(super) fn wrapped(text: &str, indent: usize, width: usize) -> String {
     for word in text.split_whitespace() {
         let bare = word.trim_end_matches([',', '.', ';', ':', ')']);
         match words.last_mut() {
-            Some(number) if ["%", "s", "ms", "µs"].contains(&bare) => *number += &format!(" {word}"),
+            Some(number) if ["%", "s", "ms", "µs"].contains(&bare) => {
+                *number += &format!(" {word}");
+            }
             _ => words.push(word.to_owned()),
         }
     }
@@ -136,40 +160,94 @@ mod tests {
 
     #[test]
     fn few_digits() {
-        let written = [0.0, 0.0034, 0.12, 1.0, 2.345, 26.54, 99.96, 733.4, 12_000.0, -3.25].map(amount);
-        assert_eq!(written, ["0", "0.0034", "0.12", "1", "2.35", "26.5", "100", "733", "12,000", "-3.25"]);
-        assert_eq!([7, 999, 1_000, 1_234_567].map(grouped), ["7", "999", "1,000", "1,234,567"]);
+        let written = [
+            0.0, 0.0034, 0.12, 1.0, 2.345, 26.54, 99.96, 733.4, 12_000.0, -3.25,
+        ]
+        .map(amount);
+        assert_eq!(
+            written,
+            [
+                "0", "0.0034", "0.12", "1", "2.35", "26.5", "100", "733", "12,000", "-3.25"
+            ]
+        );
+        assert_eq!(
+            [7, 999, 1_000, 1_234_567].map(grouped),
+            ["7", "999", "1,000", "1,234,567"]
+        );
     }
 
     #[test]
     fn percentages_do_not_round_to_certainty() {
         let written = [0.0, 0.003, 0.061, 0.5, 0.945, 0.998, 0.99996, 1.0].map(percent);
-        assert_eq!(written, ["0 %", "0.30 %", "6.1 %", "50 %", "94.5 %", "99.80 %", "99.9960 %", "100 %"]);
+        assert_eq!(
+            written,
+            [
+                "0 %",
+                "0.30 %",
+                "6.1 %",
+                "50 %",
+                "94.5 %",
+                "99.80 %",
+                "99.9960 %",
+                "100 %"
+            ]
+        );
     }
 
     #[test]
     fn levels_are_as_given() {
-        assert_eq!([0.5, 0.9, 0.95, 0.99, 0.999].map(level), ["50 %", "90 %", "95 %", "99 %", "99.9 %"]);
-        assert_eq!([1, 1_000].map(|count| number_of(count, "run")), ["1 run", "1,000 runs"]);
+        assert_eq!(
+            [0.5, 0.9, 0.95, 0.99, 0.999].map(level),
+            ["50 %", "90 %", "95 %", "99 %", "99.9 %"]
+        );
+        assert_eq!(
+            [1, 1_000].map(|count| number_of(count, "run")),
+            ["1 run", "1,000 runs"]
+        );
     }
 
     #[test]
     fn spans_have_their_unit() {
-        let written = [0, 850, 18_941, 589_571, 10_005_000, 300_000_000].map(|micros| span(Span::from_micros(micros)));
-        assert_eq!(written, ["0 s", "850 µs", "18.9 ms", "590 ms", "10.0 s", "300 s"]);
+        let written = [0, 850, 18_941, 589_571, 10_005_000, 300_000_000]
+            .map(|micros| span(Span::from_micros(micros)));
+        assert_eq!(
+            written,
+            ["0 s", "850 µs", "18.9 ms", "590 ms", "10.0 s", "300 s"]
+        );
     }
 
     #[test]
     fn json_has_six_digits_and_no_nan() {
-        let written =
-            [0.0, 12_000.0, 1_234_567.4, 733.123_456, 0.000_123_456_7, -2.5, f64::NAN, f64::INFINITY].map(json_number);
-        let expected = ["0", "12000", "1234567", "733.123", "0.000123457", "-2.5", "null", "null"];
+        let written = [
+            0.0,
+            12_000.0,
+            1_234_567.4,
+            733.123_456,
+            0.000_123_456_7,
+            -2.5,
+            f64::NAN,
+            f64::INFINITY,
+        ]
+        .map(json_number);
+        let expected = [
+            "0",
+            "12000",
+            "1234567",
+            "733.123",
+            "0.000123457",
+            "-2.5",
+            "null",
+            "null",
+        ];
         assert_eq!(written.map(|value| value.to_string()), expected);
     }
 
     #[test]
     fn lines_break_between_words() {
-        assert_eq!(wrapped("one two three four", 2, 10), "  one two\n  three\n  four\n");
+        assert_eq!(
+            wrapped("one two three four", 2, 10),
+            "  one two\n  three\n  four\n"
+        );
         assert_eq!(wrapped("it took 10.0 s.", 0, 12), "it took\n10.0 s.\n");
     }
 }

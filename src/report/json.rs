@@ -74,13 +74,30 @@ fn statuses(forecast: &Forecast) -> Value {
         };
         (status.to_string(), summary)
     };
-    STATUSES.map(entry).into_iter().collect::<Map<_, _>>().into()
+    STATUSES
+        .map(entry)
+        .into_iter()
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn causes(forecast: &Forecast) -> Value {
-    let entry = |cause: Cause| (cause.name().to_owned(), counts(forecast, |sample| sample.causes[cause.index()]));
-    let target = ("target".to_owned(), counts(forecast, |sample| sample.target));
-    Cause::ALL.map(entry).into_iter().chain([target]).collect::<Map<_, _>>().into()
+    let entry = |cause: Cause| {
+        (
+            cause.name().to_owned(),
+            counts(forecast, |sample| sample.causes[cause.index()]),
+        )
+    };
+    let target = (
+        "target".to_owned(),
+        counts(forecast, |sample| sample.target),
+    );
+    Cause::ALL
+        .map(entry)
+        .into_iter()
+        .chain([target])
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// A quantity that does not vary has nothing to split: both shares are `null`.
@@ -89,7 +106,10 @@ fn uncertainty(forecast: &Forecast) -> Value {
         let split = forecast.variance_split(quantity);
         let between = split.map_or(Value::Null, |split| json_number(split.between));
         let within = split.map_or(Value::Null, |split| json_number(split.within()));
-        (name.to_owned(), json!({ "between_environments": between, "within": within }))
+        (
+            name.to_owned(),
+            json!({ "between_environments": between, "within": within }),
+        )
     });
     entries.into_iter().collect::<Map<_, _>>().into()
 }
@@ -108,7 +128,12 @@ fn measurements(forecast: &Forecast, measure: impl Fn(&Sample) -> Option<f64>) -
 
 /// All `null` but the level where no replication had a value.
 fn summary(summary: Option<Summary>, level: f64) -> Value {
-    let value = |pick: fn(&Summary) -> Option<f64>| summary.as_ref().and_then(pick).map_or(Value::Null, json_number);
+    let value = |pick: fn(&Summary) -> Option<f64>| {
+        summary
+            .as_ref()
+            .and_then(pick)
+            .map_or(Value::Null, json_number)
+    };
     json!({
         "mean": value(|s| Some(s.mean)),
         "mean_low": value(|s| s.mean_interval.map(|(low, _)| low)),
@@ -147,7 +172,9 @@ fn proportion(proportion: Option<Proportion>) -> Value {
 
 fn latency(latency: Option<Latency>) -> Value {
     let millis = |pick: fn(&Latency) -> Span| {
-        latency.as_ref().map_or(Value::Null, |latency| json_exact(pick(latency).as_micros() as f64 / 1e3))
+        latency.as_ref().map_or(Value::Null, |latency| {
+            json_exact(pick(latency).as_micros() as f64 / 1e3)
+        })
     };
     json!({
         "mean": millis(|l| l.mean),
@@ -167,20 +194,39 @@ mod tests {
     #[test]
     fn one_scenario_is_an_object() {
         let (forecast, assumptions) = (specimen::before(), specimen::assumptions());
-        check("before.json", &render(&[Answer { forecast: &forecast, assumptions: &assumptions }]));
+        check(
+            "before.json",
+            &render(&[Answer {
+                forecast: &forecast,
+                assumptions: &assumptions,
+            }]),
+        );
     }
 
     #[test]
     fn attempts_are_counted_where_there_are_several() {
-        let repeated = |forecast: &Forecast| object(&Answer { forecast, assumptions: &[] })["repeated"]["mean"].clone();
+        let repeated = |forecast: &Forecast| {
+            object(&Answer {
+                forecast,
+                assumptions: &[],
+            })["repeated"]["mean"]
+                .clone()
+        };
         assert_eq!(repeated(&specimen::retried()), json!(19.5));
-        assert_eq!(repeated(&specimen::before()), Value::Null, "the key is not there");
+        assert_eq!(
+            repeated(&specimen::before()),
+            Value::Null,
+            "the key is not there"
+        );
     }
 
     #[test]
     fn several_are_an_array_and_what_is_unknown_is_null() {
         let forecasts = [specimen::after(), specimen::stuck()];
-        let answers = forecasts.each_ref().map(|forecast| Answer { forecast, assumptions: &[] });
+        let answers = forecasts.each_ref().map(|forecast| Answer {
+            forecast,
+            assumptions: &[],
+        });
         check("several.json", &render(&answers));
     }
 }

@@ -8,7 +8,9 @@ use crate::time::Span;
 
 /// For people.
 pub(super) fn sentences(rare: &Rare, confidence: f64) -> String {
-    let Some(least) = rare.least else { return unhelped(rare, confidence) };
+    let Some(least) = rare.least else {
+        return unhelped(rare, confidence);
+    };
     let mean = rare.any_5xx.mean;
     if mean == 0.0 {
         return format!(
@@ -16,12 +18,19 @@ pub(super) fn sentences(rare: &Rare, confidence: f64) -> String {
             number_of(rare.jumped, "rollout")
         );
     }
-    let error = rare.any_5xx.relative_error().map_or_else(String::new, |error| format!(" ± {}", percent(error)));
-    let instead = rare
-        .plain_runs_needed()
-        .map_or_else(String::new, |runs| format!("; plain runs alone would have to be {}", grouped(rounded(runs))));
-    let cost =
-        rare.count_if_any().map_or_else(String::new, |count| format!(", which costs {} requests", amount(count)));
+    let error = rare
+        .any_5xx
+        .relative_error()
+        .map_or_else(String::new, |error| format!(" ± {}", percent(error)));
+    let instead = rare.plain_runs_needed().map_or_else(String::new, |runs| {
+        format!(
+            "; plain runs alone would have to be {}",
+            grouped(rounded(runs))
+        )
+    });
+    let cost = rare.count_if_any().map_or_else(String::new, |count| {
+        format!(", which costs {} requests", amount(count))
+    });
     format!(
         "P(any 5xx) = {mean:.2e}{error} (standard error): one rollout in {}{cost}. An ALB node that takes {} or \
          longer to stop choosing a target fails requests: {} in which one did, {} with a 5xx, were weighed with the {} \
@@ -116,8 +125,20 @@ mod tests {
     }
 
     fn unhelped(hits: u64, pilots: u64) -> Rare {
-        let any_5xx = Estimate { mean: hits as f64 / 40.0, standard_error: 0.02 };
-        Rare { least: None, share: 1.0, plain_hits: hits, unexplained: hits, jumped: 0, pilots, any_5xx, ..rare() }
+        let any_5xx = Estimate {
+            mean: hits as f64 / 40.0,
+            standard_error: 0.02,
+        };
+        Rare {
+            least: None,
+            share: 1.0,
+            plain_hits: hits,
+            unexplained: hits,
+            jumped: 0,
+            pilots,
+            any_5xx,
+            ..rare()
+        }
     }
 
     #[track_caller]
@@ -134,10 +155,17 @@ mod tests {
              38 with a 5xx, were weighed with the 40 above (importance sampling; plain runs alone would have to be \
              31,400,000). Other causes: none seen, so at most 7.2 % of rollouts (95 % confidence; more runs say more).",
         );
-        let sentence = sentences(&Rare { plain_hits: 2, unexplained: 2, ..rare() }, 0.95);
-        assert!(
-            sentence.ends_with("But 2 of 40 plain rollouts failed a request without such a lag: see the causes below.")
+        let sentence = sentences(
+            &Rare {
+                plain_hits: 2,
+                unexplained: 2,
+                ..rare()
+            },
+            0.95,
         );
+        assert!(sentence.ends_with(
+            "But 2 of 40 plain rollouts failed a request without such a lag: see the causes below."
+        ));
     }
 
     #[test]
@@ -147,10 +175,21 @@ mod tests {
             "P(any 5xx): no deregistration lag makes a 5xx likely, so nothing is known but what the runs show: at \
              most 7.2 % (95 % confidence).",
         );
-        check(&unhelped(20, 200), "P(any 5xx): not rare, the runs show it.");
-        let none = Estimate { mean: 0.0, standard_error: 0.0 };
         check(
-            &Rare { any_5xx: none, count_5xx: none, jumped: 1, ..rare() },
+            &unhelped(20, 200),
+            "P(any 5xx): not rare, the runs show it.",
+        );
+        let none = Estimate {
+            mean: 0.0,
+            standard_error: 0.0,
+        };
+        check(
+            &Rare {
+                any_5xx: none,
+                count_5xx: none,
+                jumped: 1,
+                ..rare()
+            },
             "P(any 5xx): no 5xx in 1 rollout meant to fail; more runs say more.",
         );
         check(

@@ -30,7 +30,12 @@ pub fn text(scenario: &Scenario, found: &Recommendation) -> String {
         text.push_str(&wrapped(FIRST_ROLLOUT, 0, WIDTH));
     }
     text.push_str(&remaining(found));
-    let _ = write!(text, "\nBeaten by none of {} in all of these\n{}", found.candidates.len(), aligned(&front(found)));
+    let _ = write!(
+        text,
+        "\nBeaten by none of {} in all of these\n{}",
+        found.candidates.len(),
+        aligned(&front(found))
+    );
     let _ = writeln!(text, "\n{}", footer(scenario, found));
     escape::lines(&text)
 }
@@ -41,17 +46,39 @@ fn remaining(found: &Recommendation) -> String {
         return String::new();
     }
     if found.verdict == Verdict::Proven {
-        let causes: Vec<_> =
-            found.remaining.iter().map(|(cause, mean)| format!("{} {}", amount(*mean), cause_name(*cause))).collect();
+        let causes: Vec<_> = found
+            .remaining
+            .iter()
+            .map(|(cause, mean)| format!("{} {}", amount(*mean), cause_name(*cause)))
+            .collect();
         return format!(
             "\n{}",
-            wrapped(&format!("Within the objective, a rollout still costs {}.", causes.join(", ")), 0, WIDTH)
+            wrapped(
+                &format!(
+                    "Within the objective, a rollout still costs {}.",
+                    causes.join(", ")
+                ),
+                0,
+                WIDTH
+            )
         );
     }
     let line = |(cause, mean): &(usize, f64)| {
-        wrapped(&format!("{} {}: {}", amount(*mean), cause_name(*cause), why_it_stays(*cause)), 2, WIDTH)
+        wrapped(
+            &format!(
+                "{} {}: {}",
+                amount(*mean),
+                cause_name(*cause),
+                why_it_stays(*cause)
+            ),
+            2,
+            WIDTH,
+        )
     };
-    format!("\nWhat stays of 5xx a rollout, and why\n{}", found.remaining.iter().map(line).collect::<String>())
+    format!(
+        "\nWhat stays of 5xx a rollout, and why\n{}",
+        found.remaining.iter().map(line).collect::<String>()
+    )
 }
 
 /// A rollout ends old pods, which have the old template.
@@ -59,7 +86,10 @@ const FIRST_ROLLOUT: &str = "The rollout that brings a change of the pods still 
 
 fn objective(found: &Recommendation) -> String {
     let most = number_of(found.objectives.max_5xx_per_rollout, "5xx response");
-    format!("at most {most} in {} of rollouts", percent(found.objectives.probability))
+    format!(
+        "at most {most} in {} of rollouts",
+        percent(found.objectives.probability)
+    )
 }
 
 fn sentence(found: &Recommendation) -> String {
@@ -72,7 +102,11 @@ fn course(candidate: &Candidate) -> String {
     let share = |sum: &Sum| percent(sum.mean());
     let mut text = String::new();
     if totals.incomplete.sum > 0 {
-        let _ = write!(text, " The rollout does not complete in {} of rollouts.", share(&totals.incomplete));
+        let _ = write!(
+            text,
+            " The rollout does not complete in {} of rollouts.",
+            share(&totals.incomplete)
+        );
     }
     if totals.cut_short.sum > 0 {
         let early = share(&totals.cut_short);
@@ -107,33 +141,58 @@ fn answer(found: &Recommendation) -> String {
     );
     match (found.verdict, found.changes_nothing()) {
         (Verdict::Proven, true) => format!("Nothing has to change: {proof}."),
-        (Verdict::Proven, false) => format!("The changes below meet the objective: {proof}. In the search: {costs}."),
+        (Verdict::Proven, false) => {
+            format!("The changes below meet the objective: {proof}. In the search: {costs}.")
+        }
         (Verdict::Inconclusive, true) => {
-            format!("As it is, it may meet the objective, but the runs do not prove it: {proof}. More --runs may.")
+            format!(
+                "As it is, it may meet the objective, but the runs do not prove it: {proof}. More --runs may."
+            )
         }
         (Verdict::Inconclusive, false) => {
-            format!("The changes below may meet the objective, but the runs do not prove it: {proof}. More --runs may.")
+            format!(
+                "The changes below may meet the objective, but the runs do not prove it: {proof}. More --runs may."
+            )
         }
-        (Verdict::Unmet, true) => "The objective is not met, and nothing that was tried comes nearer to it.".to_owned(),
-        (Verdict::Unmet, false) => format!("Nothing that was tried meets the objective. What comes nearest: {costs}."),
+        (Verdict::Unmet, true) => {
+            "The objective is not met, and nothing that was tried comes nearer to it.".to_owned()
+        }
+        (Verdict::Unmet, false) => {
+            format!("Nothing that was tried meets the objective. What comes nearest: {costs}.")
+        }
     }
 }
 
 /// The share of rollouts with any 5xx; a bound where none was seen.
 fn any(candidate: &Candidate, found: &Recommendation) -> String {
     match candidate.any_5xx(found.effort.level) {
-        Some(any) if any.hits == 0 => format!("at most {}", percent(zero_bound(any.n, found.effort.level))),
-        Some(any) => format!("{} ({} to {})", percent(any.probability), percent(any.low), percent(any.high)),
+        Some(any) if any.hits == 0 => {
+            format!("at most {}", percent(zero_bound(any.n, found.effort.level)))
+        }
+        Some(any) => format!(
+            "{} ({} to {})",
+            percent(any.probability),
+            percent(any.low),
+            percent(any.high)
+        ),
         None => "–".to_owned(),
     }
 }
 
 fn gone(mean: f64) -> String {
-    if mean.is_finite() { format!("after {} s", amount(mean)) } else { "in part only".to_owned() }
+    if mean.is_finite() {
+        format!("after {} s", amount(mean))
+    } else {
+        "in part only".to_owned()
+    }
 }
 
 fn seconds(mean: f64) -> String {
-    if mean.is_finite() { amount(mean) } else { "never all".to_owned() }
+    if mean.is_finite() {
+        amount(mean)
+    } else {
+        "never all".to_owned()
+    }
 }
 
 fn reason(change: &Change) -> String {
@@ -145,24 +204,43 @@ fn reason(change: &Change) -> String {
         .iter()
         .take(3)
         .map(|(cause, without, with)| {
-            format!("{} {} a rollout to {}", cause_name(*cause), amount(*without), zero(*with))
+            format!(
+                "{} {} a rollout to {}",
+                cause_name(*cause),
+                amount(*without),
+                zero(*with)
+            )
         })
         .collect();
     format!("takes {}", removed.join(", "))
 }
 
 fn zero(mean: f64) -> String {
-    if mean == 0.0 { "none seen".to_owned() } else { amount(mean) }
+    if mean == 0.0 {
+        "none seen".to_owned()
+    } else {
+        amount(mean)
+    }
 }
 
 /// The Pareto front as a table.
 fn front(found: &Recommendation) -> Vec<Vec<String>> {
-    let heading = ["rollouts with any 5xx", "old pods gone (s)", "complete (s)", "extra pod·s", "settings"];
+    let heading = [
+        "rollouts with any 5xx",
+        "old pods gone (s)",
+        "complete (s)",
+        "extra pod·s",
+        "settings",
+    ];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for row in pareto(&found.candidates) {
         let candidate = &found.candidates[row];
         let cost = candidate.cost();
-        let mark = if candidate.settings == found.chosen.settings { " ← recommended" } else { "" };
+        let mark = if candidate.settings == found.chosen.settings {
+            " ← recommended"
+        } else {
+            ""
+        };
         rows.push(vec![
             any(candidate, found),
             seconds(cost.old_pods_gone),
@@ -255,7 +333,11 @@ pub fn toml(found: &Recommendation) -> String {
     let mut text = format!("# {}\n", claim(found));
     for Change { key, to, .. } in &found.changes {
         let bare = to.parse::<f64>().is_ok() || matches!(to.as_str(), "true" | "false");
-        let _ = if bare { writeln!(text, "{key} = {to}") } else { writeln!(text, "{key} = {}", escape::toml(to)) };
+        let _ = if bare {
+            writeln!(text, "{key} = {to}")
+        } else {
+            writeln!(text, "{key} = {}", escape::toml(to))
+        };
     }
     text
 }
@@ -263,8 +345,13 @@ pub fn toml(found: &Recommendation) -> String {
 fn claim(found: &Recommendation) -> String {
     let objective = objective(found);
     match found.verdict {
-        Verdict::Proven => format!("Meets \"{objective}\" at {} confidence.", level(found.effort.level)),
+        Verdict::Proven => format!(
+            "Meets \"{objective}\" at {} confidence.",
+            level(found.effort.level)
+        ),
         Verdict::Inconclusive => format!("May meet \"{objective}\"; the runs do not prove it."),
-        Verdict::Unmet => format!("Does not meet \"{objective}\"; comes nearest of what was tried."),
+        Verdict::Unmet => {
+            format!("Does not meet \"{objective}\"; comes nearest of what was tried.")
+        }
     }
 }

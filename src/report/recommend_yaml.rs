@@ -39,33 +39,56 @@ metadata:
 /// Patches of the Deployment, the Ingress and the namespace, as far as they change; what no manifest can
 /// change is a comment.
 pub fn yaml(scenario: &Scenario, found: &Recommendation) -> String {
-    let changed: BTreeMap<&str, &str> =
-        found.changes.iter().map(|change| (change.key.as_str(), change.to.as_str())).collect();
+    let changed: BTreeMap<&str, &str> = found
+        .changes
+        .iter()
+        .map(|change| (change.key.as_str(), change.to.as_str()))
+        .collect();
     let secs = |key: &str| changed.get(key).map(|value| seconds(value));
     let mut documents = Vec::new();
     let spec = deployment_spec(scenario, &changed);
     documents.extend((!spec.is_empty()).then(|| format!("{DEPLOYMENT}{spec}")));
     let annotations = [
-        ("healthcheck-interval-seconds", secs("target_group.health_check.interval")),
-        ("healthcheck-timeout-seconds", secs("target_group.health_check.timeout")),
+        (
+            "healthcheck-interval-seconds",
+            secs("target_group.health_check.interval"),
+        ),
+        (
+            "healthcheck-timeout-seconds",
+            secs("target_group.health_check.timeout"),
+        ),
         (
             "target-group-attributes",
             secs("target_group.deregistration_delay")
                 .map(|secs| format!("deregistration_delay.timeout_seconds={secs}")),
         ),
     ];
-    let annotations = annotations.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let lines: String =
-        annotations.map(|(name, value)| format!("    alb.ingress.kubernetes.io/{name}: \"{value}\"\n")).collect();
+    let annotations = annotations
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    let lines: String = annotations
+        .map(|(name, value)| format!("    alb.ingress.kubernetes.io/{name}: \"{value}\"\n"))
+        .collect();
     documents.extend((!lines.is_empty()).then(|| format!("{INGRESS}{lines}")));
-    documents.extend(changed.contains_key("pod.readiness_gate").then(|| NAMESPACE.to_owned()));
+    documents.extend(
+        changed
+            .contains_key("pod.readiness_gate")
+            .then(|| NAMESPACE.to_owned()),
+    );
     let own: String = changed
         .iter()
         .filter(|(key, _)| key.starts_with("app."))
         .map(|(key, value)| format!("#   {key} = {value}\n"))
         .collect();
-    documents.extend((!own.is_empty()).then(|| format!("# In the application itself, not in a manifest:\n{own}")));
-    if documents.is_empty() { "# Nothing to change.\n".to_owned() } else { documents.join("---\n") }
+    documents.extend(
+        (!own.is_empty())
+            .then(|| format!("# In the application itself, not in a manifest:\n{own}")),
+    );
+    if documents.is_empty() {
+        "# Nothing to change.\n".to_owned()
+    } else {
+        documents.join("---\n")
+    }
 }
 
 /// The changed fields below `spec`.
@@ -75,15 +98,25 @@ fn deployment_spec(scenario: &Scenario, changed: &BTreeMap<&str, &str>) -> Strin
     if let Some(min_ready) = value("deployment.min_ready") {
         let _ = writeln!(text, "  minReadySeconds: {}", seconds(min_ready));
     }
-    let (kind, surge, unavailable) =
-        (value("deployment.strategy"), value("deployment.max_surge"), value("deployment.max_unavailable"));
+    let (kind, surge, unavailable) = (
+        value("deployment.strategy"),
+        value("deployment.max_surge"),
+        value("deployment.max_unavailable"),
+    );
     if kind.or(surge).or(unavailable).is_some() {
-        let _ = writeln!(text, "  strategy:\n    type: {}", kind.unwrap_or("RollingUpdate"));
+        let _ = writeln!(
+            text,
+            "  strategy:\n    type: {}",
+            kind.unwrap_or("RollingUpdate")
+        );
         if surge.or(unavailable).is_some() {
             text.push_str("    rollingUpdate:\n");
         }
         let bounds = [("maxSurge", surge), ("maxUnavailable", unavailable)];
-        for (name, bound) in bounds.into_iter().filter_map(|(name, bound)| Some((name, bound?))) {
+        for (name, bound) in bounds
+            .into_iter()
+            .filter_map(|(name, bound)| Some((name, bound?)))
+        {
             let _ = writeln!(text, "      {name}: {bound}");
         }
     }
@@ -92,7 +125,11 @@ fn deployment_spec(scenario: &Scenario, changed: &BTreeMap<&str, &str>) -> Strin
         text.push_str("  template:\n    spec:\n");
     }
     if let Some(grace) = grace {
-        let _ = writeln!(text, "      terminationGracePeriodSeconds: {}", seconds(grace));
+        let _ = writeln!(
+            text,
+            "      terminationGracePeriodSeconds: {}",
+            seconds(grace)
+        );
     }
     if let Some(pre_stop) = pre_stop {
         let _ = writeln!(
@@ -107,7 +144,9 @@ fn deployment_spec(scenario: &Scenario, changed: &BTreeMap<&str, &str>) -> Strin
 /// The `sleep` action needs no shell in the image; it is on by default since Kubernetes 1.30 (KEP-3960).
 fn sleep(scenario: &Scenario, secs: &str) -> String {
     let version = scenario.value_of("cluster.kubernetes");
-    let minor = version.as_deref().and_then(|version| version.split('.').nth(1)?.parse::<u32>().ok());
+    let minor = version
+        .as_deref()
+        .and_then(|version| version.split('.').nth(1)?.parse::<u32>().ok());
     if minor.is_some_and(|minor| minor < 30) {
         format!("              exec:\n                command: [\"sleep\", \"{secs}\"]")
     } else {
@@ -117,5 +156,8 @@ fn sleep(scenario: &Scenario, secs: &str) -> String {
 
 /// `1m30s` as `90`; what is no span as it is.
 fn seconds(value: &str) -> String {
-    Span::parse(value).map_or_else(|_| value.to_owned(), |span| (span.as_micros() / 1_000_000).to_string())
+    Span::parse(value).map_or_else(
+        |_| value.to_owned(),
+        |span| (span.as_micros() / 1_000_000).to_string(),
+    )
 }

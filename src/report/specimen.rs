@@ -15,17 +15,47 @@ use crate::verdict::Cause;
 /// Forty rollouts of the 2023 load test: 502s and 504s that depend on the environment, now and then the
 /// application's own 503.
 pub(super) fn before() -> Forecast {
-    let samples = (0..40).map(|i| sample(40 + i * 20, 24 + i % 5, u64::from(i % 10 == 9))).collect();
-    let twins = (0..40).map(|i| sample(40 + i * 20 + i % 4 * 30, 24 + (i + 2) % 5, u64::from(i % 10 == 4))).collect();
-    let latency = [7_271, 375_650, 18_941, 65_114, 10_005_000, 10_036_000, 10_177_000];
-    Forecast { samples, twins, latency: Some(pooled(latency)), ..nothing("eks-2048-before") }
+    let samples = (0..40)
+        .map(|i| sample(40 + i * 20, 24 + i % 5, u64::from(i % 10 == 9)))
+        .collect();
+    let twins = (0..40)
+        .map(|i| {
+            sample(
+                40 + i * 20 + i % 4 * 30,
+                24 + (i + 2) % 5,
+                u64::from(i % 10 == 4),
+            )
+        })
+        .collect();
+    let latency = [
+        7_271, 375_650, 18_941, 65_114, 10_005_000, 10_036_000, 10_177_000,
+    ];
+    Forecast {
+        samples,
+        twins,
+        latency: Some(pooled(latency)),
+        ..nothing("eks-2048-before")
+    }
 }
 
 /// Forty rollouts of clients that repeat what failed, 0 to 39 times.
 pub(super) fn retried() -> Forecast {
-    let samples = (0..40).map(|i| Sample { repeated: i, ..sample(0, 0, 0) }).collect();
-    let load = LoadSpec { retries: 1, ..nothing("retried").load };
-    Forecast { samples, load, first: None, ..nothing("retried") }
+    let samples = (0..40)
+        .map(|i| Sample {
+            repeated: i,
+            ..sample(0, 0, 0)
+        })
+        .collect();
+    let load = LoadSpec {
+        retries: 1,
+        ..nothing("retried").load
+    };
+    Forecast {
+        samples,
+        load,
+        first: None,
+        ..nothing("retried")
+    }
 }
 
 /// Forty rollouts in which nothing failed.
@@ -45,13 +75,23 @@ pub(super) fn after() -> Forecast {
 pub(super) fn rare() -> Forecast {
     let mut samples = vec![sample(0, 0, 0); 40];
     (samples[11], samples[30]) = (sample(3, 0, 0), sample(0, 1, 0));
-    samples[7..10].iter_mut().for_each(|sample| sample.measures.duration = None);
-    Forecast { twins: vec![sample(0, 0, 0); 40], samples, first: None, ..nothing("rare") }
+    samples[7..10]
+        .iter_mut()
+        .for_each(|sample| sample.measures.duration = None);
+    Forecast {
+        twins: vec![sample(0, 0, 0); 40],
+        samples,
+        first: None,
+        ..nothing("rare")
+    }
 }
 
 /// Forty rollouts in which nothing failed, and forty with a lag that fails requests.
 pub(super) fn weighed() -> Forecast {
-    let estimate = |mean, standard_error| Estimate { mean, standard_error };
+    let estimate = |mean, standard_error| Estimate {
+        mean,
+        standard_error,
+    };
     let rare = Rare {
         least: Some(Span::from_millis(29_930)),
         share: 3.868e-6,
@@ -64,13 +104,22 @@ pub(super) fn weighed() -> Forecast {
         any_5xx: estimate(4.5236e-5, 1.2e-6),
         count_5xx: estimate(0.0344, 0.0031),
     };
-    Forecast { rare: Some(rare), ..after() }
+    Forecast {
+        rare: Some(rare),
+        ..after()
+    }
 }
 
 /// One rollout that got stuck, without a request.
 pub(super) fn stuck() -> Forecast {
     let samples = vec![Sample::default()];
-    Forecast { runs: 1, twins: samples.clone(), samples, first: None, ..nothing("stuck") }
+    Forecast {
+        runs: 1,
+        twins: samples.clone(),
+        samples,
+        first: None,
+        ..nothing("stuck")
+    }
 }
 
 /// What [`before`] assumed.
@@ -90,7 +139,12 @@ pub(super) fn published() -> Outcome {
     (outcome.requests, outcome.ok, outcome.target) = (12_000, 11_300, 1);
     outcome.causes[Cause::Refused.index()] = 27;
     outcome.causes[Cause::ConnectTimeout.index()] = 672;
-    for (micros, requests) in [(7_271, 1), (18_941, 11_327), (10_005_000, 671), (10_177_000, 1)] {
+    for (micros, requests) in [
+        (7_271, 1),
+        (18_941, 11_327),
+        (10_005_000, 671),
+        (10_177_000, 1),
+    ] {
         outcome.latency.count(Span::from_micros(micros), requests);
         outcome.latency_sum += u128::from(micros) * u128::from(requests);
     }
@@ -102,12 +156,17 @@ pub(super) fn published() -> Outcome {
 /// Compares a report with `tests/golden/report/NAME`; with ROLLCAST_REWRITE=1 in the environment, writes it.
 #[track_caller]
 pub(super) fn check(name: &str, report: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/report")
+        .join(name);
     if std::env::var_os("ROLLCAST_REWRITE").is_some() {
         std::fs::write(&path, report).unwrap();
     }
     let golden = std::fs::read_to_string(&path).unwrap();
-    assert!(golden == report, "{name} has changed; ROLLCAST_REWRITE=1 cargo test rewrites it. It is now:\n{report}");
+    assert!(
+        golden == report,
+        "{name} has changed; ROLLCAST_REWRITE=1 cargo test rewrites it. It is now:\n{report}"
+    );
 }
 
 fn nothing(name: &str) -> Forecast {
@@ -121,7 +180,10 @@ fn nothing(name: &str) -> Forecast {
         refusal: None,
         fingerprint: "fedcba9876543210".to_owned(),
         level: 0.95,
-        load: LoadSpec { duration: Some(Span::from_secs(120)), ..LoadSpec::default() },
+        load: LoadSpec {
+            duration: Some(Span::from_secs(120)),
+            ..LoadSpec::default()
+        },
         first: Some(published()),
         samples: Vec::new(),
         twins: Vec::new(),
@@ -132,13 +194,17 @@ fn nothing(name: &str) -> Forecast {
 }
 
 fn sample(timeouts: u64, refused: u64, target: u64) -> Sample {
-    let mut sample = Sample { requests: 12_000, target, ..Sample::default() };
+    let mut sample = Sample {
+        requests: 12_000,
+        target,
+        ..Sample::default()
+    };
     sample.causes[Cause::ConnectTimeout.index()] = timeouts;
     sample.causes[Cause::Refused.index()] = refused;
     sample.ok = 12_000 - timeouts - refused - target;
     sample.latency_sum = u128::from(timeouts * 10_000_000 + sample.ok * 18_000);
-    sample.error_window =
-        (timeouts + refused + target > 0).then_some((Time::from_micros(15_000_000), Time::from_micros(55_250_000)));
+    sample.error_window = (timeouts + refused + target > 0)
+        .then_some((Time::from_micros(15_000_000), Time::from_micros(55_250_000)));
     sample.measures = Measures {
         duration: Some(Span::from_micros(45_000_000 + timeouts)),
         old_pods_gone: Some(Span::from_secs(47)),
@@ -151,6 +217,15 @@ fn sample(timeouts: u64, refused: u64, target: u64) -> Sample {
 }
 
 fn pooled([min, mean, p50, p90, p95, p99, max]: [u64; 7]) -> Latency {
-    let [min, mean, p50, p90, p95, p99, max] = [min, mean, p50, p90, p95, p99, max].map(Span::from_micros);
-    Latency { min, mean, p50, p90, p95, p99, max }
+    let [min, mean, p50, p90, p95, p99, max] =
+        [min, mean, p50, p90, p95, p99, max].map(Span::from_micros);
+    Latency {
+        min,
+        mean,
+        p50,
+        p90,
+        p95,
+        p99,
+        max,
+    }
 }

@@ -19,7 +19,12 @@ pub fn html(survey: &Survey, lanes: &[u8]) -> String {
     let words = caption::of_survey(survey);
     let assumptions = survey.assumptions.iter().map(|assumption| {
         let stated = format!("{} = {}", assumption.key, assumption.value);
-        format!("<li><code>{}</code> ({}): {}</li>", escaped(&stated), assumption.grade, escaped(assumption.source))
+        format!(
+            "<li><code>{}</code> ({}): {}</li>",
+            escaped(&stated),
+            assumption.grade,
+            escaped(assumption.source)
+        )
     });
     let lanes = format!(
         "<h2>Why: one replication of the scenario as it is</h2>\n<img alt=\"What pods did and what ALB nodes believed\" src=\"data:image/png;base64,{}\">",
@@ -31,8 +36,10 @@ pub fn html(survey: &Survey, lanes: &[u8]) -> String {
         "SUBTITLE" => escaped(&words.subtitle),
         "ANSWER" => escaped(&sentence(survey)),
         "LANES" => lanes.clone(),
-        "TABLE" => table(survey)
-            .map_or_else(|| "<p>Too many to list: -o csv has them.</p>".to_owned(), |rows| html_table(&rows)),
+        "TABLE" => table(survey).map_or_else(
+            || "<p>Too many to list: -o csv has them.</p>".to_owned(),
+            |rows| html_table(&rows),
+        ),
         "ASSUMPTIONS" => assumptions.clone().collect(),
         "FOOTER" => escaped(&footer(survey)),
         // Within a script only the end of the script could end it.
@@ -62,7 +69,11 @@ fn data(survey: &Survey) -> Value {
         let values = (0..axis.points().unwrap_or(0)).map(|row| axis.label(row));
         json!({ "name": axis.name(), "values": values.collect::<Vec<_>>() })
     });
-    let points = survey.totals.iter().filter(|_| is_grid).map(|totals| Value::Object(figures(survey, totals)));
+    let points = survey
+        .totals
+        .iter()
+        .filter(|_| is_grid)
+        .map(|totals| Value::Object(figures(survey, totals)));
     json!({
         "axes": axes.collect::<Vec<_>>(),
         "points": points.collect::<Vec<_>>(),
@@ -79,7 +90,10 @@ fn html_table(rows: &[Vec<String>]) -> String {
     let mut text = "<table>\n".to_owned();
     for (number, row) in rows.iter().enumerate() {
         let tag = if number == 0 { "th" } else { "td" };
-        let cells: String = row.iter().map(|cell| format!("<{tag}>{}</{tag}>", escaped(cell))).collect();
+        let cells: String = row
+            .iter()
+            .map(|cell| format!("<{tag}>{}</{tag}>", escaped(cell)))
+            .collect();
         let _ = writeln!(text, "<tr>{cells}</tr>");
     }
     text + "</table>"
@@ -90,10 +104,17 @@ fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {
-        let word = three.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        let word = three
+            .iter()
+            .fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
+            << (8 * (3 - three.len()));
         for place in 0..4 {
             let letter = LETTERS[(word >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= three.len() { char::from(letter) } else { '=' });
+            text.push(if place <= three.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
         }
     }
     text
@@ -116,8 +137,17 @@ mod tests {
 
     #[test]
     fn names_are_text_and_marks_are_filled_once() {
-        assert_eq!(escaped("<a href='x'>&\"</a>"), "&lt;a href=&apos;x&apos;&gt;&amp;&quot;&lt;/a&gt;");
-        assert_eq!(filled("a{{X}}b{{Y}}", &|mark| format!("{{{{{mark}}}}}")), "a{{X}}b{{Y}}");
-        assert!(!PAGE.contains("http://") || PAGE.matches("http://").count() == 1, "only the namespace of SVG");
+        assert_eq!(
+            escaped("<a href='x'>&\"</a>"),
+            "&lt;a href=&apos;x&apos;&gt;&amp;&quot;&lt;/a&gt;"
+        );
+        assert_eq!(
+            filled("a{{X}}b{{Y}}", &|mark| format!("{{{{{mark}}}}}")),
+            "a{{X}}b{{Y}}"
+        );
+        assert!(
+            !PAGE.contains("http://") || PAGE.matches("http://").count() == 1,
+            "only the namespace of SVG"
+        );
     }
 }

@@ -10,21 +10,32 @@ use crate::sweep::{Design, Survey, Totals};
 
 /// `-o csv`: a heading, then one row a point. Keys and values are quoted where CSV needs it (RFC 4180).
 pub fn csv(survey: &Survey) -> String {
-    let numbers = survey.totals.first().map(|totals| figures(survey, totals)).unwrap_or_default();
-    let keys = survey
-        .plan
-        .points
+    let numbers = survey
+        .totals
         .first()
-        .map(|point| point.settings.iter().map(|(key, _)| escape::csv(key)).collect::<Vec<_>>());
-    let heading = keys.unwrap_or_default().into_iter().chain(numbers.keys().cloned());
+        .map(|totals| figures(survey, totals))
+        .unwrap_or_default();
+    let keys = survey.plan.points.first().map(|point| {
+        point
+            .settings
+            .iter()
+            .map(|(key, _)| escape::csv(key))
+            .collect::<Vec<_>>()
+    });
+    let heading = keys
+        .unwrap_or_default()
+        .into_iter()
+        .chain(numbers.keys().cloned());
     let mut text = heading.collect::<Vec<_>>().join(",") + "\n";
     for (point, totals) in survey.plan.points.iter().zip(&survey.totals) {
         let values = point.settings.iter().map(|(_, value)| escape::csv(value));
-        let figures = figures(survey, totals).into_iter().map(|(_, value)| match value {
-            Value::Null => String::new(),
-            Value::String(text) => text,
-            number => number.to_string(),
-        });
+        let figures = figures(survey, totals)
+            .into_iter()
+            .map(|(_, value)| match value {
+                Value::Null => String::new(),
+                Value::String(text) => text,
+                number => number.to_string(),
+            });
         text.push_str(&values.chain(figures).collect::<Vec<_>>().join(","));
         text.push('\n');
     }
@@ -39,8 +50,11 @@ pub fn json(survey: &Survey) -> String {
         .iter()
         .zip(&survey.totals)
         .map(|(point, totals)| {
-            let settings: Map<_, _> =
-                point.settings.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
+            let settings: Map<_, _> = point
+                .settings
+                .iter()
+                .map(|(key, value)| (key.clone(), value.as_str().into()))
+                .collect();
             let mut object = Map::from_iter([("settings".to_owned(), Value::Object(settings))]);
             object.extend(figures(survey, totals));
             Value::Object(object)
@@ -80,7 +94,10 @@ pub(super) fn figures(survey: &Survey, totals: &Totals) -> Map<String, Value> {
     let mut figures = Map::new();
     let mut put = |name: &str, value: Value| figures.insert(name.to_owned(), value);
     put("runs", totals.runs().into());
-    put("mean_5xx", number((totals.runs() > 0).then(|| totals.failed.mean())));
+    put(
+        "mean_5xx",
+        number((totals.runs() > 0).then(|| totals.failed.mean())),
+    );
     put("mean_5xx_low", number(interval.map(|(low, _)| low)));
     put("mean_5xx_high", number(interval.map(|(_, high)| high)));
     put("if_any_median_5xx", number(if_any.map(|any| any.median)));
@@ -101,14 +118,19 @@ pub(super) fn figures(survey: &Survey, totals: &Totals) -> Map<String, Value> {
     }
     put("duration_s", number(totals.duration.mean_secs()));
     put("old_pods_gone_s", number(totals.old_pods_gone.mean_secs()));
-    put("extra_pod_seconds", number(totals.extra_pod_time.mean_secs()));
+    put(
+        "extra_pod_seconds",
+        number(totals.extra_pod_time.mean_secs()),
+    );
     put("incomplete", json_number(totals.incomplete.mean()));
     put("load_ended_too_early", json_number(totals.cut_short.mean()));
     figures
 }
 
 fn sensitivity(survey: &Survey) -> Value {
-    let Some(indices) = survey.sensitivity() else { return Value::Null };
+    let Some(indices) = survey.sensitivity() else {
+        return Value::Null;
+    };
     let estimate = |estimate: crate::sweep::sensitivity::Estimate| json!({ "value": json_number(estimate.value), "low": json_number(estimate.low), "high": json_number(estimate.high) });
     let entry = |(axis, indices): (&crate::sweep::Axis, crate::sweep::sensitivity::Indices)| json!({ "axis": axis.name(), "first_order": estimate(indices.first_order), "total": estimate(indices.total) });
     survey.plan.axes.iter().zip(indices).map(entry).collect()

@@ -58,13 +58,17 @@ fn title(forecast: &Forecast) -> String {
 
 /// The answer.
 fn sentence(forecast: &Forecast) -> String {
-    let (Some(failed), Some(requests)) =
-        (forecast.counts(Sample::count_5xx), forecast.counts(|sample| sample.requests))
-    else {
+    let (Some(failed), Some(requests)) = (
+        forecast.counts(Sample::count_5xx),
+        forecast.counts(|sample| sample.requests),
+    ) else {
         return "Nothing was simulated.".to_owned();
     };
     if requests.max == 0.0 {
-        return format!("No request was sent in {}.", number_of(failed.n, "simulated rollout"));
+        return format!(
+            "No request was sent in {}.",
+            number_of(failed.n, "simulated rollout")
+        );
     }
     if failed.max == 0.0 {
         return format!(
@@ -87,7 +91,10 @@ fn sentence(forecast: &Forecast) -> String {
         range(failed.p05, failed.p95)
     );
     let cause = main_cause(forecast, failed.mean);
-    match forecast.proportion(|sample| sample.count_5xx() > 0).filter(|p| p.hits < p.n) {
+    match forecast
+        .proportion(|sample| sample.count_5xx() > 0)
+        .filter(|p| p.hits < p.n)
+    {
         Some(any) => {
             let share = percent(any.probability);
             format!(
@@ -110,7 +117,9 @@ fn window(forecast: &Forecast) -> String {
 
 /// What the answer leaves out.
 fn warning(forecast: &Forecast) -> String {
-    let early = forecast.proportion(|sample| sample.measures.cut_short).filter(|early| early.hits > 0);
+    let early = forecast
+        .proportion(|sample| sample.measures.cut_short)
+        .filter(|early| early.hits > 0);
     early.map_or_else(String::new, |early| {
         let text = format!(
             "Warning: in {} of rollouts ({}) the load ends before the rollout is over. What it costs later is not \
@@ -127,7 +136,9 @@ fn few_failed(forecast: &Forecast, few: &IfAny, requests: f64) -> String {
     let Some(any) = Proportion::of(few.runs, forecast.samples.len() as u64, forecast.level) else {
         return String::new();
     };
-    let mean = forecast.counts(Sample::count_5xx).map_or(0.0, |failed| failed.mean);
+    let mean = forecast
+        .counts(Sample::count_5xx)
+        .map_or(0.0, |failed| failed.mean);
     format!(
         "{} of {} ({} of all, {} interval {}) see a 5xx: if any, {} of {} requests. {}. An interval of the mean takes \
          {FEWEST} rollouts with a 5xx.",
@@ -143,9 +154,15 @@ fn few_failed(forecast: &Forecast, few: &IfAny, requests: f64) -> String {
 }
 
 fn mean_interval(summary: &Summary) -> String {
-    summary.mean_interval.map_or_else(String::new, |(low, high)| {
-        format!(" ({} interval of the mean {})", level(summary.level), range(low, high))
-    })
+    summary
+        .mean_interval
+        .map_or_else(String::new, |(low, high)| {
+            format!(
+                " ({} interval of the mean {})",
+                level(summary.level),
+                range(low, high)
+            )
+        })
 }
 
 fn percents(low: f64, high: f64) -> String {
@@ -154,11 +171,21 @@ fn percents(low: f64, high: f64) -> String {
 
 /// The cause of most 5xx, in words, if there are so many on average.
 fn main_cause(forecast: &Forecast, failed: f64) -> String {
-    let mean = |count: &dyn Fn(&Sample) -> u64| forecast.counts(count).map_or(0.0, |summary| summary.mean);
+    let mean =
+        |count: &dyn Fn(&Sample) -> u64| forecast.counts(count).map_or(0.0, |summary| summary.mean);
     let causes = Cause::ALL.into_iter().filter(|cause| cause.status() >= 500);
-    let by_alb = causes.map(|cause| (cause.name(), cause.status(), mean(&|sample| sample.causes[cause.index()])));
+    let by_alb = causes.map(|cause| {
+        (
+            cause.name(),
+            cause.status(),
+            mean(&|sample| sample.causes[cause.index()]),
+        )
+    });
     let target = ("target", 503, mean(&|sample| sample.target));
-    let (name, status, mean) = by_alb.fold(target, |most, next| if next.2 > most.2 { next } else { most });
+    let (name, status, mean) = by_alb.fold(
+        target,
+        |most, next| if next.2 > most.2 { next } else { most },
+    );
     format!("{} of them are {name} ({status})", percent(mean / failed))
 }
 
@@ -167,13 +194,18 @@ fn requests(forecast: &Forecast) -> String {
     let mut text = heading(forecast, "requests a rollout", "rollouts with any");
     text.push_str(&amount_row(forecast, "sent", &|sample| sample.requests));
     if forecast.load.retries > 0 {
-        text.push_str(&amount_row(forecast, "sent again", &|sample| sample.repeated));
+        text.push_str(&amount_row(forecast, "sent again", &|sample| {
+            sample.repeated
+        }));
     }
     text.push_str(&amount_row(forecast, "200", &|sample| sample.ok));
     let (mut never, mut few, gave_up) = (Vec::new(), Vec::new(), Cause::ClientGaveUp.status());
     let mut row = |name: &str, count: &dyn Fn(&Sample) -> u64| {
         text.push_str(&count_row(forecast, name, count));
-        let any = forecast.counts(count).and_then(|counts| counts.if_any).filter(|any| any.runs < FEWEST);
+        let any = forecast
+            .counts(count)
+            .and_then(|counts| counts.if_any)
+            .filter(|any| any.runs < FEWEST);
         few.extend(any.map(|any| format!("{} {}", name.trim(), about(&any))));
     };
     for status in [502, 503, 504, gave_up] {
@@ -200,10 +232,20 @@ type CauseCount = (&'static str, Box<dyn Fn(&Sample) -> u64>);
 
 /// The causes behind a status; behind 503 also the application's own answer.
 fn causes_of(status: u16) -> Vec<CauseCount> {
-    let causes = Cause::ALL.into_iter().filter(|cause| cause.status() == status);
-    let count = |cause: Cause| -> CauseCount { (cause.name(), Box::new(move |sample| sample.causes[cause.index()])) };
+    let causes = Cause::ALL
+        .into_iter()
+        .filter(|cause| cause.status() == status);
+    let count = |cause: Cause| -> CauseCount {
+        (
+            cause.name(),
+            Box::new(move |sample| sample.causes[cause.index()]),
+        )
+    };
     let target: CauseCount = ("target", Box::new(|sample| sample.target));
-    causes.map(count).chain((status == 503).then_some(target)).collect()
+    causes
+        .map(count)
+        .chain((status == 503).then_some(target))
+        .collect()
 }
 
 fn heading(forecast: &Forecast, name: &str, last: &str) -> String {
@@ -223,14 +265,21 @@ fn amount_row(forecast: &Forecast, name: &str, count: &dyn Fn(&Sample) -> u64) -
 }
 
 fn count_row(forecast: &Forecast, name: &str, count: &dyn Fn(&Sample) -> u64) -> String {
-    let (Some(summary), Some(any)) = (forecast.counts(count), forecast.proportion(|sample| count(sample) > 0)) else {
+    let (Some(summary), Some(any)) = (
+        forecast.counts(count),
+        forecast.proportion(|sample| count(sample) > 0),
+    ) else {
         return String::new();
     };
     if any.hits == 0 {
         let bound = percent(stats::zero_bound(any.n, any.level));
         return line(name, "none", "–", "–", &format!("at most {bound}"));
     }
-    let share = format!("{} ({})", percent(any.probability), percents(any.low, any.high));
+    let share = format!(
+        "{} ({})",
+        percent(any.probability),
+        percents(any.low, any.high)
+    );
     summary_row(name, &summary, &share)
 }
 
@@ -240,7 +289,13 @@ fn summary_row(name: &str, summary: &Summary, last: &str) -> String {
         None if summary.n == 1 => "one run: unknown".to_owned(),
         None => "–".to_owned(),
     };
-    line(name, &amount(summary.mean), &interval, &range(summary.p05, summary.p95), last)
+    line(
+        name,
+        &amount(summary.mean),
+        &interval,
+        &range(summary.p05, summary.p95),
+        last,
+    )
 }
 
 /// What rollouts cost that are too few for an interval of the mean.
@@ -248,7 +303,10 @@ fn rarely_seen(few: &[String]) -> String {
     if few.is_empty() {
         return String::new();
     }
-    let text = format!("In fewer than {FEWEST} rollouts, so without an interval; if any: {}.", few.join(", "));
+    let text = format!(
+        "In fewer than {FEWEST} rollouts, so without an interval; if any: {}.",
+        few.join(", ")
+    );
     wrapped(&text, 0, WIDTH)
 }
 
@@ -258,8 +316,10 @@ fn never_seen(forecast: &Forecast, causes: &[&str]) -> String {
     }
     let bound = percent(stats::zero_bound(forecast.runs, forecast.level));
     let confidence = level(forecast.level);
-    let text =
-        format!("Never seen, so each in at most {bound} of rollouts ({confidence} confidence): {}.", causes.join(", "));
+    let text = format!(
+        "Never seen, so each in at most {bound} of rollouts ({confidence} confidence): {}.",
+        causes.join(", ")
+    );
     wrapped(&text, 0, WIDTH)
 }
 
@@ -271,29 +331,67 @@ fn rollout(forecast: &Forecast) -> String {
     let mut row = |name: &str, measure: &dyn Fn(&Sample) -> Option<f64>, otherwise: &str| {
         text.push_str(&match forecast.measurements(measure) {
             Some(summary) if summary.n < forecast.runs => {
-                let seen = format!("in {} of {}", grouped(summary.n), number_of(forecast.runs, "rollout"));
+                let seen = format!(
+                    "in {} of {}",
+                    grouped(summary.n),
+                    number_of(forecast.runs, "rollout")
+                );
                 summary_row(name, &summary, &seen)
             }
             Some(summary) => summary_row(name, &summary, ""),
-            None => line(name, otherwise, "–", "–", &format!("in {}", number_of(forecast.runs, "rollout"))),
+            None => line(
+                name,
+                otherwise,
+                "–",
+                "–",
+                &format!("in {}", number_of(forecast.runs, "rollout")),
+            ),
         });
     };
-    row("complete after (s)", &|sample| seconds(sample.measures.duration), "never");
-    row("old pods gone (s)", &|sample| seconds(sample.measures.old_pods_gone), "never");
-    row("extra pods (pod·s)", &|sample| Some(sample.measures.extra_pod_time.as_secs_f64()), "none");
-    row("least routable targets", &|sample| Some(f64::from(sample.measures.min_routable_targets)), "none");
-    row("first 5xx (s)", &|sample| window(sample).map(|(first, _)| first), "none");
-    row("last 5xx (s)", &|sample| window(sample).map(|(_, last)| last), "none");
+    row(
+        "complete after (s)",
+        &|sample| seconds(sample.measures.duration),
+        "never",
+    );
+    row(
+        "old pods gone (s)",
+        &|sample| seconds(sample.measures.old_pods_gone),
+        "never",
+    );
+    row(
+        "extra pods (pod·s)",
+        &|sample| Some(sample.measures.extra_pod_time.as_secs_f64()),
+        "none",
+    );
+    row(
+        "least routable targets",
+        &|sample| Some(f64::from(sample.measures.min_routable_targets)),
+        "none",
+    );
+    row(
+        "first 5xx (s)",
+        &|sample| window(sample).map(|(first, _)| first),
+        "none",
+    );
+    row(
+        "last 5xx (s)",
+        &|sample| window(sample).map(|(_, last)| last),
+        "none",
+    );
     text + "Seconds count from the rollout's start.\n"
 }
 
 fn latencies(forecast: &Forecast) -> String {
-    let Some(l) = forecast.latency else { return String::new() };
+    let Some(l) = forecast.latency else {
+        return String::new();
+    };
     let mean = forecast.measurements(Sample::mean_latency);
-    let interval = mean.and_then(|summary| summary.mean_interval).map_or_else(String::new, |(low, high)| {
-        let [low, high] = [low, high].map(|secs| span(Span::from_secs_f64(secs)));
-        format!(" ({low} to {high} at {})", level(forecast.level))
-    });
+    let interval =
+        mean.and_then(|summary| summary.mean_interval)
+            .map_or_else(String::new, |(low, high)| {
+                let [low, high] = [low, high].map(|secs| span(Span::from_secs_f64(secs)));
+                format!(" ({low} to {high} at {})", level(forecast.level))
+            });
     let [p50, p90, p95, p99, max] = [l.p50, l.p90, l.p95, l.p99, l.max].map(span);
     let text = format!(
         "Latency of all requests: mean {}{interval}, p50 {p50}, p90 {p90}, p95 {p95}, p99 {p99}, max {max}.",
@@ -305,15 +403,25 @@ fn latencies(forecast: &Forecast) -> String {
 /// What the spread between rollouts comes from, in words.
 fn certainty(forecast: &Forecast) -> String {
     let splits = SPLIT.map(|(name, quantity)| (name, forecast.variance_split(quantity)));
-    let varying: Vec<_> = splits.into_iter().filter_map(|(name, split)| Some((name, split?))).collect();
-    let Some((_, first)) = varying.first() else { return String::new() };
+    let varying: Vec<_> = splits
+        .into_iter()
+        .filter_map(|(name, split)| Some((name, split?)))
+        .collect();
+    let Some((_, first)) = varying.first() else {
+        return String::new();
+    };
     let mut text = format!(
         "\nWhere the spread between rollouts comes from ({} in the same environment, {} intervals)\n",
         number_of(first.pairs, "pair"),
         level(first.level)
     );
     for (name, split) in &varying {
-        let _ = writeln!(text, "  {:<9}{}", name.replace('_', " "), split_in_words(split));
+        let _ = writeln!(
+            text,
+            "  {:<9}{}",
+            name.replace('_', " "),
+            split_in_words(split)
+        );
     }
     let known = |split: &VarianceSplit| split.between_interval.is_some_and(|(low, _)| low > 0.0);
     let advice = if varying.iter().any(|(_, split)| known(split)) {
@@ -326,9 +434,16 @@ fn certainty(forecast: &Forecast) -> String {
 
 fn split_in_words(split: &VarianceSplit) -> String {
     let whole = |share: f64| format!("{:.0} %", share * 100.0);
-    let interval =
-        split.between_interval.map_or_else(String::new, |(low, high)| format!(" ({} to {})", whole(low), whole(high)));
-    format!("{}{interval} not knowing your environment, {} chance", whole(split.between), whole(split.within()))
+    let interval = split
+        .between_interval
+        .map_or_else(String::new, |(low, high)| {
+            format!(" ({} to {})", whole(low), whole(high))
+        });
+    format!(
+        "{}{interval} not knowing your environment, {} chance",
+        whole(split.between),
+        whole(split.within())
+    )
 }
 
 fn assumptions(answer: &Answer<'_>) -> String {
@@ -337,7 +452,11 @@ fn assumptions(answer: &Answer<'_>) -> String {
     }
     let mut text = "\nNeither given nor published, so assumed\n".to_owned();
     for assumption in answer.assumptions {
-        let _ = writeln!(text, "  {} = {} ({})", assumption.key, assumption.value, assumption.grade);
+        let _ = writeln!(
+            text,
+            "  {} = {} ({})",
+            assumption.key, assumption.value, assumption.grade
+        );
         text.push_str(&wrapped(assumption.source, 6, WIDTH));
     }
     text
@@ -352,14 +471,21 @@ fn vegeta_blocks(forecast: &Forecast) -> String {
             vegeta::of_outcome(first, sample.measures.load)
         );
     }
-    let _ =
-        write!(text, "\nThe mean of {}\n{}", number_of(forecast.runs, "replication"), vegeta::of_forecast(forecast));
+    let _ = write!(
+        text,
+        "\nThe mean of {}\n{}",
+        number_of(forecast.runs, "replication"),
+        vegeta::of_forecast(forecast)
+    );
     text
 }
 
 /// What proves that two people ran the same thing.
 fn footer(f: &Forecast) -> String {
-    let why = f.refusal.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+    let why = f
+        .refusal
+        .as_ref()
+        .map_or_else(String::new, |why| format!(" ({why})"));
     format!(
         "\nrollcast {} · seed {} · {} · engine {}{why}\nscenario {} · fingerprint {}\n",
         f.version,
@@ -388,11 +514,14 @@ fn side_by_side(answers: &[Answer<'_>]) -> String {
             Some(summary) if summary.max > 0.0 => amount(summary.mean),
             _ => "none".to_owned(),
         };
-        let any = forecast.proportion(|sample| sample.count_5xx() > 0).map_or_else(String::new, |p| match p.hits {
-            0 => format!("at most {}", percent(stats::zero_bound(p.n, p.level))),
-            _ => format!("{} ({})", percent(p.probability), percents(p.low, p.high)),
-        });
-        let [s502, s503, s504] = [502, 503, 504].map(|status| mean(&|sample| sample.status(status)));
+        let any = forecast
+            .proportion(|sample| sample.count_5xx() > 0)
+            .map_or_else(String::new, |p| match p.hits {
+                0 => format!("at most {}", percent(stats::zero_bound(p.n, p.level))),
+                _ => format!("{} ({})", percent(p.probability), percents(p.low, p.high)),
+            });
+        let [s502, s503, s504] =
+            [502, 503, 504].map(|status| mean(&|sample| sample.status(status)));
         let all = mean(&Sample::count_5xx);
         let _ = writeln!(
             text,
@@ -411,13 +540,25 @@ mod tests {
     #[test]
     fn one_scenario() {
         let (forecast, assumptions) = (specimen::before(), specimen::assumptions());
-        check("before.txt", &render(&[Answer { forecast: &forecast, assumptions: &assumptions }]));
+        check(
+            "before.txt",
+            &render(&[Answer {
+                forecast: &forecast,
+                assumptions: &assumptions,
+            }]),
+        );
     }
 
     #[test]
     fn attempts_are_counted_where_there_are_several() {
-        let text = render(&[Answer { forecast: &specimen::retried(), assumptions: &[] }]);
-        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("sent")).collect();
+        let text = render(&[Answer {
+            forecast: &specimen::retried(),
+            assumptions: &[],
+        }]);
+        let rows: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("sent"))
+            .collect();
         assert_eq!(
             rows,
             [
@@ -429,15 +570,32 @@ mod tests {
 
     #[test]
     fn several_scenarios() {
-        let forecasts = [specimen::before(), specimen::after(), specimen::rare(), specimen::stuck()];
-        let answers = forecasts.each_ref().map(|forecast| Answer { forecast, assumptions: &[] });
+        let forecasts = [
+            specimen::before(),
+            specimen::after(),
+            specimen::rare(),
+            specimen::stuck(),
+        ];
+        let answers = forecasts.each_ref().map(|forecast| Answer {
+            forecast,
+            assumptions: &[],
+        });
         check("several.txt", &render(&answers));
     }
 
     #[test]
     fn how_likely_a_rare_error_is_stands_below_the_answer() {
-        let text = render(&[Answer { forecast: &specimen::weighed(), assumptions: &[] }]);
-        let (answer, rare) = (text.find("No request failed").unwrap(), text.find("P(any 5xx) = 4.52e-5").unwrap());
-        assert!(answer < rare && rare < text.find("requests a rollout").unwrap(), "{text}");
+        let text = render(&[Answer {
+            forecast: &specimen::weighed(),
+            assumptions: &[],
+        }]);
+        let (answer, rare) = (
+            text.find("No request failed").unwrap(),
+            text.find("P(any 5xx) = 4.52e-5").unwrap(),
+        );
+        assert!(
+            answer < rare && rare < text.find("requests a rollout").unwrap(),
+            "{text}"
+        );
     }
 }

@@ -53,7 +53,10 @@ pub fn render(trace: &Trace<'_>) -> String {
         })
         .collect();
     let all = |targets: &[TargetRecord]| -> Vec<Value> {
-        (0..).zip(targets).map(|(row, record)| target(timeline, TargetId(row), record, &t)).collect()
+        (0..)
+            .zip(targets)
+            .map(|(row, record)| target(timeline, TargetId(row), record, &t))
+            .collect()
     };
     let mut value = json!({
         "scenario": trace.scenario,
@@ -71,9 +74,13 @@ pub fn render(trace: &Trace<'_>) -> String {
         "requests_failed": trace.outcome.failures.iter().map(|failure| request(failure, &t)).collect::<Vec<_>>(),
     });
     if !timeline.other_targets.is_empty() {
-        let groups = trace.other_target_groups.iter().zip(&timeline.other_targets);
-        value["other_target_groups"] =
-            groups.map(|(name, targets)| json!({ "name": name, "targets": all(targets) })).collect();
+        let groups = trace
+            .other_target_groups
+            .iter()
+            .zip(&timeline.other_targets);
+        value["other_target_groups"] = groups
+            .map(|(name, targets)| json!({ "name": name, "targets": all(targets) }))
+            .collect();
     }
     escape::json(&format!("{value:#}\n"))
 }
@@ -93,12 +100,24 @@ fn with_instants(
 fn pod(timeline: &Timeline, record: &PodRecord, t: &dyn Fn(Time) -> Value) -> Value {
     let mut object = Map::new();
     object.insert("pod".to_owned(), record.pod.to_string().into());
-    object.insert("revision".to_owned(), record.pod.revision().to_string().into());
+    object.insert(
+        "revision".to_owned(),
+        record.pod.revision().to_string().into(),
+    );
     object.insert("initial".to_owned(), record.initial.into());
-    object.extend(record.node.map(|node| ("node".to_owned(), node.to_string().into())));
+    object.extend(
+        record
+            .node
+            .map(|node| ("node".to_owned(), node.to_string().into())),
+    );
     // Whose IP it was given, if not one of its own.
     let reuse = timeline.reuses.iter().find(|reuse| reuse.pod == record.pod);
-    object.extend(reuse.map(|reuse| ("ip_of".to_owned(), timeline.pods[reuse.target.index()].pod.to_string().into())));
+    object.extend(reuse.map(|reuse| {
+        (
+            "ip_of".to_owned(),
+            timeline.pods[reuse.target.index()].pod.to_string().into(),
+        )
+    }));
     let instants = [
         ("created", record.created),
         ("bound", record.bound),
@@ -118,11 +137,20 @@ fn pod(timeline: &Timeline, record: &PodRecord, t: &dyn Fn(Time) -> Value) -> Va
 
 /// A target by its pod's name, or by its host's.
 fn name_of(timeline: &Timeline, target: TargetId) -> (String, Value) {
-    let kind = if timeline.node_ports.is_empty() { "pod" } else { "node" };
+    let kind = if timeline.node_ports.is_empty() {
+        "pod"
+    } else {
+        "node"
+    };
     (kind.to_owned(), timeline.name_of(target).into())
 }
 
-fn target(timeline: &Timeline, target: TargetId, record: &TargetRecord, t: &dyn Fn(Time) -> Value) -> Value {
+fn target(
+    timeline: &Timeline,
+    target: TargetId,
+    record: &TargetRecord,
+    t: &dyn Fn(Time) -> Value,
+) -> Value {
     let instants = [
         ("registered", record.registered),
         ("healthy", record.healthy),
@@ -136,7 +164,11 @@ fn target(timeline: &Timeline, target: TargetId, record: &TargetRecord, t: &dyn 
 fn routing(timeline: &Timeline, t: &dyn Fn(Time) -> Value) -> Vec<Value> {
     let nodes = timeline.beliefs.iter().enumerate();
     nodes
-        .flat_map(|(node, changes)| intervals(changes).into_iter().map(move |interval| (node, interval)))
+        .flat_map(|(node, changes)| {
+            intervals(changes)
+                .into_iter()
+                .map(move |interval| (node, interval))
+        })
         .map(|(node, (target, from, to))| {
             let mut object = Map::new();
             object.insert("alb_node".to_owned(), node.into());
@@ -167,11 +199,23 @@ pub(super) fn intervals(changes: &[BeliefChange]) -> Vec<(TargetId, Time, Option
 fn request(failure: &Failure, t: &dyn Fn(Time) -> Value) -> Value {
     let mut object = Map::new();
     object.insert("t".to_owned(), t(failure.sent));
-    object.extend(failure.pod.map(|pod| ("pod".to_owned(), pod.to_string().into())));
+    object.extend(
+        failure
+            .pod
+            .map(|pod| ("pod".to_owned(), pod.to_string().into())),
+    );
     object.insert("alb_node".to_owned(), failure.node.index().into());
     object.insert("status".to_owned(), failure.verdict.status().into());
-    object.extend(failure.verdict.cause_name().map(|cause| ("cause".to_owned(), cause.into())));
-    object.insert("latency_ms".to_owned(), json_exact(failure.latency.as_micros() as f64 / 1e3));
+    object.extend(
+        failure
+            .verdict
+            .cause_name()
+            .map(|cause| ("cause".to_owned(), cause.into())),
+    );
+    object.insert(
+        "latency_ms".to_owned(),
+        json_exact(failure.latency.as_micros() as f64 / 1e3),
+    );
     object.into()
 }
 
@@ -191,15 +235,32 @@ mod tests {
     }
 
     fn belief(at: Time, target: u16, belief: Belief) -> BeliefChange {
-        BeliefChange { at, target: TargetId(target), belief }
+        BeliefChange {
+            at,
+            target: TargetId(target),
+            belief,
+        }
     }
 
     fn timeline() -> Timeline {
         let new = PodId::new(1, RevisionId::NEW, 1);
-        let mut timeline = Timeline { rollout_at: ms(10_000), end: ms(90_000), ..Timeline::default() };
+        let mut timeline = Timeline {
+            rollout_at: ms(10_000),
+            end: ms(90_000),
+            ..Timeline::default()
+        };
         timeline.pods = vec![
-            PodRecord { initial: true, node: Some(NodeId(0)), terminating: Some(ms(31_250)), ..PodRecord::new(OLD) },
-            PodRecord { created: Some(ms(10_040)), ready: Some(ms(30_123)), ..PodRecord::new(new) },
+            PodRecord {
+                initial: true,
+                node: Some(NodeId(0)),
+                terminating: Some(ms(31_250)),
+                ..PodRecord::new(OLD)
+            },
+            PodRecord {
+                created: Some(ms(10_040)),
+                ready: Some(ms(30_123)),
+                ..PodRecord::new(new)
+            },
         ];
         let target = TargetRecord {
             pod: Some(OLD),
@@ -209,12 +270,28 @@ mod tests {
             draining_over: None,
         };
         timeline.targets = vec![
-            TargetRecord { deregister_called: Some(ms(31_500)), ..target.clone() },
-            TargetRecord { pod: Some(new), registered: Some(ms(30_400)), ..target.clone() },
+            TargetRecord {
+                deregister_called: Some(ms(31_500)),
+                ..target.clone()
+            },
+            TargetRecord {
+                pod: Some(new),
+                registered: Some(ms(30_400)),
+                ..target.clone()
+            },
         ];
         timeline.other_targets = vec![vec![
-            TargetRecord { deregister_called: Some(ms(31_600)), draining_over: Some(ms(61_600)), ..target.clone() },
-            TargetRecord { pod: Some(new), registered: Some(ms(30_450)), healthy: Some(ms(33_100)), ..target },
+            TargetRecord {
+                deregister_called: Some(ms(31_600)),
+                draining_over: Some(ms(61_600)),
+                ..target.clone()
+            },
+            TargetRecord {
+                pod: Some(new),
+                registered: Some(ms(30_450)),
+                healthy: Some(ms(33_100)),
+                ..target
+            },
         ]];
         timeline.beliefs = vec![
             vec![
@@ -226,9 +303,19 @@ mod tests {
             ],
             vec![],
         ];
-        timeline.scales = vec![ScaleChange { at: ms(10_040), revision: RevisionId::NEW, from: None, to: 1 }];
+        timeline.scales = vec![ScaleChange {
+            at: ms(10_040),
+            revision: RevisionId::NEW,
+            from: None,
+            to: 1,
+        }];
         let (condition, reason) = ("Progressing", "ProgressDeadlineExceeded");
-        timeline.conditions = vec![ConditionChange { at: ms(80_000), condition, status: false, reason }];
+        timeline.conditions = vec![ConditionChange {
+            at: ms(80_000),
+            condition,
+            status: false,
+            reason,
+        }];
         timeline
     }
 
@@ -243,7 +330,14 @@ mod tests {
             verdict,
             latency: Span::from_millis(10_002),
         };
-        outcome.failures = vec![failure, Failure { pod: None, verdict: Verdict::Alb(Cause::NoTarget), ..failure }];
+        outcome.failures = vec![
+            failure,
+            Failure {
+                pod: None,
+                verdict: Verdict::Alb(Cause::NoTarget),
+                ..failure
+            },
+        ];
         let trace = Trace {
             scenario: "one-for-one",
             digest: "0123456789abcdef",
@@ -267,7 +361,11 @@ mod tests {
             belief(ms(4), 1, Belief::Healthy),
             belief(ms(5), 0, Belief::Healthy),
         ];
-        let expected = vec![(TargetId(0), ms(1), Some(ms(3))), (TargetId(1), ms(4), None), (TargetId(0), ms(5), None)];
+        let expected = vec![
+            (TargetId(0), ms(1), Some(ms(3))),
+            (TargetId(1), ms(4), None),
+            (TargetId(0), ms(5), None),
+        ];
         assert_eq!(intervals(&changes), expected);
     }
 }

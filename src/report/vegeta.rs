@@ -21,7 +21,11 @@ pub fn render(answers: &[Answer<'_>]) -> String {
         [answer] => of_forecast(answer.forecast),
         several => {
             let named = |answer: &Answer<'_>| {
-                format!("{}\n{}", escape::lines(&escape::line(&answer.forecast.scenario)), of_forecast(answer.forecast))
+                format!(
+                    "{}\n{}",
+                    escape::lines(&escape::line(&answer.forecast.scenario)),
+                    of_forecast(answer.forecast)
+                )
             };
             several.iter().map(named).collect::<Vec<_>>().join("\n")
         }
@@ -45,18 +49,30 @@ pub fn of_outcome(outcome: &Outcome, duration: Span) -> String {
             seen.push(code);
         }
     }
-    Block { requests: outcome.requests as f64, counts: counts.into(), latency, duration, seen, exact: true }.render()
+    Block {
+        requests: outcome.requests as f64,
+        counts: counts.into(),
+        latency,
+        duration,
+        seen,
+        exact: true,
+    }
+    .render()
 }
 
 /// The mean replication's report: mean counts, and the latencies of all requests of all replications.
 pub fn of_forecast(forecast: &Forecast) -> String {
-    let mean = |count: &dyn Fn(&Sample) -> u64| forecast.counts(count).map_or(0.0, |summary| summary.mean);
+    let mean =
+        |count: &dyn Fn(&Sample) -> u64| forecast.counts(count).map_or(0.0, |summary| summary.mean);
     let counts = [
         (200, mean(&|sample| sample.ok)),
         (502, mean(&|sample| sample.status(502))),
         (503, mean(&|sample| sample.status(503))),
         (504, mean(&|sample| sample.status(504))),
-        (0, mean(&|sample| sample.causes[Cause::ClientGaveUp.index()])),
+        (
+            0,
+            mean(&|sample| sample.causes[Cause::ClientGaveUp.index()]),
+        ),
     ];
     let lasted = forecast.measurements(|sample| Some(sample.measures.load.as_secs_f64()));
     Block {
@@ -71,7 +87,11 @@ pub fn of_forecast(forecast: &Forecast) -> String {
 }
 
 fn code(verdict: Verdict) -> u16 {
-    if verdict == Verdict::Alb(Cause::ClientGaveUp) { 0 } else { verdict.status() }
+    if verdict == Verdict::Alb(Cause::ClientGaveUp) {
+        0
+    } else {
+        verdict.status()
+    }
 }
 
 struct Block {
@@ -90,17 +110,36 @@ impl Block {
         self.counts.retain(|_, count| *count > 0.0);
         let ok = self.counts.get(&200).copied().unwrap_or(0.0);
         // From the first to the last of n requests it is n − 1 gaps.
-        let attack = self.duration.scaled((1.0 - 1.0 / self.requests.max(1.0)).max(0.0));
+        let attack = self
+            .duration
+            .scaled((1.0 - 1.0 / self.requests.max(1.0)).max(0.0));
         let per_second = |count: f64| count / attack.as_secs_f64().max(1e-6);
-        let ratio = if self.requests > 0.0 { ok / self.requests } else { 0.0 };
+        let ratio = if self.requests > 0.0 {
+            ok / self.requests
+        } else {
+            0.0
+        };
         let rows = [
             (
                 "Requests",
                 "[total, rate, throughput]",
-                format!("{}, {:.2}, {:.2}", self.count(self.requests), per_second(self.requests), per_second(ok)),
+                format!(
+                    "{}, {:.2}, {:.2}",
+                    self.count(self.requests),
+                    per_second(self.requests),
+                    per_second(ok)
+                ),
             ),
-            ("Duration", "[total, attack, wait]", format!("-, {}, -", rounded(attack))),
-            ("Latencies", "[min, mean, 50, 90, 95, 99, max]", self.latencies()),
+            (
+                "Duration",
+                "[total, attack, wait]",
+                format!("-, {}, -", rounded(attack)),
+            ),
+            (
+                "Latencies",
+                "[min, mean, 50, 90, 95, 99, max]",
+                self.latencies(),
+            ),
             ("Bytes In", "[total, mean]", "-, -".to_owned()),
             ("Bytes Out", "[total, mean]", "-, -".to_owned()),
             ("Success", "[ratio]", format!("{:.2}%", ratio * 100.0)),
@@ -119,12 +158,20 @@ impl Block {
     }
 
     fn count(&self, count: f64) -> String {
-        if self.exact { format!("{count:.0}") } else { amount(count).replace(',', "") }
+        if self.exact {
+            format!("{count:.0}")
+        } else {
+            amount(count).replace(',', "")
+        }
     }
 
     fn latencies(&self) -> String {
-        let Some(l) = self.latency else { return "-, -, -, -, -, -, -".to_owned() };
-        [l.min, l.mean, l.p50, l.p90, l.p95, l.p99, l.max].map(rounded).join(", ")
+        let Some(l) = self.latency else {
+            return "-, -, -, -, -, -, -".to_owned();
+        };
+        [l.min, l.mean, l.p50, l.p90, l.p95, l.p99, l.max]
+            .map(rounded)
+            .join(", ")
     }
 
     fn codes(&self) -> String {
@@ -151,7 +198,10 @@ fn rounded(span: Span) -> String {
     const UNITS: [u64; 4] = [3_600_000_000, 60_000_000, 1_000_000, 1_000];
     let micros = span.as_micros();
     let greatest = UNITS.iter().position(|unit| micros >= *unit);
-    let step = greatest.and_then(|i| UNITS.get(i + 1)).copied().unwrap_or(1);
+    let step = greatest
+        .and_then(|i| UNITS.get(i + 1))
+        .copied()
+        .unwrap_or(1);
     let micros = (micros + step / 2) / step * step;
     let fraction = |value: u64, unit: u64| {
         let digits = if unit == 1_000 { 3 } else { 6 };
@@ -164,8 +214,13 @@ fn rounded(span: Span) -> String {
         1..1_000 => format!("{micros}µs"),
         1_000..1_000_000 => format!("{}ms", fraction(micros, 1_000)),
         1_000_000..60_000_000 => format!("{}s", fraction(micros, 1_000_000)),
-        60_000_000..3_600_000_000 => format!("{minutes}m{}s", fraction(micros % UNITS[1], 1_000_000)),
-        _ => format!("{hours}h{minutes}m{}s", fraction(micros % UNITS[1], 1_000_000)),
+        60_000_000..3_600_000_000 => {
+            format!("{minutes}m{}s", fraction(micros % UNITS[1], 1_000_000))
+        }
+        _ => format!(
+            "{hours}h{minutes}m{}s",
+            fraction(micros % UNITS[1], 1_000_000)
+        ),
     }
 }
 
@@ -181,13 +236,26 @@ mod tests {
     #[test]
     fn one_replication() {
         let mut outcome = specimen::published();
-        let verdicts = [Verdict::Target(503), Verdict::Alb(Cause::Refused), Verdict::Alb(Cause::ConnectTimeout)];
+        let verdicts = [
+            Verdict::Target(503),
+            Verdict::Alb(Cause::Refused),
+            Verdict::Alb(Cause::ConnectTimeout),
+        ];
         outcome.failures = verdicts.map(failure).into();
-        check("published.vegeta", &of_outcome(&outcome, Span::from_secs(120)));
+        check(
+            "published.vegeta",
+            &of_outcome(&outcome, Span::from_secs(120)),
+        );
     }
 
     fn failure(verdict: Verdict) -> Failure {
-        Failure { sent: Time::ZERO, node: AlbNodeId(0), pod: None, verdict, latency: Span::ZERO }
+        Failure {
+            sent: Time::ZERO,
+            node: AlbNodeId(0),
+            pod: None,
+            verdict,
+            latency: Span::ZERO,
+        }
     }
 
     #[test]
@@ -201,20 +269,47 @@ mod tests {
         (outcome.ok, outcome.causes[Cause::ClientGaveUp.index()]) = (11_297, 3);
         let block = of_outcome(&outcome, Span::from_secs(120));
         assert!(block.contains("  0:3  200:11297  502:27"), "{block}");
-        assert!(block.contains("Error Set:\ncontext deadline exceeded"), "{block}");
+        assert!(
+            block.contains("Error Set:\ncontext deadline exceeded"),
+            "{block}"
+        );
     }
 
     #[test]
     fn no_request_is_no_panic() {
         let block = of_outcome(&Outcome::new(), Span::ZERO);
-        assert!(block.starts_with("Requests      [total, rate, throughput]         0, 0.00, 0.00\n"), "{block}");
+        assert!(
+            block.starts_with("Requests      [total, rate, throughput]         0, 0.00, 0.00\n"),
+            "{block}"
+        );
     }
 
     /// vegeta's reporters.go: to the unit below the greatest one, halves up.
     #[test]
     fn durations_are_rounded_like_vegeta_s() {
-        let written = [850, 20_348, 589_571, 10_005_000, 59_999_600, 119_990_000, 90_400_000, 3_725_000_000]
-            .map(|micros| rounded(Span::from_micros(micros)));
-        assert_eq!(written, ["850µs", "20.348ms", "589.571ms", "10.005s", "1m0s", "2m0s", "1m30s", "1h2m0s"]);
+        let written = [
+            850,
+            20_348,
+            589_571,
+            10_005_000,
+            59_999_600,
+            119_990_000,
+            90_400_000,
+            3_725_000_000,
+        ]
+        .map(|micros| rounded(Span::from_micros(micros)));
+        assert_eq!(
+            written,
+            [
+                "850µs",
+                "20.348ms",
+                "589.571ms",
+                "10.005s",
+                "1m0s",
+                "2m0s",
+                "1m30s",
+                "1h2m0s"
+            ]
+        );
     }
 }

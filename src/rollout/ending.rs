@@ -27,22 +27,48 @@ pub(super) struct Ending<'a> {
 }
 
 impl<'a> Ending<'a> {
-    pub(super) fn new(scenario: &'a Scenario, last_step: Time, unfolded: &Unfolded, scene: Scene<'_>) -> Ending<'a> {
-        let events = unfolded.events.iter().filter(|(_, event)| !is_consequence(event)).map(|(at, _)| *at);
+    pub(super) fn new(
+        scenario: &'a Scenario,
+        last_step: Time,
+        unfolded: &Unfolded,
+        scene: Scene<'_>,
+    ) -> Ending<'a> {
+        let events = unfolded
+            .events
+            .iter()
+            .filter(|(_, event)| !is_consequence(event))
+            .map(|(at, _)| *at);
         let ever = |at: &Time| *at < Time::NEVER;
-        let rules = unfolded.rules.iter().flat_map(|rule| [rule.from, rule.to]).filter(ever);
+        let rules = unfolded
+            .rules
+            .iter()
+            .flat_map(|rule| [rule.from, rule.to])
+            .filter(ever);
         let crowds = load_step::stretches(&scenario.disturbances, 1.0, Time::NEVER, scene);
-        let acted = events.chain(rules).chain(crowds.iter().map(|stretch| stretch.from)).fold(last_step, Time::max);
-        Ending { scenario, goal: Goal::of(scenario), acted }
+        let acted = events
+            .chain(rules)
+            .chain(crowds.iter().map(|stretch| stretch.from))
+            .fold(last_step, Time::max);
+        Ending {
+            scenario,
+            goal: Goal::of(scenario),
+            acted,
+        }
     }
 
     /// The end, as far as can be told at `now`; none so far: `None`. It is over since then: complete, or resting as
     /// it was meant to; or it failed at its progress deadline; or it was left to itself.
     pub(super) fn look(&self, timeline: &Timeline, now: Time) -> Option<Time> {
-        let progressing = timeline.conditions.iter().rev().find(|change| change.condition == "Progressing");
+        let progressing = timeline
+            .conditions
+            .iter()
+            .rev()
+            .find(|change| change.condition == "Progressing");
         let settled = match progressing.map(|change| (change.reason, change.at)) {
             Some(("ProgressDeadlineExceeded", at)) => over(timeline, &self.goal, now).or(Some(at)),
-            Some(("NewReplicaSetAvailable" | "DeploymentPaused", _)) | None => over(timeline, &self.goal, now),
+            Some(("NewReplicaSetAvailable" | "DeploymentPaused", _)) | None => {
+                over(timeline, &self.goal, now)
+            }
             Some(_) => None,
         };
         let stuck = || Some(self.left_alone(timeline)).filter(|at| now > *at);
@@ -51,16 +77,25 @@ impl<'a> Ending<'a> {
 
     /// When a rollout is left to itself that has come no further than this.
     fn left_alone(&self, timeline: &Timeline) -> Time {
-        let pods = timeline.pods.iter().flat_map(|pod| [pod.created, pod.ready, pod.gone]).flatten();
+        let pods = timeline
+            .pods
+            .iter()
+            .flat_map(|pod| [pod.created, pod.ready, pod.gone])
+            .flatten();
         let scales = timeline.scales.last().map(|change| change.at);
-        pods.chain(scales).fold(self.acted, Time::max) + self.scenario.deployment.min_ready + PATIENCE
+        pods.chain(scales).fold(self.acted, Time::max)
+            + self.scenario.deployment.min_ready
+            + PATIENCE
     }
 }
 
 /// What the control plane does about a host that is gone matters only if pods were lost with it, and they tell.
 const fn is_consequence(event: &Event) -> bool {
     use api_server::Input::{DeletePodsOn, NodeNotReady};
-    matches!(event, Event::Api(NodeNotReady(..) | DeletePodsOn(_)) | Event::Scheduler(_))
+    matches!(
+        event,
+        Event::Api(NodeNotReady(..) | DeletePodsOn(_)) | Event::Scheduler(_)
+    )
 }
 
 /// Watches out for the end of a rollout that a load without a duration is to meet.
@@ -78,7 +113,13 @@ pub(super) struct Vigil<'a> {
 impl<'a> Vigil<'a> {
     pub(super) fn new(ending: &'a Ending<'a>, at_least: Time) -> Vigil<'a> {
         let tail = ending.scenario.load.patience();
-        Vigil { ending, tail, at_least, not_before: ending.acted, end: None }
+        Vigil {
+            ending,
+            tail,
+            at_least,
+            not_before: ending.acted,
+            end: None,
+        }
     }
 
     /// Whether all that matters has happened before `next`.
@@ -87,7 +128,9 @@ impl<'a> Vigil<'a> {
             return false;
         }
         self.end = self.ending.look(timeline, next);
-        let done = self.end.map(|end| (self.load_until(end) + self.tail).max(end + QUIET));
+        let done = self
+            .end
+            .map(|end| (self.load_until(end) + self.tail).max(end + QUIET));
         self.not_before = done.unwrap_or(next + LOOK);
         done.is_some_and(|done| next > done)
     }

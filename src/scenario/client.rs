@@ -19,11 +19,21 @@ pub struct Client {
 }
 
 const fn documented(key: &'static str, value: &'static str, source: &'static str) -> Row {
-    Row { key, value, grade: Grade::Documented, source }
+    Row {
+        key,
+        value,
+        grade: Grade::Documented,
+        source,
+    }
 }
 
 const fn assumed(key: &'static str, value: &'static str, source: &'static str) -> Row {
-    Row { key, value, grade: Grade::Assumed, source }
+    Row {
+        key,
+        value,
+        grade: Grade::Assumed,
+        source,
+    }
 }
 
 /// All clients, in the order of docs/MODEL.md.
@@ -33,20 +43,52 @@ pub const CLIENTS: &[Client] = &[
         about: "an open loop, evenly spaced, on kept connections",
         rows: &[
             documented("rate", "50.0", "vegeta attack -rate, default 50 a second"),
-            documented("pacing", "\"constant\"", "vegeta lib/pacer.go, ConstantPacer"),
-            documented("reuse_connections", "true", "vegeta attack -keepalive, default true; -connections 10000"),
-            documented("client_timeout", "\"30s\"", "vegeta attack -timeout, default 30s"),
+            documented(
+                "pacing",
+                "\"constant\"",
+                "vegeta lib/pacer.go, ConstantPacer",
+            ),
+            documented(
+                "reuse_connections",
+                "true",
+                "vegeta attack -keepalive, default true; -connections 10000",
+            ),
+            documented(
+                "client_timeout",
+                "\"30s\"",
+                "vegeta attack -timeout, default 30s",
+            ),
         ],
     },
     Client {
         name: "wrk",
         about: "a closed loop on kept connections, as fast as it is answered",
         rows: &[
-            documented("workers", "10", "wrk -c, default 10 (wrk.c: cfg->connections)"),
-            documented("think_time", "\"0s\"", "wrk.c sends the next request when the last is answered"),
-            documented("reuse_connections", "true", "HTTP/1.1, wrk.c reconnects only if the server closes"),
-            documented("client_nodes", "1", "wrk.lua: every thread connects to the first address, wrk.addrs[1]"),
-            assumed("client_timeout", "\"300s\"", "wrk --timeout only counts slow answers; the connection waits on"),
+            documented(
+                "workers",
+                "10",
+                "wrk -c, default 10 (wrk.c: cfg->connections)",
+            ),
+            documented(
+                "think_time",
+                "\"0s\"",
+                "wrk.c sends the next request when the last is answered",
+            ),
+            documented(
+                "reuse_connections",
+                "true",
+                "HTTP/1.1, wrk.c reconnects only if the server closes",
+            ),
+            documented(
+                "client_nodes",
+                "1",
+                "wrk.lua: every thread connects to the first address, wrk.addrs[1]",
+            ),
+            assumed(
+                "client_timeout",
+                "\"300s\"",
+                "wrk --timeout only counts slow answers; the connection waits on",
+            ),
         ],
     },
     Client {
@@ -55,8 +97,16 @@ pub const CLIENTS: &[Client] = &[
         rows: &[
             documented("workers", "25", "siege doc/siegerc: concurrent = 25"),
             documented("think_time", "\"0s\"", "siege doc/siegerc: delay = 0.0"),
-            documented("reuse_connections", "false", "siege doc/siegerc: connection = close"),
-            assumed("client_timeout", "\"30s\"", "siege doc/siegerc: timeout, default 30, said of connecting only"),
+            documented(
+                "reuse_connections",
+                "false",
+                "siege doc/siegerc: connection = close",
+            ),
+            assumed(
+                "client_timeout",
+                "\"30s\"",
+                "siege doc/siegerc: timeout, default 30, said of connecting only",
+            ),
         ],
     },
     Client {
@@ -64,9 +114,21 @@ pub const CLIENTS: &[Client] = &[
         about: "`while true; do curl …; sleep 0.1; done`: one request after another, each on a connection of its own",
         rows: &[
             documented("workers", "1", "a shell waits for each command"),
-            assumed("think_time", "\"100ms\"", "easoncao.com slept so long; give your own"),
-            documented("reuse_connections", "false", "each curl is a process of its own"),
-            assumed("client_timeout", "\"300s\"", "curl waits for ever without --max-time"),
+            assumed(
+                "think_time",
+                "\"100ms\"",
+                "easoncao.com slept so long; give your own",
+            ),
+            documented(
+                "reuse_connections",
+                "false",
+                "each curl is a process of its own",
+            ),
+            assumed(
+                "client_timeout",
+                "\"300s\"",
+                "curl waits for ever without --max-time",
+            ),
         ],
     },
     Client {
@@ -75,8 +137,16 @@ pub const CLIENTS: &[Client] = &[
         rows: &[
             documented("workers", "1", "k6 run --vus, default 1"),
             assumed("think_time", "\"0s\"", "a script without sleep()"),
-            documented("reuse_connections", "true", "k6 noConnectionReuse and noVUConnectionReuse, default false"),
-            documented("client_timeout", "\"60s\"", "k6/http Params.timeout, default 60s"),
+            documented(
+                "reuse_connections",
+                "true",
+                "k6 noConnectionReuse and noVUConnectionReuse, default false",
+            ),
+            documented(
+                "client_timeout",
+                "\"60s\"",
+                "k6/http Params.timeout, default 60s",
+            ),
         ],
     },
     Client {
@@ -85,8 +155,16 @@ pub const CLIENTS: &[Client] = &[
         rows: &[
             documented("workers", "125", "bombardier -c, default 125 (common.go)"),
             documented("think_time", "\"0s\"", "bombardier without -r"),
-            documented("reuse_connections", "true", "bombardier uses fasthttp, which keeps connections"),
-            documented("client_timeout", "\"2s\"", "bombardier -t, default 2s (common.go): socket/request time-out"),
+            documented(
+                "reuse_connections",
+                "true",
+                "bombardier uses fasthttp, which keeps connections",
+            ),
+            documented(
+                "client_timeout",
+                "\"2s\"",
+                "bombardier -t, default 2s (common.go): socket/request time-out",
+            ),
         ],
     },
     Client {
@@ -99,8 +177,16 @@ pub const CLIENTS: &[Client] = &[
                 "\"500ms\"",
                 "fortio load -qps, default 8, over 4 connections, less the time of an answer",
             ),
-            documented("reuse_connections", "true", "fortio load -keepalive, default true"),
-            documented("client_timeout", "\"3s\"", "fortio load -timeout, default 3s (HTTPReqTimeOutDefaultValue)"),
+            documented(
+                "reuse_connections",
+                "true",
+                "fortio load -keepalive, default true",
+            ),
+            documented(
+                "client_timeout",
+                "\"3s\"",
+                "fortio load -timeout, default 3s (HTTPReqTimeOutDefaultValue)",
+            ),
         ],
     },
 ];
@@ -115,14 +201,22 @@ pub(super) fn suggestion(name: &str) -> String {
     let names = CLIENTS.iter().map(|client| client.name);
     match keys::nearest(name, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the clients are {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "the clients are {}",
+            names
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }
 
 impl Client {
     /// The row of a dotted key.
     pub fn row(&self, key: &str) -> Option<&'static Row> {
-        self.rows.iter().find(|row| key.strip_prefix("load.") == Some(row.key))
+        self.rows
+            .iter()
+            .find(|row| key.strip_prefix("load.") == Some(row.key))
     }
 
     /// Its keys as the lowest layer of a load.
@@ -141,7 +235,11 @@ mod tests {
     fn every_client_is_a_legal_load() {
         for client in CLIENTS {
             let load: LoadSpec = read(&client.layer(), "load").unwrap();
-            assert!(load.client.is_none(), "{}: a client names no other", client.name);
+            assert!(
+                load.client.is_none(),
+                "{}: a client names no other",
+                client.name
+            );
         }
     }
 }

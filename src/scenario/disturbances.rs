@@ -28,14 +28,20 @@ pub(super) struct Written<'a> {
 }
 
 /// Takes the list apart.
-pub(super) fn written<'a>(source: Source<'a>, value: Spanned<DeValue<'a>>) -> Result<Vec<Written<'a>>, Error> {
+pub(super) fn written<'a>(
+    source: Source<'a>,
+    value: Spanned<DeValue<'a>>,
+) -> Result<Vec<Written<'a>>, Error> {
     let span = value.span();
     let DeValue::Array(array) = value.into_inner() else {
         let hint = "write [[disturbance]], with two brackets, for each disturbance";
         return Err(source.error("`disturbance` is a list", span).hint(hint));
     };
     if array.len() > MOST {
-        return Err(source.error(format!("{} disturbances are more than {MOST}", array.len()), span));
+        return Err(source.error(
+            format!("{} disturbances are more than {MOST}", array.len()),
+            span,
+        ));
     }
     array.into_iter().map(|item| one(source, item)).collect()
 }
@@ -43,21 +49,36 @@ pub(super) fn written<'a>(source: Source<'a>, value: Spanned<DeValue<'a>>) -> Re
 fn one<'a>(source: Source<'a>, item: Spanned<DeValue<'a>>) -> Result<Written<'a>, Error> {
     let span = item.span();
     let kinds = || Kind::ALL.iter().map(|kind| kind.word());
-    let all = || kinds().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    let all = || {
+        kinds()
+            .map(|word| format!("`{word}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let DeValue::Table(mut table) = item.into_inner() else {
-        return Err(source.error("a disturbance is a table", span).hint("[[disturbance]] kind = \"node_drain\""));
+        return Err(source
+            .error("a disturbance is a table", span)
+            .hint("[[disturbance]] kind = \"node_drain\""));
     };
     let Some(value) = table.remove("kind") else {
-        return Err(source.error("a disturbance without a kind", span).hint(format!("the kinds are {}", all())));
+        return Err(source
+            .error("a disturbance without a kind", span)
+            .hint(format!("the kinds are {}", all())));
     };
-    let place = Leaf { written: "disturbance.kind".to_owned(), value, source };
+    let place = Leaf {
+        written: "disturbance.kind".to_owned(),
+        value,
+        source,
+    };
     let word: String = place.read()?;
     let Some(kind) = Kind::ALL.iter().copied().find(|kind| kind.word() == word) else {
         let hint = match keys::nearest(&word, kinds()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the kinds are {}", all()),
         };
-        return Err(place.error(format!("unknown kind of disturbance `{word}`")).hint(hint));
+        return Err(place
+            .error(format!("unknown kind of disturbance `{word}`"))
+            .hint(hint));
     };
     let mut layer = Layer::new();
     source.flatten(&group(kind), table, &mut layer)?;
@@ -79,7 +100,12 @@ pub(super) fn meaning(
     let mut disturbances = Vec::new();
     for written in written {
         let disturbance = written.read()?;
-        Checked { written, cluster, load }.check(&disturbance)?;
+        Checked {
+            written,
+            cluster,
+            load,
+        }
+        .check(&disturbance)?;
         match disturbance {
             Disturbance::BadVersion(bad) => bring(bad, revisions, steps),
             disturbance => disturbances.push(disturbance),
@@ -97,7 +123,10 @@ fn bring(bad: BadVersion, revisions: &mut Vec<Revision>, steps: &mut Vec<Step>) 
     }
     // Steps and disturbances are a hundred each at most, so revisions fit their number.
     let further = RevisionId(revisions.len() as u8);
-    steps.push(Step { at: bad.at, change: Change::NewRevision(further) });
+    steps.push(Step {
+        at: bad.at,
+        change: Change::NewRevision(further),
+    });
     let mut revision = revisions[new].clone();
     spoil(&mut revision, bad);
     revisions.push(revision);
@@ -131,11 +160,24 @@ impl Written<'_> {
 
     /// An error at a key, or at the kind where the key was left to its default.
     fn refuse(&self, key: &str, message: impl Into<String>) -> Error {
-        self.layer.get(&format!("{}.{key}", group(self.kind))).unwrap_or(&self.place).error(message)
+        self.layer
+            .get(&format!("{}.{key}", group(self.kind)))
+            .unwrap_or(&self.place)
+            .error(message)
     }
 
-    fn refuse_unless(&self, holds: bool, key: &str, message: String, hint: &str) -> Result<(), Error> {
-        if holds { Ok(()) } else { Err(self.refuse(key, message).hint(hint)) }
+    fn refuse_unless(
+        &self,
+        holds: bool,
+        key: &str,
+        message: String,
+        hint: &str,
+    ) -> Result<(), Error> {
+        if holds {
+            Ok(())
+        } else {
+            Err(self.refuse(key, message).hint(hint))
+        }
     }
 }
 
@@ -173,8 +215,16 @@ impl Checked<'_, '_> {
             }
             Disturbance::SlowLink(spec) => {
                 self.number("factor", spec.factor, 1e6)?;
-                let (message, hint) = ("this link is no slower than before".to_owned(), "give `factor` or `extra`");
-                self.written.refuse_unless(spec.factor != 1.0 || spec.extra > Span::ZERO, "factor", message, hint)
+                let (message, hint) = (
+                    "this link is no slower than before".to_owned(),
+                    "give `factor` or `extra`",
+                );
+                self.written.refuse_unless(
+                    spec.factor != 1.0 || spec.extra > Span::ZERO,
+                    "factor",
+                    message,
+                    hint,
+                )
             }
             Disturbance::LoadStep(spec) => {
                 let message = "a closed loop has no rate that a step could multiply".to_owned();
@@ -191,10 +241,16 @@ impl Checked<'_, '_> {
     }
 
     fn in_time(&self, at: &Dist) -> Result<(), Error> {
-        let Dist::Constant(at) = *at else { return Ok(()) };
-        let message = format!("this comes {at} after the rollout's start {}", self.load.too_late());
+        let Dist::Constant(at) = *at else {
+            return Ok(());
+        };
+        let message = format!(
+            "this comes {at} after the rollout's start {}",
+            self.load.too_late()
+        );
         let hint = "let the load last longer: `load.duration`";
-        self.written.refuse_unless(self.load.covers(at), "at", message, hint)
+        self.written
+            .refuse_unless(self.load.covers(at), "at", message, hint)
     }
 
     fn host(&self, node: Option<u16>) -> Result<(), Error> {
@@ -202,21 +258,40 @@ impl Checked<'_, '_> {
     }
 
     fn below(&self, key: &str, given: Option<u16>, count: u16, of: &str) -> Result<(), Error> {
-        let message = format!("`{key}` is {}, and there are {count} {of}", given.unwrap_or_default());
-        self.written.refuse_unless(given.is_none_or(|given| given < count), key, message, "they are counted from 0")
+        let message = format!(
+            "`{key}` is {}, and there are {count} {of}",
+            given.unwrap_or_default()
+        );
+        self.written.refuse_unless(
+            given.is_none_or(|given| given < count),
+            key,
+            message,
+            "they are counted from 0",
+        )
     }
 
     fn at_least_one(&self, key: &str, count: u32) -> Result<(), Error> {
-        self.written.refuse_unless(count > 0, key, format!("`{key}` is 0"), "at least 1")
+        self.written
+            .refuse_unless(count > 0, key, format!("`{key}` is 0"), "at least 1")
     }
 
     fn number(&self, key: &str, number: f64, most: f64) -> Result<(), Error> {
         let hint = format!("a number from 0 to {most}");
-        self.written.refuse_unless((0.0..=most).contains(&number), key, format!("`{key}` is {number}"), &hint)
+        self.written.refuse_unless(
+            (0.0..=most).contains(&number),
+            key,
+            format!("`{key}` is {number}"),
+            &hint,
+        )
     }
 
     fn whole_seconds(&self, key: &str, span: Span) -> Result<(), Error> {
         let hint = "Kubernetes counts it in whole seconds";
-        self.written.refuse_unless(span == span.whole_seconds(), key, format!("`{key}` is {span}"), hint)
+        self.written.refuse_unless(
+            span == span.whole_seconds(),
+            key,
+            format!("`{key}` is {span}"),
+            hint,
+        )
     }
 }

@@ -51,9 +51,16 @@ impl Document {
         let (name, bytes) = if path == Path::new("-") {
             (Path::new("<stdin>"), bytes(std::io::stdin().lock()))
         } else {
-            (path, std::fs::File::open(path).and_then(refuse_directory).and_then(bytes))
+            (
+                path,
+                std::fs::File::open(path)
+                    .and_then(refuse_directory)
+                    .and_then(bytes),
+            )
         };
-        let bytes = bytes.map_err(|error| Error::input(format!("cannot read the scenario: {error}")).in_file(name))?;
+        let bytes = bytes.map_err(|error| {
+            Error::input(format!("cannot read the scenario: {error}")).in_file(name)
+        })?;
         Document::parse(name, &decode(bytes).map_err(|error| error.in_file(name))?)
     }
 
@@ -63,7 +70,11 @@ impl Document {
     /// The text is no TOML, or has a key that no scenario has.
     pub fn parse(path: &Path, text: &str) -> Result<Document, Error> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
-        let document = Document { path: path.to_owned(), text, edits: Vec::new() };
+        let document = Document {
+            path: path.to_owned(),
+            text,
+            edits: Vec::new(),
+        };
         let layers = document.layers()?;
         if layers.are_empty() {
             return Err(Error::input("the scenario is empty")
@@ -81,7 +92,10 @@ impl Document {
     /// [`Document::resolve`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
         let line = format!("{key} = {}", Document::value_in_toml(key, value)?);
-        self.edits.push(Edit { key: key.to_owned(), line });
+        self.edits.push(Edit {
+            key: key.to_owned(),
+            line,
+        });
         self.layers().map(drop).inspect_err(|_| {
             self.edits.pop();
         })
@@ -101,10 +115,16 @@ impl Document {
             return Err(error.hint(keys::dotted_suggestion(key)));
         }
         if value.contains(['\n', '\r']) {
-            return Err(Error::input(format!("the value of `{key}` must stand on one line")));
+            return Err(Error::input(format!(
+                "the value of `{key}` must stand on one line"
+            )));
         }
         let is_value = !is_text(key) && DeTable::parse(&format!("{key} = {value}")).is_ok();
-        Ok(if is_value { value.to_owned() } else { toml::Value::String(value.trim().to_owned()).to_string() })
+        Ok(if is_value {
+            value.to_owned()
+        } else {
+            toml::Value::String(value.trim().to_owned()).to_string()
+        })
     }
 
     /// Where the value of a key, or the first of a table, stands in the file: line and column, from 1,
@@ -112,15 +132,30 @@ impl Document {
     pub fn place_of(&self, key: &str) -> Option<(usize, usize, &str)> {
         let layers = self.layers().ok()?;
         let table = format!("{key}.");
-        let leaf = layers
-            .file
-            .get(key)
-            .or_else(|| layers.file.iter().find(|(other, _)| other.starts_with(&table)).map(|(_, leaf)| leaf))?;
+        let leaf = layers.file.get(key).or_else(|| {
+            layers
+                .file
+                .iter()
+                .find(|(other, _)| other.starts_with(&table))
+                .map(|(_, leaf)| leaf)
+        })?;
         let start = leaf.value.span().start;
-        let before = (leaf.source.path == self.path).then(|| self.text.get(..start)).flatten()?;
+        let before = (leaf.source.path == self.path)
+            .then(|| self.text.get(..start))
+            .flatten()?;
         let row = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Some((row, column, self.text.lines().nth(row - 1).unwrap_or_default()))
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        Some((
+            row,
+            column,
+            self.text.lines().nth(row - 1).unwrap_or_default(),
+        ))
     }
 
     /// The dotted keys that the file gives, each with its value as [`Document::set`] takes it.
@@ -138,9 +173,17 @@ impl Document {
             DeValue::String(text) => text.to_string(),
             // An empty table has its heading for a span.
             DeValue::Table(table) if table.is_empty() => "{}".to_owned(),
-            _ => leaf.source.text.get(leaf.value.span()).unwrap_or_default().to_owned(),
+            _ => leaf
+                .source
+                .text
+                .get(leaf.value.span())
+                .unwrap_or_default()
+                .to_owned(),
         };
-        Ok(file.iter().map(|(key, leaf)| (key.clone(), value(leaf))).collect())
+        Ok(file
+            .iter()
+            .map(|(key, leaf)| (key.clone(), value(leaf)))
+            .collect())
     }
 
     /// The file's name.
@@ -150,7 +193,10 @@ impl Document {
 
     /// What [`Document::from_parts`] makes the same document from: path, text, and each edit's key and line.
     pub fn parts(&self) -> (&Path, &str, impl Iterator<Item = (&str, &str)>) {
-        let edits = self.edits.iter().map(|edit| (edit.key.as_str(), edit.line.as_str()));
+        let edits = self
+            .edits
+            .iter()
+            .map(|edit| (edit.key.as_str(), edit.line.as_str()));
         (&self.path, &self.text, edits)
     }
 
@@ -158,38 +204,79 @@ impl Document {
     ///
     /// # Errors
     /// The parts are not those of a document.
-    pub fn from_parts(path: &Path, text: &str, edits: Vec<(String, String)>) -> Result<Document, Error> {
-        let edits = edits.into_iter().map(|(key, line)| Edit { key, line }).collect();
-        let document = Document { path: path.to_owned(), text: text.to_owned(), edits };
+    pub fn from_parts(
+        path: &Path,
+        text: &str,
+        edits: Vec<(String, String)>,
+    ) -> Result<Document, Error> {
+        let edits = edits
+            .into_iter()
+            .map(|(key, line)| Edit { key, line })
+            .collect();
+        let document = Document {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            edits,
+        };
         document.layers()?;
         Ok(document)
     }
 
     /// Takes the document apart.
     pub(super) fn layers(&self) -> Result<Layers<'_>, Error> {
-        let source = Source { path: &self.path, text: &self.text };
+        let source = Source {
+            path: &self.path,
+            text: &self.text,
+        };
         let mut table = source.parse()?;
-        let steps = table.remove("step").map(|value| steps(source, value)).transpose()?.unwrap_or_default();
-        let disturbances = table.remove("disturbance").map(|value| disturbances::written(source, value));
+        let steps = table
+            .remove("step")
+            .map(|value| steps(source, value))
+            .transpose()?
+            .unwrap_or_default();
+        let disturbances = table
+            .remove("disturbance")
+            .map(|value| disturbances::written(source, value));
         let disturbances = disturbances.transpose()?.unwrap_or_default();
-        let others = table.remove(target_groups::TABLE).map(|value| target_groups::written(source, value));
+        let others = table
+            .remove(target_groups::TABLE)
+            .map(|value| target_groups::written(source, value));
         let other_target_groups = others.transpose()?.unwrap_or_default();
-        let sweep = table.remove("sweep").map(|value| sweep(source, value)).transpose()?.unwrap_or_default();
+        let sweep = table
+            .remove("sweep")
+            .map(|value| sweep(source, value))
+            .transpose()?
+            .unwrap_or_default();
         let mut file = Layer::new();
         source.flatten("", table, &mut file)?;
         for edit in &self.edits {
             let below = format!("{}.", edit.key);
             file.retain(|key, _| key != &edit.key && !key.starts_with(&below));
-            let source = Source { path: Path::new("--set"), text: &edit.line };
+            let source = Source {
+                path: Path::new("--set"),
+                text: &edit.line,
+            };
             source.flatten("", source.parse()?, &mut file)?;
         }
-        Ok(Layers { file, steps, disturbances, other_target_groups, sweep })
+        Ok(Layers {
+            file,
+            steps,
+            disturbances,
+            other_target_groups,
+            sweep,
+        })
     }
 }
 
 impl Layers<'_> {
     fn are_empty(&self) -> bool {
-        let Layers { file, steps, disturbances, other_target_groups, sweep } = self;
+        let Layers {
+            file,
+            steps,
+            disturbances,
+            other_target_groups,
+            sweep,
+        } = self;
         file.is_empty()
             && steps.is_empty()
             && disturbances.is_empty()
@@ -201,14 +288,31 @@ impl Layers<'_> {
     pub(super) fn given(&self) -> BTreeSet<String> {
         let steps = self.steps.iter().flat_map(|step| step.keys());
         let sweep = self.sweep.keys().map(|key| format!("sweep.{key}"));
-        let disturbances = self.disturbances.iter().flat_map(|written| written.layer.keys());
-        let groups = self.other_target_groups.iter().flat_map(|written| written.layer.keys());
-        self.file.keys().chain(steps).chain(disturbances).chain(groups).cloned().chain(sweep).collect()
+        let disturbances = self
+            .disturbances
+            .iter()
+            .flat_map(|written| written.layer.keys());
+        let groups = self
+            .other_target_groups
+            .iter()
+            .flat_map(|written| written.layer.keys());
+        self.file
+            .keys()
+            .chain(steps)
+            .chain(disturbances)
+            .chain(groups)
+            .cloned()
+            .chain(sweep)
+            .collect()
     }
 }
 
 fn refuse_directory(file: std::fs::File) -> std::io::Result<std::fs::File> {
-    if file.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
+    if file.metadata()?.is_dir() {
+        Err(std::io::ErrorKind::IsADirectory.into())
+    } else {
+        Ok(file)
+    }
 }
 
 fn bytes(reader: impl Read) -> std::io::Result<Vec<u8>> {
@@ -225,30 +329,46 @@ fn decode(bytes: Vec<u8>) -> Result<String, Error> {
         return Err(Error::input("the scenario is UTF-16 text").hint("save it as UTF-8"));
     }
     String::from_utf8(bytes).map_err(|error| {
-        let row =
-            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let row = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count()
+            + 1;
         Error::input(format!("line {row} is not UTF-8 text")).hint("save the scenario as UTF-8")
     })
 }
 
 /// Keys whose value is a text even where it looks like a number: `1.30` is a version, not 1.3.
 fn is_text(key: &str) -> bool {
-    matches!(key, "name" | "description" | "cluster.kubernetes" | "lbc.version")
+    matches!(
+        key,
+        "name" | "description" | "cluster.kubernetes" | "lbc.version"
+    )
 }
 
-fn steps<'a>(source: Source<'a>, value: toml::Spanned<DeValue<'a>>) -> Result<Vec<Layer<'a>>, Error> {
+fn steps<'a>(
+    source: Source<'a>,
+    value: toml::Spanned<DeValue<'a>>,
+) -> Result<Vec<Layer<'a>>, Error> {
     let span = value.span();
     let DeValue::Array(array) = value.into_inner() else {
-        return Err(source.error("`step` is a list", span).hint("write [[step]], with two brackets, for each step"));
+        return Err(source
+            .error("`step` is a list", span)
+            .hint("write [[step]], with two brackets, for each step"));
     };
     if array.len() > MOST_STEPS {
-        return Err(source.error(format!("{} steps are more than {MOST_STEPS}", array.len()), span));
+        return Err(source.error(
+            format!("{} steps are more than {MOST_STEPS}", array.len()),
+            span,
+        ));
     }
     let mut steps = Vec::new();
     for item in array {
         let span = item.span();
         let DeValue::Table(table) = item.into_inner() else {
-            return Err(source.error("a step is a table", span).hint("[[step]] at = \"0s\", set = { replicas = 8 }"));
+            return Err(source
+                .error("a step is a table", span)
+                .hint("[[step]] at = \"0s\", set = { replicas = 8 }"));
         };
         let mut layer = Layer::new();
         source.flatten("step", table, &mut layer)?;
@@ -266,27 +386,48 @@ fn steps<'a>(source: Source<'a>, value: toml::Spanned<DeValue<'a>>) -> Result<Ve
 fn sweep<'a>(source: Source<'a>, value: toml::Spanned<DeValue<'a>>) -> Result<Layer<'a>, Error> {
     let span = value.span();
     let DeValue::Table(table) = value.into_inner() else {
-        return Err(source.error("`sweep` is a table of keys", span).hint("write its keys below a line [sweep]"));
+        return Err(source
+            .error("`sweep` is a table of keys", span)
+            .hint("write its keys below a line [sweep]"));
     };
     let mut layer = Layer::new();
     for (name, value) in table {
         let key = name.get_ref().to_string();
         let swept = !["sweep", "name", "description"].contains(&key.as_str())
-            && !["step.", "disturbance.", "other_target_group."].iter().any(|list| key.starts_with(list));
+            && !["step.", "disturbance.", "other_target_group."]
+                .iter()
+                .any(|list| key.starts_with(list));
         if keys::kind(&key) != Some(Kind::Key) || !swept {
             let hint = if keys::kind(&key) == Some(Kind::Group) {
                 format!("write the whole key in quotes: \"{key}.…\" = […]")
             } else {
                 keys::dotted_suggestion(&key)
             };
-            return Err(source.error(format!("`{key}` is no key that a sweep can vary"), name.span()).hint(hint));
+            return Err(source
+                .error(
+                    format!("`{key}` is no key that a sweep can vary"),
+                    name.span(),
+                )
+                .hint(hint));
         }
         if !(value.get_ref().is_array() || value.get_ref().is_str()) {
             return Err(source
-                .error(format!("`{key}`: a sweep needs several values"), value.span())
-                .hint("a list like [\"0s\", \"10s\"], or a range with a step like \"0s..30s/5s\""));
+                .error(
+                    format!("`{key}`: a sweep needs several values"),
+                    value.span(),
+                )
+                .hint(
+                    "a list like [\"0s\", \"10s\"], or a range with a step like \"0s..30s/5s\"",
+                ));
         }
-        layer.insert(key.clone(), Leaf { written: key, value, source });
+        layer.insert(
+            key.clone(),
+            Leaf {
+                written: key,
+                value,
+                source,
+            },
+        );
     }
     Ok(layer)
 }

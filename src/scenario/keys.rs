@@ -78,7 +78,11 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         LoadBalancerSpec::SETTINGS,
         LoadSpec::SETTINGS,
         MonteCarloSpec::SETTINGS,
-        &Disturbance::ALL.iter().flat_map(|kind| kind.settings()).copied().collect::<Vec<_>>(),
+        &Disturbance::ALL
+            .iter()
+            .flat_map(|kind| kind.settings())
+            .copied()
+            .collect::<Vec<_>>(),
         ObjectivesSpec::SETTINGS,
         SWEEP,
     ]
@@ -88,11 +92,20 @@ static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
 /// The three probes share one declaration, and so do the health checks of all target groups: its rows are
 /// made again for each after the first.
 fn again(rows: &[Setting], section: &str) -> Vec<Setting> {
-    rows.iter().map(|row| Setting { key: format!("{section}.{}", last(row.key)).leak(), ..*row }).collect()
+    rows.iter()
+        .map(|row| Setting {
+            key: format!("{section}.{}", last(row.key)).leak(),
+            ..*row
+        })
+        .collect()
 }
 
 static GROUPS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
-    let dots = SETTINGS.iter().flat_map(|row| row.key.match_indices('.').filter_map(|(dot, _)| row.key.get(..dot)));
+    let dots = SETTINGS.iter().flat_map(|row| {
+        row.key
+            .match_indices('.')
+            .filter_map(|(dot, _)| row.key.get(..dot))
+    });
     dots.collect()
 });
 
@@ -106,7 +119,9 @@ pub fn setting(key: &str) -> Option<&'static Setting> {
     if let Some(row) = SETTINGS.iter().find(|row| row.key == key) {
         return Some(row);
     }
-    let of_revision = key.strip_prefix("new_revision.").or_else(|| key.strip_prefix("step.set."))?;
+    let of_revision = key
+        .strip_prefix("new_revision.")
+        .or_else(|| key.strip_prefix("step.set."))?;
     if key.starts_with("step.set.") && setting(&format!("new_revision.{of_revision}")).is_some() {
         return setting(&format!("new_revision.{of_revision}"));
     }
@@ -134,14 +149,32 @@ pub(super) fn kind(key: &str) -> Option<Kind> {
 /// The names that may stand in a group; at the top level for `""`.
 fn children(group: &str) -> BTreeSet<&'static str> {
     let below = |section: &str| -> BTreeSet<&'static str> {
-        let skip = if section.is_empty() { 0 } else { section.len() + 1 };
-        let rows = SETTINGS.iter().filter(|row| section.is_empty() || row.key.starts_with(&format!("{section}.")));
-        rows.map(|row| row.key.get(skip..).unwrap_or_default().split('.').next().unwrap_or_default()).collect()
+        let skip = if section.is_empty() {
+            0
+        } else {
+            section.len() + 1
+        };
+        let rows = SETTINGS
+            .iter()
+            .filter(|row| section.is_empty() || row.key.starts_with(&format!("{section}.")));
+        rows.map(|row| {
+            row.key
+                .get(skip..)
+                .unwrap_or_default()
+                .split('.')
+                .next()
+                .unwrap_or_default()
+        })
+        .collect()
     };
     let mut names = below(group);
-    let of_revision = group.strip_prefix("new_revision").or_else(|| group.strip_prefix("step.set"));
+    let of_revision = group
+        .strip_prefix("new_revision")
+        .or_else(|| group.strip_prefix("step.set"));
     match of_revision {
-        Some("") => ["pod", "app", "new_revision"].iter().for_each(|section| names.append(&mut below(section))),
+        Some("") => ["pod", "app", "new_revision"]
+            .iter()
+            .for_each(|section| names.append(&mut below(section))),
         Some(probe) => names.append(&mut below(&format!("pod{probe}"))),
         None => {}
     }
@@ -164,7 +197,10 @@ pub(super) fn suggestion(group: &str, name: &str) -> String {
 
 /// What to write in place of an unknown dotted key.
 pub(super) fn dotted_suggestion(key: &str) -> String {
-    let leaves = SETTINGS.iter().map(|row| row.key).filter(|key| !GROUPS.contains(key));
+    let leaves = SETTINGS
+        .iter()
+        .map(|row| row.key)
+        .filter(|key| !GROUPS.contains(key));
     if let Some(row) = SETTINGS.iter().find(|row| last(row.key) == last(key)) {
         return format!("did you mean `{}`?", row.key);
     }
@@ -194,9 +230,16 @@ fn snake_case(name: &str) -> String {
         if letter.is_ascii_uppercase() && !snake.is_empty() && !snake.ends_with('_') {
             snake.push('_');
         }
-        snake.push(if letter == '-' { '_' } else { letter.to_ascii_lowercase() });
+        snake.push(if letter == '-' {
+            '_'
+        } else {
+            letter.to_ascii_lowercase()
+        });
     }
-    snake.strip_suffix("_seconds").map(str::to_owned).unwrap_or(snake)
+    snake
+        .strip_suffix("_seconds")
+        .map(str::to_owned)
+        .unwrap_or(snake)
 }
 
 fn last(key: &str) -> &str {
@@ -204,7 +247,11 @@ fn last(key: &str) -> &str {
 }
 
 fn list(names: &BTreeSet<&str>) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -237,14 +284,32 @@ mod tests {
 
     #[test]
     fn a_near_name_is_found() {
-        assert_eq!(suggestion("deployment", "maxSurge"), "did you mean `max_surge`?");
-        assert_eq!(suggestion("deployment", "minReadySeconds"), "did you mean `min_ready`?");
-        assert_eq!(suggestion("pod", "termination_grace"), "did you mean `termination_grace_period`?");
+        assert_eq!(
+            suggestion("deployment", "maxSurge"),
+            "did you mean `max_surge`?"
+        );
+        assert_eq!(
+            suggestion("deployment", "minReadySeconds"),
+            "did you mean `min_ready`?"
+        );
+        assert_eq!(
+            suggestion("pod", "termination_grace"),
+            "did you mean `termination_grace_period`?"
+        );
         assert_eq!(suggestion("", "deploymnet"), "did you mean `deployment`?");
-        assert!(suggestion("pod", "deregistration_delay").contains("`target_group.deregistration_delay`"));
+        assert!(
+            suggestion("pod", "deregistration_delay")
+                .contains("`target_group.deregistration_delay`")
+        );
         assert!(suggestion("lbc", "zzz").contains("`requeue`"));
-        assert_eq!(dotted_suggestion("pre_stop"), "did you mean `pod.pre_stop`?");
-        assert_eq!(dotted_suggestion("pod.prestop"), "did you mean `pod.pre_stop`?");
+        assert_eq!(
+            dotted_suggestion("pre_stop"),
+            "did you mean `pod.pre_stop`?"
+        );
+        assert_eq!(
+            dotted_suggestion("pod.prestop"),
+            "did you mean `pod.pre_stop`?"
+        );
     }
 
     #[test]

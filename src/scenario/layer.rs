@@ -38,10 +38,13 @@ pub(super) type Layer<'a> = BTreeMap<String, Leaf<'a>>;
 impl<'a> Source<'a> {
     /// The tables of the text.
     pub(super) fn parse(self) -> Result<DeTable<'a>, Error> {
-        DeTable::parse(self.text).map(Spanned::into_inner).map_err(|error| {
-            let span = error.span().unwrap_or(self.text.len()..self.text.len());
-            Error::input(format!("not TOML: {}", error.message())).at(self.path, self.text, span)
-        })
+        DeTable::parse(self.text)
+            .map(Spanned::into_inner)
+            .map_err(|error| {
+                let span = error.span().unwrap_or(self.text.len()..self.text.len());
+                Error::input(format!("not TOML: {}", error.message()))
+                    .at(self.path, self.text, span)
+            })
     }
 
     /// An error at a place in the text.
@@ -50,15 +53,35 @@ impl<'a> Source<'a> {
     }
 
     /// Flattens a table into dotted keys, each of which must exist.
-    pub(super) fn flatten(self, group: &str, table: DeTable<'a>, layer: &mut Layer<'a>) -> Result<(), Error> {
+    pub(super) fn flatten(
+        self,
+        group: &str,
+        table: DeTable<'a>,
+        layer: &mut Layer<'a>,
+    ) -> Result<(), Error> {
         let mut entries: Vec<_> = table.into_iter().collect();
         entries.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in entries {
-            let key = if group.is_empty() { name.get_ref().to_string() } else { format!("{group}.{}", name.get_ref()) };
-            match if name.get_ref().contains('.') { None } else { keys::kind(&key) } {
+            let key = if group.is_empty() {
+                name.get_ref().to_string()
+            } else {
+                format!("{group}.{}", name.get_ref())
+            };
+            match if name.get_ref().contains('.') {
+                None
+            } else {
+                keys::kind(&key)
+            } {
                 None => return Err(self.unknown(group, name)),
                 Some(Kind::Key) => {
-                    layer.insert(key.clone(), Leaf { written: key, value, source: self });
+                    layer.insert(
+                        key.clone(),
+                        Leaf {
+                            written: key,
+                            value,
+                            source: self,
+                        },
+                    );
                 }
                 Some(Kind::Group) => self.descend(key, value, layer)?,
             }
@@ -66,13 +89,25 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    fn descend(self, key: String, value: Spanned<DeValue<'a>>, layer: &mut Layer<'a>) -> Result<(), Error> {
+    fn descend(
+        self,
+        key: String,
+        value: Spanned<DeValue<'a>>,
+        layer: &mut Layer<'a>,
+    ) -> Result<(), Error> {
         let span = value.span();
         match value.into_inner() {
             // An empty [pod.readiness_probe] is a probe with defaults, not the absence of one.
             DeValue::Table(table) if table.is_empty() => {
                 let value = Spanned::new(span, DeValue::Table(table));
-                layer.insert(key.clone(), Leaf { written: key, value, source: self });
+                layer.insert(
+                    key.clone(),
+                    Leaf {
+                        written: key,
+                        value,
+                        source: self,
+                    },
+                );
                 Ok(())
             }
             DeValue::Table(table) => self.flatten(&key, table, layer),
@@ -83,20 +118,29 @@ impl<'a> Source<'a> {
     }
 
     fn unknown(self, group: &str, name: Spanned<std::borrow::Cow<'a, str>>) -> Error {
-        let place = if group.is_empty() { String::new() } else { format!(" in [{group}]") };
+        let place = if group.is_empty() {
+            String::new()
+        } else {
+            format!(" in [{group}]")
+        };
         let hint = if keys::kind(name.get_ref()).is_some() && name.get_ref().contains('.') {
             format!("write {} without the quotes", name.get_ref())
         } else {
             keys::suggestion(group, name.get_ref())
         };
-        self.error(format!("unknown key `{}`{place}", name.get_ref()), name.span()).hint(hint)
+        self.error(
+            format!("unknown key `{}`{place}", name.get_ref()),
+            name.span(),
+        )
+        .hint(hint)
     }
 }
 
 impl Leaf<'_> {
     /// The value as a type of its own, if it is one.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        T::deserialize(ValueDeserializer::from(self.value.clone())).map_err(|error| self.refused(&error))
+        T::deserialize(ValueDeserializer::from(self.value.clone()))
+            .map_err(|error| self.refused(&error))
     }
 
     /// An error at the value.
@@ -108,7 +152,9 @@ impl Leaf<'_> {
     fn refused(&self, error: &toml::de::Error) -> Error {
         let span = error.span().unwrap_or_else(|| self.value.span());
         let message = self.words(error.message());
-        let refused = self.source.error(format!("`{}`: {}", self.written, message), span);
+        let refused = self
+            .source
+            .error(format!("`{}`: {}", self.written, message), span);
         match keys::setting(&self.written) {
             Some(row) => refused.hint(hint(&message, row.meaning.trim())),
             None => refused,
@@ -118,16 +164,24 @@ impl Leaf<'_> {
     fn words(&self, message: &str) -> String {
         // A value that may be a preset or a span reports that it is neither; the span's own words say why.
         if message.starts_with("data did not match any variant") {
-            return match (self.value.get_ref().as_str(), Dist::deserialize(ValueDeserializer::from(self.value.clone())))
-            {
+            return match (
+                self.value.get_ref().as_str(),
+                Dist::deserialize(ValueDeserializer::from(self.value.clone())),
+            ) {
                 (Some(word), _) if !word.contains(|letter: char| letter.is_ascii_digit()) => {
                     format!("unknown name `{word}`")
                 }
-                (_, Err(why)) if !why.message().starts_with("unknown field") => why.message().to_owned(),
+                (_, Err(why)) if !why.message().starts_with("unknown field") => {
+                    why.message().to_owned()
+                }
                 _ => "this is none of the forms that it may have".to_owned(),
             };
         }
-        PLAIN.iter().fold(message.to_owned(), |words, (rust, plain)| words.replace(rust, plain))
+        PLAIN
+            .iter()
+            .fold(message.to_owned(), |words, (rust, plain)| {
+                words.replace(rust, plain)
+            })
     }
 }
 
@@ -135,7 +189,10 @@ impl Leaf<'_> {
 const PLAIN: [(&str, &str); 8] = [
     ("expected u8", "expected a whole number from 0 to 255"),
     ("expected u16", "expected a whole number from 0 to 65535"),
-    ("expected u32", "expected a whole number from 0 to 4294967295"),
+    (
+        "expected u32",
+        "expected a whole number from 0 to 4294967295",
+    ),
     ("expected u64", "expected a whole number from 0"),
     ("expected f64", "expected a number"),
     ("expected a boolean", "expected true or false"),
@@ -146,11 +203,18 @@ const PLAIN: [(&str, &str); 8] = [
 /// The nearest of the names that the message or the meaning offers in backticks, or else the meaning.
 fn hint(message: &str, meaning: &str) -> String {
     let mut names = message.split('`').skip(1).step_by(2);
-    let near = names.next().filter(|_| message.starts_with("unknown ")).and_then(|given| {
-        let candidates: Vec<&str> = names.chain(meaning.split('`').skip(1).step_by(2)).collect();
-        let exact = candidates.iter().find(|name| name.eq_ignore_ascii_case(given)).copied();
-        exact.or_else(|| keys::nearest(given, candidates.into_iter()))
-    });
+    let near = names
+        .next()
+        .filter(|_| message.starts_with("unknown "))
+        .and_then(|given| {
+            let candidates: Vec<&str> =
+                names.chain(meaning.split('`').skip(1).step_by(2)).collect();
+            let exact = candidates
+                .iter()
+                .find(|name| name.eq_ignore_ascii_case(given))
+                .copied();
+            exact.or_else(|| keys::nearest(given, candidates.into_iter()))
+        });
     match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => meaning.to_owned(),
@@ -160,11 +224,16 @@ fn hint(message: &str, meaning: &str) -> String {
 /// Deserialises the keys of a group; every one alone first, so that an error knows its place.
 pub(super) fn read<T: DeserializeOwned>(layer: &Layer<'_>, group: &str) -> Result<T, Error> {
     let prefix = format!("{group}.");
-    let members = || layer.iter().filter_map(|(key, leaf)| Some((key.strip_prefix(&prefix)?, leaf)));
+    let members = || {
+        layer
+            .iter()
+            .filter_map(|(key, leaf)| Some((key.strip_prefix(&prefix)?, leaf)))
+    };
     for (key, leaf) in members() {
         from_table::<T>(nested([(key, leaf)])).map_err(|error| leaf.refused(&error))?;
     }
-    from_table(nested(members())).map_err(|error| Error::input(format!("[{group}]: {}", error.message())))
+    from_table(nested(members()))
+        .map_err(|error| Error::input(format!("[{group}]: {}", error.message())))
 }
 
 fn from_table<T: DeserializeOwned>(table: DeTable<'_>) -> Result<T, toml::de::Error> {
@@ -184,12 +253,21 @@ where
 
 fn insert<'a>(table: &mut DeTable<'a>, key: &str, leaf: &Leaf<'a>) {
     let Some((group, rest)) = key.split_once('.') else {
-        table.insert(Spanned::new(leaf.value.span(), key.to_owned().into()), leaf.value.clone());
+        table.insert(
+            Spanned::new(leaf.value.span(), key.to_owned().into()),
+            leaf.value.clone(),
+        );
         return;
     };
-    if table.get(group).is_none_or(|inner| !inner.get_ref().is_table()) {
+    if table
+        .get(group)
+        .is_none_or(|inner| !inner.get_ref().is_table())
+    {
         let empty = Spanned::new(leaf.value.span(), DeValue::Table(DeTable::new()));
-        table.insert(Spanned::new(leaf.value.span(), group.to_owned().into()), empty);
+        table.insert(
+            Spanned::new(leaf.value.span(), group.to_owned().into()),
+            empty,
+        );
     }
     if let Some(DeValue::Table(inner)) = table.get_mut(group).map(Spanned::get_mut) {
         insert(inner, rest, leaf);
@@ -199,6 +277,10 @@ fn insert<'a>(table: &mut DeTable<'a>, key: &str, leaf: &Leaf<'a>) {
 /// What a message may quote of a text that somebody else wrote: not all of it.
 fn clip(text: &str) -> String {
     const LONGEST: usize = 300;
-    let rest = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
+    let rest = if text.chars().nth(LONGEST).is_some() {
+        "…"
+    } else {
+        ""
+    };
     text.chars().take(LONGEST).chain(rest.chars()).collect()
 }

@@ -104,12 +104,15 @@ impl LoadSpec {
 
     /// Whether the load is still on so long after the rollout's start.
     pub(super) fn covers(&self, after_start: Span) -> bool {
-        self.duration.is_none_or(|duration| self.rollout_at + after_start < duration)
+        self.duration
+            .is_none_or(|duration| self.rollout_at + after_start < duration)
     }
 
     /// What is said of something that the load does not cover, after when it comes.
     pub(super) fn too_late(&self) -> String {
-        let duration = self.duration.map_or_else(String::new, |duration| format!(" of {duration}"));
+        let duration = self
+            .duration
+            .map_or_else(String::new, |duration| format!(" of {duration}"));
         format!("at {}, when the load{duration} is over", self.rollout_at)
     }
 

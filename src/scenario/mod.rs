@@ -151,23 +151,38 @@ impl Scenario {
 
     /// What a target group is called.
     pub fn name_of(&self, group: TargetGroupId) -> String {
-        let other = group.index().checked_sub(1).and_then(|row| self.other_target_groups.get(row));
-        other.and_then(|other| other.name.clone()).unwrap_or_else(|| format!("target-group-{}", group.0 + 1))
+        let other = group
+            .index()
+            .checked_sub(1)
+            .and_then(|row| self.other_target_groups.get(row));
+        other
+            .and_then(|other| other.name.clone())
+            .unwrap_or_else(|| format!("target-group-{}", group.0 + 1))
     }
 
     /// Pods that run before the rollout: none if it begins with the Deployment's creation.
     pub fn pods_at_first(&self) -> u32 {
-        if self.begins_with_creation() { 0 } else { self.deployment.replicas }
+        if self.begins_with_creation() {
+            0
+        } else {
+            self.deployment.replicas
+        }
     }
 
     /// Whether there is no Deployment before the rollout.
     pub fn begins_with_creation(&self) -> bool {
-        self.steps.first().is_some_and(|step| step.change == Change::Create)
+        self.steps
+            .first()
+            .is_some_and(|step| step.change == Change::Create)
     }
 
     /// What the Deployment says after each step that changes it, with the time since the rollout's start.
     pub fn deployment_over_time(&self) -> impl Iterator<Item = (Span, DeploymentObject)> {
-        let start = DeploymentObject { replicas: self.deployment.replicas, revision: RevisionId::OLD, paused: false };
+        let start = DeploymentObject {
+            replicas: self.deployment.replicas,
+            revision: RevisionId::OLD,
+            paused: false,
+        };
         self.steps.iter().scan(start, |object, step| {
             match step.change {
                 Change::NewRevision(revision) => object.revision = revision,

@@ -37,9 +37,15 @@ impl Scenario {
     pub fn to_toml(&self) -> Result<String, Error> {
         let mut table = self.table()?;
         table.insert("name".to_owned(), Value::String(self.name.clone()));
-        table.insert("description".to_owned(), Value::String(self.description.clone()));
+        table.insert(
+            "description".to_owned(),
+            Value::String(self.description.clone()),
+        );
         if !self.sweep.is_empty() {
-            table.insert("sweep".to_owned(), Value::Table(self.sweep.clone().into_iter().collect()));
+            table.insert(
+                "sweep".to_owned(),
+                Value::Table(self.sweep.clone().into_iter().collect()),
+            );
         }
         toml::to_string(&table).map_err(|error| Error::input(format!("no TOML: {error}")))
     }
@@ -52,9 +58,17 @@ impl Scenario {
         canonical.monte_carlo.runs = 0;
         canonical.monte_carlo.seed = 0;
         canonical.load.client = None;
-        canonical.revisions.iter_mut().for_each(|revision| revision.app.profile = None);
-        canonical.other_target_groups.iter_mut().for_each(|group| group.name = None);
-        let table = canonical.table().expect("a seed of 0 is a TOML integer, and so is every other number");
+        canonical
+            .revisions
+            .iter_mut()
+            .for_each(|revision| revision.app.profile = None);
+        canonical
+            .other_target_groups
+            .iter_mut()
+            .for_each(|group| group.name = None);
+        let table = canonical
+            .table()
+            .expect("a seed of 0 is a TOML integer, and so is every other number");
         format!("{:016x}", fnv1a(Value::Table(table).to_string().as_bytes()))
     }
 
@@ -65,12 +79,23 @@ impl Scenario {
         let mut table = self.table().ok()?;
         table.insert("name".to_owned(), Value::String(self.name.clone()));
         table.insert("kube_proxy".to_owned(), tree(&self.kube_proxy).ok()?);
-        at(&table, key).map(show).or_else(|| of_disturbance(key)).or_else(|| self.of_other_target_group(key))
+        at(&table, key)
+            .map(show)
+            .or_else(|| of_disturbance(key))
+            .or_else(|| self.of_other_target_group(key))
     }
 
     fn of_other_target_group(&self, key: &str) -> Option<String> {
-        let group = self.other_target_groups.first().cloned().unwrap_or_default();
-        at(tree(&group).ok()?.as_table()?, key.strip_prefix("other_target_group.")?).map(show)
+        let group = self
+            .other_target_groups
+            .first()
+            .cloned()
+            .unwrap_or_default();
+        at(
+            tree(&group).ok()?.as_table()?,
+            key.strip_prefix("other_target_group.")?,
+        )
+        .map(show)
     }
 
     /// What the forecast relies on that nobody gave and nobody published, in the order of docs/MODEL.md.
@@ -84,7 +109,10 @@ impl Scenario {
             .filter(|row| !self.given.contains(row.key) && self.depends_on(row.key))
             .filter_map(|row| {
                 let of_client = || client.and_then(|client| client.row(row.key));
-                let (grade, source) = match profile.and_then(|profile| profile.row(row.key)).or_else(of_client) {
+                let (grade, source) = match profile
+                    .and_then(|profile| profile.row(row.key))
+                    .or_else(of_client)
+                {
                     Some(row) => (row.grade, row.source),
                     None => (row.grade, row.source),
                 };
@@ -99,11 +127,21 @@ impl Scenario {
     /// A new revision with a profile of its own brings that profile's assumptions.
     fn assumed_of_new_profiles(&self) -> Vec<Assumption> {
         let old = &self.revisions[0].app.profile;
-        let profiles = self.revisions[1..].iter().filter(|revision| revision.app.profile != *old);
+        let profiles = self.revisions[1..]
+            .iter()
+            .filter(|revision| revision.app.profile != *old);
         let mut assumptions = Vec::new();
-        for profile in profiles.filter_map(|revision| revision.app.profile.as_deref().and_then(profile::find)) {
-            let given = |key: &str| ["app", "new_revision", "step.set"].map(|table| format!("{table}.{key}"));
-            for row in profile.rows.iter().filter(|row| row.grade == Grade::Assumed) {
+        for profile in
+            profiles.filter_map(|revision| revision.app.profile.as_deref().and_then(profile::find))
+        {
+            let given = |key: &str| {
+                ["app", "new_revision", "step.set"].map(|table| format!("{table}.{key}"))
+            };
+            for row in profile
+                .rows
+                .iter()
+                .filter(|row| row.grade == Grade::Assumed)
+            {
                 if given(row.key).iter().all(|key| !self.given.contains(key)) {
                     assumptions.push(Assumption {
                         key: format!("new_revision.{}", row.key),
@@ -132,16 +170,28 @@ impl Scenario {
             "load.think_time" => self.load.workers.is_some(),
             "load.retry_backoff" | "load.idempotent_share" => self.load.retries > 0,
             "load.stream_length" => self.load.stream_share > 0.0,
-            "app.close_connections_on_shutdown" => any(|revision| revision.app.on_sigterm == OnSigterm::KeepServing),
+            "app.close_connections_on_shutdown" => {
+                any(|revision| revision.app.on_sigterm == OnSigterm::KeepServing)
+            }
             "app.end_streams_on_shutdown" => self.load.stream_share > 0.0,
-            "app.shutdown" | "app.refusing" => any(|revision| revision.app.on_sigterm != OnSigterm::Ignore),
+            "app.shutdown" | "app.refusing" => {
+                any(|revision| revision.app.on_sigterm != OnSigterm::Ignore)
+            }
             "cluster.links" => false,
             _ if key.starts_with("kube_proxy.") => self.is_by_host(),
-            "pod.sidecar.native" | "pod.sidecar.shutdown" => any(|revision| revision.pod.sidecar.is_some()),
+            "pod.sidecar.native" | "pod.sidecar.shutdown" => {
+                any(|revision| revision.pod.sidecar.is_some())
+            }
             "new_revision.image_pull" => !self.given.contains("step.set.image_pull"),
-            _ => !["monte_carlo.", "objectives.", "sweep", "step.", "new_revision."]
-                .iter()
-                .any(|group| key.starts_with(group)),
+            _ => ![
+                "monte_carlo.",
+                "objectives.",
+                "sweep",
+                "step.",
+                "new_revision.",
+            ]
+            .iter()
+            .any(|group| key.starts_with(group)),
         }
     }
 
@@ -170,22 +220,47 @@ impl Scenario {
         }
         if !self.other_target_groups.is_empty() {
             let groups = self.other_target_groups.iter().map(tree);
-            put("other_target_group", Value::Array(groups.collect::<Result<_, _>>()?));
+            put(
+                "other_target_group",
+                Value::Array(groups.collect::<Result<_, _>>()?),
+            );
         }
         if !self.disturbances.is_empty() {
-            put("disturbance", Value::Array(self.disturbances.iter().map(tree).collect::<Result<_, _>>()?));
+            put(
+                "disturbance",
+                Value::Array(
+                    self.disturbances
+                        .iter()
+                        .map(tree)
+                        .collect::<Result<_, _>>()?,
+                ),
+            );
         }
         // A new revision that no step brings has no say either.
-        if self.steps.iter().any(|step| step.change == Change::NewRevision(RevisionId::NEW)) {
+        if self
+            .steps
+            .iter()
+            .any(|step| step.change == Change::NewRevision(RevisionId::NEW))
+        {
             put("new_revision", Value::Table(difference(&new, &old)));
         }
-        put("step", Value::Array(self.steps.iter().map(|step| self.step(step, &old)).collect::<Result<_, _>>()?));
+        put(
+            "step",
+            Value::Array(
+                self.steps
+                    .iter()
+                    .map(|step| self.step(step, &old))
+                    .collect::<Result<_, _>>()?,
+            ),
+        );
         Ok(table)
     }
 
     fn step(&self, step: &super::Step, old: &Table) -> Result<Value, Error> {
         let set = match step.change {
-            Change::NewRevision(RevisionId::NEW) => one("revision", Value::String("new".to_owned())),
+            Change::NewRevision(RevisionId::NEW) => {
+                one("revision", Value::String("new".to_owned()))
+            }
             Change::NewRevision(revision) => difference(&template(self.revision(revision))?, old),
             Change::Rollback => one("revision", Value::String("old".to_owned())),
             Change::Create => one("create", Value::Boolean(true)),
@@ -204,13 +279,18 @@ fn one(key: &str, value: Value) -> Table {
 }
 
 fn tree<T: Serialize>(group: &T) -> Result<Value, Error> {
-    Value::try_from(group).map_err(|error| Error::input(format!("this scenario cannot be written as TOML: {error}")))
+    Value::try_from(group)
+        .map_err(|error| Error::input(format!("this scenario cannot be written as TOML: {error}")))
 }
 
 /// A revision flattened as `[new_revision]` writes it.
 fn template(revision: &Revision) -> Result<Table, Error> {
     let own = NewRevisionSpec {
-        ready: if revision.never_ready { Ready::Never } else { Ready::Probes },
+        ready: if revision.never_ready {
+            Ready::Never
+        } else {
+            Ready::Probes
+        },
         crash_after: revision.crash_after.clone(),
         image_pull: revision.image_pull.clone(),
         image_missing: revision.image_missing,
@@ -246,7 +326,10 @@ fn at<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
 fn of_kind<'a>(items: &'a [Value], key: &str) -> Option<&'a Value> {
     let (kind, rest) = key.split_once('.')?;
     let mut tables = items.iter().filter_map(Value::as_table);
-    at(tables.find(|table| table.get("kind").and_then(Value::as_str) == Some(kind))?, rest)
+    at(
+        tables.find(|table| table.get("kind").and_then(Value::as_str) == Some(kind))?,
+        rest,
+    )
 }
 
 fn of_disturbance(key: &str) -> Option<String> {
@@ -262,17 +345,29 @@ fn show(value: &Value) -> String {
     }
 }
 
-fn assumption(row: &Setting, grade: Grade, source: &'static str, table: &Table) -> Option<Assumption> {
+fn assumption(
+    row: &Setting,
+    grade: Grade,
+    source: &'static str,
+    table: &Table,
+) -> Option<Assumption> {
     let value = match at(table, row.key) {
         Some(value) => show(value),
         // The one absence that is an assumption: that nothing has to be pulled.
         None if row.key == "new_revision.image_pull" => "none".to_owned(),
         None => return None,
     };
-    (grade == Grade::Assumed).then(|| Assumption { key: row.key.to_owned(), value, grade, source })
+    (grade == Grade::Assumed).then(|| Assumption {
+        key: row.key.to_owned(),
+        value,
+        grade,
+        source,
+    })
 }
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv): not against forgery, only against mistakes.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }

@@ -47,14 +47,22 @@ pub(super) fn suggestion(name: &str) -> String {
     let names = PROFILES.iter().map(|profile| profile.name);
     match keys::nearest(name, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the profiles are {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "the profiles are {}",
+            names
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }
 
 impl Profile {
     /// The row of a dotted key.
     pub fn row(&self, key: &str) -> Option<&'static Row> {
-        self.rows.iter().find(|row| key.strip_prefix("app.") == Some(row.key))
+        self.rows
+            .iter()
+            .find(|row| key.strip_prefix("app.") == Some(row.key))
     }
 
     /// Its keys as the lowest layer of a template.
@@ -67,9 +75,19 @@ impl Profile {
 pub(super) fn rows_layer(table: &str, rows: &'static [Row]) -> Layer<'static> {
     let leaves = rows.iter().map(|row| {
         let value = DeValue::parse(row.value).expect("profiles are TOML: a test reads them all");
-        let source = Source { path: Path::new("profile"), text: row.value };
+        let source = Source {
+            path: Path::new("profile"),
+            text: row.value,
+        };
         let key = format!("{table}.{}", row.key);
-        (key.clone(), Leaf { written: key, value, source })
+        (
+            key.clone(),
+            Leaf {
+                written: key,
+                value,
+                source,
+            },
+        )
     });
     leaves.collect()
 }
@@ -84,7 +102,11 @@ mod tests {
     fn every_profile_is_a_legal_app() {
         for profile in PROFILES {
             let app: AppSpec = read(&profile.layer(), "app").unwrap();
-            assert!(app.profile.is_none(), "{}: a profile names no other", profile.name);
+            assert!(
+                app.profile.is_none(),
+                "{}: a profile names no other",
+                profile.name
+            );
         }
     }
 
@@ -95,9 +117,21 @@ mod tests {
             for key in ["start_up", "on_sigterm", "keep_alive"] {
                 assert!(keys.contains(&key), "{} does not say {key}", profile.name);
             }
-            let drains = profile.row("app.on_sigterm").is_some_and(|row| row.value == "\"drain\"");
-            assert_eq!(drains, keys.contains(&"drain_timeout"), "{}: a drain has a limit", profile.name);
-            assert_eq!(drains, keys.contains(&"close_connections_on_shutdown"), "{}: a drain answers", profile.name);
+            let drains = profile
+                .row("app.on_sigterm")
+                .is_some_and(|row| row.value == "\"drain\"");
+            assert_eq!(
+                drains,
+                keys.contains(&"drain_timeout"),
+                "{}: a drain has a limit",
+                profile.name
+            );
+            assert_eq!(
+                drains,
+                keys.contains(&"close_connections_on_shutdown"),
+                "{}: a drain answers",
+                profile.name
+            );
         }
     }
 }

@@ -31,10 +31,22 @@ impl Document {
         let mut templates = Templates::new();
         templates.push(template(&layers.file, &Layer::new())?);
         let steps = rollout(&layers, &mut templates)?;
-        let mut revisions = templates.iter().map(revision).collect::<Result<Vec<_>, _>>()?;
-        let (cluster, load) = (read(&layers.file, "cluster")?, read(&load(&layers.file)?, "load")?);
+        let mut revisions = templates
+            .iter()
+            .map(revision)
+            .collect::<Result<Vec<_>, _>>()?;
+        let (cluster, load) = (
+            read(&layers.file, "cluster")?,
+            read(&load(&layers.file)?, "load")?,
+        );
         let mut course = steps.iter().map(|(step, _)| *step).collect();
-        let disturbances = disturbances::meaning(&layers.disturbances, &cluster, &load, &mut revisions, &mut course)?;
+        let disturbances = disturbances::meaning(
+            &layers.disturbances,
+            &cluster,
+            &load,
+            &mut revisions,
+            &mut course,
+        )?;
         let scenario = Scenario {
             name: check::name(&layers.file, "name")?.unwrap_or_else(|| stem(&self.path)),
             description: text(&layers.file, "description")?.unwrap_or_default(),
@@ -66,7 +78,10 @@ impl Document {
 }
 
 fn stem(path: &Path) -> String {
-    let stem = path.file_stem().map(|stem| escape::line(&stem.to_string_lossy())).unwrap_or_default();
+    let stem = path
+        .file_stem()
+        .map(|stem| escape::line(&stem.to_string_lossy()))
+        .unwrap_or_default();
     stem.trim_matches(['<', '>']).to_owned()
 }
 
@@ -75,16 +90,24 @@ fn text(file: &Layer<'_>, key: &str) -> Result<Option<String>, Error> {
 }
 
 fn raw(leaf: &Leaf<'_>) -> Result<toml::Value, Error> {
-    toml::Value::deserialize(ValueDeserializer::from(leaf.value.clone())).map_err(|error| leaf.error(error.message()))
+    toml::Value::deserialize(ValueDeserializer::from(leaf.value.clone()))
+        .map_err(|error| leaf.error(error.message()))
 }
 
 /// Profile, then `[pod]` and `[app]`, then the overlay of a new revision: the later wins. The
 /// profile is the lowest layer whoever names it, so a measured `start_up` outlives a new version.
 fn template<'a>(file: &Layer<'a>, overlay: &Layer<'a>) -> Result<Layer<'a>, Error> {
-    let named = overlay.get("app.profile").or_else(|| file.get("app.profile"));
+    let named = overlay
+        .get("app.profile")
+        .or_else(|| file.get("app.profile"));
     let mut template = named.map(profile_layer).transpose()?.unwrap_or_default();
-    let own = file.iter().filter(|(key, _)| key.starts_with("pod.") || key.starts_with("app."));
-    template.extend(own.chain(overlay).map(|(key, leaf)| (key.clone(), leaf.clone())));
+    let own = file
+        .iter()
+        .filter(|(key, _)| key.starts_with("pod.") || key.starts_with("app."));
+    template.extend(
+        own.chain(overlay)
+            .map(|(key, leaf)| (key.clone(), leaf.clone())),
+    );
     Ok(template)
 }
 
@@ -93,8 +116,13 @@ fn load<'a>(file: &Layer<'a>) -> Result<Layer<'a>, Error> {
     let mut load = match file.get("load.client") {
         Some(leaf) => {
             let name: String = leaf.read()?;
-            let unknown = || leaf.error(format!("unknown client `{name}`")).hint(client::suggestion(&name));
-            client::find(&name).map(client::Client::layer).ok_or_else(unknown)?
+            let unknown = || {
+                leaf.error(format!("unknown client `{name}`"))
+                    .hint(client::suggestion(&name))
+            };
+            client::find(&name)
+                .map(client::Client::layer)
+                .ok_or_else(unknown)?
         }
         None => Layer::new(),
     };
@@ -105,13 +133,20 @@ fn load<'a>(file: &Layer<'a>) -> Result<Layer<'a>, Error> {
 
 fn profile_layer(leaf: &Leaf<'_>) -> Result<Layer<'static>, Error> {
     let name: String = leaf.read()?;
-    let unknown = || leaf.error(format!("unknown profile `{name}`")).hint(profile::suggestion(&name));
-    profile::find(&name).map(profile::Profile::layer).ok_or_else(unknown)
+    let unknown = || {
+        leaf.error(format!("unknown profile `{name}`"))
+            .hint(profile::suggestion(&name))
+    };
+    profile::find(&name)
+        .map(profile::Profile::layer)
+        .ok_or_else(unknown)
 }
 
 /// The keys of `[new_revision]` or of a step's `set`, under the names of the tables that they overlay.
 fn overlay<'a>(layer: &Layer<'a>, prefix: &str) -> Layer<'a> {
-    let members = layer.iter().filter_map(|(key, leaf)| Some((key.strip_prefix(prefix)?, leaf)));
+    let members = layer
+        .iter()
+        .filter_map(|(key, leaf)| Some((key.strip_prefix(prefix)?, leaf)));
     members
         .map(|(key, leaf)| {
             let name = keys::template_key(key).unwrap_or_else(|| format!("new_revision.{key}"));
@@ -133,7 +168,10 @@ fn revision(template: &Layer<'_>) -> Result<Revision, Error> {
 }
 
 /// The steps in order of time, each with the key that it came from; adds the templates that they bring.
-fn rollout<'a>(layers: &Layers<'a>, templates: &mut Templates<'a>) -> Result<Vec<(Step, Option<Leaf<'a>>)>, Error> {
+fn rollout<'a>(
+    layers: &Layers<'a>,
+    templates: &mut Templates<'a>,
+) -> Result<Vec<(Step, Option<Leaf<'a>>)>, Error> {
     let new = || template(&layers.file, &overlay(&layers.file, "new_revision."));
     if layers.steps.is_empty() {
         templates.push(new()?);
@@ -141,7 +179,11 @@ fn rollout<'a>(layers: &Layers<'a>, templates: &mut Templates<'a>) -> Result<Vec
     }
     let mut timed = Vec::new();
     for layer in &layers.steps {
-        let at = layer.get("step.at").map(Leaf::read::<Span>).transpose()?.unwrap_or_default();
+        let at = layer
+            .get("step.at")
+            .map(Leaf::read::<Span>)
+            .transpose()?
+            .unwrap_or_default();
         timed.push((at, layer));
     }
     timed.sort_by_key(|&(at, _)| at);
@@ -154,15 +196,23 @@ fn rollout<'a>(layers: &Layers<'a>, templates: &mut Templates<'a>) -> Result<Vec
                 .error("a Deployment that is there cannot be created")
                 .hint("`create` is the first step: nothing runs before it"));
         }
-        let made = steps.first().is_some_and(|(first, _)| first.change == Change::Create);
+        let made = steps
+            .first()
+            .is_some_and(|(first, _)| first.change == Change::Create);
         if made && matches!(change, Change::DeletePods(_)) {
             return Err(leaf
                 .error("`delete_pods` deletes pods that ran before the rollout, and it begins with the Deployment's creation")
                 .hint("a [[disturbance]] of the kind `pod_kill` deletes any pod"));
         }
-        steps.push((Step { at, change }, Some(layer.get("step.at").unwrap_or(leaf).clone())));
+        steps.push((
+            Step { at, change },
+            Some(layer.get("step.at").unwrap_or(leaf).clone()),
+        ));
     }
-    let unused = layers.file.iter().find(|(key, _)| named.is_none() && key.starts_with("new_revision."));
+    let unused = layers
+        .file
+        .iter()
+        .find(|(key, _)| named.is_none() && key.starts_with("new_revision."));
     if let Some((_, leaf)) = unused {
         return Err(leaf
             .error("[new_revision] is never rolled out")
@@ -181,9 +231,16 @@ fn change<'a, 'l>(
     named: &mut Option<RevisionId>,
     file: &Layer<'a>,
 ) -> Result<(Change, &'l Leaf<'a>), Error> {
-    let keys: Vec<(&str, &Leaf)> =
-        layer.iter().filter_map(|(key, leaf)| Some((key.strip_prefix("step.set.")?, leaf))).collect();
-    let simple = |key: &str| matches!(key, "create" | "revision" | "replicas" | "paused" | "delete_pods");
+    let keys: Vec<(&str, &Leaf)> = layer
+        .iter()
+        .filter_map(|(key, leaf)| Some((key.strip_prefix("step.set.")?, leaf)))
+        .collect();
+    let simple = |key: &str| {
+        matches!(
+            key,
+            "create" | "revision" | "replicas" | "paused" | "delete_pods"
+        )
+    };
     let &(first, leaf) = keys.iter().find(|(key, _)| simple(key)).unwrap_or(&keys[0]);
     if simple(first) && keys.len() > 1 {
         return Err(leaf
@@ -192,7 +249,11 @@ fn change<'a, 'l>(
     }
     let change = match first {
         "create" if leaf.read::<bool>()? => Change::Create,
-        "create" => return Err(leaf.error("a step with `create = false` does nothing").hint("leave it out")),
+        "create" => {
+            return Err(leaf
+                .error("a step with `create = false` does nothing")
+                .hint("leave it out"));
+        }
         "replicas" => Change::Replicas(leaf.read()?),
         "paused" => Change::Paused(leaf.read()?),
         "delete_pods" => Change::DeletePods(leaf.read()?),
@@ -211,7 +272,10 @@ fn change<'a, 'l>(
                 return Err(leaf.error(format!("unknown revision `{other}`")).hint(hint));
             }
         },
-        _ => Change::NewRevision(add(templates, template(file, &overlay(layer, "step.set."))?)),
+        _ => Change::NewRevision(add(
+            templates,
+            template(file, &overlay(layer, "step.set."))?,
+        )),
     };
     Ok((change, leaf))
 }

@@ -36,7 +36,10 @@ pub enum Change {
 impl Step {
     /// What every scenario without steps does: the new revision, at once.
     pub(super) const fn new_revision() -> Step {
-        Step { at: Span::ZERO, change: Change::NewRevision(RevisionId::NEW) }
+        Step {
+            at: Span::ZERO,
+            change: Change::NewRevision(RevisionId::NEW),
+        }
     }
 }
 
@@ -65,7 +68,12 @@ pub enum Ready {
 }
 
 const fn step(key: &'static str, meaning: &'static str) -> Setting {
-    Setting { key, meaning, grade: Grade::Documented, source: "without any step: the new revision at 0s" }
+    Setting {
+        key,
+        meaning,
+        grade: Grade::Documented,
+        source: "without any step: the new revision at 0s",
+    }
 }
 
 /// The keys of a step (`[[step]]`), of which `set` holds exactly one change.
@@ -75,8 +83,17 @@ pub const STEP_SETTINGS: &[Setting] = &[
         "step.set.revision",
         " `new` (the old template overlaid with `[new_revision]`) or `old` (back to the old template); any keys of `[new_revision]` in its place make a further revision, the old template overlaid with them.",
     ),
-    step("step.set.create", " The Deployment is created by this step, which must be the first: no pod runs before it."),
-    step("step.set.replicas", " The Deployment's desired pods become this."),
+    step(
+        "step.set.create",
+        " The Deployment is created by this step, which must be the first: no pod runs before it.",
+    ),
+    step(
+        "step.set.replicas",
+        " The Deployment's desired pods become this.",
+    ),
     step("step.set.paused", " Whether the Deployment is paused."),
-    step("step.set.delete_pods", " So many pods are deleted by hand, oldest first."),
+    step(
+        "step.set.delete_pods",
+        " So many pods are deleted by hand, oldest first.",
+    ),
 ];

@@ -22,11 +22,18 @@ pub(super) struct Written<'a> {
 }
 
 /// Takes the list apart.
-pub(super) fn written<'a>(source: Source<'a>, value: Spanned<DeValue<'a>>) -> Result<Vec<Written<'a>>, Error> {
+pub(super) fn written<'a>(
+    source: Source<'a>,
+    value: Spanned<DeValue<'a>>,
+) -> Result<Vec<Written<'a>>, Error> {
     let span = value.span();
     let DeValue::Array(array) = value.into_inner() else {
-        let hint = format!("write [[{TABLE}]], with two brackets, for each target group beside [target_group]");
-        return Err(source.error(format!("`{TABLE}` is a list"), span).hint(hint));
+        let hint = format!(
+            "write [[{TABLE}]], with two brackets, for each target group beside [target_group]"
+        );
+        return Err(source
+            .error(format!("`{TABLE}` is a list"), span)
+            .hint(hint));
     };
     array.into_iter().map(|item| one(source, item)).collect()
 }
@@ -34,11 +41,17 @@ pub(super) fn written<'a>(source: Source<'a>, value: Spanned<DeValue<'a>>) -> Re
 fn one<'a>(source: Source<'a>, item: Spanned<DeValue<'a>>) -> Result<Written<'a>, Error> {
     let span = item.span();
     let DeValue::Table(table) = item.into_inner() else {
-        return Err(source.error("a target group is a table", span).hint(format!("[[{TABLE}]] name = \"internal\"")));
+        return Err(source
+            .error("a target group is a table", span)
+            .hint(format!("[[{TABLE}]] name = \"internal\"")));
     };
     let mut layer = Layer::new();
     source.flatten(TABLE, table, &mut layer)?;
-    Ok(Written { layer, source, span })
+    Ok(Written {
+        layer,
+        source,
+        span,
+    })
 }
 
 /// What was written means this.

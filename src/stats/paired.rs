@@ -27,15 +27,31 @@ impl PairedDifference {
             return None;
         }
         let differences = pairs.iter().map(|(a, b)| b - a);
-        let count = |is_so: fn(f64) -> bool| differences.clone().filter(|x| is_so(*x)).count() as u64;
+        let count =
+            |is_so: fn(f64) -> bool| differences.clone().filter(|x| is_so(*x)).count() as u64;
         let (more, fewer) = (count(|x| x > 0.0), count(|x| x < 0.0));
         let together = differences.clone().collect::<Moments>();
-        let apart = pairs.iter().map(|(a, _)| *a).collect::<Moments>().variance()
-            + pairs.iter().map(|(_, b)| *b).collect::<Moments>().variance();
+        let apart = pairs
+            .iter()
+            .map(|(a, _)| *a)
+            .collect::<Moments>()
+            .variance()
+            + pairs
+                .iter()
+                .map(|(_, b)| *b)
+                .collect::<Moments>()
+                .variance();
         let variance_ratio = (together.variance() > 0.0).then(|| apart / together.variance());
         let interval = zero_inflated::mean_interval(differences.map(|x| (x, 1)), level);
         let (differing, is_one_way) = (more + fewer, more == 0 || fewer == 0);
-        Some(PairedDifference { mean: together.mean(), interval, level, differing, is_one_way, variance_ratio })
+        Some(PairedDifference {
+            mean: together.mean(),
+            interval,
+            level,
+            differing,
+            is_one_way,
+            variance_ratio,
+        })
     }
 
     /// Whether the interval leaves out zero, or all pairs that differ do so one way, and are so many that the
@@ -44,7 +60,10 @@ impl PairedDifference {
     pub fn is_significant(&self) -> bool {
         let by_chance = (1.0 - self.differing as f64).exp2();
         let agree = self.is_one_way && by_chance <= 1.0 - self.level;
-        agree || self.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0)
+        agree
+            || self
+                .interval
+                .is_some_and(|(low, high)| low > 0.0 || high < 0.0)
     }
 }
 
@@ -53,7 +72,9 @@ mod tests {
     use super::*;
 
     fn pairs(differences: &[f64], of: usize) -> Vec<(f64, f64)> {
-        (0..of).map(|i| (3.0, 3.0 + differences.get(i).copied().unwrap_or(0.0))).collect()
+        (0..of)
+            .map(|i| (3.0, 3.0 + differences.get(i).copied().unwrap_or(0.0)))
+            .collect()
     }
 
     #[test]
@@ -66,20 +87,29 @@ mod tests {
 
     #[test]
     fn shared_chance_is_worth_runs() {
-        let pairs: Vec<_> = (0..40).map(|i| (f64::from(i), f64::from(i) + 1.0 + f64::from(i % 3) / 10.0)).collect();
+        let pairs: Vec<_> = (0..40)
+            .map(|i| (f64::from(i), f64::from(i) + 1.0 + f64::from(i % 3) / 10.0))
+            .collect();
         let difference = PairedDifference::of(&pairs, 0.95).unwrap();
         assert!(difference.variance_ratio.unwrap() > 1_000.0 && difference.is_significant());
         let (low, high) = difference.interval.unwrap();
-        assert!(1.0 < low && low < difference.mean && difference.mean < high && high < 1.2, "{difference:?}");
+        assert!(
+            1.0 < low && low < difference.mean && difference.mean < high && high < 1.2,
+            "{difference:?}"
+        );
     }
 
     /// Of few pairs the directions tell, and no bound on the mean.
     #[test]
     fn few_that_differ_all_one_way_are_significant_without_an_interval() {
-        let of = |differences: &[f64]| PairedDifference::of(&pairs(differences, 1_000), 0.95).unwrap();
+        let of =
+            |differences: &[f64]| PairedDifference::of(&pairs(differences, 1_000), 0.95).unwrap();
         assert!(!of(&[-700.0; 5]).is_significant(), "once in 16");
         let six = of(&[-700.0; 6]);
-        assert_eq!((six.is_significant(), six.interval, six.differing), (true, None, 6));
+        assert_eq!(
+            (six.is_significant(), six.interval, six.differing),
+            (true, None, 6)
+        );
         assert!(!of(&[-1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, 700.0]).is_significant());
     }
 }

@@ -46,13 +46,21 @@ impl IfAny {
     /// Of counts in ascending order, zeros among them or not; `None` if all are zero.
     pub fn of(sorted: &[f64]) -> Option<IfAny> {
         let any = &sorted[sorted.partition_point(|count| *count <= 0.0)..];
-        Some(IfAny { runs: any.len() as u64, median: quantile(any, 0.5)?, min: *any.first()?, max: *any.last()? })
+        Some(IfAny {
+            runs: any.len() as u64,
+            median: quantile(any, 0.5)?,
+            min: *any.first()?,
+            max: *any.last()?,
+        })
     }
 }
 
 /// The interval of the mean of values, each with how often it occurred. `None` if fewer than [`FEWEST`] are not
 /// zero, if there are no more than so many values, or if all are the same, which says nothing about their spread.
-pub fn mean_interval(values: impl Iterator<Item = (f64, u64)> + Clone, level: f64) -> Option<(f64, f64)> {
+pub fn mean_interval(
+    values: impl Iterator<Item = (f64, u64)> + Clone,
+    level: f64,
+) -> Option<(f64, f64)> {
     let sizes = Sizes::of(values)?;
     let share = Limits::of_share(sizes.nonzero, sizes.n, level);
     let size = sizes.limits(level)?;
@@ -60,12 +68,17 @@ pub fn mean_interval(values: impl Iterator<Item = (f64, u64)> + Clone, level: f6
     let turns = || (0..=180).map(|step| (FRAC_PI_2 * f64::from(step) / 180.0).sin_cos());
     let product = |share_end: f64, size_end: f64| {
         turns().map(move |(sin, cos)| {
-            (share.estimate + (share_end - share.estimate) * cos) * (size.estimate + (size_end - size.estimate) * sin)
+            (share.estimate + (share_end - share.estimate) * cos)
+                * (size.estimate + (size_end - size.estimate) * sin)
         })
     };
     let near = product(share.low, size.low).fold(f64::INFINITY, f64::min);
     let far = product(share.high, size.high).fold(f64::NEG_INFINITY, f64::max);
-    Some(if sizes.mean < 0.0 { (-far, -near) } else { (near, far) })
+    Some(if sizes.mean < 0.0 {
+        (-far, -near)
+    } else {
+        (near, far)
+    })
 }
 
 /// An estimate and its limits.
@@ -94,8 +107,11 @@ impl Sizes {
         let n = values.clone().map(|(_, times)| times).sum();
         let first = values.clone().next()?.0;
         let all_same = values.clone().all(|(x, _)| x == first);
-        let sizes = values.filter(|(x, _)| *x != 0.0).map(|(x, times)| (x, times as f64));
-        let sum = |of: &dyn Fn(f64) -> f64| sizes.clone().map(|(x, times)| of(x) * times).sum::<f64>();
+        let sizes = values
+            .filter(|(x, _)| *x != 0.0)
+            .map(|(x, times)| (x, times as f64));
+        let sum =
+            |of: &dyn Fn(f64) -> f64| sizes.clone().map(|(x, times)| of(x) * times).sum::<f64>();
         let count = sum(&|_| 1.0);
         // Of no more runs than that, all would have to be heard of: that says nothing about the share.
         if all_same || count < FEWEST as f64 || n <= FEWEST {
@@ -105,7 +121,11 @@ impl Sizes {
         let spread = sum(&|x| (x.abs() - size).powi(2)) / count;
         // Without bias for normal sizes (Joanes and Gill, The Statistician 47(1), 1998).
         let unbiased = (count * (count - 1.0)).sqrt() / (count - 2.0);
-        let scale = if spread > 0.0 { spread.powf(-1.5) / count * unbiased } else { 0.0 };
+        let scale = if spread > 0.0 {
+            spread.powf(-1.5) / count * unbiased
+        } else {
+            0.0
+        };
         let above = sum(&|x| (x.abs() - size).max(0.0).powi(3)) * scale;
         let below = sum(&|x| (size - x.abs()).max(0.0).powi(3)) * scale;
         Some(Sizes {
@@ -125,7 +145,8 @@ impl Sizes {
         let error = self.deviation / (self.nonzero as f64).sqrt();
         let t = student_t(level, self.nonzero - 1)?;
         let limit = |t: f64, skewness: f64| {
-            self.mean.abs() - error * untransformed(t, self.one_way * skewness / (self.nonzero as f64).sqrt())
+            self.mean.abs()
+                - error * untransformed(t, self.one_way * skewness / (self.nonzero as f64).sqrt())
         };
         Some(Limits {
             low: limit(t, skewness - UNSEEN_TAIL * below),
@@ -138,19 +159,36 @@ impl Sizes {
 /// The studentised mean of which `z` is Hall's transform: g(T) = T + cT²/3 + c²T³/27 + c/6, c being the skewness
 /// over the root of the count. g is a cube, so its inverse is a cube root.
 fn untransformed(z: f64, c: f64) -> f64 {
-    if c.abs() < 1e-9 { z } else { 3.0 / c * ((1.0 + c * (z - c / 6.0)).cbrt() - 1.0) }
+    if c.abs() < 1e-9 {
+        z
+    } else {
+        3.0 / c * ((1.0 + c * (z - c / 6.0)).cbrt() - 1.0)
+    }
 }
 
 impl Limits {
     /// Of the share of rollouts with any, `hits` of `n` and at least [`FEWEST`] having had some.
     fn of_share(hits: u64, n: u64, level: f64) -> Limits {
         let alpha = 1.0 - level;
-        let high = |hits: u64| if hits == n { 1.0 } else { share_with_tail(hits, n, 1.0 - alpha / 2.0) };
+        let high = |hits: u64| {
+            if hits == n {
+                1.0
+            } else {
+                share_with_tail(hits, n, 1.0 - alpha / 2.0)
+            }
+        };
         let low = match hits {
             FEWEST => 0.0,
-            _ => high(FEWEST).clamp(share_with_tail(hits, n, alpha / 2.0), share_with_tail(hits, n, alpha)),
+            _ => high(FEWEST).clamp(
+                share_with_tail(hits, n, alpha / 2.0),
+                share_with_tail(hits, n, alpha),
+            ),
         };
-        Limits { low, estimate: hits as f64 / n as f64, high: high(hits) }
+        Limits {
+            low,
+            estimate: hits as f64 / n as f64,
+            high: high(hits),
+        }
     }
 }
 
@@ -158,10 +196,17 @@ impl Limits {
 fn share_with_tail(hits: u64, n: u64, tail: f64) -> f64 {
     // Twelve standard deviations to either side, and some for few: no level asks for more.
     let (hit, wide) = (hits as f64, 12.0 * (hits as f64).sqrt());
-    let (mut low, mut high) = ((hit - wide).max(0.0) / n as f64, ((hit + wide + 80.0) / n as f64).min(1.0));
+    let (mut low, mut high) = (
+        (hit - wide).max(0.0) / n as f64,
+        ((hit + wide + 80.0) / n as f64).min(1.0),
+    );
     for _ in 0..52 {
         let middle = f64::midpoint(low, high);
-        if upper_tail(hits, n, middle) < tail { low = middle } else { high = middle }
+        if upper_tail(hits, n, middle) < tail {
+            low = middle;
+        } else {
+            high = middle;
+        }
     }
     f64::midpoint(low, high)
 }
@@ -171,8 +216,16 @@ fn share_with_tail(hits: u64, n: u64, tail: f64) -> f64 {
 fn upper_tail(hits: u64, n: u64, p: f64) -> f64 {
     let odds = p / (1.0 - p);
     let above = summed((hits + 1..=n).map(|x| (n - x + 1) as f64 / x as f64 * odds));
-    let below = summed((FEWEST..hits).rev().map(|x| (x + 1) as f64 / ((n - x) as f64 * odds)));
-    if below.is_infinite() { 0.0 } else { (above + 0.5) / (above + 1.0 + below) }
+    let below = summed(
+        (FEWEST..hits)
+            .rev()
+            .map(|x| (x + 1) as f64 / ((n - x) as f64 * odds)),
+    );
+    if below.is_infinite() {
+        0.0
+    } else {
+        (above + 0.5) / (above + 1.0 + below)
+    }
 }
 
 /// The sum of the products of so many of the first ratios, as far as it matters; the ratios fall.
@@ -194,7 +247,10 @@ mod tests {
 
     #[track_caller]
     fn close(got: f64, expected: f64) {
-        assert!((got - expected).abs() <= 1e-6 * expected.abs().max(1e-3), "{got} is not {expected}");
+        assert!(
+            (got - expected).abs() <= 1e-6 * expected.abs().max(1e-3),
+            "{got} is not {expected}"
+        );
     }
 
     fn clumps(any: u64, of: u64, size: f64) -> Option<(f64, f64)> {
@@ -207,10 +263,17 @@ mod tests {
         assert_eq!(clumps(1_000, 1_000, 700.0), None, "all are the same");
         assert_eq!(mean_interval(std::iter::empty(), 0.95), None);
         let (low, high) = clumps(20, 1_000, 700.0).unwrap();
-        assert_eq!(low, 0.0, "no share is too small where only so many are heard of");
+        assert_eq!(
+            low, 0.0,
+            "no share is too small where only so many are heard of"
+        );
         assert!(high > 14.0);
         assert_eq!(clumps(20, 20, 700.0), None);
-        assert_eq!(mean_interval((1..=20).map(|x| (f64::from(x), 1)), 0.95), None, "all would have to be heard of");
+        assert_eq!(
+            mean_interval((1..=20).map(|x| (f64::from(x), 1)), 0.95),
+            None,
+            "all would have to be heard of"
+        );
     }
 
     /// Where chance left much to hear of, the share's limits are those of the binomial law with mid-p. Reference:
@@ -232,7 +295,18 @@ mod tests {
 
     #[test]
     fn a_sign_turns_the_interval() {
-        let values = |sign: f64| (0..500).map(move |i| (if i % 10 == 0 { sign * f64::from(i) } else { 0.0 }, 1));
+        let values = |sign: f64| {
+            (0..500).map(move |i| {
+                (
+                    if i % 10 == 0 {
+                        sign * f64::from(i)
+                    } else {
+                        0.0
+                    },
+                    1,
+                )
+            })
+        };
         let (low, high) = mean_interval(values(1.0), 0.95).unwrap();
         assert_eq!(mean_interval(values(-1.0), 0.95).unwrap(), (-high, -low));
         let often = values(1.0).map(|(x, _)| (x, 3));
@@ -243,10 +317,19 @@ mod tests {
     /// Ten million rollouts are judged at once, and no interval is empty or without its mean.
     #[test]
     fn intervals_hold_their_estimate() {
-        for (any, of) in [(20, 21), (20, 10_000_000), (21, 1_000), (400, 400_000), (999_999, 1_000_000)] {
+        for (any, of) in [
+            (20, 21),
+            (20, 10_000_000),
+            (21, 1_000),
+            (400, 400_000),
+            (999_999, 1_000_000),
+        ] {
             let (low, high) = clumps(any, of, 700.0).unwrap();
             let mean = 700.0 * any as f64 / of as f64;
-            assert!(0.0 <= low && low < mean && mean < high && high < 700.0 + 1e-9, "{any} of {of}: {low} to {high}");
+            assert!(
+                0.0 <= low && low < mean && mean < high && high < 700.0 + 1e-9,
+                "{any} of {of}: {low} to {high}"
+            );
         }
     }
 }

@@ -46,7 +46,11 @@ enum Width {
 impl Default for Budget {
     /// That of a scenario that says nothing.
     fn default() -> Budget {
-        Budget { runs: 1_000, precision: None, level: 0.95 }
+        Budget {
+            runs: 1_000,
+            precision: None,
+            level: 0.95,
+        }
     }
 }
 
@@ -60,12 +64,16 @@ impl Budget {
     pub fn is_spent(&self, totals: &Totals) -> bool {
         let runs = totals.runs();
         runs >= self.runs
-            || self.precision.is_some_and(|precision| is_look(runs) && precision.is_reached(totals, self.level))
+            || self
+                .precision
+                .is_some_and(|precision| is_look(runs) && precision.is_reached(totals, self.level))
     }
 
     /// The next replications of a point that has had so many.
     pub fn portion(&self, runs: u64) -> Range<u64> {
-        let look = looks().find(|look| *look > runs).filter(|_| self.precision.is_some());
+        let look = looks()
+            .find(|look| *look > runs)
+            .filter(|_| self.precision.is_some());
         let end = (runs / PORTION + 1) * PORTION;
         runs..end.min(look.unwrap_or(u64::MAX)).min(self.runs)
     }
@@ -76,7 +84,9 @@ fn looks() -> impl Iterator<Item = u64> {
 }
 
 fn is_look(runs: u64) -> bool {
-    looks().take_while(|look| *look <= runs).any(|look| look == runs)
+    looks()
+        .take_while(|look| *look <= runs)
+        .any(|look| look == runs)
 }
 
 impl Precision {
@@ -91,10 +101,24 @@ impl Precision {
             Some(("any", number)) => (Quantity::Any, number),
             Some((other, _)) => return Err(format!("`{other}` is neither `mean` nor `any`")),
         };
-        let (digits, percent) = number.strip_suffix('%').map_or((number, false), |digits| (digits, true));
-        let value = digits.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value > 0.0);
-        let value = value.ok_or_else(|| format!("`{text}` is no precision; write 0.5, 5%, or any:0.01"))?;
-        Ok(Precision { of, width: if percent { Width::Relative(value / 100.0) } else { Width::Absolute(value) } })
+        let (digits, percent) = number
+            .strip_suffix('%')
+            .map_or((number, false), |digits| (digits, true));
+        let value = digits
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|value| value.is_finite() && *value > 0.0);
+        let value =
+            value.ok_or_else(|| format!("`{text}` is no precision; write 0.5, 5%, or any:0.01"))?;
+        Ok(Precision {
+            of,
+            width: if percent {
+                Width::Relative(value / 100.0)
+            } else {
+                Width::Absolute(value)
+            },
+        })
     }
 
     fn is_reached(self, totals: &Totals, level: f64) -> bool {
@@ -102,7 +126,10 @@ impl Precision {
             Quantity::Mean => (totals.failed.mean(), totals.mean_interval(level)),
             Quantity::Any => {
                 let any = totals.any_5xx(level);
-                (any.map_or(0.0, |any| any.probability), any.map(|any| (any.low, any.high)))
+                (
+                    any.map_or(0.0, |any| any.probability),
+                    any.map(|any| (any.low, any.high)),
+                )
             }
         };
         let half = interval.map_or(f64::INFINITY, |(low, high)| (high - low) / 2.0);
@@ -152,9 +179,15 @@ mod tests {
             }
             ends
         };
-        let plain = Budget { runs: 600, ..Budget::default() };
+        let plain = Budget {
+            runs: 600,
+            ..Budget::default()
+        };
         assert_eq!(ends(plain), [0, 250, 500, 600]);
-        let precise = Budget { precision: Precision::parse("1%").ok(), ..plain };
+        let precise = Budget {
+            precision: Precision::parse("1%").ok(),
+            ..plain
+        };
         assert_eq!(ends(precise), [0, 100, 150, 225, 250, 337, 500, 505, 600]);
     }
 }

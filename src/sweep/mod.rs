@@ -92,13 +92,23 @@ pub fn fill(
 ///
 /// # Errors
 /// A point is no scenario, or its control plane cannot be simulated.
-pub fn common_end(header: &Header, workers: &Workers, cancelled: &AtomicBool) -> Result<Ends, Error> {
+pub fn common_end(
+    header: &Header,
+    workers: &Workers,
+    cancelled: &AtomicBool,
+) -> Result<Ends, Error> {
     let plan = header.plan()?;
-    let pilots = (PILOTS / plan.points.len().max(1) as u64).clamp(1, MOST_PILOTS).min(header.budget.runs);
+    let pilots = (PILOTS / plan.points.len().max(1) as u64)
+        .clamp(1, MOST_PILOTS)
+        .min(header.budget.runs);
     let mut latest = Ends::default();
     for number in 0..plan.points.len() {
         let scenario = plan.scenario(&header.document, number)?;
-        latest = latest.max(&workers.ends(&[&scenario], header.seed, 0..pilots, cancelled)?.for_all());
+        latest = latest.max(
+            &workers
+                .ends(&[&scenario], header.seed, 0..pilots, cancelled)?
+                .for_all(),
+        );
     }
     Ok(latest)
 }
@@ -117,10 +127,17 @@ impl Survey {
         let plan = header.plan()?;
         let mut scenario = header.document.resolve()?;
         scenario.monte_carlo.seed = header.seed;
-        let open = (0..plan.points.len())
-            .find(|number| totals.get(number).is_none_or(|totals| !header.budget.is_spent(totals)));
+        let open = (0..plan.points.len()).find(|number| {
+            totals
+                .get(number)
+                .is_none_or(|totals| !header.budget.is_spent(totals))
+        });
         if let Some(number) = open {
-            return Err(Error::input(format!("point {} of {} is not complete", number + 1, plan.points.len())));
+            return Err(Error::input(format!(
+                "point {} of {} is not complete",
+                number + 1,
+                plan.points.len()
+            )));
         }
         Ok(Survey {
             digest: scenario.digest(),
@@ -143,8 +160,17 @@ impl Survey {
         match self.plan.design {
             Design::Grid => None,
             Design::Sample(_) => {
-                let outcomes: Vec<f64> = self.totals.iter().map(|totals| totals.failed.mean()).collect();
-                sensitivity::indices(self.plan.axes.len(), &outcomes, self.budget.level, self.seed)
+                let outcomes: Vec<f64> = self
+                    .totals
+                    .iter()
+                    .map(|totals| totals.failed.mean())
+                    .collect();
+                sensitivity::indices(
+                    self.plan.axes.len(),
+                    &outcomes,
+                    self.budget.level,
+                    self.seed,
+                )
             }
         }
     }
@@ -156,15 +182,18 @@ impl Survey {
 
     /// 16 hex digits that are equal if all points came to the same.
     pub fn fingerprint(&self) -> String {
-        let chain =
-            |hash: u64, totals: &Totals| hash.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ totals.fingerprint;
+        let chain = |hash: u64, totals: &Totals| {
+            hash.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ totals.fingerprint
+        };
         format!("{:016x}", self.totals.iter().fold(0, chain))
     }
 }
 
 /// What the first point assumes: the swept keys are given there.
 fn assumptions(document: &Document, plan: &Plan) -> Result<Vec<Assumption>, Error> {
-    let Some(_) = plan.points.first() else { return Ok(Vec::new()) };
+    let Some(_) = plan.points.first() else {
+        return Ok(Vec::new());
+    };
     Ok(plan.scenario(document, 0)?.assumptions())
 }
 
@@ -179,10 +208,18 @@ mod tests {
 
     /// A synthetic replication: a longer preStop leaves fewer 504s of the same chance.
     pub(super) fn synthetic(scenario: &Scenario, range: Range<u64>) -> Result<Vec<Sample>, Error> {
-        let stop = scenario.revisions[0].pod.pre_stop.map_or(0, |hook| hook.duration().as_micros() / 1_000_000);
+        let stop = scenario.revisions[0]
+            .pod
+            .pre_stop
+            .map_or(0, |hook| hook.duration().as_micros() / 1_000_000);
         let sample = |replication: u64| {
-            let chance = Streams::new(1, replication).at(Purpose::Network, 0).below(30) as u64;
-            let mut sample = Sample { requests: 1_000, ..Sample::default() };
+            let chance = Streams::new(1, replication)
+                .at(Purpose::Network, 0)
+                .below(30) as u64;
+            let mut sample = Sample {
+                requests: 1_000,
+                ..Sample::default()
+            };
             sample.causes[Cause::ConnectTimeout.index()] = chance.saturating_sub(stop);
             sample.ok = 1_000 - sample.count_5xx();
             sample
@@ -199,41 +236,93 @@ mod tests {
     pub(super) fn filled(header: &Header) -> BTreeMap<usize, Totals> {
         let mut totals = BTreeMap::new();
         let points = header.plan().unwrap().points.len();
-        fill(header, 0..points, &mut totals, &synthetic, &mut |_, _, _| Ok(())).unwrap();
+        fill(
+            header,
+            0..points,
+            &mut totals,
+            &synthetic,
+            &mut |_, _, _| Ok(()),
+        )
+        .unwrap();
         totals
     }
 
     #[test]
     fn points_share_their_chance() {
-        let header = header(&["pod.pre_stop=0s..40s/10s"], Budget { runs: 600, ..Budget::default() });
+        let header = header(
+            &["pod.pre_stop=0s..40s/10s"],
+            Budget {
+                runs: 600,
+                ..Budget::default()
+            },
+        );
         let totals: Vec<_> = filled(&header).into_values().collect();
         assert!(totals.iter().all(|totals| totals.runs() == 600));
-        assert!(totals.windows(2).all(|pair| pair[1].failed.sum <= pair[0].failed.sum), "monotone without noise");
+        assert!(
+            totals
+                .windows(2)
+                .all(|pair| pair[1].failed.sum <= pair[0].failed.sum),
+            "monotone without noise"
+        );
         assert_eq!(totals[4].failed.sum, 0);
     }
 
     #[test]
     fn a_point_stops_when_it_is_precise_enough() {
         let precision = Some(Precision::parse("10%").unwrap());
-        let header = header(&["pod.pre_stop=0s..40s/10s"], Budget { runs: 2_000, precision, ..Budget::default() });
-        let runs: Vec<_> = filled(&header).into_values().map(|totals| totals.runs()).collect();
-        assert!(runs[0] < runs[2] && runs[0] >= 100, "rarer errors take longer: {runs:?}");
-        assert_eq!(runs[4], 2_000, "no error seen is never precise enough in proportion");
+        let header = header(
+            &["pod.pre_stop=0s..40s/10s"],
+            Budget {
+                runs: 2_000,
+                precision,
+                ..Budget::default()
+            },
+        );
+        let runs: Vec<_> = filled(&header)
+            .into_values()
+            .map(|totals| totals.runs())
+            .collect();
+        assert!(
+            runs[0] < runs[2] && runs[0] >= 100,
+            "rarer errors take longer: {runs:?}"
+        );
+        assert_eq!(
+            runs[4], 2_000,
+            "no error seen is never precise enough in proportion"
+        );
     }
 
     #[test]
     fn a_sweep_may_be_stopped_anywhere() {
         let precision = Some(Precision::parse("0.5").unwrap());
-        let header = header(&["pod.pre_stop=0s..20s/10s"], Budget { runs: 2_000, precision, ..Budget::default() });
+        let header = header(
+            &["pod.pre_stop=0s..20s/10s"],
+            Budget {
+                runs: 2_000,
+                precision,
+                ..Budget::default()
+            },
+        );
         let whole = filled(&header);
         for stop_after in 1..20 {
             let (mut totals, mut portions) = (BTreeMap::new(), 0);
             let mut stop = |_: usize, _: &Totals, _: u64| {
                 portions += 1;
-                if portions == stop_after { Err(Error::interrupted()) } else { Ok(()) }
+                if portions == stop_after {
+                    Err(Error::interrupted())
+                } else {
+                    Ok(())
+                }
             };
             drop(fill(&header, 0..3, &mut totals, &synthetic, &mut stop));
-            fill(&header, 0..3, &mut totals, &synthetic, &mut |_, _, _| Ok(())).unwrap();
+            fill(
+                &header,
+                0..3,
+                &mut totals,
+                &synthetic,
+                &mut |_, _, _| Ok(()),
+            )
+            .unwrap();
             assert_eq!(totals, whole, "stopped after portion {stop_after}");
         }
     }
@@ -241,9 +330,16 @@ mod tests {
     #[test]
     fn a_sample_tells_what_matters() {
         let document = Document::parse(Path::new("x.toml"), "name = \"x\"").unwrap();
-        let vary = vec!["pod.pre_stop=0s..30s".to_owned(), "deployment.min_ready=0s..30s/10s".to_owned()];
-        let budget = Budget { runs: 20, ..Budget::default() };
-        let header = Header::new(document, vary, Some(50), 1, budget, EngineChoice::Request).unwrap();
+        let vary = vec![
+            "pod.pre_stop=0s..30s".to_owned(),
+            "deployment.min_ready=0s..30s/10s".to_owned(),
+        ];
+        let budget = Budget {
+            runs: 20,
+            ..Budget::default()
+        };
+        let header =
+            Header::new(document, vary, Some(50), 1, budget, EngineChoice::Request).unwrap();
         let totals = filled(&header);
         let survey = Survey::of(Record { header, totals }).unwrap();
         let found = survey.sensitivity().unwrap();

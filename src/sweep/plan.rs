@@ -51,21 +51,38 @@ impl Plan {
             Error::input(format!("the range of `{}` has no step", axis.name()))
                 .hint("write low..high/step, or take a sample with --sample N")
         };
-        let lengths =
-            axes.iter().map(|axis| axis.points().ok_or_else(|| stepless(axis))).collect::<Result<Vec<_>, _>>()?;
-        let count = lengths.iter().try_fold(1_usize, |points, length| points.checked_mul(*length));
-        let count = count.filter(|points| *points <= MOST_POINTS).ok_or_else(too_many)?;
+        let lengths = axes
+            .iter()
+            .map(|axis| axis.points().ok_or_else(|| stepless(axis)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let count = lengths
+            .iter()
+            .try_fold(1_usize, |points, length| points.checked_mul(*length));
+        let count = count
+            .filter(|points| *points <= MOST_POINTS)
+            .ok_or_else(too_many)?;
         let point = |number: usize| {
             let mut strides = lengths.iter().scan(count, |stride, length| {
                 *stride /= length;
                 Some((*stride, *length))
             });
-            let rows: Vec<_> = strides.by_ref().map(|(stride, length)| number / stride % length).collect();
-            let settings = axes.iter().zip(&rows).flat_map(|(axis, row)| axis.at(*row)).collect();
+            let rows: Vec<_> = strides
+                .by_ref()
+                .map(|(stride, length)| number / stride % length)
+                .collect();
+            let settings = axes
+                .iter()
+                .zip(&rows)
+                .flat_map(|(axis, row)| axis.at(*row))
+                .collect();
             Point { settings, rows }
         };
         let points = (0..count).map(point).collect();
-        Ok(Plan { axes, design: Design::Grid, points })
+        Ok(Plan {
+            axes,
+            design: Design::Grid,
+            points,
+        })
     }
 
     /// A sample of `rows` rows, from which [`super::sensitivity`] can tell what matters most.
@@ -77,19 +94,35 @@ impl Plan {
         if rows < 2 {
             return Err(Error::input("a sample needs at least 2 rows"));
         }
-        let count = rows.checked_mul(axes.len() + 2).filter(|points| *points <= MOST_POINTS).ok_or_else(too_many)?;
-        let columns: Vec<Vec<f64>> = (0..2 * axes.len()).map(|column| hypercube_column(rows, seed, column)).collect();
+        let count = rows
+            .checked_mul(axes.len() + 2)
+            .filter(|points| *points <= MOST_POINTS)
+            .ok_or_else(too_many)?;
+        let columns: Vec<Vec<f64>> = (0..2 * axes.len())
+            .map(|column| hypercube_column(rows, seed, column))
+            .collect();
         let point = |number: usize| {
             let (row, member) = (number / (axes.len() + 2), number % (axes.len() + 2));
             let shares = (0..axes.len()).map(|axis| {
                 let from_b = member == 1 || member == axis + 2;
                 columns[if from_b { axes.len() + axis } else { axis }][row]
             });
-            let settings = axes.iter().zip(shares).flat_map(|(axis, share)| axis.at_share(share)).collect();
-            Point { settings, rows: Vec::new() }
+            let settings = axes
+                .iter()
+                .zip(shares)
+                .flat_map(|(axis, share)| axis.at_share(share))
+                .collect();
+            Point {
+                settings,
+                rows: Vec::new(),
+            }
         };
         let points = (0..count).map(point).collect();
-        Ok(Plan { axes, design: Design::Sample(rows), points })
+        Ok(Plan {
+            axes,
+            design: Design::Sample(rows),
+            points,
+        })
     }
 
     /// The scenario at a point.
@@ -99,9 +132,17 @@ impl Plan {
     pub fn scenario(&self, document: &Document, number: usize) -> Result<Scenario, Error> {
         let point = &self.points[number];
         let mut document = document.clone();
-        let set = point.settings.iter().try_for_each(|(key, value)| document.set(key, value));
-        set.and_then(|()| document.resolve())
-            .map_err(|error| error.prefixed(&format!("point {} of the sweep ({})", number + 1, point.name())))
+        let set = point
+            .settings
+            .iter()
+            .try_for_each(|(key, value)| document.set(key, value));
+        set.and_then(|()| document.resolve()).map_err(|error| {
+            error.prefixed(&format!(
+                "point {} of the sweep ({})",
+                number + 1,
+                point.name()
+            ))
+        })
     }
 
     /// Whether every point is a scenario.
@@ -116,16 +157,24 @@ impl Plan {
 impl Point {
     /// The point in words: `pod.pre_stop = 10s, deployment.replicas = 4`.
     pub fn name(&self) -> String {
-        let settings: Vec<_> = self.settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let settings: Vec<_> = self
+            .settings
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}"))
+            .collect();
         settings.join(", ")
     }
 }
 
 fn check(axes: &[Axis]) -> Result<(), Error> {
-    let mut keys: Vec<&str> = axes.iter().flat_map(|axis| axis.scales.iter().map(|scale| scale.key.as_str())).collect();
+    let mut keys: Vec<&str> = axes
+        .iter()
+        .flat_map(|axis| axis.scales.iter().map(|scale| scale.key.as_str()))
+        .collect();
     if keys.is_empty() {
         return Err(
-            Error::input("nothing to sweep: the scenario has no [sweep]").hint("--vary pod.pre_stop=0s..30s/5s")
+            Error::input("nothing to sweep: the scenario has no [sweep]")
+                .hint("--vary pod.pre_stop=0s..30s/5s"),
         );
     }
     keys.sort_unstable();
@@ -143,7 +192,9 @@ fn too_many() -> Error {
 /// One value in each of `rows` equal strata of 0 to 1, in random order.
 fn hypercube_column(rows: usize, seed: u64, column: usize) -> Vec<f64> {
     let mut stream = Streams::new(seed, 0).at(Purpose::Design, column as u64);
-    let mut values: Vec<f64> = (0..rows).map(|row| (row as f64 + stream.uniform()) / rows as f64).collect();
+    let mut values: Vec<f64> = (0..rows)
+        .map(|row| (row as f64 + stream.uniform()) / rows as f64)
+        .collect();
     for last in (1..rows).rev() {
         values.swap(last, stream.below(last + 1));
     }
@@ -156,7 +207,10 @@ mod tests {
     use std::path::Path;
 
     fn axes(texts: &[&str]) -> Vec<Axis> {
-        texts.iter().map(|text| Axis::parse(text).unwrap()).collect()
+        texts
+            .iter()
+            .map(|text| Axis::parse(text).unwrap())
+            .collect()
     }
 
     fn names(plan: &Plan) -> Vec<String> {
@@ -166,8 +220,8 @@ mod tests {
     #[test]
     fn a_grid_has_every_combination_the_last_axis_fastest() {
         let plan = Plan::grid(axes(&["a.b=1,2", "c.d=x,y,z"])).unwrap();
-        let expected =
-            ["1x", "1y", "1z", "2x", "2y", "2z"].map(|pair| format!("a.b = {}, c.d = {}", &pair[..1], &pair[1..]));
+        let expected = ["1x", "1y", "1z", "2x", "2y", "2z"]
+            .map(|pair| format!("a.b = {}, c.d = {}", &pair[..1], &pair[1..]));
         assert_eq!(names(&plan), expected);
         assert_eq!(plan.points[4].rows, [1, 1]);
     }
@@ -179,10 +233,19 @@ mod tests {
         let value = |number: usize, key: usize| plan.points[number].settings[key].1.clone();
         for member in [0, 1] {
             let mut seconds: Vec<_> = (0..100)
-                .map(|row| crate::time::Span::parse(&value(row * 4 + member, 0)).unwrap().as_secs_f64())
+                .map(|row| {
+                    crate::time::Span::parse(&value(row * 4 + member, 0))
+                        .unwrap()
+                        .as_secs_f64()
+                })
                 .collect();
             seconds.sort_by(f64::total_cmp);
-            assert!(seconds.iter().enumerate().all(|(row, at)| (row as f64..=row as f64 + 1.0).contains(at)));
+            assert!(
+                seconds
+                    .iter()
+                    .enumerate()
+                    .all(|(row, at)| (row as f64..=row as f64 + 1.0).contains(at))
+            );
         }
         for row in 0..100 {
             let [a, b, first, second] =
@@ -190,8 +253,14 @@ mod tests {
             assert_eq!(first, [b[0].clone(), a[1].clone()]);
             assert_eq!(second, [a[0].clone(), b[1].clone()]);
         }
-        assert_eq!(names(&plan), names(&Plan::sample(plan.axes.clone(), 100, 1).unwrap()));
-        assert_ne!(names(&plan), names(&Plan::sample(plan.axes.clone(), 100, 2).unwrap()));
+        assert_eq!(
+            names(&plan),
+            names(&Plan::sample(plan.axes.clone(), 100, 1).unwrap())
+        );
+        assert_ne!(
+            names(&plan),
+            names(&Plan::sample(plan.axes.clone(), 100, 2).unwrap())
+        );
     }
 
     #[track_caller]
@@ -206,18 +275,36 @@ mod tests {
         refuse(Plan::grid(vec![]), 2, "nothing to sweep");
         refuse(Plan::grid(axes(&["a.b=1..5"])), 2, "no step");
         refuse(Plan::grid(axes(&["a.b=1,2", "a.b=3"])), 2, "twice");
-        refuse(Plan::grid(axes(&["a.b=1..1000/1", "c.d=1..1000/1"])), 4, "more than");
+        refuse(
+            Plan::grid(axes(&["a.b=1..1000/1", "c.d=1..1000/1"])),
+            4,
+            "more than",
+        );
         refuse(Plan::sample(axes(&["a.b=1..5"]), 1, 1), 2, "at least 2");
-        refuse(Plan::sample(axes(&["a.b=1..5"]), usize::MAX, 1), 4, "more than");
+        refuse(
+            Plan::sample(axes(&["a.b=1..5"]), usize::MAX, 1),
+            4,
+            "more than",
+        );
     }
 
     #[test]
     fn a_point_is_a_scenario() {
         let document = Document::parse(Path::new("x.toml"), "name = \"x\"").unwrap();
-        let plan = Plan::grid(axes(&["pod.pre_stop=0s..10s/5s", "deployment.replicas=2,3"])).unwrap();
+        let plan = Plan::grid(axes(&[
+            "pod.pre_stop=0s..10s/5s",
+            "deployment.replicas=2,3",
+        ]))
+        .unwrap();
         plan.check(&document).unwrap();
         let scenario = plan.scenario(&document, 3).unwrap();
-        assert_eq!((scenario.value_of("pod.pre_stop").unwrap().as_str(), scenario.deployment.replicas), ("5s", 3));
+        assert_eq!(
+            (
+                scenario.value_of("pod.pre_stop").unwrap().as_str(),
+                scenario.deployment.replicas
+            ),
+            ("5s", 3)
+        );
         let impossible = Plan::grid(axes(&["deployment.replicas=2,many"])).unwrap();
         let error = impossible.check(&document).unwrap_err();
         assert_eq!(error.exit_code(), 2);

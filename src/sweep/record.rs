@@ -79,13 +79,20 @@ impl Share {
     /// # Errors
     /// In words what is wrong.
     pub fn parse(text: &str) -> Result<Share, String> {
-        let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-        let (number, of) = numbers.ok_or_else(|| format!("`{text}` is no share; write 2/3 for the second of three"))?;
+        let numbers = text
+            .split_once('/')
+            .and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        let (number, of) = numbers
+            .ok_or_else(|| format!("`{text}` is no share; write 2/3 for the second of three"))?;
         if number == 0 || number > of {
-            return Err(format!("there is no share {number} of {of}: they count from 1"));
+            return Err(format!(
+                "there is no share {number} of {of}: they count from 1"
+            ));
         }
         if of > MOST_SHARES {
-            return Err(format!("{of} shares are more than a sweep can have points: at most {MOST_SHARES}"));
+            return Err(format!(
+                "{of} shares are more than a sweep can have points: at most {MOST_SHARES}"
+            ));
         }
         Ok(Share { number, of })
     }
@@ -112,7 +119,15 @@ impl Header {
         if budget.runs == 0 {
             return Err(Error::input("a sweep needs at least one run a point"));
         }
-        let header = Header { document, vary, sample, seed, budget, engine, share: Share::WHOLE };
+        let header = Header {
+            document,
+            vary,
+            sample,
+            seed,
+            budget,
+            engine,
+            share: Share::WHOLE,
+        };
         header.plan()?;
         Ok(header)
     }
@@ -122,10 +137,18 @@ impl Header {
     /// # Errors
     /// There is no such plan.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let varied = self.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        let varied = self
+            .vary
+            .iter()
+            .map(|text| Axis::parse(text))
+            .collect::<Result<Vec<_>, _>>()?;
         let names = |axis: &Axis, key: &str| axis.scales.iter().any(|scale| scale.key == key);
         let mut axes = axis::of_scenario(&self.document.resolve()?)?;
-        axes.retain(|axis| !varied.iter().any(|other| axis.scales.iter().any(|scale| names(other, &scale.key))));
+        axes.retain(|axis| {
+            !varied
+                .iter()
+                .any(|other| axis.scales.iter().any(|scale| names(other, &scale.key)))
+        });
         axes.extend(varied);
         match self.sample {
             None => Plan::grid(axes),
@@ -146,7 +169,11 @@ impl Header {
         facts.extend(self.sample.map(|rows| ("sample", rows.to_string())));
         facts.push(("seed", self.seed.to_string()));
         facts.push(("runs", self.budget.runs.to_string()));
-        facts.extend(self.budget.precision.map(|precision| ("precision", precision.to_string())));
+        facts.extend(
+            self.budget
+                .precision
+                .map(|precision| ("precision", precision.to_string())),
+        );
         facts.push(("level", format!("{:?}", self.budget.level)));
         facts.push(("engine", self.engine.to_string()));
         facts
@@ -175,40 +202,64 @@ impl Header {
         let (mine, theirs) = (self.facts(), other.facts());
         // Only the name of the file may differ: it is the same sweep wherever it lies.
         let relevant = |fact: &&(&str, String)| fact.0 != "path";
-        let differs =
-            mine.iter().filter(relevant).zip(theirs.iter().filter(relevant)).find(|(mine, theirs)| mine != theirs);
+        let differs = mine
+            .iter()
+            .filter(relevant)
+            .zip(theirs.iter().filter(relevant))
+            .find(|(mine, theirs)| mine != theirs);
         let name = match differs {
             Some((mine, _)) if mine.0 == "text" || mine.0 == "edit" => "scenario",
             Some((mine, _)) => mine.0,
             None if mine.len() != theirs.len() => "scenario or axes",
             None => return Ok(()),
         };
-        Err(Error::input(format!("it is the record of another sweep: the {name} differs"))
-            .hint("remove it to start afresh, or ask for the sweep that it belongs to"))
+        Err(Error::input(format!(
+            "it is the record of another sweep: the {name} differs"
+        ))
+        .hint("remove it to start afresh, or ask for the sweep that it belongs to"))
     }
 
     /// The lines after the first one, up to the header's checksum.
     fn parse(lines: &str) -> Result<Header, Error> {
         let mut facts: Vec<(&str, String)> = Vec::new();
         for line in lines.lines() {
-            let (name, fact) = line.split_once(' ').ok_or_else(|| damaged("a line of its header is none"))?;
+            let (name, fact) = line
+                .split_once(' ')
+                .ok_or_else(|| damaged("a line of its header is none"))?;
             facts.push((name, unescaped(fact)));
         }
-        let all = |name: &'static str| facts.iter().filter(move |fact| fact.0 == name).map(|fact| fact.1.clone());
+        let all = |name: &'static str| {
+            facts
+                .iter()
+                .filter(move |fact| fact.0 == name)
+                .map(|fact| fact.1.clone())
+        };
         let one = |name: &'static str| all(name).next();
-        let lacks = |name: &'static str| move || damaged(&format!("its `{name}` is missing, or out of range"));
-        let number = |name: &'static str| one(name).and_then(|text| text.parse().ok()).ok_or_else(lacks(name));
-        let edits =
-            all("edit").filter_map(|edit| edit.split_once(' ').map(|(key, line)| (key.to_owned(), line.to_owned())));
+        let lacks = |name: &'static str| {
+            move || damaged(&format!("its `{name}` is missing, or out of range"))
+        };
+        let number = |name: &'static str| {
+            one(name)
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(lacks(name))
+        };
+        let edits = all("edit").filter_map(|edit| {
+            edit.split_once(' ')
+                .map(|(key, line)| (key.to_owned(), line.to_owned()))
+        });
         let path = one("path").ok_or_else(lacks("path"))?;
         let text = one("text").ok_or_else(lacks("text"))?;
-        let precision = one("precision").map(|text| Precision::parse(&text).map_err(|_| lacks("precision")()));
-        let level =
-            one("level").and_then(|level| level.parse().ok()).filter(|level: &f64| *level > 0.0 && *level < 1.0);
+        let precision =
+            one("precision").map(|text| Precision::parse(&text).map_err(|_| lacks("precision")()));
+        let level = one("level")
+            .and_then(|level| level.parse().ok())
+            .filter(|level: &f64| *level > 0.0 && *level < 1.0);
         Ok(Header {
             document: Document::from_parts(Path::new(&path), &text, edits.collect())?,
             vary: all("vary").collect(),
-            sample: one("sample").map(|rows| rows.parse().map_err(|_| lacks("sample")())).transpose()?,
+            sample: one("sample")
+                .map(|rows| rows.parse().map_err(|_| lacks("sample")()))
+                .transpose()?,
             seed: number("seed")?,
             budget: Budget {
                 // As many as `--runs` can ask for.
@@ -218,8 +269,12 @@ impl Header {
                 precision: precision.transpose()?,
                 level: level.ok_or_else(lacks("level"))?,
             },
-            engine: one("engine").and_then(|engine| engine.parse().ok()).ok_or_else(lacks("engine"))?,
-            share: one("share").and_then(|share| Share::parse(&share).ok()).ok_or_else(lacks("share"))?,
+            engine: one("engine")
+                .and_then(|engine| engine.parse().ok())
+                .ok_or_else(lacks("engine"))?,
+            share: one("share")
+                .and_then(|share| Share::parse(&share).ok())
+                .ok_or_else(lacks("share"))?,
         })
     }
 }
@@ -227,12 +282,19 @@ impl Header {
 impl Record {
     /// Nothing simulated yet.
     pub fn new(header: Header) -> Record {
-        Record { header, totals: BTreeMap::new() }
+        Record {
+            header,
+            totals: BTreeMap::new(),
+        }
     }
 
     /// The whole record.
     pub fn to_lines(&self) -> String {
-        let points: String = self.totals.iter().map(|(number, totals)| point_line(*number, totals)).collect();
+        let points: String = self
+            .totals
+            .iter()
+            .map(|(number, totals)| point_line(*number, totals))
+            .collect();
         self.header.to_lines() + &points
     }
 
@@ -250,13 +312,20 @@ impl Record {
     /// It cannot be read, is no record, by another version, or damaged elsewhere than at its end; exit code 2. It is
     /// longer than any record; exit code 4.
     pub fn read(reader: impl BufRead) -> Result<Record, Error> {
-        let mut lines = Lines { reader: reader.take(LONGEST), bytes: Vec::new() };
+        let mut lines = Lines {
+            reader: reader.take(LONGEST),
+            bytes: Vec::new(),
+        };
         if lines.next(FIRST_LINE.len() as u64 + 2)?.as_deref() != Some(FIRST_LINE) {
-            return Err(Error::input("it is no record of a sweep by this version of rollcast"));
+            return Err(Error::input(
+                "it is no record of a sweep by this version of rollcast",
+            ));
         }
         let mut header = String::new();
         let sum = loop {
-            let line = lines.next(LONGEST_LINE)?.ok_or_else(|| damaged("its header has no end"))?;
+            let line = lines
+                .next(LONGEST_LINE)?
+                .ok_or_else(|| damaged("its header has no end"))?;
             if let Some(sum) = line.strip_prefix(HEADER_SUM) {
                 break sum.to_owned();
             }
@@ -264,12 +333,23 @@ impl Record {
             header.push('\n');
         };
         // Another version may reckon otherwise.
-        let version = header.lines().find_map(|line| line.strip_prefix("version ")).unwrap_or_default();
+        let version = header
+            .lines()
+            .find_map(|line| line.strip_prefix("version "))
+            .unwrap_or_default();
         if version != env!("CARGO_PKG_VERSION") {
-            let words = format!("it was made by rollcast {version}, and this is {}", env!("CARGO_PKG_VERSION"));
+            let words = format!(
+                "it was made by rollcast {version}, and this is {}",
+                env!("CARGO_PKG_VERSION")
+            );
             return Err(Error::input(words));
         }
-        if sum != format!("{:016x}", fnv1a(format!("{FIRST_LINE}\n{header}").as_bytes())) {
+        if sum
+            != format!(
+                "{:016x}",
+                fnv1a(format!("{FIRST_LINE}\n{header}").as_bytes())
+            )
+        {
             return Err(damaged("the checksum of its header is wrong"));
         }
         let mut record = Record::new(Header::parse(&header)?);
@@ -291,7 +371,9 @@ impl Record {
             match number {
                 None if line.is_none() => break,
                 None => return Err(damaged("the checksum of a point is wrong")),
-                Some(number) => return Err(damaged(&format!("it has a point {number} of {points}"))),
+                Some(number) => {
+                    return Err(damaged(&format!("it has a point {number} of {points}")));
+                }
             }
         }
         Ok(record)
@@ -316,18 +398,32 @@ impl Record {
                 ))));
             }
             if let Some(other) = seen.insert(header.share.number, name.clone()) {
-                return Err(Error::input(format!("{other} and {name} are both share {}", header.share.number)));
+                return Err(Error::input(format!(
+                    "{other} and {name} are both share {}",
+                    header.share.number
+                )));
             }
-            let mine: Vec<usize> = header.share.of_points(header.plan()?.points.len()).collect();
-            let open = mine
-                .iter()
-                .filter(|number| !record.totals.get(number).is_some_and(|done| header.budget.is_spent(done)));
+            let mine: Vec<usize> = header
+                .share
+                .of_points(header.plan()?.points.len())
+                .collect();
+            let open = mine.iter().filter(|number| {
+                !record
+                    .totals
+                    .get(number)
+                    .is_some_and(|done| header.budget.is_spent(done))
+            });
             let open = open.count();
             if open > 0 {
                 let left = format!("{open} of its {} points are not complete", mine.len());
                 return Err(named(Error::input(left).hint("go on with it: --resume")));
             }
-            merged.totals.extend(record.totals.into_iter().filter(|(number, _)| mine.contains(number)));
+            merged.totals.extend(
+                record
+                    .totals
+                    .into_iter()
+                    .filter(|(number, _)| mine.contains(number)),
+            );
         }
         let mut whole = whole.ok_or_else(|| Error::input("there is nothing to merge"))?;
         let missing: Vec<_> = (1..=whole.header.share.of)
@@ -336,10 +432,19 @@ impl Record {
             .collect();
         if !missing.is_empty() {
             const SHOWN: usize = 20;
-            let more = if missing.len() > SHOWN { format!(", … ({} in all)", missing.len()) } else { String::new() };
-            let shown = missing.get(..SHOWN.min(missing.len())).unwrap_or_default().join(", ");
+            let more = if missing.len() > SHOWN {
+                format!(", … ({} in all)", missing.len())
+            } else {
+                String::new()
+            };
+            let shown = missing
+                .get(..SHOWN.min(missing.len()))
+                .unwrap_or_default()
+                .join(", ");
             let of = whole.header.share.of;
-            return Err(Error::input(format!("of {of} shares these are missing: {shown}{more}")));
+            return Err(Error::input(format!(
+                "of {of} shares these are missing: {shown}{more}"
+            )));
         }
         whole.header.share = Share::WHOLE;
         Ok(whole)
@@ -375,7 +480,9 @@ fn parse_point(line: &str) -> Option<(usize, Totals)> {
     totals.fingerprint = words.next()?.parse().ok()?;
     for word in words {
         let (failed, runs) = word.split_once(':')?;
-        totals.distribution.insert(failed.parse().ok()?, runs.parse().ok()?);
+        totals
+            .distribution
+            .insert(failed.parse().ok()?, runs.parse().ok()?);
     }
     Some((number, totals))
 }
@@ -394,10 +501,15 @@ impl<R: BufRead> Lines<R> {
     /// The next line, if there is one; a longer one is an error.
     fn next(&mut self, longest: u64) -> Result<Option<String>, Error> {
         self.bytes.clear();
-        let read = (&mut self.reader).take(longest).read_until(b'\n', &mut self.bytes);
+        let read = (&mut self.reader)
+            .take(longest)
+            .read_until(b'\n', &mut self.bytes);
         read.map_err(|error| Error::input(format!("cannot read: {error}")))?;
         if self.reader.limit() == 0 {
-            return Err(Error::too_large(format!("a record longer than {} GiB", LONGEST >> 30)));
+            return Err(Error::too_large(format!(
+                "a record longer than {} GiB",
+                LONGEST >> 30
+            )));
         }
         if self.bytes.pop_if(|byte| *byte == b'\n').is_none() {
             let is_long = self.bytes.len() as u64 == longest;
@@ -414,12 +526,16 @@ impl<R: BufRead> Lines<R> {
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): against accidents, not against forgery.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// A text on one line.
 fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r")
+    text.replace('\\', "\\\\")
+        .replace('\n', "\\n")
+        .replace('\r', "\\r")
 }
 
 fn unescaped(line: &str) -> String {

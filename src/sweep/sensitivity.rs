@@ -43,10 +43,14 @@ pub fn indices(axes: usize, outcomes: &[f64], level: f64, seed: u64) -> Option<V
     let whole: Vec<usize> = (0..rows.len()).collect();
     let values = estimates(&rows, &whole, axes)?;
     let mut stream = Streams::new(seed, 0).at(Purpose::Resampling, 1);
-    let resamples: Vec<_> =
-        (0..RESAMPLES).filter_map(|_| estimates(&rows, &again(rows.len(), &mut stream), axes)).collect();
+    let resamples: Vec<_> = (0..RESAMPLES)
+        .filter_map(|_| estimates(&rows, &again(rows.len(), &mut stream), axes))
+        .collect();
     let interval = |axis: usize, which: usize| {
-        let mut drawn: Vec<f64> = resamples.iter().map(|resample| resample[axis][which]).collect();
+        let mut drawn: Vec<f64> = resamples
+            .iter()
+            .map(|resample| resample[axis][which])
+            .collect();
         drawn.sort_by(f64::total_cmp);
         let tail = (1.0 - level) / 2.0;
         Some(Estimate {
@@ -55,7 +59,14 @@ pub fn indices(axes: usize, outcomes: &[f64], level: f64, seed: u64) -> Option<V
             high: stats::quantile(&drawn, 1.0 - tail)?,
         })
     };
-    (0..axes).map(|axis| Some(Indices { first_order: interval(axis, 0)?, total: interval(axis, 1)? })).collect()
+    (0..axes)
+        .map(|axis| {
+            Some(Indices {
+                first_order: interval(axis, 0)?,
+                total: interval(axis, 1)?,
+            })
+        })
+        .collect()
 }
 
 fn again(rows: usize, stream: &mut Stream) -> Vec<usize> {
@@ -64,7 +75,10 @@ fn again(rows: usize, stream: &mut Stream) -> Vec<usize> {
 
 /// First-order and total index of each axis.
 fn estimates(rows: &[&[f64]], chosen: &[usize], axes: usize) -> Option<Vec<[f64; 2]>> {
-    let moments: stats::Moments = chosen.iter().flat_map(|row| rows[*row][..2].iter().copied()).collect();
+    let moments: stats::Moments = chosen
+        .iter()
+        .flat_map(|row| rows[*row][..2].iter().copied())
+        .collect();
     let (mean, variance) = (moments.mean(), moments.variance());
     if variance <= 0.0 {
         return None;
@@ -106,14 +120,22 @@ mod tests {
     fn ishigami() {
         let angle = |share: f64| PI * (2.0 * share - 1.0);
         let f = |x: &[f64]| {
-            angle(x[0]).sin() + 7.0 * angle(x[1]).sin().powi(2) + 0.1 * angle(x[2]).powi(4) * angle(x[0]).sin()
+            angle(x[0]).sin()
+                + 7.0 * angle(x[1]).sin().powi(2)
+                + 0.1 * angle(x[2]).powi(4) * angle(x[0]).sin()
         };
         let found = indices(3, &outcomes(8_192, 3, f), 0.99, 1).unwrap();
         let expected = [(0.3139, 0.5576), (0.4424, 0.4424), (0.0, 0.2437)];
         for (found, (first, total)) in found.iter().zip(expected) {
             for (estimate, truth) in [(found.first_order, first), (found.total, total)] {
-                assert!((estimate.value - truth).abs() < 0.03, "{estimate:?} {truth}");
-                assert!(estimate.low <= truth && truth <= estimate.high, "{estimate:?} {truth}");
+                assert!(
+                    (estimate.value - truth).abs() < 0.03,
+                    "{estimate:?} {truth}"
+                );
+                assert!(
+                    estimate.low <= truth && truth <= estimate.high,
+                    "{estimate:?} {truth}"
+                );
             }
         }
     }
@@ -121,7 +143,10 @@ mod tests {
     #[test]
     fn what_does_not_matter_has_no_share() {
         let found = indices(2, &outcomes(200, 2, |x| 3.0 * x[0]), 0.95, 1).unwrap();
-        assert_eq!((found[1].first_order.value, found[1].total.value), (0.0, 0.0));
+        assert_eq!(
+            (found[1].first_order.value, found[1].total.value),
+            (0.0, 0.0)
+        );
         assert!((found[0].total.value - 1.0).abs() < 0.2);
         assert_eq!(indices(2, &outcomes(200, 2, |_| 4.0), 0.95, 1), None);
     }

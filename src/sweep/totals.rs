@@ -68,7 +68,10 @@ impl Sum {
     fn is_possible(&self) -> bool {
         let square = self.sum.checked_mul(self.sum);
         let bound = self.squares.checked_mul(self.n.into());
-        self.sum <= self.squares && square.zip(bound).is_some_and(|(square, bound)| square <= bound)
+        self.sum <= self.squares
+            && square
+                .zip(bound)
+                .is_some_and(|(square, bound)| square <= bound)
     }
 
     /// Mean and variance.
@@ -95,17 +98,28 @@ impl Totals {
             self.requests.push(sample.requests);
             self.failed.push(failed);
             *self.distribution.entry(failed).or_default() += 1;
-            self.statuses.iter_mut().zip([502, 503, 504]).for_each(|(sum, status)| sum.push(sample.status(status)));
+            self.statuses
+                .iter_mut()
+                .zip([502, 503, 504])
+                .for_each(|(sum, status)| sum.push(sample.status(status)));
             let causes = sample.causes.into_iter().chain([sample.target]);
-            self.causes.iter_mut().zip(causes).for_each(|(sum, count)| sum.push(count));
+            self.causes
+                .iter_mut()
+                .zip(causes)
+                .for_each(|(sum, count)| sum.push(count));
             self.duration.push_span(sample.measures.duration);
             self.old_pods_gone.push_span(sample.measures.old_pods_gone);
-            self.extra_pod_time.push_span(Some(sample.measures.extra_pod_time));
-            self.incomplete.push(u64::from(!sample.measures.is_complete()));
+            self.extra_pod_time
+                .push_span(Some(sample.measures.extra_pod_time));
+            self.incomplete
+                .push(u64::from(!sample.measures.is_complete()));
             self.cut_short.push(u64::from(sample.measures.cut_short));
             // The odd constant of SplitMix64 makes the order count.
-            self.fingerprint =
-                self.fingerprint.rotate_left(5).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ sample.fingerprint();
+            self.fingerprint = self
+                .fingerprint
+                .rotate_left(5)
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                ^ sample.fingerprint();
         }
     }
 
@@ -119,13 +133,18 @@ impl Totals {
             return Err(format!("{runs} replications, where {most} were asked for"));
         }
         if let Some(sum) = self.sums().find(|sum| sum.n > runs || !sum.is_possible()) {
-            return Err(format!("no {} numbers have the sum {} and the squares {}", sum.n, sum.sum, sum.squares));
+            return Err(format!(
+                "no {} numbers have the sum {} and the squares {}",
+                sum.n, sum.sum, sum.squares
+            ));
         }
         let mut counted = Sum::default();
         for (failed, times) in &self.distribution {
             let failed = u128::from(*failed);
-            let add = |total: u128, x: Option<u128>| total.checked_add(x?.checked_mul((*times).into())?);
-            let sums = add(counted.sum, Some(failed)).zip(add(counted.squares, failed.checked_mul(failed)));
+            let add =
+                |total: u128, x: Option<u128>| total.checked_add(x?.checked_mul((*times).into())?);
+            let sums = add(counted.sum, Some(failed))
+                .zip(add(counted.squares, failed.checked_mul(failed)));
             let n = counted.n.checked_add(*times);
             let ((sum, squares), n) = sums.zip(n).ok_or("its numbers of 5xx cannot be added up")?;
             counted = Sum { n, sum, squares };
@@ -138,16 +157,31 @@ impl Totals {
 
     /// All sums, in an order that records keep.
     pub(super) fn sums(&self) -> impl Iterator<Item = &Sum> {
-        let counts = [&self.requests, &self.failed].into_iter().chain(&self.statuses).chain(&self.causes);
-        counts.chain([&self.duration, &self.old_pods_gone, &self.extra_pod_time, &self.incomplete, &self.cut_short])
+        let counts = [&self.requests, &self.failed]
+            .into_iter()
+            .chain(&self.statuses)
+            .chain(&self.causes);
+        counts.chain([
+            &self.duration,
+            &self.old_pods_gone,
+            &self.extra_pod_time,
+            &self.incomplete,
+            &self.cut_short,
+        ])
     }
 
     /// The same, to be filled.
     pub(super) fn sums_mut(&mut self) -> impl Iterator<Item = &mut Sum> {
         let counts = [&mut self.requests, &mut self.failed].into_iter();
         let counts = counts.chain(&mut self.statuses).chain(&mut self.causes);
-        let spans = [&mut self.duration, &mut self.old_pods_gone, &mut self.extra_pod_time];
-        counts.chain(spans).chain([&mut self.incomplete, &mut self.cut_short])
+        let spans = [
+            &mut self.duration,
+            &mut self.old_pods_gone,
+            &mut self.extra_pod_time,
+        ];
+        counts
+            .chain(spans)
+            .chain([&mut self.incomplete, &mut self.cut_short])
     }
 
     /// Replications so far.
@@ -165,12 +199,19 @@ impl Totals {
     /// that does not complete counts as one that would have kept to it: never more than there are, perhaps fewer.
     pub fn within(&self, most: u64, level: f64) -> Option<Proportion> {
         let cheap: u64 = self.distribution.range(..=most).map(|(_, runs)| runs).sum();
-        Proportion::of(cheap.saturating_sub(self.incomplete.sum as u64), self.runs(), level)
+        Proportion::of(
+            cheap.saturating_sub(self.incomplete.sum as u64),
+            self.runs(),
+            level,
+        )
     }
 
     /// The interval of the mean of 5xx, as [`stats::Summary::of_counts`] has it.
     pub fn mean_interval(&self, level: f64) -> Option<(f64, f64)> {
-        let counts = self.distribution.iter().map(|(failed, runs)| (*failed as f64, *runs));
+        let counts = self
+            .distribution
+            .iter()
+            .map(|(failed, runs)| (*failed as f64, *runs));
         zero_inflated::mean_interval(counts, level).map(|(low, high)| (low.max(0.0), high))
     }
 
@@ -179,15 +220,26 @@ impl Totals {
         let clean = self.distribution.get(&0).copied().unwrap_or(0);
         let runs = self.runs() - clean;
         let (min, max) = (self.ranked(clean)?, self.ranked(self.runs() - 1)?);
-        let median = f64::midpoint(self.ranked(clean + (runs - 1) / 2)?, self.ranked(clean + runs / 2)?);
-        Some(IfAny { runs, median, min, max })
+        let median = f64::midpoint(
+            self.ranked(clean + (runs - 1) / 2)?,
+            self.ranked(clean + runs / 2)?,
+        );
+        Some(IfAny {
+            runs,
+            median,
+            min,
+            max,
+        })
     }
 
     /// Quantile of the 5xx of a replication.
     pub fn quantile(&self, p: f64) -> Option<f64> {
         let last = self.runs().checked_sub(1)?;
         let position = last as f64 * p;
-        let (below, above) = (self.ranked(position.floor() as u64)?, self.ranked(position.ceil() as u64)?);
+        let (below, above) = (
+            self.ranked(position.floor() as u64)?,
+            self.ranked(position.ceil() as u64)?,
+        );
         stats::quantile(&[below, above], position.fract())
     }
 
@@ -204,7 +256,9 @@ impl Totals {
 
 /// What a cause's column is called: its name, or `target` for the application's own answers.
 pub fn cause_name(column: usize) -> &'static str {
-    Cause::ALL.get(column).map_or("target", |cause| cause.name())
+    Cause::ALL
+        .get(column)
+        .map_or("target", |cause| cause.name())
 }
 
 #[cfg(test)]
@@ -214,9 +268,14 @@ mod tests {
 
     fn samples() -> Vec<Sample> {
         let sample = |i: u64| {
-            let mut sample = Sample { requests: 12_000, target: i % 2, ..Sample::default() };
+            let mut sample = Sample {
+                requests: 12_000,
+                target: i % 2,
+                ..Sample::default()
+            };
             sample.causes[Cause::ConnectTimeout.index()] = (i * 7919) % 701;
-            sample.measures.duration = (!i.is_multiple_of(3)).then(|| Span::from_micros(45_000_000 + i * 1_000));
+            sample.measures.duration =
+                (!i.is_multiple_of(3)).then(|| Span::from_micros(45_000_000 + i * 1_000));
             sample
         };
         (0..500).map(sample).collect()
@@ -230,10 +289,16 @@ mod tests {
         totals.extend(&samples[123..]);
         let summary = Summary::of_counts(samples.iter().map(Sample::count_5xx), 0.95).unwrap();
         let close = |got: f64, expected: f64| {
-            assert!((got - expected).abs() < 1e-9 * expected.abs().max(1.0), "{got} {expected}");
+            assert!(
+                (got - expected).abs() < 1e-9 * expected.abs().max(1.0),
+                "{got} {expected}"
+            );
         };
         close(totals.failed.mean(), summary.mean);
-        let (got, expected) = (totals.mean_interval(0.95).unwrap(), summary.mean_interval.unwrap());
+        let (got, expected) = (
+            totals.mean_interval(0.95).unwrap(),
+            summary.mean_interval.unwrap(),
+        );
         close(got.0, expected.0);
         close(got.1, expected.1);
         assert_eq!(totals.if_any(), summary.if_any);
@@ -243,7 +308,10 @@ mod tests {
         assert_eq!(totals.duration.n, 333);
         assert_eq!(
             totals.any_5xx(0.95).unwrap().hits,
-            samples.iter().filter(|sample| sample.count_5xx() > 0).count() as u64
+            samples
+                .iter()
+                .filter(|sample| sample.count_5xx() > 0)
+                .count() as u64
         );
         let mut whole = Totals::default();
         whole.extend(&samples);
@@ -262,7 +330,11 @@ mod tests {
         assert_eq!(totals.within(0, 0.95).unwrap().hits, 299);
         sample.measures.course.deadline_exceeded = true;
         totals.extend(&[sample]);
-        assert_eq!(totals.within(0, 0.95).unwrap().hits, 299, "of 300: this one is none of them");
+        assert_eq!(
+            totals.within(0, 0.95).unwrap().hits,
+            299,
+            "of 300: this one is none of them"
+        );
     }
 
     /// A mean with a large offset and a small spread: sums in floating point would lose it.

@@ -48,7 +48,11 @@ pub(super) trait Arrivals {
 impl<I: Iterator<Item = Time>> Arrivals for I {
     #[inline]
     fn fill(&mut self, times: &mut [Time]) -> usize {
-        times.iter_mut().zip(self).map(|(time, at)| *time = at).count()
+        times
+            .iter_mut()
+            .zip(self)
+            .map(|(time, at)| *time = at)
+            .count()
     }
 }
 
@@ -84,9 +88,20 @@ impl Evenly {
     pub(super) fn new(stretch: &Stretch) -> Evenly {
         let rate = (stretch.rate * 1e6).round() as u64;
         let next = stretch.from.as_micros();
-        let end = if rate > 0 { stretch.to.as_micros() } else { next };
+        let end = if rate > 0 {
+            stretch.to.as_micros()
+        } else {
+            next
+        };
         let per = rate.max(1);
-        Evenly { next, end, step: MILLION_SECONDS / per, rest: MILLION_SECONDS % per, carry: 0, rate: per }
+        Evenly {
+            next,
+            end,
+            step: MILLION_SECONDS / per,
+            rest: MILLION_SECONDS % per,
+            carry: 0,
+            rate: per,
+        }
     }
 }
 
@@ -112,15 +127,24 @@ impl Iterator for Evenly {
 impl<'a> Poisson<'a> {
     /// So many requests a second on average, stretch by stretch.
     pub(super) fn new(stretches: &'a [Stretch], stream: Stream) -> Poisson<'a> {
-        let mut poisson = Poisson { stream, clock: 0.0, mean_gap: f64::INFINITY, end: 0.0, rest: stretches };
+        let mut poisson = Poisson {
+            stream,
+            clock: 0.0,
+            mean_gap: f64::INFINITY,
+            end: 0.0,
+            rest: stretches,
+        };
         poisson.turn_to_next();
         poisson
     }
 
     /// Whether there is another stretch.
     fn turn_to_next(&mut self) -> bool {
-        let [stretch, rest @ ..] = self.rest else { return false };
-        (self.mean_gap, self.end, self.rest) = (1e6 / stretch.rate, stretch.to.as_micros() as f64, rest);
+        let [stretch, rest @ ..] = self.rest else {
+            return false;
+        };
+        (self.mean_gap, self.end, self.rest) =
+            (1e6 / stretch.rate, stretch.to.as_micros() as f64, rest);
         true
     }
 
@@ -167,13 +191,23 @@ impl<'a> Poisson<'a> {
 
 impl<'a> Shaped<'a> {
     /// The requests of a load whose rate is multiplied by each stretch's; `stream` for Poisson pacing.
-    pub(super) fn new(load: &LoadSpec, factors: &'a [Stretch], stream: Option<Stream>) -> Shaped<'a> {
+    pub(super) fn new(
+        load: &LoadSpec,
+        factors: &'a [Stretch],
+        stream: Option<Stream>,
+    ) -> Shaped<'a> {
         let course = match load.shape {
-            Shape::Constant => Course::Linear { from: load.rate, slope: 0.0 },
+            Shape::Constant => Course::Linear {
+                from: load.rate,
+                slope: 0.0,
+            },
             Shape::Ramp { to } => {
                 // It has a duration: a scenario with a ramp and without is refused.
                 let lasts = load.duration.map_or(f64::INFINITY, Span::as_secs_f64);
-                Course::Linear { from: load.rate, slope: (to - load.rate) / lasts }
+                Course::Linear {
+                    from: load.rate,
+                    slope: (to - load.rate) / lasts,
+                }
             }
             Shape::Sine { to, period } => Course::Wave {
                 mean: (load.rate + to) / 2.0,
@@ -181,7 +215,14 @@ impl<'a> Shaped<'a> {
                 turn: std::f64::consts::TAU / period.as_secs_f64(),
             },
         };
-        let mut shaped = Shaped { course, factors, stream, expected: 0.0, before: 0.0, clock: 0.0 };
+        let mut shaped = Shaped {
+            course,
+            factors,
+            stream,
+            expected: 0.0,
+            before: 0.0,
+            clock: 0.0,
+        };
         if shaped.stream.is_some() {
             shaped.wait();
         }
@@ -243,7 +284,11 @@ impl Course {
             let bound = if miss <= 0.0 { &mut low } else { &mut high };
             *bound = t;
             let step = miss / self.rate(t);
-            t = if (low..high).contains(&(t - step)) { t - step } else { f64::midpoint(low, high) };
+            t = if (low..high).contains(&(t - step)) {
+                t - step
+            } else {
+                f64::midpoint(low, high)
+            };
             if step.abs() < 1e-9 {
                 break;
             }
@@ -261,8 +306,12 @@ impl Arrivals for Poisson<'_> {
         let mut spent = 0;
         loop {
             spent += self.hurry(&gaps[spent..], &mut times[spent..]);
-            let Some(gap) = gaps.get(spent) else { return spent };
-            let Some(later) = self.carry_over(*gap) else { return spent };
+            let Some(gap) = gaps.get(spent) else {
+                return spent;
+            };
+            let Some(later) = self.carry_over(*gap) else {
+                return spent;
+            };
             self.clock = later;
             times[spent] = Time::from_micros_f64(later);
             spent += 1;
@@ -278,7 +327,11 @@ mod tests {
 
     fn stretch(from: u64, to: u64, rate: f64) -> Stretch {
         let second = |secs| Time::from_micros(secs * 1_000_000);
-        Stretch { from: second(from), to: second(to), rate }
+        Stretch {
+            from: second(from),
+            to: second(to),
+            rate,
+        }
     }
 
     fn all(mut arrivals: impl Arrivals) -> Vec<u64> {
@@ -294,7 +347,9 @@ mod tests {
 
     #[track_caller]
     fn check(rate: f64, seconds: u64, count: usize, first: &[u64], last: u64) {
-        let sent: Vec<u64> = Evenly::new(&stretch(0, seconds, rate)).map(Time::as_micros).collect();
+        let sent: Vec<u64> = Evenly::new(&stretch(0, seconds, rate))
+            .map(Time::as_micros)
+            .collect();
         assert_eq!(sent.len(), count);
         assert_eq!(&sent[..first.len()], first);
         assert_eq!(sent.last().copied().unwrap_or_default(), last);
@@ -303,7 +358,13 @@ mod tests {
     #[test]
     fn even_pacing_is_exact_and_does_not_drift() {
         check(100.0, 120, 12_000, &[0, 10_000, 20_000], 119_990_000);
-        check(3.0, 1_000, 3_000, &[0, 333_333, 666_666, 1_000_000], 999_666_666);
+        check(
+            3.0,
+            1_000,
+            3_000,
+            &[0, 333_333, 666_666, 1_000_000],
+            999_666_666,
+        );
         check(2_500_000.0, 1, 2_500_000, &[0, 0, 0, 1, 1, 2], 999_999);
         check(0.5, 5, 3, &[0, 2_000_000, 4_000_000], 4_000_000);
         check(0.0, 120, 0, &[], 0);
@@ -312,13 +373,25 @@ mod tests {
     /// Evenly spaced requests of a changing rate: how many, and when some of them are sent.
     #[track_caller]
     fn check_shape(shape: Shape, factors: &[(u64, u64, f64)], count: usize, sent: &[(usize, f64)]) {
-        let factors: Vec<Stretch> = factors.iter().map(|&(from, to, factor)| stretch(from, to, factor)).collect();
-        let load = LoadSpec { rate: 10.0, shape, duration: Some(Span::from_secs(100)), ..LoadSpec::default() };
+        let factors: Vec<Stretch> = factors
+            .iter()
+            .map(|&(from, to, factor)| stretch(from, to, factor))
+            .collect();
+        let load = LoadSpec {
+            rate: 10.0,
+            shape,
+            duration: Some(Span::from_secs(100)),
+            ..LoadSpec::default()
+        };
         let times: Vec<Time> = Shaped::new(&load, &factors, None).collect();
         assert_eq!(times.len(), count);
         assert!(times.is_sorted());
         for &(n, secs) in sent {
-            assert!((times[n].as_secs_f64() - secs).abs() < 2e-6, "request {n} at {}, not {secs}", times[n]);
+            assert!(
+                (times[n].as_secs_f64() - secs).abs() < 2e-6,
+                "request {n} at {}, not {secs}",
+                times[n]
+            );
         }
         // Poisson pacing has the same mean, and its own variance.
         let counts: Vec<f64> = (0..400)
@@ -328,14 +401,25 @@ mod tests {
         let mean = counts.iter().sum::<f64>() / 400.0;
         let variance = counts.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / 399.0;
         let expected = count as f64;
-        assert!((mean - expected).abs() <= 4.5 * (expected / 400.0).sqrt(), "mean {mean}");
-        assert!((variance - expected).abs() <= 4.5 * expected * (2.0_f64 / 399.0).sqrt(), "variance {variance}");
+        assert!(
+            (mean - expected).abs() <= 4.5 * (expected / 400.0).sqrt(),
+            "mean {mean}"
+        );
+        assert!(
+            (variance - expected).abs() <= 4.5 * expected * (2.0_f64 / 399.0).sqrt(),
+            "variance {variance}"
+        );
     }
 
     #[test]
     fn a_rate_that_changes_is_integrated() {
         let whole = [(0, 100, 1.0)];
-        check_shape(Shape::Constant, &whole, 1_000, &[(0, 0.0), (1, 0.1), (999, 99.9)]);
+        check_shape(
+            Shape::Constant,
+            &whole,
+            1_000,
+            &[(0, 0.0), (1, 0.1), (999, 99.9)],
+        );
         // 10 t + 0.1 t²: 750 by half time.
         let ramp = Shape::Ramp { to: 30.0 };
         check_shape(ramp, &whole, 2_000, &[(0, 0.0), (750, 50.0), (1_440, 80.0)]);
@@ -343,12 +427,27 @@ mod tests {
         // 20 a second on average, over each whole period and each half.
         let period = Span::from_secs(20);
         let sine = Shape::Sine { to: 30.0, period };
-        check_shape(sine, &whole, 2_000, &[(0, 0.0), (200, 10.0), (400, 20.0), (1_000, 50.0)]);
-        check_shape(Shape::Sine { to: 10.0, period }, &whole, 1_000, &[(10, 1.0), (100, 10.0)]);
+        check_shape(
+            sine,
+            &whole,
+            2_000,
+            &[(0, 0.0), (200, 10.0), (400, 20.0), (1_000, 50.0)],
+        );
+        check_shape(
+            Shape::Sine { to: 10.0, period },
+            &whole,
+            1_000,
+            &[(10, 1.0), (100, 10.0)],
+        );
         // A step multiplies whatever the rate is by then, and a pause is made up for by nobody.
         let step = [(0, 50, 1.0), (50, 80, 2.0), (80, 100, 1.0)];
         check_shape(ramp, &step, 2_690, &[(750, 50.0), (2_130, 80.0)]);
-        check_shape(sine, &[(0, 40, 1.0), (40, 60, 0.0), (60, 100, 0.5)], 1_200, &[(800, 60.0), (1_000, 80.0)]);
+        check_shape(
+            sine,
+            &[(0, 40, 1.0), (40, 60, 0.0), (60, 100, 0.5)],
+            1_200,
+            &[(800, 60.0), (1_000, 80.0)],
+        );
     }
 
     #[test]
@@ -363,25 +462,52 @@ mod tests {
                 })
                 .collect();
             let mean = counts.iter().sum::<f64>() / runs as f64;
-            let variance = counts.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / (runs - 1) as f64;
-            assert!((mean - expected).abs() <= 4.5 * (expected / runs as f64).sqrt(), "{rate}: mean {mean}");
+            let variance =
+                counts.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / (runs - 1) as f64;
+            assert!(
+                (mean - expected).abs() <= 4.5 * (expected / runs as f64).sqrt(),
+                "{rate}: mean {mean}"
+            );
             let spread = 4.5 * expected * (2.0 / (runs - 1) as f64).sqrt();
-            assert!((variance - expected).abs() <= spread, "{rate}: variance {variance}");
+            assert!(
+                (variance - expected).abs() <= spread,
+                "{rate}: variance {variance}"
+            );
         }
     }
 
     #[test]
     fn a_step_starts_an_even_count_anew_and_carries_a_gap_over() {
-        let steps = [stretch(0, 10, 1.0), stretch(10, 11, 4.0), stretch(11, 20, 0.0), stretch(20, 22, 1.0)];
-        let sent: Vec<u64> = steps.iter().flat_map(Evenly::new).map(Time::as_micros).skip(9).collect();
-        assert_eq!(sent, [9_000_000, 10_000_000, 10_250_000, 10_500_000, 10_750_000, 20_000_000, 21_000_000]);
+        let steps = [
+            stretch(0, 10, 1.0),
+            stretch(10, 11, 4.0),
+            stretch(11, 20, 0.0),
+            stretch(20, 22, 1.0),
+        ];
+        let sent: Vec<u64> = steps
+            .iter()
+            .flat_map(Evenly::new)
+            .map(Time::as_micros)
+            .skip(9)
+            .collect();
+        assert_eq!(
+            sent,
+            [
+                9_000_000, 10_000_000, 10_250_000, 10_500_000, 10_750_000, 20_000_000, 21_000_000
+            ]
+        );
         // Cut anywhere, a load of one rate is the same load.
-        let (whole, cut) = ([stretch(0, 20, 50.0)], [stretch(0, 7, 50.0), stretch(7, 20, 50.0)]);
+        let (whole, cut) = (
+            [stretch(0, 20, 50.0)],
+            [stretch(0, 7, 50.0), stretch(7, 20, 50.0)],
+        );
         let sent = |stretches: &[Stretch]| -> Vec<u64> {
             let stream = Streams::new(1, 0).at(Purpose::Arrival, 0);
             all(Poisson::new(stretches, stream))
         };
         let (whole, cut) = (sent(&whole), sent(&cut));
-        assert!(whole.len() == cut.len() && whole.iter().zip(&cut).all(|(a, b)| a.abs_diff(*b) <= 1));
+        assert!(
+            whole.len() == cut.len() && whole.iter().zip(&cut).all(|(a, b)| a.abs_diff(*b) <= 1)
+        );
     }
 }

@@ -12,7 +12,8 @@ use crate::random::{Purpose, Streams};
 use crate::time::{Span, Time};
 
 /// After so long a lost SYN is sent again: one second, doubling (Linux `TCP_TIMEOUT_INIT`).
-pub(super) const SYN_RETRIES: [Span; 3] = [Span::from_secs(1), Span::from_secs(3), Span::from_secs(7)];
+pub(super) const SYN_RETRIES: [Span; 3] =
+    [Span::from_secs(1), Span::from_secs(3), Span::from_secs(7)];
 
 /// What a target's port does at an instant, and when that changes.
 #[derive(Debug, Clone, Copy)]
@@ -73,8 +74,16 @@ impl Port {
 
     /// Looks at a pod at an instant. A target without a pod is silent for good.
     pub(super) fn look(pod: Option<&PodRecord>, at: Time) -> Port {
-        let Some(pod) = pod else { return Port { until: Time::NEVER, ..Port::UNSEEN } };
-        let mut port = Port { until: Time::NEVER, ..Port::UNSEEN };
+        let Some(pod) = pod else {
+            return Port {
+                until: Time::NEVER,
+                ..Port::UNSEEN
+            };
+        };
+        let mut port = Port {
+            until: Time::NEVER,
+            ..Port::UNSEEN
+        };
         let mut open = false;
         for &(from, socket) in &pod.sockets {
             if from > at {
@@ -89,12 +98,20 @@ impl Port {
             match (open, is_open(socket)) {
                 (false, true) if from <= at => (port.opened, port.fin) = (from, Time::NEVER),
                 // Only a kernel that is still reachable says goodbye.
-                (true, false) if port.fin == Time::NEVER && socket == Socket::Closed => port.fin = from,
+                (true, false) if port.fin == Time::NEVER && socket == Socket::Closed => {
+                    port.fin = from;
+                }
                 _ => {}
             }
             open = is_open(socket);
         }
-        port.reset = pod.resets.iter().copied().filter(|reset| *reset > at).min().unwrap_or(Time::NEVER);
+        port.reset = pod
+            .resets
+            .iter()
+            .copied()
+            .filter(|reset| *reset > at)
+            .min()
+            .unwrap_or(Time::NEVER);
         port.until = port.until.min(port.reset);
         port
     }
@@ -117,7 +134,8 @@ impl Port {
     pub(super) fn way(&self, at: Time, kept_until: Time, keep: KeepAlive, one_way: Span) -> Way {
         let closing = if keep.by_app { one_way } else { Span::ZERO };
         // An answer later than the opening proves that the connection belongs to it.
-        let dead = kept_until <= self.opened.saturating_add(keep.idle) || at >= kept_until + closing;
+        let dead =
+            kept_until <= self.opened.saturating_add(keep.idle) || at >= kept_until + closing;
         if dead || self.fin.saturating_add(one_way) <= at {
             Way::New
         } else if self.fin < at + one_way || at + closing > kept_until {
@@ -137,7 +155,10 @@ const fn is_open(socket: Socket) -> bool {
 impl KeepAlive {
     /// The shorter of the application's and the load balancer's patience.
     pub(super) fn new(app: &AppSpec, idle_timeout: Span) -> KeepAlive {
-        KeepAlive { idle: app.keep_alive.min(idle_timeout), by_app: app.keep_alive < idle_timeout }
+        KeepAlive {
+            idle: app.keep_alive.min(idle_timeout),
+            by_app: app.keep_alive < idle_timeout,
+        }
     }
 
     /// How long without a request.
@@ -148,7 +169,11 @@ impl KeepAlive {
     /// Until when a connection is kept whose last answer came at `end`; [`Time::ZERO`]: not at all.
     #[inline]
     pub(super) fn until(self, end: Time) -> Time {
-        if self.idle == Span::ZERO { Time::ZERO } else { end + self.idle }
+        if self.idle == Span::ZERO {
+            Time::ZERO
+        } else {
+            end + self.idle
+        }
     }
 }
 
@@ -166,7 +191,10 @@ impl Silence {
             RemovedIp::Silent | RemovedIp::Kernel => 0.0,
             RemovedIp::Share(share) => share,
         };
-        Silence { unreachable_share, overshoot: Silence::late() }
+        Silence {
+            unreachable_share,
+            overshoot: Silence::late(),
+        }
     }
 
     /// By how much a connect time-out is late.
@@ -187,7 +215,9 @@ impl Silence {
         if self.is_complete() {
             return 0.0;
         }
-        let early = connect_timeout.saturating_sub(Silence::UNREACHABLE_AFTER).as_secs_f64();
+        let early = connect_timeout
+            .saturating_sub(Silence::UNREACHABLE_AFTER)
+            .as_secs_f64();
         self.unreachable_share * (early / Silence::UNREACHABLE_SPREAD.as_secs_f64()).min(1.0)
     }
 
@@ -204,12 +234,19 @@ impl Silence {
 
     /// By how much this request's connect time-out is late.
     pub(super) fn overshoot(&self, streams: &Streams, request: u64) -> Span {
-        self.overshoot.sample(&mut streams.at(Purpose::Network, request))
+        self.overshoot
+            .sample(&mut streams.at(Purpose::Network, request))
     }
 
     /// The same of several requests.
-    pub(super) fn overshoot_all(&self, streams: &Streams, requests: impl Iterator<Item = u64>, late: &mut [Span]) {
+    pub(super) fn overshoot_all(
+        &self,
+        streams: &Streams,
+        requests: impl Iterator<Item = u64>,
+        late: &mut [Span],
+    ) {
         let network = streams.of(Purpose::Network);
-        self.overshoot.sample_each(requests.map(|request| network.at(request)), late);
+        self.overshoot
+            .sample_each(requests.map(|request| network.at(request)), late);
     }
 }

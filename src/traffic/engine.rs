@@ -45,17 +45,24 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// `interval` was wanted and the scenario's requests depend on each other.
-    pub fn new(scenario: &'a Scenario, choice: EngineChoice, lasts: Span) -> Result<Engine<'a>, Error> {
+    pub fn new(
+        scenario: &'a Scenario,
+        choice: EngineChoice,
+        lasts: Span,
+    ) -> Result<Engine<'a>, Error> {
         let request = |why| Engine::Request(Box::new(RequestEngine::new(scenario)), why);
         let sent = scenario.load.rate * lasts.as_secs_f64();
-        if choice == EngineChoice::Request || choice == EngineChoice::Auto && sent < WORTH_COUNTING {
+        if choice == EngineChoice::Request || choice == EngineChoice::Auto && sent < WORTH_COUNTING
+        {
             return Ok(request(None));
         }
         match IntervalEngine::new(scenario) {
             Ok(engine) => Ok(Engine::Interval(Box::new(engine))),
             Err(why) if choice == EngineChoice::Auto => Ok(request(Some(why))),
-            Err(why) => Err(Error::input(format!("the interval engine cannot take this scenario: {why}"))
-                .hint("`--engine request` simulates every request")),
+            Err(why) => Err(Error::input(format!(
+                "the interval engine cannot take this scenario: {why}"
+            ))
+            .hint("`--engine request` simulates every request")),
         }
     }
 
@@ -108,7 +115,10 @@ impl FromStr for EngineChoice {
             "auto" => Ok(EngineChoice::Auto),
             "request" => Ok(EngineChoice::Request),
             "interval" => Ok(EngineChoice::Interval),
-            other => Err(Error::input(format!("`{other}` is no engine")).hint("auto, interval or request")),
+            other => {
+                Err(Error::input(format!("`{other}` is no engine"))
+                    .hint("auto, interval or request"))
+            }
         }
     }
 }

@@ -69,8 +69,13 @@ pub(super) struct Request {
 
 impl Request {
     /// Nobody's.
-    pub(super) const NONE: Request =
-        Request { number: 0, sent: Time::ZERO, work: [Span::ZERO; REVISIONS], cut: Time::NEVER, is_stream: false };
+    pub(super) const NONE: Request = Request {
+        number: 0,
+        sent: Time::ZERO,
+        work: [Span::ZERO; REVISIONS],
+        cut: Time::NEVER,
+        is_stream: false,
+    };
 }
 
 /// How and when a request ends.
@@ -95,7 +100,8 @@ pub(super) struct Surroundings<'r> {
 impl Limits {
     pub(super) fn new(scenario: &Scenario) -> Limits {
         let balancer = &scenario.load_balancer;
-        let apps = [RevisionId::OLD, RevisionId::NEW].map(|revision| &scenario.revision(revision).app);
+        let apps =
+            [RevisionId::OLD, RevisionId::NEW].map(|revision| &scenario.revision(revision).app);
         Limits {
             round_trip: balancer.round_trip,
             one_way: Span::from_micros(balancer.round_trip.as_micros() / 2),
@@ -112,8 +118,14 @@ impl Limits {
         let by_host = !timeline.node_ports.is_empty();
         let targets = (0..).zip(&timeline.targets).filter(move |_| !by_host);
         let targets = targets.map(|(row, target)| (Some(TargetId(row)), target.pod));
-        let pods = timeline.pods.iter().filter(move |_| by_host).map(|record| (None, Some(record.pod)));
-        targets.chain(pods).map(move |(address, pod)| self.unseen(timeline, address, pod))
+        let pods = timeline
+            .pods
+            .iter()
+            .filter(move |_| by_host)
+            .map(|record| (None, Some(record.pod)));
+        targets
+            .chain(pods)
+            .map(move |(address, pod)| self.unseen(timeline, address, pod))
     }
 
     /// A pod that is not looked at yet.
@@ -122,9 +134,25 @@ impl Limits {
         let record = pod.and_then(|pod| timeline.pods.get(pod.index()));
         let habits = self.habits[revision];
         let sigterm = record.and_then(|pod| pod.sigterm).unwrap_or(Time::NEVER);
-        let goodbye = if habits.closes_connections { sigterm } else { Time::NEVER };
-        let streams_end = if habits.ends_streams { sigterm } else { Time::NEVER };
-        Target { port: Port::UNSEEN, address, pod, revision, habits, goodbye, streams_end }
+        let goodbye = if habits.closes_connections {
+            sigterm
+        } else {
+            Time::NEVER
+        };
+        let streams_end = if habits.ends_streams {
+            sigterm
+        } else {
+            Time::NEVER
+        };
+        Target {
+            port: Port::UNSEEN,
+            address,
+            pod,
+            revision,
+            habits,
+            goodbye,
+            streams_end,
+        }
     }
 }
 
@@ -134,7 +162,9 @@ impl Habits {
             keep: KeepAlive::new(app, idle_timeout),
             concurrency: app.concurrency,
             backlog: app.backlog,
-            cold: app.cold_start.map_or((1.0, Span::ZERO), |cold| (cold.factor, cold.over)),
+            cold: app
+                .cold_start
+                .map_or((1.0, Span::ZERO), |cold| (cold.factor, cold.over)),
             closes_connections: app.close_connections_on_shutdown,
             ends_streams: app.end_streams_on_shutdown,
         }
@@ -142,9 +172,19 @@ impl Habits {
 }
 
 impl<'r> Surroundings<'r> {
-    pub(super) fn new(scenario: &Scenario, limits: Limits, timeline: &'r Timeline, streams: &'r Streams) -> Self {
+    pub(super) fn new(
+        scenario: &Scenario,
+        limits: Limits,
+        timeline: &'r Timeline,
+        streams: &'r Streams,
+    ) -> Self {
         let silence = Silence::new(scenario.load_balancer.host_unreachable_share, streams);
-        Surroundings { timeline, streams, limits, silence }
+        Surroundings {
+            timeline,
+            streams,
+            limits,
+            silence,
+        }
     }
 
     /// A target as it is at `at`: another pod may have got its IP by then.
@@ -154,7 +194,11 @@ impl<'r> Surroundings<'r> {
             Some(address) => self.timeline.behind(address, at),
             None => (known.pod, Time::NEVER),
         };
-        let mut target = if pod == known.pod { *known } else { self.limits.unseen(self.timeline, known.address, pod) };
+        let mut target = if pod == known.pod {
+            *known
+        } else {
+            self.limits.unseen(self.timeline, known.address, pod)
+        };
         target.port = Port::look(pod.and_then(|pod| self.timeline.pods.get(pod.index())), at);
         target.port.until = target.port.until.min(until);
         target
@@ -162,16 +206,31 @@ impl<'r> Surroundings<'r> {
 
     /// How long the target takes for a request that it starts on at `start`.
     #[inline]
-    pub(super) fn work(&self, target: &Target, port: &Port, start: Time, request: &Request) -> Span {
+    pub(super) fn work(
+        &self,
+        target: &Target,
+        port: &Port,
+        start: Time,
+        request: &Request,
+    ) -> Span {
         let [old, new] = request.work;
         let work = if target.revision == 0 { old } else { new };
         let (factor, over) = target.habits.cold;
-        if over == Span::ZERO { work } else { slowed(work, factor, over, port, start) }
+        if over == Span::ZERO {
+            work
+        } else {
+            slowed(work, factor, over, port, start)
+        }
     }
 
     /// When the answer comes, if the target is reached at once and nothing comes before it.
     #[inline]
-    pub(super) fn answered_at_once(&self, target: &Target, way: Way, request: &Request) -> Option<Time> {
+    pub(super) fn answered_at_once(
+        &self,
+        target: &Target,
+        way: Way,
+        request: &Request,
+    ) -> Option<Time> {
         let start = match way {
             Way::Kept => request.sent,
             Way::New => request.sent + self.limits.round_trip,
@@ -182,8 +241,10 @@ impl<'r> Surroundings<'r> {
             return None;
         }
         let end = start + self.work(target, port, start, request);
-        let is_quiet =
-            end <= port.reset && end <= port.silence && end <= request.cut && end <= start + self.limits.idle;
+        let is_quiet = end <= port.reset
+            && end <= port.silence
+            && end <= request.cut
+            && end <= start + self.limits.idle;
         (is_quiet && end <= request.sent + self.limits.client).then_some(end)
     }
 
@@ -192,12 +253,17 @@ impl<'r> Surroundings<'r> {
     pub(super) fn trouble(&self, target: &Target, way: Way, request: &Request) -> End {
         let end = match way {
             Way::Kept => self.fly(target, &target.port, request.sent, request),
-            Way::New if target.port.socket == Socket::Silent => match self.knock(target, request, Span::ZERO) {
-                Knock::Met(syn, met) => self.meet(&met, &met.port, syn, request),
-                Knock::InVain(end) => end,
-            },
+            Way::New if target.port.socket == Socket::Silent => {
+                match self.knock(target, request, Span::ZERO) {
+                    Knock::Met(syn, met) => self.meet(&met, &met.port, syn, request),
+                    Knock::InVain(end) => end,
+                }
+            }
             Way::New => self.meet(target, &target.port, request.sent, request),
-            Way::Crossing => (Verdict::Alb(Cause::KeepAliveRace), request.sent + self.limits.round_trip),
+            Way::Crossing => (
+                Verdict::Alb(Cause::KeepAliveRace),
+                request.sent + self.limits.round_trip,
+            ),
             Way::Lost => self.wait_in_vain(request.sent, request),
         };
         self.unless_the_client_gives_up(end, request)
@@ -206,7 +272,11 @@ impl<'r> Surroundings<'r> {
     /// An end that is later than the client waits is the client's.
     pub(super) fn unless_the_client_gives_up(&self, end: End, request: &Request) -> End {
         let patience = request.sent + self.limits.client;
-        if end.1 > patience && !request.is_stream { (Verdict::Alb(Cause::ClientGaveUp), patience) } else { end }
+        if end.1 > patience && !request.is_stream {
+            (Verdict::Alb(Cause::ClientGaveUp), patience)
+        } else {
+            end
+        }
     }
 
     /// A SYN comes in at an open or a closed port.
@@ -221,12 +291,24 @@ impl<'r> Surroundings<'r> {
     /// Nobody answers the SYN sent `after` the request, the first to meet this silent target: a later one may
     /// meet a pod that has come up, or nobody does.
     pub(super) fn knock(&self, target: &Target, request: &Request, after: Span) -> Knock {
-        let unreachable = self.silence.unreachable_after(self.streams, request.number).map(|late| after + late);
-        let patience = unreachable.unwrap_or(self.limits.connect).min(self.limits.connect);
+        let unreachable = self
+            .silence
+            .unreachable_after(self.streams, request.number)
+            .map(|late| after + late);
+        let patience = unreachable
+            .unwrap_or(self.limits.connect)
+            .min(self.limits.connect);
         // Nearly always the target stays as it is.
         let last = SYN_RETRIES[SYN_RETRIES.len() - 1];
-        let tries = if request.sent + last < target.port.until { &[] } else { &SYN_RETRIES[..] };
-        for wait in tries.iter().filter(|wait| **wait > after && **wait < patience) {
+        let tries = if request.sent + last < target.port.until {
+            &[]
+        } else {
+            &SYN_RETRIES[..]
+        };
+        for wait in tries
+            .iter()
+            .filter(|wait| **wait > after && **wait < patience)
+        {
             let syn = request.sent + *wait;
             if syn < target.port.until {
                 continue;
@@ -236,16 +318,21 @@ impl<'r> Surroundings<'r> {
                 return Knock::Met(syn, met);
             }
         }
-        Knock::InVain(match unreachable.filter(|late| *late < self.limits.connect) {
-            Some(late) => (Verdict::Alb(Cause::HostUnreachable), request.sent + late),
-            None => self.connect_in_vain(request),
-        })
+        Knock::InVain(
+            match unreachable.filter(|late| *late < self.limits.connect) {
+                Some(late) => (Verdict::Alb(Cause::HostUnreachable), request.sent + late),
+                None => self.connect_in_vain(request),
+            },
+        )
     }
 
     /// Whether somebody can say of a removed pod's IP that nobody is there: not where its host is gone, too.
     pub(super) fn has_kernel(&self, target: &Target, at: Time) -> bool {
-        let record = target.pod.and_then(|pod| self.timeline.pods.get(pod.index()));
-        target.port.socket == Socket::Silent && record.is_some_and(|pod| pod.host_lost.is_none_or(|lost| lost > at))
+        let record = target
+            .pod
+            .and_then(|pod| self.timeline.pods.get(pod.index()));
+        target.port.socket == Socket::Silent
+            && record.is_some_and(|pod| pod.host_lost.is_none_or(|lost| lost > at))
     }
 
     /// Whether nobody answers a SYN, nor says that nobody is there.
@@ -261,7 +348,10 @@ impl<'r> Surroundings<'r> {
     /// The load balancer gives up connecting.
     pub(super) fn connect_in_vain(&self, request: &Request) -> End {
         let overshoot = self.silence.overshoot(self.streams, request.number);
-        (Verdict::Alb(Cause::ConnectTimeout), request.sent + self.limits.connect + overshoot)
+        (
+            Verdict::Alb(Cause::ConnectTimeout),
+            request.sent + self.limits.connect + overshoot,
+        )
     }
 
     /// The request is on its way on a connection since `start`.
@@ -284,7 +374,14 @@ impl<'r> Surroundings<'r> {
     /// went is not heard.
     pub(super) fn unanswered(&self, port: &Port, start: Time, request: &Request) -> End {
         // Bytes flow on a stream until the network goes.
-        let rest = self.wait_in_vain(if request.is_stream { start.max(port.silence) } else { start }, request);
+        let rest = self.wait_in_vain(
+            if request.is_stream {
+                start.max(port.silence)
+            } else {
+                start
+            },
+            request,
+        );
         if port.reset <= port.silence && port.reset <= rest.1 {
             (Verdict::Alb(Cause::ResetInFlight), port.reset)
         } else {
@@ -295,7 +392,11 @@ impl<'r> Surroundings<'r> {
     /// The first thing that can end a request without an answer.
     #[inline]
     fn quiet_until(&self, port: &Port, start: Time, request: &Request) -> Time {
-        let tired = if request.is_stream { Time::NEVER } else { start + self.limits.idle };
+        let tired = if request.is_stream {
+            Time::NEVER
+        } else {
+            start + self.limits.idle
+        };
         port.reset.min(port.silence).min(request.cut).min(tired)
     }
 

@@ -32,7 +32,9 @@ impl Latencies {
     /// Of no request.
     pub fn new() -> Latencies {
         let counts = vec![0; BUCKETS].into_boxed_slice();
-        Latencies { counts: counts.try_into().expect("as many as were asked for") }
+        Latencies {
+            counts: counts.try_into().expect("as many as were asked for"),
+        }
     }
 
     /// Counts so many requests.
@@ -53,14 +55,22 @@ impl Latencies {
 
     /// Adds what somebody else counted.
     pub fn merge(&mut self, other: &Latencies) {
-        self.counts.iter_mut().zip(other.counts.iter()).for_each(|(mine, theirs)| *mine += theirs);
+        self.counts
+            .iter_mut()
+            .zip(other.counts.iter())
+            .for_each(|(mine, theirs)| *mine += theirs);
     }
 
     /// The same as a histogram of microseconds.
     pub fn histogram(&self) -> Histogram<u64> {
-        let mut histogram =
-            Histogram::new_with_max(LONGEST.as_micros(), 3).expect("the longest latency has three digits");
-        for (bucket, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let mut histogram = Histogram::new_with_max(LONGEST.as_micros(), 3)
+            .expect("the longest latency has three digits");
+        for (bucket, count) in self
+            .counts
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+        {
             histogram.saturating_record_n(first_of(bucket), *count);
         }
         histogram
@@ -94,21 +104,36 @@ mod tests {
     /// Whatever is counted here has the quantiles that a histogram finds.
     #[test]
     fn they_are_counted_as_a_histogram_counts_them() {
-        let powers = (0..=36).flat_map(|power| [(1_u64 << power) - 1, 1 << power, (1 << power) + (1 << power) / 3]);
+        let powers = (0..=36).flat_map(|power| {
+            [
+                (1_u64 << power) - 1,
+                1 << power,
+                (1 << power) + (1 << power) / 3,
+            ]
+        });
         let day = LONGEST.as_micros();
-        let all: Vec<u64> = powers.chain([2_049, 9_999, day - 1, day, 3 * day, 1 << 60]).collect();
+        let all: Vec<u64> = powers
+            .chain([2_049, 9_999, day - 1, day, 3 * day, 1 << 60])
+            .collect();
         for chosen in [&all[..], &all[3..40], &[], &all[20..21]] {
             let mut direct = Histogram::new_with_max(day, 3).unwrap();
             let [mut counted, mut others] = [(); 2].map(|()| Latencies::new());
             for (n, &micros) in (1..).zip(chosen) {
                 direct.saturating_record_n(micros.min(day), n);
-                let half = if n % 2 == 0 { &mut counted } else { &mut others };
+                let half = if n % 2 == 0 {
+                    &mut counted
+                } else {
+                    &mut others
+                };
                 half.count(Span::from_micros(micros), n);
             }
             counted.merge(&others);
             assert_eq!(counted.requests(), direct.len());
             let counts = |histogram: &Histogram<u64>| -> Vec<(u64, u64)> {
-                histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
+                histogram
+                    .iter_recorded()
+                    .map(|step| (step.value_iterated_to(), step.count_at_value()))
+                    .collect()
             };
             assert_eq!(counts(&counted.histogram()), counts(&direct), "{chosen:?}");
             counted.clear();

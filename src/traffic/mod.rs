@@ -27,5 +27,6 @@ use crate::time::Time;
 
 /// When the last request may be sent: with the load's own duration, else when the timeline says.
 fn load_end(load: &LoadSpec, timeline: &Timeline) -> Time {
-    load.duration.map_or(timeline.load_until, |duration| Time::ZERO + duration)
+    load.duration
+        .map_or(timeline.load_until, |duration| Time::ZERO + duration)
 }

@@ -63,7 +63,14 @@ pub struct Failure {
 /// Who hears how each request ended. Who simulates counts them; an access log keeps them all.
 pub trait Witness {
     /// One request. Failures come in order of sending.
-    fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span);
+    fn record(
+        &mut self,
+        sent: Time,
+        node: AlbNodeId,
+        pod: Option<PodId>,
+        verdict: Verdict,
+        latency: Span,
+    );
 
     /// A client tried a request again.
     fn repeat(&mut self) {}
@@ -71,8 +78,21 @@ pub trait Witness {
 
 /// Every request, kept as a [`Failure`] is, whether it failed or not.
 impl Witness for Vec<Failure> {
-    fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
-        self.push(Failure { sent, node, pod, verdict, latency });
+    fn record(
+        &mut self,
+        sent: Time,
+        node: AlbNodeId,
+        pod: Option<PodId>,
+        verdict: Verdict,
+        latency: Span,
+    ) {
+        self.push(Failure {
+            sent,
+            node,
+            pod,
+            verdict,
+            latency,
+        });
     }
 }
 
@@ -127,7 +147,14 @@ impl Outcome {
     ///
     /// # Panics
     /// If a failed request was sent after the end that the outcome has begun with.
-    pub fn record(&mut self, sent: Time, node: AlbNodeId, pod: Option<PodId>, verdict: Verdict, latency: Span) {
+    pub fn record(
+        &mut self,
+        sent: Time,
+        node: AlbNodeId,
+        pod: Option<PodId>,
+        verdict: Verdict,
+        latency: Span,
+    ) {
         self.requests += 1;
         self.latency.count(latency, 1);
         self.min_latency = self.min_latency.min(latency);
@@ -136,7 +163,13 @@ impl Outcome {
         if verdict == Verdict::Ok {
             self.ok += 1;
         } else {
-            self.record_failure(Failure { sent, node, pod, verdict, latency });
+            self.record_failure(Failure {
+                sent,
+                node,
+                pod,
+                verdict,
+                latency,
+            });
         }
     }
 
@@ -164,7 +197,9 @@ impl Outcome {
 
     /// Keeps a failure if it is one of the first by time of sending.
     fn keep(&mut self, failure: Failure) {
-        let place = self.failures.partition_point(|kept| kept.sent <= failure.sent);
+        let place = self
+            .failures
+            .partition_point(|kept| kept.sent <= failure.sent);
         if place < FIRST_FAILURES {
             self.failures.insert(place, failure);
             self.failures.truncate(FIRST_FAILURES);
@@ -176,7 +211,10 @@ impl Outcome {
         self.requests += other.requests;
         self.ok += other.ok;
         self.target += other.target;
-        self.causes.iter_mut().zip(other.causes).for_each(|(mine, theirs)| *mine += theirs);
+        self.causes
+            .iter_mut()
+            .zip(other.causes)
+            .for_each(|(mine, theirs)| *mine += theirs);
         self.repeated += other.repeated;
         self.latency.merge(&other.latency);
         self.min_latency = self.min_latency.min(other.min_latency);
@@ -185,7 +223,9 @@ impl Outcome {
         let seconds = self.per_second.len().max(other.per_second.len());
         self.per_second.resize(seconds, [0; Cause::ALL.len() + 1]);
         for (mine, theirs) in self.per_second.iter_mut().zip(&other.per_second) {
-            mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
+            mine.iter_mut()
+                .zip(theirs)
+                .for_each(|(mine, theirs)| *mine += theirs);
         }
         self.error_window = match (self.error_window, other.error_window) {
             (Some(mine), Some(theirs)) => Some((mine.0.min(theirs.0), mine.1.max(theirs.1))),
@@ -204,7 +244,12 @@ impl Outcome {
     /// Requests were lost or counted twice, which is a bug.
     pub fn conserved(&self) -> Result<(), Error> {
         let failed = self.target + self.causes.iter().sum::<u64>();
-        let by_second: u64 = self.per_second.as_flattened().iter().map(|&count| u64::from(count)).sum();
+        let by_second: u64 = self
+            .per_second
+            .as_flattened()
+            .iter()
+            .map(|&count| u64::from(count))
+            .sum();
         if self.requests == self.ok + failed && failed == by_second {
             return Ok(());
         }
@@ -216,8 +261,11 @@ impl Outcome {
 
     /// Requests that ended with this status.
     pub fn status(&self, status: u16) -> u64 {
-        let by_alb: u64 =
-            Cause::ALL.iter().filter(|cause| cause.status() == status).map(|cause| self.causes[cause.index()]).sum();
+        let by_alb: u64 = Cause::ALL
+            .iter()
+            .filter(|cause| cause.status() == status)
+            .map(|cause| self.causes[cause.index()])
+            .sum();
         match status {
             200 => self.ok,
             503 => by_alb + self.target,
@@ -236,10 +284,19 @@ mod tests {
     use super::*;
 
     fn outcome(requests: &[(u64, Verdict, u64)]) -> Outcome {
-        let mut outcome = Outcome { keep_failures: true, ..Outcome::new() };
+        let mut outcome = Outcome {
+            keep_failures: true,
+            ..Outcome::new()
+        };
         outcome.begin(Time::from_micros(3_000_000));
         for &(sent, verdict, latency) in requests {
-            outcome.record(Time::from_micros(sent), AlbNodeId(0), None, verdict, Span::from_micros(latency));
+            outcome.record(
+                Time::from_micros(sent),
+                AlbNodeId(0),
+                None,
+                verdict,
+                Span::from_micros(latency),
+            );
         }
         outcome
     }
@@ -260,18 +317,58 @@ mod tests {
     #[test]
     fn counts_add_up() {
         let outcome = outcome(&REQUESTS);
-        assert_eq!([200, 460, 502, 503, 504].map(|status| outcome.status(status)), [1, 1, 1, 1, 1].map(|n: u64| n));
-        assert_eq!((outcome.requests, outcome.count_5xx(), outcome.latency.requests()), (5, 3, 5));
-        assert_eq!(outcome.per_second.iter().map(|row| row.iter().sum()).collect::<Vec<u32>>(), [1, 2, 1]);
+        assert_eq!(
+            [200, 460, 502, 503, 504].map(|status| outcome.status(status)),
+            [1, 1, 1, 1, 1].map(|n: u64| n)
+        );
+        assert_eq!(
+            (
+                outcome.requests,
+                outcome.count_5xx(),
+                outcome.latency.requests()
+            ),
+            (5, 3, 5)
+        );
+        assert_eq!(
+            outcome
+                .per_second
+                .iter()
+                .map(|row| row.iter().sum())
+                .collect::<Vec<u32>>(),
+            [1, 2, 1]
+        );
         let window = (Time::from_micros(500_000), Time::from_micros(1_999_999));
-        assert_eq!(outcome.error_window, Some(window), "a client that gave up saw no 5xx");
-        assert_eq!((outcome.min_latency, outcome.max_latency), (Span::from_millis(1), Span::from_secs(30)));
+        assert_eq!(
+            outcome.error_window,
+            Some(window),
+            "a client that gave up saw no 5xx"
+        );
+        assert_eq!(
+            (outcome.min_latency, outcome.max_latency),
+            (Span::from_millis(1), Span::from_secs(30))
+        );
         assert_eq!(outcome.latency_sum, 40_032_000);
         assert_eq!(outcome.failures.len(), 4);
         assert!(outcome.conserved().is_ok());
-        let twice = Outcome { ok: 2, ..outcome.clone() }.conserved();
-        assert_eq!(twice.unwrap_err().to_string(), "an invariant broke: 5 sent, 2 ok, 4 failed, 4 by second");
-        assert_eq!(Outcome { per_second: Vec::new(), ..outcome }.conserved().unwrap_err().exit_code(), 70);
+        let twice = Outcome {
+            ok: 2,
+            ..outcome.clone()
+        }
+        .conserved();
+        assert_eq!(
+            twice.unwrap_err().to_string(),
+            "an invariant broke: 5 sent, 2 ok, 4 failed, 4 by second"
+        );
+        assert_eq!(
+            Outcome {
+                per_second: Vec::new(),
+                ..outcome
+            }
+            .conserved()
+            .unwrap_err()
+            .exit_code(),
+            70
+        );
     }
 
     #[test]

@@ -16,13 +16,19 @@ impl Registration {
     /// are targets of no host.
     pub(super) fn sort(&mut self, targets: &[TargetRecord], pods: &[PodRecord], zones: u8) {
         self.zone.clear();
-        self.zone.extend(targets.iter().enumerate().map(|(row, target)| {
-            let host = target.pod.and_then(|pod| pods.get(pod.index())).and_then(|pod| pod.node);
-            (host.map_or(row, NodeId::index) % usize::from(zones.max(1))) as u8
-        }));
+        self.zone
+            .extend(targets.iter().enumerate().map(|(row, target)| {
+                let host = target
+                    .pod
+                    .and_then(|pod| pods.get(pod.index()))
+                    .and_then(|pod| pod.node);
+                (host.map_or(row, NodeId::index) % usize::from(zones.max(1))) as u8
+            }));
         self.order.clear();
-        self.order.extend((0..targets.len()).map(|row| TargetId(row as u16)));
-        self.order.sort_by_key(|target| (targets[target.index()].registered, *target));
+        self.order
+            .extend((0..targets.len()).map(|row| TargetId(row as u16)));
+        self.order
+            .sort_by_key(|target| (targets[target.index()].registered, *target));
         self.rank.resize(targets.len(), 0);
         for (rank, target) in self.order.iter().enumerate() {
             self.rank[target.index()] = rank as u16;

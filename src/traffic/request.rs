@@ -97,21 +97,46 @@ struct Ends {
 /// decided on its own.
 pub fn feedback(scenario: &Scenario) -> Option<&'static str> {
     let any_app = |holds: fn(&crate::cluster::app::AppSpec) -> bool| {
-        scenario.revisions.iter().any(|revision| holds(&revision.app))
+        scenario
+            .revisions
+            .iter()
+            .any(|revision| holds(&revision.app))
     };
-    let (load, group, idle) = (&scenario.load, &scenario.target_group, scenario.load_balancer.idle_timeout);
+    let (load, group, idle) = (
+        &scenario.load,
+        &scenario.target_group,
+        scenario.load_balancer.idle_timeout,
+    );
     let races = |keep_alive: Span| keep_alive > Span::ZERO && keep_alive < idle;
     [
-        (scenario.is_by_host(), "a connection through a node port stays with its pod"),
+        (
+            scenario.is_by_host(),
+            "a connection through a node port stays with its pod",
+        ),
         (load.workers.is_some(), "a worker waits for its answer"),
         (load.reuses_connections(), "a client keeps its connections"),
         (load.retries > 0, "a failed request is sent again"),
-        (group.algorithm == Algorithm::LeastOutstandingRequests, "a node counts the requests in flight"),
-        (group.algorithm == Algorithm::WeightedRandom && group.anomaly_mitigation, "a node remembers failures"),
-        (any_app(|app| app.concurrency.is_some()), "requests wait for each other"),
-        (any_app(|app| app.close_connections_on_shutdown), "an answer may close its connection"),
         (
-            scenario.revisions.iter().any(|revision| races(revision.app.keep_alive)),
+            group.algorithm == Algorithm::LeastOutstandingRequests,
+            "a node counts the requests in flight",
+        ),
+        (
+            group.algorithm == Algorithm::WeightedRandom && group.anomaly_mitigation,
+            "a node remembers failures",
+        ),
+        (
+            any_app(|app| app.concurrency.is_some()),
+            "requests wait for each other",
+        ),
+        (
+            any_app(|app| app.close_connections_on_shutdown),
+            "an answer may close its connection",
+        ),
+        (
+            scenario
+                .revisions
+                .iter()
+                .any(|revision| races(revision.app.keep_alive)),
             "the application closes idle connections before the load balancer does",
         ),
     ]
@@ -156,27 +181,54 @@ impl<'a> Engine<'a> {
     }
 
     fn tell<W: Witness>(&mut self, timeline: &Timeline, streams: &Streams, witness: &mut W) {
-        let Scenario { load, disturbances, cluster, .. } = self.scenario();
-        let scene = Scene { rollout_at: timeline.rollout_at, cluster, streams };
-        let stretches = |rate| load_step::stretches(disturbances, rate, load_end(load, timeline), scene);
+        let Scenario {
+            load,
+            disturbances,
+            cluster,
+            ..
+        } = self.scenario();
+        let scene = Scene {
+            rollout_at: timeline.rollout_at,
+            cluster,
+            streams,
+        };
+        let stretches =
+            |rate| load_step::stretches(disturbances, rate, load_end(load, timeline), scene);
         let chance = || streams.at(Purpose::Arrival, 0);
         match (load.workers, load.shape, load.pacing) {
             (Some(_), _, _) => self.send(std::iter::empty(), timeline, streams, witness),
             (None, Shape::Constant, Pacing::Constant) => {
-                self.send(stretches(load.rate).iter().flat_map(Evenly::new), timeline, streams, witness);
+                self.send(
+                    stretches(load.rate).iter().flat_map(Evenly::new),
+                    timeline,
+                    streams,
+                    witness,
+                );
             }
             (None, Shape::Constant, Pacing::Poisson) => {
-                self.send(Poisson::new(&stretches(load.rate), chance()), timeline, streams, witness);
+                self.send(
+                    Poisson::new(&stretches(load.rate), chance()),
+                    timeline,
+                    streams,
+                    witness,
+                );
             }
             (None, _, pacing) => {
                 let factors = stretches(1.0);
-                let arrivals = Shaped::new(load, &factors, (pacing == Pacing::Poisson).then(chance));
+                let arrivals =
+                    Shaped::new(load, &factors, (pacing == Pacing::Poisson).then(chance));
                 self.send(arrivals, timeline, streams, witness);
             }
         }
     }
 
-    fn send<W: Witness>(&mut self, arrivals: impl Arrivals, timeline: &Timeline, streams: &Streams, witness: &mut W) {
+    fn send<W: Witness>(
+        &mut self,
+        arrivals: impl Arrivals,
+        timeline: &Timeline,
+        streams: &Streams,
+        witness: &mut W,
+    ) {
         match self {
             Engine::AtArrival(engine) => engine.simulate(arrivals, timeline, streams, witness),
             Engine::Live(engine) => engine.simulate(arrivals, timeline, streams, witness),
@@ -196,17 +248,27 @@ impl<'a> AtArrival<'a> {
             kernels: Kernels::new(scenario),
             held: Vec::new(),
             is_calm: scenario.load.stream_share == 0.0
-                && scenario.revisions.iter().all(|revision| revision.app.cold_start.is_none()),
+                && scenario
+                    .revisions
+                    .iter()
+                    .all(|revision| revision.app.cold_start.is_none()),
         }
     }
 
     fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
-        begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
+        begin(
+            &mut self.tables,
+            &mut self.registration,
+            self.scenario,
+            timeline,
+            streams,
+        );
         self.kernels.begin(self.scenario, timeline, streams);
         self.targets.clear();
         self.targets.extend(self.limits.targets(timeline));
         self.lanes.clear();
-        self.lanes.resize(self.tables.len() * self.targets.len(), Lane::UNSEEN);
+        self.lanes
+            .resize(self.tables.len() * self.targets.len(), Lane::UNSEEN);
         self.held.iter_mut().for_each(Vec::clear);
         self.held.resize_with(self.lanes.len(), Vec::new);
     }
@@ -226,7 +288,12 @@ impl<'a> AtArrival<'a> {
             ends.give_up(&around);
             for &(row, lane) in &ends.held {
                 let (pod, verdict, latency) = (ends.pod[row], ends.verdict[row], ends.latency[row]);
-                self.held[lane].push(Held { sent: times[row], pod, verdict, latency });
+                self.held[lane].push(Held {
+                    sent: times[row],
+                    pod,
+                    verdict,
+                    latency,
+                });
             }
             let mut held = ends.held.drain(..).map(|(row, _)| row).peekable();
             for (row, sent) in times.iter().enumerate() {
@@ -234,18 +301,44 @@ impl<'a> AtArrival<'a> {
                     continue;
                 }
                 let node = AlbNodeId(wishes.node[row] as u8);
-                witness.record(*sent, node, ends.pod[row], ends.verdict[row], ends.latency[row]);
+                witness.record(
+                    *sent,
+                    node,
+                    ends.pod[row],
+                    ends.verdict[row],
+                    ends.latency[row],
+                );
             }
             drop(held);
             ends.sent_before += times.len() as u64;
         });
-        held::answer(&mut self.kernels, &mut self.held, self.tables.len(), witness);
+        held::answer(
+            &mut self.kernels,
+            &mut self.held,
+            self.tables.len(),
+            witness,
+        );
     }
 
     /// What becomes of some requests, but for how late the time-outs are of those that connect in vain.
     #[inline]
-    fn send(&mut self, times: &[Time], wishes: &Wishes<AHEAD>, around: &Surroundings, ends: &mut Ends) {
-        let AtArrival { limits, registration, tables, targets, lanes, kernels, is_calm, .. } = self;
+    fn send(
+        &mut self,
+        times: &[Time],
+        wishes: &Wishes<AHEAD>,
+        around: &Surroundings,
+        ends: &mut Ends,
+    ) {
+        let AtArrival {
+            limits,
+            registration,
+            tables,
+            targets,
+            lanes,
+            kernels,
+            is_calm,
+            ..
+        } = self;
         let nodes = tables.len();
         let (tables, targets, lanes) = (&mut tables[..], &mut targets[..], &mut lanes[..]);
         for (row, &sent) in times.iter().enumerate() {
@@ -265,7 +358,12 @@ impl<'a> AtArrival<'a> {
                 continue;
             }
             if sent < lane.silent_until {
-                ends.put(row, lane.pod, Verdict::Alb(Cause::ConnectTimeout), limits.connect);
+                ends.put(
+                    row,
+                    lane.pod,
+                    Verdict::Alb(Cause::ConnectTimeout),
+                    limits.connect,
+                );
                 ends.in_vain.push(row);
                 if lane.has_kernel && kernels.are_on() {
                     ends.hold(row, chosen.index() * nodes + node);
@@ -273,9 +371,17 @@ impl<'a> AtArrival<'a> {
                 }
                 continue;
             }
-            let Wish { work, is_stream, .. } = wishes.of(row);
+            let Wish {
+                work, is_stream, ..
+            } = wishes.of(row);
             let number = ends.sent_before + row as u64;
-            let request = Request { number, sent, work, cut: table.cut(chosen), is_stream };
+            let request = Request {
+                number,
+                sent,
+                work,
+                cut: table.cut(chosen),
+                is_stream,
+            };
             let target = &mut targets[chosen.index()];
             let (way, (verdict, end)) = lane.dispatch(target, &request, around);
             if kernels.are_on() && way == Way::New && around.has_kernel(target, sent) {
@@ -316,12 +422,16 @@ impl Ends {
     /// wait for each other; of several requests together they do not.
     fn give_up(&mut self, around: &Surroundings) {
         let (mut late, limits) = ([Span::ZERO; AHEAD], &around.limits);
-        let numbers = self.in_vain.iter().map(|row| self.sent_before + *row as u64);
+        let numbers = self
+            .in_vain
+            .iter()
+            .map(|row| self.sent_before + *row as u64);
         around.overshoot_all(numbers, &mut late[..self.in_vain.len()]);
         for (row, late) in self.in_vain.drain(..).zip(late) {
             self.latency[row] = limits.connect + late;
             if self.latency[row] > limits.client {
-                (self.verdict[row], self.latency[row]) = (Verdict::Alb(Cause::ClientGaveUp), limits.client);
+                (self.verdict[row], self.latency[row]) =
+                    (Verdict::Alb(Cause::ClientGaveUp), limits.client);
             }
         }
     }
@@ -344,12 +454,19 @@ impl Lane {
 
     /// The node has chosen, and the usual need not hold.
     #[inline(never)]
-    fn dispatch(&mut self, target: &mut Target, request: &Request, around: &Surroundings) -> (Way, End) {
+    fn dispatch(
+        &mut self,
+        target: &mut Target,
+        request: &Request,
+        around: &Surroundings,
+    ) -> (Way, End) {
         if request.sent >= target.port.until {
             *target = around.look(target, request.sent);
         }
         let keep = target.habits.keep;
-        let way = target.port.way(request.sent, self.kept_until, keep, around.limits.one_way);
+        let way = target
+            .port
+            .way(request.sent, self.kept_until, keep, around.limits.one_way);
         let end = match around.answered_at_once(target, way, request) {
             Some(end) => (Verdict::Ok, end),
             None => around.trouble(target, way, request),
@@ -368,20 +485,31 @@ impl Lane {
         (self.steady_until, self.silent_until) = (Time::ZERO, Time::ZERO);
         (self.pod, self.is_new) = (target.pod, target.revision != 0);
         // Who once opens a new connection to a silent target finds no old one later.
-        if around.loses_every_syn(port) && port.way(request.sent, self.kept_until, keep, limits.one_way) == Way::New {
+        if around.loses_every_syn(port)
+            && port.way(request.sent, self.kept_until, keep, limits.one_way) == Way::New
+        {
             self.has_kernel = around.has_kernel(target, request.sent);
-            self.silent_until = port.until.saturating_sub(SYN_RETRIES[SYN_RETRIES.len() - 1]);
+            self.silent_until = port
+                .until
+                .saturating_sub(SYN_RETRIES[SYN_RETRIES.len() - 1]);
         }
         if port.socket != Socket::Serving {
             return;
         }
         self.idle = keep.idle();
-        self.steady_until = port.until.min(until).min(port.fin().saturating_sub(limits.one_way));
+        self.steady_until = port
+            .until
+            .min(until)
+            .min(port.fin().saturating_sub(limits.one_way));
         self.start = limits.round_trip;
         if self.idle > Span::ZERO {
             // An answer later than the opening proves that the connection belongs to it.
             let is_proven = self.kept_until > port.opened.saturating_add(self.idle);
-            self.steady_until = self.steady_until.min(if is_proven { self.kept_until } else { Time::ZERO });
+            self.steady_until = self.steady_until.min(if is_proven {
+                self.kept_until
+            } else {
+                Time::ZERO
+            });
             self.start = Span::ZERO;
         }
         self.quiet = port.reset.min(port.silence).min(request.cut);
@@ -406,7 +534,9 @@ impl Lane {
 
 /// One table for each node of the load balancer, and at least one.
 pub(super) fn tables(scenario: &Scenario) -> Vec<RoutingTable> {
-    (0..scenario.load_balancer.nodes.max(1)).map(|node| RoutingTable::new(scenario, node)).collect()
+    (0..scenario.load_balancer.nodes.max(1))
+        .map(|node| RoutingTable::new(scenario, node))
+        .collect()
 }
 
 /// Makes tables ready for a replication.
@@ -417,7 +547,11 @@ pub(super) fn begin(
     timeline: &Timeline,
     streams: &Streams,
 ) {
-    registration.sort(&timeline.targets, &timeline.pods, scenario.load_balancer.zones);
+    registration.sort(
+        &timeline.targets,
+        &timeline.pods,
+        scenario.load_balancer.zones,
+    );
     for (node, table) in tables.iter_mut().enumerate() {
         table.begin(node, beliefs(timeline, node), registration, streams);
     }

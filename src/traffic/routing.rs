@@ -29,7 +29,11 @@ pub(super) const ONE_IN_FLIGHT: u64 = 1 << 32;
 impl Choice<'_> {
     /// Nothing but luck.
     pub(super) const fn by(luck: f64) -> Choice<'static> {
-        Choice { luck, in_flight: &[], weights: &[] }
+        Choice {
+            luck,
+            in_flight: &[],
+            weights: &[],
+        }
     }
 }
 
@@ -104,7 +108,11 @@ impl RoutingTable {
             NoRoutableTarget::FailOpen => true,
             NoRoutableTarget::Strict => false,
         };
-        self.begin_at(changes, registration, streams.at(Purpose::RoundRobin, node as u64).uniform());
+        self.begin_at(
+            changes,
+            registration,
+            streams.at(Purpose::RoundRobin, node as u64).uniform(),
+        );
     }
 
     /// The same; `start` in [0, 1) says where in its list the round robin stands.
@@ -122,7 +130,12 @@ impl RoutingTable {
 
     /// Brings the table up to date.
     #[inline]
-    pub(super) fn update(&mut self, at: Time, changes: &[BeliefChange], registration: &Registration) {
+    pub(super) fn update(
+        &mut self,
+        at: Time,
+        changes: &[BeliefChange],
+        registration: &Registration,
+    ) {
         if at >= self.until {
             self.learn(at, changes, registration);
         }
@@ -175,7 +188,8 @@ impl RoutingTable {
         }
         loop {
             let target = self.in_turn()?;
-            let Some((_, since, saved)) = self.ramps.iter_mut().find(|ramp| ramp.0 == target) else {
+            let Some((_, since, saved)) = self.ramps.iter_mut().find(|ramp| ramp.0 == target)
+            else {
                 return Some(target);
             };
             *saved += at.saturating_since(*since).as_secs_f64() / slow_start.as_secs_f64();
@@ -198,13 +212,20 @@ impl RoutingTable {
         }
         let place = turn.wrapping_add(least as u32) as usize;
         let target = *self.choices.get(place)?;
-        self.turn = if place + 1 == self.choices.len() { 0 } else { place + 1 };
+        self.turn = if place + 1 == self.choices.len() {
+            0
+        } else {
+            place + 1
+        };
         Some(target)
     }
 
     fn at_random(&self, luck: f64, weights: &[f64]) -> Option<TargetId> {
         if weights.is_empty() {
-            return self.choices.get((luck * self.choices.len() as f64) as usize).copied();
+            return self
+                .choices
+                .get((luck * self.choices.len() as f64) as usize)
+                .copied();
         }
         let weight = |target: &TargetId| weights[target.index()];
         let mut rest = luck * self.choices.iter().map(weight).sum::<f64>();
@@ -248,7 +269,8 @@ impl RoutingTable {
         for change in changes {
             let before = std::mem::replace(&mut self.beliefs[change.target.index()], change.belief);
             let is_cut = before == Belief::Draining && change.belief == Belief::Gone;
-            self.cuts_after.push(if is_cut { change.at } else { Time::NEVER });
+            self.cuts_after
+                .push(if is_cut { change.at } else { Time::NEVER });
         }
         self.cuts.clear();
         self.cuts.resize(targets, Time::NEVER);
@@ -264,11 +286,17 @@ impl RoutingTable {
         if self.has_failed_open && self.healthy > 0 {
             self.choose_among(registration, |belief| belief == Belief::Healthy);
         }
-        while let Some(change) = changes.get(self.next_change).filter(|change| change.at <= at) {
+        while let Some(change) = changes
+            .get(self.next_change)
+            .filter(|change| change.at <= at)
+        {
             let target = change.target.index();
             self.cuts[target] = self.cuts_after[self.next_change];
             self.next_change += 1;
-            if self.zone.is_some_and(|zone| zone != registration.zone(change.target)) {
+            if self
+                .zone
+                .is_some_and(|zone| zone != registration.zone(change.target))
+            {
                 continue;
             }
             let before = std::mem::replace(&mut self.beliefs[target], change.belief);
@@ -278,13 +306,19 @@ impl RoutingTable {
                 _ => {}
             }
         }
-        let known = self.beliefs.iter().filter(|belief| is_known(**belief)).count();
+        let known = self
+            .beliefs
+            .iter()
+            .filter(|belief| is_known(**belief))
+            .count();
         self.has_failed_open = self.healthy < self.health.least(known);
         if self.has_failed_open {
             self.fall_back(registration);
         }
         self.is_plain = self.algorithm == Algorithm::RoundRobin && self.ramps.is_empty();
-        self.until = changes.get(self.next_change).map_or(Time::NEVER, |change| change.at);
+        self.until = changes
+            .get(self.next_change)
+            .map_or(Time::NEVER, |change| change.at);
     }
 
     fn add(&mut self, change: &BeliefChange, registration: &Registration) {
@@ -320,28 +354,41 @@ impl RoutingTable {
     }
 
     fn place(&self, target: TargetId, registration: &Registration) -> usize {
-        self.choices.partition_point(|choice| registration.rank(*choice) < registration.rank(target))
+        self.choices
+            .partition_point(|choice| registration.rank(*choice) < registration.rank(target))
     }
 
     /// Too few targets are healthy. A group of which some are healthy or unhealthy fails open to all that the node
     /// knows, one of which all are new perhaps.
     fn fall_back(&mut self, registration: &Registration) {
-        let is_open = self.initial_serve || self.healthy > 0 || self.beliefs.contains(&Belief::Unhealthy);
+        let is_open =
+            self.initial_serve || self.healthy > 0 || self.beliefs.contains(&Belief::Unhealthy);
         self.choose_among(registration, |belief| is_open && is_known(belief));
     }
 
     /// Makes the targets of such a belief the choices; the turn stays with its target, or passes to the next.
     fn choose_among(&mut self, registration: &Registration, is_wanted: impl Fn(Belief) -> bool) {
-        let turn = self.choices.get(self.turn).map_or(0, |target| registration.rank(*target));
+        let turn = self
+            .choices
+            .get(self.turn)
+            .map_or(0, |target| registration.rank(*target));
         self.choices.clear();
-        let left = registration.order().iter().filter(|target| is_wanted(self.beliefs[target.index()]));
+        let left = registration
+            .order()
+            .iter()
+            .filter(|target| is_wanted(self.beliefs[target.index()]));
         self.choices.extend(left);
-        let next = self.choices.partition_point(|choice| registration.rank(*choice) < turn);
+        let next = self
+            .choices
+            .partition_point(|choice| registration.rank(*choice) < turn);
         self.turn = if next == self.choices.len() { 0 } else { next };
     }
 }
 
 /// Whether a node may choose a target at all: one of whose deregistration it has learned is none of its targets.
 fn is_known(belief: Belief) -> bool {
-    matches!(belief, Belief::Healthy | Belief::Unhealthy | Belief::Initial)
+    matches!(
+        belief,
+        Belief::Healthy | Belief::Unhealthy | Belief::Initial
+    )
 }

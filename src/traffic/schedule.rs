@@ -116,7 +116,11 @@ impl<const LINES: usize> Schedule<LINES> {
     /// The next event, if it is due by `limit`.
     #[inline]
     pub(super) fn pop_until(&mut self, limit: Time) -> Option<(Time, u32)> {
-        let next = if self.near < self.other { self.pop_near(limit) } else { self.pop_other(limit) };
+        let next = if self.near < self.other {
+            self.pop_near(limit)
+        } else {
+            self.pop_other(limit)
+        };
         (next != NONE).then_some((time_of(next), event_of(next)))
     }
 
@@ -131,7 +135,11 @@ impl<const LINES: usize> Schedule<LINES> {
         let place = self.turn as usize % PLACES;
         self.taken[place / 64] &= !(1 << (place % 64));
         self.waiting -= 1;
-        self.near = if self.waiting > 0 { self.first_from(place) } else { NONE };
+        self.near = if self.waiting > 0 {
+            self.first_from(place)
+        } else {
+            NONE
+        };
         next
     }
 
@@ -155,7 +163,11 @@ impl<const LINES: usize> Schedule<LINES> {
             return NONE;
         }
         self.turn = at.as_micros() >> self.step;
-        let popped = if self.far.least() == Some(next) { self.far.pop() } else { self.pop_line(at) };
+        let popped = if self.far.least() == Some(next) {
+            self.far.pop()
+        } else {
+            self.pop_line(at)
+        };
         let soonest = self.heads.iter().copied().min().unwrap_or(Time::NEVER);
         self.other = self.far.least().unwrap_or(NONE).min(key(soonest, u64::MAX));
         popped.unwrap_or(NONE)
@@ -165,7 +177,9 @@ impl<const LINES: usize> Schedule<LINES> {
     fn pop_line(&mut self, at: Time) -> Option<u128> {
         let line = self.heads.iter().position(|head| *head == at)?;
         let (_, event) = self.lines[line].pop_front()?;
-        self.heads[line] = self.lines[line].front().map_or(Time::NEVER, |&(after, _)| after);
+        self.heads[line] = self.lines[line]
+            .front()
+            .map_or(Time::NEVER, |&(after, _)| after);
         Some(key(at, u64::from(event)))
     }
 }
@@ -196,7 +210,8 @@ mod tests {
             let (mut now, mut popped, mut pushed) = (0, Vec::new(), Vec::new());
             for _ in 0..5_000 {
                 now += stream.below(20) as u64;
-                let (line, delay) = [(0, 100), (1, 30), (2, stream.below(300) as u64), (0, 90)][stream.below(4)];
+                let (line, delay) =
+                    [(0, 100), (1, 30), (2, stream.below(300) as u64), (0, 90)][stream.below(4)];
                 let at = Time::from_micros(now + delay);
                 match line {
                     2 => schedule.push(at, (now + delay) as u32),
@@ -213,7 +228,9 @@ mod tests {
                 schedule.clear();
                 continue;
             }
-            popped.extend(std::iter::from_fn(|| schedule.pop_until(Time::NEVER)).map(|(_, event)| event));
+            popped.extend(
+                std::iter::from_fn(|| schedule.pop_until(Time::NEVER)).map(|(_, event)| event),
+            );
             pushed.sort_unstable();
             assert_eq!(popped, pushed);
         }
@@ -237,7 +254,12 @@ mod tests {
                 assert_eq!(Some(due), waiting.pop_first());
             }
         }
-        assert!(waiting.len() > 100 && waiting.first().is_some_and(|first| first.0.as_micros() > now));
+        assert!(
+            waiting.len() > 100
+                && waiting
+                    .first()
+                    .is_some_and(|first| first.0.as_micros() > now)
+        );
         assert!(std::iter::from_fn(|| schedule.pop_until(Time::NEVER)).eq(waiting));
     }
 }

@@ -17,7 +17,8 @@ use crate::time::{Span, Time};
 use crate::traffic::connection::{SYN_RETRIES, Silence};
 
 /// After which of its SYNs' waits a request may be answered: the first SYN does not wait.
-const SYNS: [Span; SYN_RETRIES.len() + 1] = [Span::ZERO, SYN_RETRIES[0], SYN_RETRIES[1], SYN_RETRIES[2]];
+const SYNS: [Span; SYN_RETRIES.len() + 1] =
+    [Span::ZERO, SYN_RETRIES[0], SYN_RETRIES[1], SYN_RETRIES[2]];
 
 /// So many answers a receiver has at first and at most, and one more after each such span (Linux `XRLIM_BURST_FACTOR`,
 /// `icmp_ratelimit`).
@@ -95,12 +96,22 @@ pub(super) struct Answered {
 impl Stretch {
     /// A single connect.
     pub(super) const fn one(sent: Time) -> Stretch {
-        Stretch { from: sent, until: sent, count: 1, before: 0 }
+        Stretch {
+            from: sent,
+            until: sent,
+            count: 1,
+            before: 0,
+        }
     }
 
     /// So many in equal parts of a span, each anywhere in its own.
     pub(super) const fn spread(from: Time, until: Time, count: u64) -> Stretch {
-        Stretch { from, until, count, before: 0 }
+        Stretch {
+            from,
+            until,
+            count,
+            before: 0,
+        }
     }
 
     /// When one of the lane's was sent; `place` in [0, 1) is its place in its part.
@@ -111,7 +122,10 @@ impl Stretch {
 }
 
 impl Allowance {
-    const FULL: Allowance = Allowance { saved: BURST * LIMIT.as_micros(), at: Time::ZERO };
+    const FULL: Allowance = Allowance {
+        saved: BURST * LIMIT.as_micros(),
+        at: Time::ZERO,
+    };
 
     /// Whether one more answer goes out.
     fn spend(&mut self, now: Time) -> bool {
@@ -129,7 +143,10 @@ impl Kernels {
     /// None that answers, until a replication begins.
     pub(super) fn new(scenario: &Scenario) -> Kernels {
         Kernels {
-            patience: scenario.load_balancer.connect_timeout.min(scenario.load.client_timeout),
+            patience: scenario
+                .load_balancer
+                .connect_timeout
+                .min(scenario.load.client_timeout),
             nodes: usize::from(scenario.load_balancer.nodes.max(1)),
             is_on: false,
             rounds: Streams::new(0, 0).of(Purpose::ArpRound),
@@ -141,25 +158,54 @@ impl Kernels {
 
     /// Starts over; whether removed IPs are answered for is the environment's.
     pub(super) fn begin(&mut self, scenario: &Scenario, timeline: &Timeline, streams: &Streams) {
-        self.is_on = scenario.load_balancer.host_unreachable_share.in_environment(streams) == RemovedIp::Kernel;
+        self.is_on = scenario
+            .load_balancer
+            .host_unreachable_share
+            .in_environment(streams)
+            == RemovedIp::Kernel;
         if !self.is_on {
             return;
         }
         self.rounds = streams.of(Purpose::ArpRound);
-        let host = |row: usize| timeline.pods.get(row).and_then(|pod| pod.node).map(NodeId::index);
-        let pods = || timeline.targets.iter().map(|target| target.pod.map(PodId::index));
-        let address = |host| Address { host, free: Time::ZERO, start: Time::NEVER, end: Time::NEVER, before: 0 };
+        let host = |row: usize| {
+            timeline
+                .pods
+                .get(row)
+                .and_then(|pod| pod.node)
+                .map(NodeId::index)
+        };
+        let pods = || {
+            timeline
+                .targets
+                .iter()
+                .map(|target| target.pod.map(PodId::index))
+        };
+        let address = |host| Address {
+            host,
+            free: Time::ZERO,
+            start: Time::NEVER,
+            end: Time::NEVER,
+            before: 0,
+        };
         self.addresses.clear();
         if timeline.node_ports.is_empty() {
-            self.addresses.extend(pods().map(|pod| address(pod.map(|row| host(row).unwrap_or(0)))));
+            self.addresses
+                .extend(pods().map(|pod| address(pod.map(|row| host(row).unwrap_or(0)))));
         } else {
-            self.addresses.extend((0..timeline.pods.len()).map(|row| address(Some(host(row).unwrap_or(0)))));
+            self.addresses
+                .extend((0..timeline.pods.len()).map(|row| address(Some(host(row).unwrap_or(0)))));
         }
-        let hosts = self.addresses.iter().filter_map(|address| address.host).max().map_or(0, |host| host + 1);
+        let hosts = self
+            .addresses
+            .iter()
+            .filter_map(|address| address.host)
+            .max()
+            .map_or(0, |host| host + 1);
         self.allowances.clear();
         self.allowances.resize(hosts * self.nodes, Allowance::FULL);
         self.lanes.iter_mut().for_each(Lane::clear);
-        self.lanes.resize_with(self.addresses.len() * self.nodes, Lane::default);
+        self.lanes
+            .resize_with(self.addresses.len() * self.nodes, Lane::default);
     }
 
     /// Whether any answers.
@@ -173,7 +219,10 @@ impl Kernels {
         let row = address * self.nodes + node;
         let lane = &mut self.lanes[row];
         let first = lane.count;
-        lane.stretches.push(Stretch { before: first, ..stretch });
+        lane.stretches.push(Stretch {
+            before: first,
+            ..stretch
+        });
         lane.count += stretch.count;
         let sent = self.sent(row, first);
         let address = &mut self.addresses[address];
@@ -185,7 +234,11 @@ impl Kernels {
 
     /// When the next round ends.
     pub(super) fn due(&self) -> Time {
-        self.addresses.iter().map(|address| address.end).min().unwrap_or(Time::NEVER)
+        self.addresses
+            .iter()
+            .map(|address| address.end)
+            .min()
+            .unwrap_or(Time::NEVER)
     }
 
     /// The next round ends, if that is before long.
@@ -194,8 +247,12 @@ impl Kernels {
         if due > until || due == Time::NEVER {
             return false;
         }
-        let Some(row) = self.addresses.iter().position(|address| address.end == due) else { return false };
-        let Address { host, start, end, .. } = self.addresses[row];
+        let Some(row) = self.addresses.iter().position(|address| address.end == due) else {
+            return false;
+        };
+        let Address {
+            host, start, end, ..
+        } = self.addresses[row];
         for node in 0..self.nodes {
             let allowance = host.unwrap_or(0) * self.nodes + node;
             while let Some((nth, sent)) = self.waiting(row * self.nodes + node, start, end) {
@@ -203,11 +260,20 @@ impl Kernels {
                     break;
                 }
                 self.lanes[row * self.nodes + node].answer(nth);
-                answered.push(Answered { address: row, node, nth, sent, at: end });
+                answered.push(Answered {
+                    address: row,
+                    node,
+                    nth,
+                    sent,
+                    at: end,
+                });
             }
         }
         let lanes = row * self.nodes..(row + 1) * self.nodes;
-        let next = lanes.filter_map(|lane| self.first_syn(lane, end, Time::ZERO)).map(|(at, ..)| at).min();
+        let next = lanes
+            .filter_map(|lane| self.first_syn(lane, end, Time::ZERO))
+            .map(|(at, ..)| at)
+            .min();
         let address = &mut self.addresses[row];
         (address.free, address.before) = (end, address.before + 1);
         (address.start, address.end) = (next.unwrap_or(Time::NEVER), Time::NEVER);
@@ -220,8 +286,12 @@ impl Kernels {
     /// Foresees the end of the present round.
     fn close(&mut self, row: usize) {
         let address = &mut self.addresses[row];
-        let late = self.rounds.at(pair(row as u64, u64::from(address.before))).uniform();
-        address.end = address.start + Silence::UNREACHABLE_AFTER + Silence::UNREACHABLE_SPREAD.scaled(late);
+        let late = self
+            .rounds
+            .at(pair(row as u64, u64::from(address.before)))
+            .uniform();
+        address.end =
+            address.start + Silence::UNREACHABLE_AFTER + Silence::UNREACHABLE_SPREAD.scaled(late);
     }
 
     /// The request whose SYN has waited longest in a round.
@@ -242,19 +312,29 @@ impl Kernels {
             }
             (nth < lane.count).then(|| (self.sent(row, nth) + wait, nth, self.sent(row, nth)))
         };
-        SYNS.into_iter().filter(|wait| *wait < self.patience).filter_map(first).min()
+        SYNS.into_iter()
+            .filter(|wait| *wait < self.patience)
+            .filter_map(first)
+            .min()
     }
 
     /// The first request of a lane that was sent from an instant on.
     fn first_sent(&self, row: usize, from: Time) -> u64 {
         let lane = &self.lanes[row];
-        let ends_before =
-            |stretch: &Stretch| stretch.until < from || stretch.from < stretch.until && stretch.until == from;
-        let Some(stretch) = lane.stretches.get(lane.stretches.partition_point(ends_before)) else { return lane.count };
+        let ends_before = |stretch: &Stretch| {
+            stretch.until < from || stretch.from < stretch.until && stretch.until == from
+        };
+        let Some(stretch) = lane
+            .stretches
+            .get(lane.stretches.partition_point(ends_before))
+        else {
+            return lane.count;
+        };
         if from <= stretch.from {
             return stretch.before;
         }
-        let share = from.saturating_since(stretch.from).as_secs_f64() / (stretch.until - stretch.from).as_secs_f64();
+        let share = from.saturating_since(stretch.from).as_secs_f64()
+            / (stretch.until - stretch.from).as_secs_f64();
         let nth = stretch.before + ((share * stretch.count as f64) as u64).min(stretch.count - 1);
         nth + u64::from(self.sent(row, nth) < from)
     }
@@ -262,11 +342,17 @@ impl Kernels {
     /// When one of a lane's requests was sent.
     fn sent(&self, row: usize, nth: u64) -> Time {
         let lane = &self.lanes[row];
-        let stretch = &lane.stretches[lane.stretches.partition_point(|stretch| stretch.before <= nth) - 1];
+        let stretch = &lane.stretches[lane
+            .stretches
+            .partition_point(|stretch| stretch.before <= nth)
+            - 1];
         if stretch.from == stretch.until {
             return stretch.from;
         }
-        stretch.sent(nth, self.rounds.at(pair(1 << 31 | row as u64, nth)).uniform())
+        stretch.sent(
+            nth,
+            self.rounds.at(pair(1 << 31 | row as u64, nth)).uniform(),
+        )
     }
 }
 
@@ -298,7 +384,10 @@ mod tests {
         let mut timeline = Timeline::default();
         for row in 0..pods {
             let pod = PodId::new(row, RevisionId::OLD, row + 1);
-            timeline.pods.push(PodRecord { node: Some(NodeId(0)), ..PodRecord::new(pod) });
+            timeline.pods.push(PodRecord {
+                node: Some(NodeId(0)),
+                ..PodRecord::new(pod)
+            });
             timeline.targets.push(TargetRecord {
                 pod: Some(pod),
                 registered: None,
@@ -330,7 +419,8 @@ mod tests {
             let shift = run as f64 / runs as f64;
             if by_second {
                 for second in 0..lag as u64 {
-                    let [from, until] = [second, second + 1].map(|second| at(100.0 + second as f64));
+                    let [from, until] =
+                        [second, second + 1].map(|second| at(100.0 + second as f64));
                     kernels.connect(0, 0, Stretch::spread(from, until, rate as u64));
                 }
             } else {
@@ -346,9 +436,13 @@ mod tests {
     /// priors.md §5: the share of 502s by rate, for a lag of 7 s and of 15 s.
     #[test]
     fn the_share_of_502s_falls_with_the_rate() {
-        for (rate, shares) in
-            [(1.0, [1.0, 1.0]), (3.0, [0.73, 0.53]), (6.0, [0.42, 0.28]), (25.0, [0.10, 0.07]), (50.0, [0.05, 0.04])]
-        {
+        for (rate, shares) in [
+            (1.0, [1.0, 1.0]),
+            (3.0, [0.73, 0.53]),
+            (6.0, [0.42, 0.28]),
+            (25.0, [0.10, 0.07]),
+            (50.0, [0.05, 0.04]),
+        ] {
             for (lag, share) in [7.0, 15.0].into_iter().zip(shares) {
                 for by_second in [false, true] {
                     let got = mean(rate, lag, by_second) / (rate * lag);
@@ -367,11 +461,19 @@ mod tests {
     #[test]
     fn a_round_ends_for_all_who_wait() {
         let mut kernels = kernels(1, 0);
-        [10.0, 11.5, 12.9].into_iter().for_each(|sent| kernels.connect(0, 0, Stretch::one(at(sent))));
+        [10.0, 11.5, 12.9]
+            .into_iter()
+            .for_each(|sent| kernels.connect(0, 0, Stretch::one(at(sent))));
         let due = kernels.due();
         assert!((at(13.07)..at(13.20)).contains(&due), "{due}");
         let answered = all(&mut kernels);
-        assert_eq!(answered.iter().map(|one| (one.nth, one.at)).collect::<Vec<_>>(), [(0, due), (1, due), (2, due)]);
+        assert_eq!(
+            answered
+                .iter()
+                .map(|one| (one.nth, one.at))
+                .collect::<Vec<_>>(),
+            [(0, due), (1, due), (2, due)]
+        );
     }
 
     /// Two dead pods of one host share its allowance for a node: 6 at once, not 12; the rest try again.
@@ -387,12 +489,20 @@ mod tests {
         let first_rounds = answered.iter().filter(|one| one.at < at(53.5)).count();
         assert_eq!(first_rounds, 6);
         // Nobody is answered after having given up, nor twice.
-        assert!(answered.iter().all(|one| one.at < one.sent + Span::from_secs(10)));
+        assert!(
+            answered
+                .iter()
+                .all(|one| one.at < one.sent + Span::from_secs(10))
+        );
         let mut who: Vec<_> = answered.iter().map(|one| (one.address, one.nth)).collect();
         who.sort_unstable();
         who.dedup();
         assert_eq!(who.len(), answered.len());
-        assert!((6 + 4..=6 + 8).contains(&answered.len()), "{}", answered.len());
+        assert!(
+            (6 + 4..=6 + 8).contains(&answered.len()),
+            "{}",
+            answered.len()
+        );
     }
 
     /// Half of the environments answer, and a twin is in the same half.
@@ -400,7 +510,8 @@ mod tests {
     fn whether_kernels_answer_is_the_environments() {
         let on = (0..2_000).filter(|run| {
             let streams = Streams::new(1, *run);
-            let answer = |streams: &Streams| HostUnreachableShare::Published.in_environment(streams);
+            let answer =
+                |streams: &Streams| HostUnreachableShare::Published.in_environment(streams);
             assert_eq!(answer(&streams), answer(&streams.twin()));
             answer(&streams) == RemovedIp::Kernel
         });

@@ -54,14 +54,23 @@ pub(super) struct Wishes<const N: usize> {
 
 impl<const N: usize> Wishes<N> {
     /// Nothing has been drawn.
-    const NONE: Wishes<N> =
-        Wishes { node: [0; N], work: [[Span::ZERO; N]; REVISIONS], luck: [0.0; N], is_stream: [false; N] };
+    const NONE: Wishes<N> = Wishes {
+        node: [0; N],
+        work: [[Span::ZERO; N]; REVISIONS],
+        luck: [0.0; N],
+        is_stream: [false; N],
+    };
 
     /// One of them.
     #[inline(always)]
     pub(super) fn of(&self, row: usize) -> Wish {
         let work = [self.work[0][row], self.work[1][row]];
-        Wish { node: self.node[row], work, luck: self.luck[row], is_stream: self.is_stream[row] }
+        Wish {
+            node: self.node[row],
+            work,
+            luck: self.luck[row],
+            is_stream: self.is_stream[row],
+        }
     }
 }
 
@@ -75,14 +84,23 @@ impl<'a> User<'a> {
             entry: streams.at(Purpose::EntryNode, number),
             nodes: load.nodes_known(scenario.load_balancer.nodes),
             routing: random.then(|| streams.at(Purpose::Routing, number)),
-            streaming: (load.stream_share > 0.0)
-                .then(|| (load.stream_share, &load.stream_length, streams.at(Purpose::Streaming, number))),
+            streaming: (load.stream_share > 0.0).then(|| {
+                (
+                    load.stream_share,
+                    &load.stream_length,
+                    streams.at(Purpose::Streaming, number),
+                )
+            }),
         }
     }
 
     /// Hands over the requests of an open loop that sends at these times, so many together.
     #[inline(always)]
-    pub(super) fn ask(mut self, mut arrivals: impl Arrivals, mut some: impl FnMut(&[Time], &Wishes<AHEAD>)) {
+    pub(super) fn ask(
+        mut self,
+        mut arrivals: impl Arrivals,
+        mut some: impl FnMut(&[Time], &Wishes<AHEAD>),
+    ) {
         let (mut times, mut wishes) = ([Time::ZERO; AHEAD], Wishes::<AHEAD>::NONE);
         loop {
             let count = arrivals.fill(&mut times).min(AHEAD);
@@ -124,7 +142,11 @@ impl<'a> User<'a> {
 
     /// The same request asked again: another connection, another turn.
     pub(super) fn again(&self, wish: Wish, chance: &mut Stream) -> Wish {
-        Wish { node: chance.below(self.nodes), luck: chance.uniform(), ..wish }
+        Wish {
+            node: chance.below(self.nodes),
+            luck: chance.uniform(),
+            ..wish
+        }
     }
 }
 
@@ -135,7 +157,10 @@ impl<'a> ServiceTimes<'a> {
             &scenario.revision(RevisionId::NEW).app.service_time,
         );
         let stream = || streams.at(Purpose::Service, user);
-        ServiceTimes { old: (old, stream()), new: (new != old).then(|| (new, stream())) }
+        ServiceTimes {
+            old: (old, stream()),
+            new: (new != old).then(|| (new, stream())),
+        }
     }
 
     fn draw<const N: usize>(&mut self, [before, after]: &mut [[Span; N]; REVISIONS], count: usize) {

@@ -34,7 +34,11 @@ impl Addresses {
 
     /// What stands for a pod.
     pub(super) fn target(&self, pod: PodId) -> TargetId {
-        self.moved.get(pod.index()).copied().flatten().unwrap_or_else(|| target_of(pod))
+        self.moved
+            .get(pod.index())
+            .copied()
+            .flatten()
+            .unwrap_or_else(|| target_of(pod))
     }
 }
 

@@ -23,8 +23,14 @@ pub(super) struct Fleets {
 impl Fleets {
     /// Those of a scenario.
     pub(super) fn new(scenario: &Scenario) -> Fleets {
-        let others = scenario.target_groups().skip(1).map(|group| scenario.alb_nodes(group).end);
-        Fleets { first: scenario.load_balancer.nodes, others: others.collect() }
+        let others = scenario
+            .target_groups()
+            .skip(1)
+            .map(|group| scenario.alb_nodes(group).end);
+        Fleets {
+            first: scenario.load_balancer.nodes,
+            others: others.collect(),
+        }
     }
 
     /// Whether the first target group is not the only one.
@@ -57,7 +63,11 @@ impl Fleets {
 
 impl Telling<'_> {
     /// A watch event for the controller, which works on each of its TargetGroupBindings by itself.
-    pub(super) fn tell_controller(&mut self, message: u64, input: impl Fn(TargetGroupId) -> lbc::Input) {
+    pub(super) fn tell_controller(
+        &mut self,
+        message: u64,
+        input: impl Fn(TargetGroupId) -> lbc::Input,
+    ) {
         let at = self.watch(Watch::Lbc, message, Event::Lbc(input(TargetGroupId::FIRST)));
         if self.wiring.fleets.are_several() {
             let others = self.wiring.fleets.others();
@@ -69,20 +79,40 @@ impl Telling<'_> {
     pub(super) fn stir_target(&mut self, target: TargetId) {
         let stirred = alb_node::Input::Stirred { target };
         let first = TargetGroupId::FIRST;
-        self.each_node(first, |telling, node| telling.now(Event::alb_node(first, node, stirred)));
+        self.each_node(first, |telling, node| {
+            telling.now(Event::alb_node(first, node, stirred));
+        });
         for group in self.wiring.fleets.others() {
-            self.each_node(group, |telling, node| telling.now(Event::alb_node(group, node, stirred)));
+            self.each_node(group, |telling, node| {
+                telling.now(Event::alb_node(group, node, stirred));
+            });
         }
     }
 
     /// A pod's change, as the controller's pod cache takes it.
     pub(super) fn tell_of_pod(&mut self, message: u64, object: &PodObject) {
-        let PodObject { pod, containers_ready, gates, host, removed, .. } = *object;
+        let PodObject {
+            pod,
+            containers_ready,
+            gates,
+            host,
+            removed,
+            ..
+        } = *object;
         let target = self.wiring.addresses.target(pod);
         self.tell_controller(message, |group| {
             let (gated, gate) = (gates.exist(), gates.is_open(group));
-            let status = (!removed).then_some(lbc::PodStatus { containers_ready, gated, gate, host });
-            lbc::Input::Pod { pod, target, status }
+            let status = (!removed).then_some(lbc::PodStatus {
+                containers_ready,
+                gated,
+                gate,
+                host,
+            });
+            lbc::Input::Pod {
+                pod,
+                target,
+                status,
+            }
         });
     }
 
@@ -101,27 +131,60 @@ impl Telling<'_> {
     pub(super) fn lbc(&mut self, group: TargetGroupId, fact: lbc::Fact) {
         match fact {
             lbc::Fact::DescribeTargetHealth { call } => {
-                self.call(group, Operation::Describe, call, target_group::Input::Describe { call });
+                self.call(
+                    group,
+                    Operation::Describe,
+                    call,
+                    target_group::Input::Describe { call },
+                );
             }
             lbc::Fact::DeregisterTargets { call, target } => {
-                self.call(group, Operation::Deregister, call, target_group::Input::Deregister { call, target });
+                self.call(
+                    group,
+                    Operation::Deregister,
+                    call,
+                    target_group::Input::Deregister { call, target },
+                );
             }
             lbc::Fact::RegisterTargets { call, target, pod } => {
-                self.call(group, Operation::Register, call, target_group::Input::Register { call, target, pod });
+                self.call(
+                    group,
+                    Operation::Register,
+                    call,
+                    target_group::Input::Register { call, target, pod },
+                );
             }
             lbc::Fact::GatePatched { pod, status } => {
                 let message = pod_message(pod.index(), u32::from(group.0) << 1 | u32::from(status));
-                self.write(Writer::Lbc, message, api_server::Input::PatchGate(pod, group, status), None);
+                self.write(
+                    Writer::Lbc,
+                    message,
+                    api_server::Input::PatchGate(pod, group, status),
+                    None,
+                );
             }
         }
     }
 
     /// A call of the ELB API, which fails if it is refused too often.
-    fn call(&mut self, group: TargetGroupId, operation: Operation, call: Call, request: target_group::Input) {
+    fn call(
+        &mut self,
+        group: TargetGroupId,
+        operation: Operation,
+        call: Call,
+        request: target_group::Input,
+    ) {
         // Each group's calls are counted by themselves, and their draws must not be the same.
         let address = Call(u32::from(group.0) << 24 | call.0);
-        let delay = self.wiring.lbc.call_duration(self.streams, operation, address);
-        match self.wiring.rules.call(self.now, address.0, delay, self.streams) {
+        let delay = self
+            .wiring
+            .lbc
+            .call_duration(self.streams, operation, address);
+        match self
+            .wiring
+            .rules
+            .call(self.now, address.0, delay, self.streams)
+        {
             Ok(delay) => self.later(delay, Event::target_group(group, request)),
             Err(delay) => self.later(delay, Event::lbc(group, lbc::Input::Failed { call })),
         }
@@ -137,24 +200,49 @@ impl Telling<'_> {
                 }
                 self.each_node(group, |telling, node| {
                     let balancer = &telling.wiring.load_balancer;
-                    let (law, deregistration) =
-                        (&balancer.registration_propagation, &balancer.deregistration_propagation);
+                    let (law, deregistration) = (
+                        &balancer.registration_propagation,
+                        &balancer.deregistration_propagation,
+                    );
                     let lag = law.lag(deregistration, telling.streams, target, node);
-                    let lag = telling.wiring.rules.delay(Link::ElbToNodes, telling.now, lag);
-                    telling.later(lag, Event::alb_node(group, node, alb_node::Input::Register { call, target }));
+                    let lag = telling
+                        .wiring
+                        .rules
+                        .delay(Link::ElbToNodes, telling.now, lag);
+                    telling.later(
+                        lag,
+                        Event::alb_node(group, node, alb_node::Input::Register { call, target }),
+                    );
                 });
             }
-            target_group::Fact::Deregistered { call, target } => self.each_node(group, |telling, node| {
-                let lag = telling.wiring.load_balancer.deregistration_propagation.lag(telling.streams, target, node);
-                let lag = telling.wiring.rules.delay(Link::ElbToNodes, telling.now, lag);
-                telling.later(lag, Event::alb_node(group, node, alb_node::Input::Deregister { call, target }));
-            }),
+            target_group::Fact::Deregistered { call, target } => {
+                self.each_node(group, |telling, node| {
+                    let lag = telling.wiring.load_balancer.deregistration_propagation.lag(
+                        telling.streams,
+                        target,
+                        node,
+                    );
+                    let lag = telling
+                        .wiring
+                        .rules
+                        .delay(Link::ElbToNodes, telling.now, lag);
+                    telling.later(
+                        lag,
+                        Event::alb_node(group, node, alb_node::Input::Deregister { call, target }),
+                    );
+                });
+            }
             // It has hosts to compare that with, and none of them comes or goes.
             target_group::Fact::TargetHealth { .. } if self.wiring.node_ports.is_some() => {}
             target_group::Fact::TargetHealth { target, state } => {
-                self.now(Event::lbc(group, lbc::Input::TargetHealth { target, state }));
+                self.now(Event::lbc(
+                    group,
+                    lbc::Input::TargetHealth { target, state },
+                ));
             }
-            target_group::Fact::Returned { call } => self.now(Event::lbc(group, lbc::Input::Returned { call })),
+            target_group::Fact::Returned { call } => {
+                self.now(Event::lbc(group, lbc::Input::Returned { call }));
+            }
             // Each node counts the delay from when it learned of the deregistration.
             target_group::Fact::DrainingOver { .. } | target_group::Fact::StateChanged { .. } => {}
         }
@@ -162,7 +250,10 @@ impl Telling<'_> {
 
     #[inline(always)]
     fn each_node(&mut self, group: TargetGroupId, mut tell: impl FnMut(&mut Self, AlbNodeId)) {
-        self.wiring.fleets.nodes_of(group).for_each(|node| tell(self, AlbNodeId(node)));
+        self.wiring
+            .fleets
+            .nodes_of(group)
+            .for_each(|node| tell(self, AlbNodeId(node)));
     }
 
     #[inline(always)]
@@ -172,11 +263,23 @@ impl Telling<'_> {
                 if let Some(port) = self.checked_port() {
                     self.check_host(node, target, check, port);
                 } else if let Some(pod) = self.wiring.addresses.pod(target) {
-                    self.now(Event::App(app::Input::Ask(pod, app::Question::HealthCheck(node, target, check))));
+                    self.now(Event::App(app::Input::Ask(
+                        pod,
+                        app::Question::HealthCheck(node, target, check),
+                    )));
                 }
             }
-            alb_node::Fact::HealthFound { target, call, healthy } => {
-                let verdict = target_group::Input::NodeHealth { node, target, call, healthy };
+            alb_node::Fact::HealthFound {
+                target,
+                call,
+                healthy,
+            } => {
+                let verdict = target_group::Input::NodeHealth {
+                    node,
+                    target,
+                    call,
+                    healthy,
+                };
                 self.now(Event::target_group(group, verdict));
             }
             alb_node::Fact::Believes { .. } => {}

@@ -66,16 +66,32 @@ pub(super) struct Hop {
 impl Hop {
     fn new(given: &Option<Dist>, preset: Preset) -> Hop {
         let law = given.clone().unwrap_or_else(|| preset.half_hop());
-        Hop { law, given: given.is_some(), pace: 1.0 }
+        Hop {
+            law,
+            given: given.is_some(),
+            pace: 1.0,
+        }
     }
 
     pub(super) fn sample(&self, streams: &Streams, purpose: Purpose, entity: u64) -> Span {
-        self.law.sample(&mut streams.at(purpose, entity)).scaled(self.pace)
+        self.law
+            .sample(&mut streams.at(purpose, entity))
+            .scaled(self.pace)
     }
 
     /// Takes the pace of a replication.
-    pub(super) fn keep(&mut self, Pace { rollout, environment }: Pace) {
-        self.pace = if self.given { rollout } else { rollout * environment };
+    pub(super) fn keep(
+        &mut self,
+        Pace {
+            rollout,
+            environment,
+        }: Pace,
+    ) {
+        self.pace = if self.given {
+            rollout
+        } else {
+            rollout * environment
+        };
     }
 }
 
@@ -94,7 +110,11 @@ struct Batch {
     answer: Span,
 }
 
-const NOTHING_SENT: Batch = Batch { sent: Time::NEVER, takes: Span::ZERO, answer: Span::ZERO };
+const NOTHING_SENT: Batch = Batch {
+    sent: Time::NEVER,
+    takes: Span::ZERO,
+    answer: Span::ZERO,
+};
 
 /// The ways to the API server and from it.
 #[derive(Debug)]
@@ -112,7 +132,13 @@ pub(super) struct Links {
 
 impl Links {
     pub(super) fn new(cluster: &ClusterSpec) -> Links {
-        let ClusterSpec { preset, links, hop_drift, api_sharing, .. } = cluster;
+        let ClusterSpec {
+            preset,
+            links,
+            hop_drift,
+            api_sharing,
+            ..
+        } = cluster;
         let hop = |given: &Option<Dist>| Hop::new(given, *preset);
         Links {
             preset: *preset,
@@ -144,8 +170,14 @@ impl Links {
             let law = LogNormal::new(Span::from_secs(1), sigma);
             law.sample(&mut streams.at(purpose, 0)).as_secs_f64()
         };
-        let environment = self.preset.spread().map_or(1.0, |sigma| factor(sigma, Purpose::HopEnvironment));
-        let pace = Pace { rollout: factor(self.drift, Purpose::HopDrift), environment };
+        let environment = self
+            .preset
+            .spread()
+            .map_or(1.0, |sigma| factor(sigma, Purpose::HopEnvironment));
+        let pace = Pace {
+            rollout: factor(self.drift, Purpose::HopDrift),
+            environment,
+        };
         self.write.keep(pace);
         self.watches.iter_mut().for_each(|hop| hop.keep(pace));
         self.last = [Time::ZERO; WATCHES];
@@ -156,26 +188,52 @@ impl Links {
 
     /// A request's time to its commit, and its answer's from there. `at_once` requests are sent together, this
     /// one among them: they share the server, and all of them end when the last one does.
-    pub(super) fn write(&mut self, now: Time, by: (Writer, u64), at_once: u32, streams: &Streams) -> (Span, Span) {
+    pub(super) fn write(
+        &mut self,
+        now: Time,
+        by: (Writer, u64),
+        at_once: u32,
+        streams: &Streams,
+    ) -> (Span, Span) {
         let (writer, message) = by;
         let batch = &mut self.written[writer as usize];
         if batch.sent != now {
             let entity = pair(writer as u64, message);
             let shared = 1.0 + self.sharing * f64::from(at_once - 1);
-            let takes = self.write.sample(streams, Purpose::ApiWrite, entity).scaled(shared);
-            let answer = self.write.sample(streams, Purpose::ApiAnswer, entity).scaled(shared);
-            *batch = Batch { sent: now, takes, answer };
+            let takes = self
+                .write
+                .sample(streams, Purpose::ApiWrite, entity)
+                .scaled(shared);
+            let answer = self
+                .write
+                .sample(streams, Purpose::ApiAnswer, entity)
+                .scaled(shared);
+            *batch = Batch {
+                sent: now,
+                takes,
+                answer,
+            };
         }
         (batch.takes, batch.answer)
     }
 
     /// A watch event's time to its listener.
-    pub(super) fn watch(&mut self, now: Time, watch: Watch, message: u64, streams: &Streams) -> Span {
+    pub(super) fn watch(
+        &mut self,
+        now: Time,
+        watch: Watch,
+        message: u64,
+        streams: &Streams,
+    ) -> Span {
         let batch = &mut self.watched[watch as usize];
         if batch.sent != now {
             let entity = pair(watch as u64, message);
             let takes = self.watches[watch as usize].sample(streams, Purpose::Watch, entity);
-            *batch = Batch { sent: now, takes, answer: Span::ZERO };
+            *batch = Batch {
+                sent: now,
+                takes,
+                answer: Span::ZERO,
+            };
         }
         batch.takes
     }
@@ -196,7 +254,11 @@ mod tests {
 
     /// Two hops of 10 ms are given, or none.
     fn links(preset: Preset, given: bool, hop_drift: f64) -> Links {
-        let mut cluster = ClusterSpec { preset, hop_drift, ..ClusterSpec::default() };
+        let mut cluster = ClusterSpec {
+            preset,
+            hop_drift,
+            ..ClusterSpec::default()
+        };
         if given {
             let hop = Some(Dist::constant(Span::from_millis(10)));
             (cluster.links.api_write, cluster.links.api_to_kubelet) = (hop.clone(), hop);
@@ -224,7 +286,10 @@ mod tests {
     #[test]
     fn an_environment_has_a_pace() {
         let pace = |links: &mut Links, streams: Streams| {
-            let Pace { rollout, environment } = links.reset(&streams);
+            let Pace {
+                rollout,
+                environment,
+            } = links.reset(&streams);
             (rollout, environment)
         };
         let [one, other] = [Streams::new(1, 0), Streams::new(1, 1)];
@@ -244,7 +309,8 @@ mod tests {
         let mut links = links(Preset::Typical, false, 0.6);
         let streams = Streams::new(1, 0);
         links.reset(&streams);
-        let [first, second] = [5, 6].map(|message| links.write(NOW, (Writer::Delete, message), 2, &streams));
+        let [first, second] =
+            [5, 6].map(|message| links.write(NOW, (Writer::Delete, message), 2, &streams));
         assert_eq!(first, second);
         let later = links.write(Time::from_micros(8), (Writer::Delete, 6), 2, &streams);
         assert_ne!(later, second);

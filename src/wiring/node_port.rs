@@ -44,7 +44,9 @@ impl NodePorts {
         let watch = Links::to_kube_proxy(&scenario.cluster);
         let port = scenario.target_group.health_check.port;
         let last = vec![Time::ZERO; usize::from(scenario.cluster.nodes)];
-        scenario.is_by_host().then_some(NodePorts { watch, port, last })
+        scenario
+            .is_by_host()
+            .then_some(NodePorts { watch, port, last })
     }
 
     /// Before a replication.
@@ -57,22 +59,40 @@ impl NodePorts {
 impl Telling<'_> {
     /// An endpoint was written: every host hears of it, each at its time.
     pub(super) fn tell_hosts(&mut self, pod: PodId, endpoint: Option<Endpoint>, message: u64) {
-        let Telling { wiring, agenda, streams, now } = self;
-        let Some(ports) = &mut wiring.node_ports else { return };
+        let Telling {
+            wiring,
+            agenda,
+            streams,
+            now,
+        } = self;
+        let Some(ports) = &mut wiring.node_ports else {
+            return;
+        };
         for (host, last) in (0..).zip(&mut ports.last) {
             let entity = pair(WATCHES_FROM + u64::from(host), message);
             let delay = ports.watch.sample(streams, Purpose::Watch, entity);
             let delay = wiring.rules.delay(Link::EndpointsToKubeProxy, *now, delay);
             *last = (*now + delay).max(*last);
-            agenda.push(*last, Event::KubeProxy(NodeId(host), kube_proxy::Input::Endpoint(pod, endpoint)));
+            agenda.push(
+                *last,
+                Event::KubeProxy(NodeId(host), kube_proxy::Input::Endpoint(pod, endpoint)),
+            );
         }
     }
 
     /// A node of the load balancer checks a host.
-    pub(super) fn check_host(&mut self, node: AlbNodeId, target: TargetId, check: u32, port: HealthCheckPort) {
+    pub(super) fn check_host(
+        &mut self,
+        node: AlbNodeId,
+        target: TargetId,
+        check: u32,
+        port: HealthCheckPort,
+    ) {
         let input = match port {
             HealthCheckPort::TrafficPort => kube_proxy::Input::NodePort(node, check),
-            HealthCheckPort::HealthCheckNodePort => kube_proxy::Input::HealthCheckNodePort(node, check),
+            HealthCheckPort::HealthCheckNodePort => {
+                kube_proxy::Input::HealthCheckNodePort(node, check)
+            }
         };
         self.now(Event::KubeProxy(host_of(target), input));
     }
@@ -85,7 +105,10 @@ impl Telling<'_> {
                 self.now(Event::App(app::Input::Ask(pod, question)));
             }
             kube_proxy::Fact::Answered { node, check, ok } => {
-                self.now(Event::AlbNode(node, alb_node::Input::CheckAnswered { target, check, ok }));
+                self.now(Event::AlbNode(
+                    node,
+                    alb_node::Input::CheckAnswered { target, check, ok },
+                ));
             }
             kube_proxy::Fact::Forwards(_) | kube_proxy::Fact::Forgets(_) => {}
         }

@@ -42,7 +42,9 @@ impl OtherTargetGroup {
     pub(super) fn reset(&mut self) {
         self.lbc.actor.reset();
         self.target_group.actor.reset();
-        self.alb_nodes.iter_mut().for_each(|node| node.actor.reset());
+        self.alb_nodes
+            .iter_mut()
+            .for_each(|node| node.actor.reset());
     }
 
     /// One of its rooms hears its event. The throttle is kept by `first`, the controller as it works
@@ -56,7 +58,12 @@ impl OtherTargetGroup {
         match input {
             OtherInput::Lbc(input) => {
                 self.lbc.actor.swap_throttle(first);
-                turn.hear(&mut self.lbc, input, |input| Event::lbc(id, input), |fact| said(OtherFact::Lbc(fact)));
+                turn.hear(
+                    &mut self.lbc,
+                    input,
+                    |input| Event::lbc(id, input),
+                    |fact| said(OtherFact::Lbc(fact)),
+                );
                 self.lbc.actor.swap_throttle(first);
             }
             OtherInput::TargetGroup(input) => {
@@ -67,7 +74,9 @@ impl OtherTargetGroup {
             OtherInput::AlbNode(node, input) => {
                 let room = &mut self.alb_nodes[usize::from(node.0 - self.first_node)];
                 let own = |input| Event::alb_node(id, node, input);
-                turn.hear(room, input, own, |fact| said(OtherFact::AlbNode(node, fact)));
+                turn.hear(room, input, own, |fact| {
+                    said(OtherFact::AlbNode(node, fact))
+                });
             }
         }
     }

@@ -12,8 +12,10 @@ fn text(path: &Path) -> &str {
 }
 
 fn names(directory: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -21,21 +23,49 @@ fn names(directory: &Path) -> Vec<String> {
 #[test]
 fn several_formats_and_charts_in_one_run() {
     let place = directory("several_formats");
-    let (json, vegeta, charts) = (place.join("a.json"), place.join("a.vegeta"), place.join("deep/charts"));
-    let (json_sink, vegeta_sink) = (format!("json={}", text(&json)), format!("vegeta={}", text(&vegeta)));
-    let args = ["run", SMALL, SMALL, "-o", "text", "-o", &json_sink, "-o", &vegeta_sink, "--png", text(&charts)];
+    let (json, vegeta, charts) = (
+        place.join("a.json"),
+        place.join("a.vegeta"),
+        place.join("deep/charts"),
+    );
+    let (json_sink, vegeta_sink) = (
+        format!("json={}", text(&json)),
+        format!("vegeta={}", text(&vegeta)),
+    );
+    let args = [
+        "run",
+        SMALL,
+        SMALL,
+        "-o",
+        "text",
+        "-o",
+        &json_sink,
+        "-o",
+        &vegeta_sink,
+        "--png",
+        text(&charts),
+    ];
     assert!(succeeds(&args).starts_with("mean a rollout"));
     assert!(fs::read_to_string(json).unwrap().starts_with("[\n"));
-    assert!(fs::read_to_string(vegeta).unwrap().starts_with("small\nRequests"));
+    assert!(
+        fs::read_to_string(vegeta)
+            .unwrap()
+            .starts_with("small\nRequests")
+    );
     assert_eq!(names(&place), ["a.json", "a.vegeta", "deep"]);
-    let expected =
-        ["5xx", "errors", "lanes"].map(|chart| [format!("small-2-{chart}.png"), format!("small-{chart}.png")]);
+    let expected = ["5xx", "errors", "lanes"]
+        .map(|chart| [format!("small-2-{chart}.png"), format!("small-{chart}.png")]);
     let mut expected = expected.concat();
     expected.sort();
     assert_eq!(names(&charts), expected);
     for name in expected {
         let png = fs::read(charts.join(&name)).unwrap();
-        assert!(png.starts_with(b"\x89PNG") && png.ends_with(b"IEND\xae\x42\x60\x82") && png.len() > 10_000, "{name}");
+        assert!(
+            png.starts_with(b"\x89PNG")
+                && png.ends_with(b"IEND\xae\x42\x60\x82")
+                && png.len() > 10_000,
+            "{name}"
+        );
     }
 }
 
@@ -43,7 +73,16 @@ fn several_formats_and_charts_in_one_run() {
 fn a_trace_has_its_files_too() {
     let place = directory("trace_files");
     let chrome = format!("chrome={}", text(&place.join("events.json")));
-    succeeds(&["trace", SMALL, "--replication", "3", "-o", &chrome, "--png", text(&place)]);
+    succeeds(&[
+        "trace",
+        SMALL,
+        "--replication",
+        "3",
+        "-o",
+        &chrome,
+        "--png",
+        text(&place),
+    ]);
     assert_eq!(names(&place), ["events.json", "small-3-lanes.png"]);
 }
 
@@ -52,13 +91,19 @@ fn trace_events_tell_the_failures_of_the_trace() {
     let told = |format| -> Value { succeeds(&["trace", SMALL, "-o", format]).parse().unwrap() };
     let (events, trace) = (told("chrome"), told("json"));
     let events = events["traceEvents"].as_array().unwrap();
-    let in_events: Vec<_> =
-        events.iter().map(|event| &event["args"]["latency_ms"]).filter(|ms| !ms.is_null()).collect();
+    let in_events: Vec<_> = events
+        .iter()
+        .map(|event| &event["args"]["latency_ms"])
+        .filter(|ms| !ms.is_null())
+        .collect();
     let failed = trace["requests_failed"].as_array().unwrap();
     assert!(!failed.is_empty());
     assert_eq!(in_events.len(), failed.len());
     let spans = events.iter().filter(|event| event["ph"] == "X").count();
-    assert!(spans >= 2 * trace["pods"].as_array().unwrap().len(), "{spans}");
+    assert!(
+        spans >= 2 * trace["pods"].as_array().unwrap().len(),
+        "{spans}"
+    );
 }
 
 #[cfg(unix)]
@@ -71,10 +116,23 @@ fn files_are_for_others_to_read_as_the_umask_says() {
         env!("CARGO_BIN_EXE_rollcast"),
         text(&place)
     )
-    .replace(&format!("{}x", env!("CARGO_BIN_EXE_rollcast")), text(&place));
-    assert!(std::process::Command::new("sh").args(["-c", &command]).status().unwrap().success());
+    .replace(
+        &format!("{}x", env!("CARGO_BIN_EXE_rollcast")),
+        text(&place),
+    );
+    assert!(
+        std::process::Command::new("sh")
+            .args(["-c", &command])
+            .status()
+            .unwrap()
+            .success()
+    );
     for name in names(&place) {
-        let mode = fs::metadata(place.join(&name)).unwrap().permissions().mode() & 0o777;
+        let mode = fs::metadata(place.join(&name))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777;
         assert_eq!(mode, 0o644, "{name}");
     }
 }
@@ -96,14 +154,25 @@ fn links_stay_links_and_devices_stay_devices() {
 #[test]
 fn what_cannot_be_written_is_refused_before_anything_is() {
     let place = directory("refused");
-    let (good, bad) = (format!("json={}", text(&place.join("a.json"))), format!("text={}", text(&place.join("b/c"))));
-    let output = rollcast(&["run", SMALL, "-o", &good, "-o", &bad]).output().unwrap();
+    let (good, bad) = (
+        format!("json={}", text(&place.join("a.json"))),
+        format!("text={}", text(&place.join("b/c"))),
+    );
+    let output = rollcast(&["run", SMALL, "-o", &good, "-o", &bad])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("b/c\nhint: there is no directory "), "{said}");
     assert!(names(&place).is_empty());
     let onto_itself = format!("text={}", text(&place));
-    assert_eq!(rollcast(&["run", SMALL, "-o", &onto_itself]).status().unwrap().code(), Some(2));
+    assert_eq!(
+        rollcast(&["run", SMALL, "-o", &onto_itself])
+            .status()
+            .unwrap()
+            .code(),
+        Some(2)
+    );
 }
 
 /// Logged, calibrated, laid over the scenario: the settings are those of the log.
@@ -115,12 +184,31 @@ fn a_logged_rollout_calibrates_the_scenario() {
     succeeds(&[&["trace", SMALL, "--logs", text(&logs)][..], &larger].concat());
     assert_eq!(names(&logs).len(), 3);
     let toml = format!("toml={}", text(&fragment));
-    let told = succeeds(&[&["calibrate", SMALL, text(&logs), "-o", "text", "-o", &toml][..], &larger].concat());
-    assert!(told.contains("deregistration lag, median") && told.contains("inside"), "{told}");
+    let told = succeeds(
+        &[
+            &["calibrate", SMALL, text(&logs), "-o", "text", "-o", &toml][..],
+            &larger,
+        ]
+        .concat(),
+    );
+    assert!(
+        told.contains("deregistration lag, median") && told.contains("inside"),
+        "{told}"
+    );
     let run = succeeds(&["run", SMALL, "--config", text(&fragment), "-o", "json"]);
     assert_ne!(run, succeeds(&["run", SMALL, "-o", "json"]));
     let client = place.join("results.csv");
-    fs::write(&client, "1767225600000000000,200,1,0,0,,,,0\n1767225660000000000,200,1,0,0,,,,1\n").unwrap();
-    let alone = rollcast(&["calibrate", SMALL, text(&client)]).output().unwrap();
-    assert_eq!(alone.status.code(), Some(3), "clients do not tell one target from another");
+    fs::write(
+        &client,
+        "1767225600000000000,200,1,0,0,,,,0\n1767225660000000000,200,1,0,0,,,,1\n",
+    )
+    .unwrap();
+    let alone = rollcast(&["calibrate", SMALL, text(&client)])
+        .output()
+        .unwrap();
+    assert_eq!(
+        alone.status.code(),
+        Some(3),
+        "clients do not tell one target from another"
+    );
 }

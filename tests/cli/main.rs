@@ -2,7 +2,10 @@
 //!
 //! What is printed stands in `*.trycmd`; `TRYCMD=overwrite cargo test --test cli` rewrites it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 mod checks;
 mod files;
@@ -19,15 +22,27 @@ const SMALL: &str = "tests/cli/small.toml";
 /// rollcast with these arguments, without what the tests' own terminal says about colour.
 fn rollcast(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollcast"));
-    command.args(args).stdin(Stdio::null()).env_remove("NO_COLOR").env("TERM", "xterm");
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm");
     command
 }
 
 /// Its output, if it succeeds.
 #[track_caller]
 fn succeeds(args: &[&str]) -> String {
-    let Output { status, stdout, stderr } = rollcast(args).output().unwrap();
-    assert!(status.success(), "{args:?}: {status}\n{}", String::from_utf8_lossy(&stderr));
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = rollcast(args).output().unwrap();
+    assert!(
+        status.success(),
+        "{args:?}: {status}\n{}",
+        String::from_utf8_lossy(&stderr)
+    );
     String::from_utf8(stdout).unwrap()
 }
 
@@ -68,7 +83,11 @@ fn a_trace_is_the_replication_that_was_counted() {
     let failed = |status: u16| told.matches(&format!("\"status\": {status}")).count();
     for status in [502, 503, 504] {
         let (_, rest) = counted.split_once(&format!("\"{status}\": {{")).unwrap();
-        let mean = rest.split_once("\"mean\": ").and_then(|(_, rest)| rest.split_once(',')).unwrap().0;
+        let mean = rest
+            .split_once("\"mean\": ")
+            .and_then(|(_, rest)| rest.split_once(','))
+            .unwrap()
+            .0;
         assert_eq!(mean.parse(), Ok(failed(status)), "{status}");
     }
 }
@@ -79,9 +98,14 @@ fn engines_decide_ties_alike() {
     const TIE: &str = "fuzz/corpus/scenario/engines-tie";
     for (timeout, served) in [("1us", false), ("1ms", true), ("999us", false)] {
         let answered = |engine: &str| {
-            let set = [format!("load.client_timeout={timeout}"), "load_balancer.round_trip=1ms".to_owned()];
-            let args =
-                ["run", TIE, "--runs", "3", "-o", "json", "--engine", engine, "--set", &set[0], "--set", &set[1]];
+            let set = [
+                format!("load.client_timeout={timeout}"),
+                "load_balancer.round_trip=1ms".to_owned(),
+            ];
+            let args = [
+                "run", TIE, "--runs", "3", "-o", "json", "--engine", engine, "--set", &set[0],
+                "--set", &set[1],
+            ];
             let json: serde_json::Value = succeeds(&args).parse().unwrap();
             json["statuses"]["200"]["mean"].as_f64().unwrap()
         };

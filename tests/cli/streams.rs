@@ -6,10 +6,19 @@ use std::process::{Command, Stdio};
 use crate::{SMALL, rollcast, succeeds};
 
 fn fed(mut command: Command, stdin: &[u8]) -> String {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(stdin).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -17,28 +26,52 @@ fn fed(mut command: Command, stdin: &[u8]) -> String {
 fn stdin_is_a_scenario_like_any_other() {
     let scenario = std::fs::read(SMALL).unwrap();
     for command in ["run", "trace"] {
-        assert_eq!(fed(rollcast(&[command, "-", "-o", "json"]), &scenario), succeeds(&[command, SMALL, "-o", "json"]));
+        assert_eq!(
+            fed(rollcast(&[command, "-", "-o", "json"]), &scenario),
+            succeeds(&[command, SMALL, "-o", "json"])
+        );
     }
 }
 
 #[test]
 fn a_reader_that_had_enough_is_no_error() {
-    for args in [&["run", SMALL, "-o", "json"][..], &["trace", "scenarios/eks-2048-before.toml"], &["run", "--help"]] {
-        let mut child = rollcast(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for args in [
+        &["run", SMALL, "-o", "json"][..],
+        &["trace", "scenarios/eks-2048-before.toml"],
+        &["run", "--help"],
+    ] {
+        let mut child = rollcast(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         drop(child.stdout.take());
         let mut said = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""), "{args:?}");
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        assert_eq!(
+            (child.wait().unwrap().code(), said.as_str()),
+            (Some(0), ""),
+            "{args:?}"
+        );
     }
 }
 
 #[test]
 fn a_full_disk_is_an_error() {
-    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
+        return;
+    };
     let output = rollcast(&["run", SMALL]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: cannot write to stdout: "));
-    let output = rollcast(&["run", SMALL, "-o", "json=/dev/full"]).output().unwrap();
+    let output = rollcast(&["run", SMALL, "-o", "json=/dev/full"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
 
@@ -55,20 +88,36 @@ fn colour_is_for_terminals_and_for_who_insists() {
     assert!(!is_coloured(said(None, &[])));
     assert!(!is_coloured(said(Some(("NO_COLOR", "1")), &[])));
     assert!(is_coloured(said(None, &["--color", "always"])));
-    assert!(is_coloured(said(Some(("NO_COLOR", "1")), &["--color=always"])));
-    assert!(is_coloured(String::from_utf8(rollcast(&["run", "--color=always"]).output().unwrap().stderr).unwrap()));
+    assert!(is_coloured(said(
+        Some(("NO_COLOR", "1")),
+        &["--color=always"]
+    )));
+    assert!(is_coloured(
+        String::from_utf8(
+            rollcast(&["run", "--color=always"])
+                .output()
+                .unwrap()
+                .stderr
+        )
+        .unwrap()
+    ));
     assert!(!succeeds(&["run", SMALL, "--color=always"]).contains('\x1b'));
 }
 
 #[test]
 fn nothing_is_said_unless_asked() {
     let said = |args: &[&str]| {
-        let output = rollcast(&[&["run", SMALL, "-o", "json=/dev/null"], args].concat()).output().unwrap();
+        let output = rollcast(&[&["run", SMALL, "-o", "json=/dev/null"], args].concat())
+            .output()
+            .unwrap();
         assert!(output.stdout.is_empty());
         String::from_utf8(output.stderr).unwrap()
     };
     assert_eq!(said(&[]), "wrote /dev/null\n");
     assert_eq!(said(&["--quiet"]), "");
     let details = said(&["--verbose"]);
-    assert!(details.starts_with("small: 20 runs with engine request in "), "{details}");
+    assert!(
+        details.starts_with("small: 20 runs with engine request in "),
+        "{details}"
+    );
 }

@@ -24,11 +24,18 @@ const ANSWERED: &[i32] = &[0, 1, 2, 3, 4];
 const SMALL: &str = "tests/cli/small.toml";
 
 fn case(codes: &'static [i32], args: &[&str]) -> Case {
-    Case { args: args.iter().map(|arg| (*arg).to_owned()).collect(), stdin: Vec::new(), codes }
+    Case {
+        args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+        stdin: Vec::new(),
+        codes,
+    }
 }
 
 fn fed(codes: &'static [i32], args: &[&str], stdin: impl Into<Vec<u8>>) -> Case {
-    Case { stdin: stdin.into(), ..case(codes, args) }
+    Case {
+        stdin: stdin.into(),
+        ..case(codes, args)
+    }
 }
 
 fn directory() -> PathBuf {
@@ -57,9 +64,16 @@ fn run(case: &Case) -> Result<(), String> {
     let feeding = std::thread::spawn(move || drop(stdin.write_all(&bytes)));
     let output = child.wait_with_output().unwrap();
     feeding.join().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     let shown = || {
-        let args: Vec<String> = case.args.iter().map(|arg| arg.chars().take(120).collect()).collect();
+        let args: Vec<String> = case
+            .args
+            .iter()
+            .map(|arg| arg.chars().take(120).collect())
+            .collect();
         let head: String = err.chars().take(600).collect();
         format!("{args:?}: {}\n{head}", output.status)
     };
@@ -104,8 +118,27 @@ fn values(cases: &mut Vec<Case>) {
         "objectives.probability",
     ];
     for key in keys {
-        for value in ["-1", "nan", "-inf", "1e400", "[]", "18446744073709551616", "{ x = 1 }", "\u{1b}[31m"] {
-            cases.push(case(OUT_OF_RANGE, &["run", SMALL, "--runs", "1", "--set", &format!("{key}={value}")]));
+        for value in [
+            "-1",
+            "nan",
+            "-inf",
+            "1e400",
+            "[]",
+            "18446744073709551616",
+            "{ x = 1 }",
+            "\u{1b}[31m",
+        ] {
+            cases.push(case(
+                OUT_OF_RANGE,
+                &[
+                    "run",
+                    SMALL,
+                    "--runs",
+                    "1",
+                    "--set",
+                    &format!("{key}={value}"),
+                ],
+            ));
         }
     }
 }
@@ -144,7 +177,16 @@ fn options(cases: &mut Vec<Case>) {
     ];
     for option in wrong {
         // Whatever is inconclusive, and whatever fails: an option that cannot be ends it.
-        let line = ["check", manifests, "--inconclusive", "pass", "--fail-on", "never", option[0], option[1]];
+        let line = [
+            "check",
+            manifests,
+            "--inconclusive",
+            "pass",
+            "--fail-on",
+            "never",
+            option[0],
+            option[1],
+        ];
         let line: Vec<&str> = if option[0].starts_with("--fail") || option[0].starts_with("--inc") {
             vec!["check", manifests, option[0], option[1]]
         } else {
@@ -153,7 +195,10 @@ fn options(cases: &mut Vec<Case>) {
         cases.push(case(REFUSED, &line));
     }
     cases.push(case(REFUSED, &["import", manifests, "--rate=-1"]));
-    cases.push(case(REFUSED, &["import", manifests, "--set", "deployment.replicas=0"]));
+    cases.push(case(
+        REFUSED,
+        &["import", manifests, "--set", "deployment.replicas=0"],
+    ));
     cases.push(case(&[4], &["check", manifests, "--runs", "4294967295"]));
     cases.push(case(&[4], &["check", SMALL, "--runs", "4294967295"]));
     cases.push(fed(
@@ -166,10 +211,40 @@ fn options(cases: &mut Vec<Case>) {
         &["sweep", SMALL, "--vary", "deployment.replicas=0..4/0"],
         &["sweep", SMALL, "--vary", "load.rate=1..1e300/1e-300"],
         &["sweep", SMALL, "--vary", "load.rate=é..é/é"],
-        &["sweep", SMALL, "--vary", "pod.pre_stop=0s..60s/5s", "--sample", "18446744073709551615"],
-        &["sweep", SMALL, "--vary", "pod.pre_stop=0s,1s", "--precision", "nan"],
-        &["sweep", SMALL, "--vary", "pod.pre_stop=0s,1s", "--precision", "0"],
-        &["sweep", SMALL, "--vary", "pod.pre_stop=0s,1s", "--checkpoint", "/dev/null", "--shard", "1/1000000000000"],
+        &[
+            "sweep",
+            SMALL,
+            "--vary",
+            "pod.pre_stop=0s..60s/5s",
+            "--sample",
+            "18446744073709551615",
+        ],
+        &[
+            "sweep",
+            SMALL,
+            "--vary",
+            "pod.pre_stop=0s,1s",
+            "--precision",
+            "nan",
+        ],
+        &[
+            "sweep",
+            SMALL,
+            "--vary",
+            "pod.pre_stop=0s,1s",
+            "--precision",
+            "0",
+        ],
+        &[
+            "sweep",
+            SMALL,
+            "--vary",
+            "pod.pre_stop=0s,1s",
+            "--checkpoint",
+            "/dev/null",
+            "--shard",
+            "1/1000000000000",
+        ],
         &["run", SMALL, "--seed", "18446744073709551615"],
         &["trace", SMALL, "--seed", "x\n::error::y"],
         &["explain", "\u{1b}[31m"],
@@ -195,10 +270,25 @@ const NAMES: [&str; 10] = [
 
 fn manifest(
     name: &str,
-    [deployment, container, label, key, annotation, service, ingress, namespace]: [bool; 8],
+    [
+        deployment,
+        container,
+        label,
+        key,
+        annotation,
+        service,
+        ingress,
+        namespace,
+    ]: [bool; 8],
 ) -> String {
     let quoted = rollcast::escape::toml(name);
-    let or = |hostile: bool, tame: &str| if hostile { quoted.clone() } else { tame.to_owned() };
+    let or = |hostile: bool, tame: &str| {
+        if hostile {
+            quoted.clone()
+        } else {
+            tame.to_owned()
+        }
+    };
     let (label, key, namespace) = (or(label, "shop"), or(key, "app"), or(namespace, "shop"));
     format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {}, namespace: {namespace}, labels: {{{key}: {label}}}, annotations: {{note: {}}}}}\n\
@@ -219,13 +309,18 @@ fn manifests(cases: &mut Vec<Case>) {
         for field in 0..8 {
             let which = std::array::from_fn(|number| number == field);
             // A label may be `A_B`; an annotation's value, anything.
-            let codes: &[i32] = if field == 4 || name == "A_B" { ANSWERED } else { REFUSED };
+            let codes: &[i32] = if field == 4 || name == "A_B" {
+                ANSWERED
+            } else {
+                REFUSED
+            };
             cases.push(fed(codes, &["import", "-"], manifest(name, which)));
         }
     }
     let nested = |open: &str, close: &str, depth: usize| open.repeat(depth) + &close.repeat(depth);
-    let bomb = (0..60)
-        .fold("a0: &a0 [x, x]\n".to_owned(), |text, i| text + &format!("a{}: &a{} [*a{i}, *a{i}]\n", i + 1, i + 1));
+    let bomb = (0..60).fold("a0: &a0 [x, x]\n".to_owned(), |text, i| {
+        text + &format!("a{}: &a{} [*a{i}, *a{i}]\n", i + 1, i + 1)
+    });
     for text in [
         nested("[", "]", 100_000),
         nested("{a: ", "}", 50_000),
@@ -250,7 +345,13 @@ fn manifests(cases: &mut Vec<Case>) {
     ] {
         cases.push(fed(OUT_OF_RANGE, &["import", "-"], text));
     }
-    for bytes in [&b"\xff\xfe\x00"[..], b"\x80", b"kind: \xc3", b"\x1f\x8b\x08", b"\xed\xa0\x80"] {
+    for bytes in [
+        &b"\xff\xfe\x00"[..],
+        b"\x80",
+        b"kind: \xc3",
+        b"\x1f\x8b\x08",
+        b"\xed\xa0\x80",
+    ] {
         cases.push(fed(REFUSED, &["check", "-"], bytes));
         cases.push(fed(REFUSED, &["run", "-"], bytes));
     }
@@ -281,11 +382,19 @@ fn logs(cases: &mut Vec<Case>) {
         for hostile in ["é", "\"é", "\u{1b}[31m"] {
             let mut fields = fields.clone();
             fields[place] = hostile;
-            cases.push(fed(ANSWERED, calibrate, fields.join(" ") + "\n" + LINE + "\n"));
+            cases.push(fed(
+                ANSWERED,
+                calibrate,
+                fields.join(" ") + "\n" + LINE + "\n",
+            ));
         }
     }
     cases.push(fed(REFUSED, calibrate, "http \"é\" x"));
-    cases.push(fed(&[0, 3], calibrate, [LINE.as_bytes(), b"\n", &LINE.as_bytes()[..99], b"\xff\n"].concat()));
+    cases.push(fed(
+        &[0, 3],
+        calibrate,
+        [LINE.as_bytes(), b"\n", &LINE.as_bytes()[..99], b"\xff\n"].concat(),
+    ));
     for text in [
         "[".repeat(1 << 20),
         "{\"a\":".repeat(100_000),
@@ -325,8 +434,28 @@ fn paths(cases: &mut Vec<Case>, place: &Path) {
     let sink = |format: &str, path: &str| format!("{format}={path}");
     for (codes, line) in [
         (REFUSED, vec!["run", SMALL, "-o", &sink("json", &long)]),
-        (REFUSED, vec!["sweep", SMALL, "--vary", "pod.pre_stop=0s,1s", "--checkpoint", &long]),
-        (REFUSED, vec!["sweep", SMALL, "--vary", "pod.pre_stop=0s,1s", "--checkpoint", &within]),
+        (
+            REFUSED,
+            vec![
+                "sweep",
+                SMALL,
+                "--vary",
+                "pod.pre_stop=0s,1s",
+                "--checkpoint",
+                &long,
+            ],
+        ),
+        (
+            REFUSED,
+            vec![
+                "sweep",
+                SMALL,
+                "--vary",
+                "pod.pre_stop=0s,1s",
+                "--checkpoint",
+                &within,
+            ],
+        ),
         (REFUSED, vec!["run", SMALL, "--png", &long]),
         (REFUSED, vec!["run", SMALL, "-o", &sink("json", &itself)]),
         (REFUSED, vec!["run", &itself]),
@@ -337,8 +466,30 @@ fn paths(cases: &mut Vec<Case>, place: &Path) {
         (OUT_OF_RANGE, vec!["calibrate", SMALL, "/dev/zero"]),
         (&[0], vec!["import", &within, &within]),
         (&[4], vec!["import", &deep]),
-        (REFUSED, vec!["run", SMALL, "-o", "json=target/x.json", "-o", "text=target/../target/x.json"]),
-        (&[0], vec!["sweep", SMALL, "--runs", "4", "--vary", "pod.pre_stop=0s,1s", "--checkpoint", "/dev/null"]),
+        (
+            REFUSED,
+            vec![
+                "run",
+                SMALL,
+                "-o",
+                "json=target/x.json",
+                "-o",
+                "text=target/../target/x.json",
+            ],
+        ),
+        (
+            &[0],
+            vec![
+                "sweep",
+                SMALL,
+                "--runs",
+                "4",
+                "--vary",
+                "pod.pre_stop=0s,1s",
+                "--checkpoint",
+                "/dev/null",
+            ],
+        ),
     ] {
         cases.push(case(codes, &line));
     }
@@ -357,11 +508,27 @@ fn every_hostile_input_is_answered() {
     assert!(cases.len() >= 450, "{}", cases.len());
     let quarter = cases.len().div_ceil(4);
     let wrong: Vec<String> = std::thread::scope(|scope| {
-        let judge = |part: &[Case]| part.iter().filter_map(|case| run(case).err()).collect::<Vec<_>>();
-        let threads: Vec<_> = cases.chunks(quarter).map(|part| scope.spawn(move || judge(part))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        let judge = |part: &[Case]| {
+            part.iter()
+                .filter_map(|case| run(case).err())
+                .collect::<Vec<_>>()
+        };
+        let threads: Vec<_> = cases
+            .chunks(quarter)
+            .map(|part| scope.spawn(move || judge(part)))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
     });
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
 }
 
 /// A device that a checkpoint was written to is still one, and a file keeps its mode and its link.
@@ -375,13 +542,25 @@ fn files_that_are_replaced_stay_what_they_are() {
     let (file, link) = (place.join("real"), place.join("link"));
     for command in [
         &["run", SMALL, "--runs", "2", "-o"][..],
-        &["sweep", SMALL, "--runs", "2", "--vary", "pod.pre_stop=0s,1s", "--checkpoint"],
+        &[
+            "sweep",
+            SMALL,
+            "--runs",
+            "2",
+            "--vary",
+            "pod.pre_stop=0s,1s",
+            "--checkpoint",
+        ],
     ] {
         fs::write(&file, "").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
         let _ = fs::remove_file(&link);
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        let sink = if command[0] == "run" { format!("json={}", link.display()) } else { link.display().to_string() };
+        let sink = if command[0] == "run" {
+            format!("json={}", link.display())
+        } else {
+            link.display().to_string()
+        };
         let status = Command::new(env!("CARGO_BIN_EXE_rollcast"))
             .args(command)
             .arg(sink)
@@ -389,9 +568,21 @@ fn files_that_are_replaced_stay_what_they_are() {
             .stderr(Stdio::null())
             .status();
         assert!(status.unwrap().success(), "{command:?}");
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "{command:?}");
+        assert!(
+            fs::symlink_metadata(&link).unwrap().is_symlink(),
+            "{command:?}"
+        );
         assert!(fs::metadata(&file).unwrap().len() > 100, "{command:?}");
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640, "{command:?}");
+        assert_eq!(
+            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o640,
+            "{command:?}"
+        );
     }
-    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    assert!(
+        fs::metadata("/dev/null")
+            .unwrap()
+            .file_type()
+            .is_char_device()
+    );
 }

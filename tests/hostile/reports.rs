@@ -21,7 +21,9 @@ const NAMES: [&str; 7] = [
 ];
 
 fn directory(test: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile-reports").join(test);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("hostile-reports")
+        .join(test);
     if path.exists() {
         fs::remove_dir_all(&path).unwrap();
     }
@@ -32,17 +34,29 @@ fn directory(test: &str) -> PathBuf {
 /// Runs a command with an output in each format, and returns them.
 fn formats(place: &Path, command: &[&str], formats: &[&str]) -> Vec<(String, String)> {
     let mut rollcast = Command::new(env!("CARGO_BIN_EXE_rollcast"));
-    rollcast.current_dir(place).args(command).stdin(Stdio::null()).env_remove("GITHUB_ACTIONS");
+    rollcast
+        .current_dir(place)
+        .args(command)
+        .stdin(Stdio::null())
+        .env_remove("GITHUB_ACTIONS");
     for format in formats {
         rollcast.args(["-o", &format!("{format}=out.{format}")]);
     }
     let output = rollcast.output().unwrap();
-    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(matches!(output.status.code(), Some(0..=3)), "{command:?}: {:?}\n{err}", output.status);
+    let (out, err) = (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
+    assert!(
+        matches!(output.status.code(), Some(0..=3)),
+        "{command:?}: {:?}\n{err}",
+        output.status
+    );
     assert!(is_tame(&out) && is_tame(&err), "{command:?}\n{out}\n{err}");
     let read = |format: &&str| {
         let path = place.join(format!("out.{format}"));
-        let text = fs::read_to_string(&path).unwrap_or_else(|_| panic!("{command:?}: no {format}\n{err}"));
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|_| panic!("{command:?}: no {format}\n{err}"));
         ((*format).to_owned(), text)
     };
     formats.iter().map(read).collect()
@@ -52,33 +66,66 @@ fn judge(command: &str, format: &str, text: &str) {
     let what = || format!("{command} -o {format}\n{text}");
     match format {
         "json" | "sarif" | "chrome" => {
-            assert!(serde_json::from_str::<serde_json::Value>(text).is_ok() && is_tame(text), "{}", what());
+            assert!(
+                serde_json::from_str::<serde_json::Value>(text).is_ok() && is_tame(text),
+                "{}",
+                what()
+            );
         }
         "junit" => assert!(roxmltree::Document::parse(text).is_ok(), "{}", what()),
         "html" => {
             assert_eq!(text.matches("<script").count(), 2, "{}", what());
-            assert!(!text.contains("<img src=x") && !text.contains("alert(1)</script>"), "{}", what());
+            assert!(
+                !text.contains("<img src=x") && !text.contains("alert(1)</script>"),
+                "{}",
+                what()
+            );
         }
         "github" => {
             let known = ["::error ", "::warning ", "::notice "];
-            assert!(text.lines().all(|line| known.iter().any(|known| line.starts_with(known))), "{}", what());
             assert!(
-                !text.lines().any(|line| line.contains("::x ::warning") && line.starts_with("::warning::")),
+                text.lines()
+                    .all(|line| known.iter().any(|known| line.starts_with(known))),
+                "{}",
+                what()
+            );
+            assert!(
+                !text
+                    .lines()
+                    .any(|line| line.contains("::x ::warning") && line.starts_with("::warning::")),
                 "{}",
                 what()
             );
         }
         "csv" => {
             let columns = text.lines().next().unwrap().split(',').count();
-            assert!(text.lines().all(|line| line.split(',').count() == columns), "{}", what());
+            assert!(
+                text.lines().all(|line| line.split(',').count() == columns),
+                "{}",
+                what()
+            );
         }
         "markdown" => {
             assert!(is_tame(text), "{}", what());
-            let bare = text.replace("<!-- -->", "").replace("<sub>", "").replace("</sub>", "");
-            let bare = bare.replace("<details><summary>", "").replace("</summary>", "").replace("</details>", "");
+            let bare = text
+                .replace("<!-- -->", "")
+                .replace("<sub>", "")
+                .replace("</sub>", "");
+            let bare = bare
+                .replace("<details><summary>", "")
+                .replace("</summary>", "")
+                .replace("</details>", "");
             let outside = outside_of_code(&bare);
-            assert!(!outside.contains("<script") && !outside.contains("<img"), "{}", what());
-            assert!(!outside.replace("\\]", "").contains("](https:"), "{}", what());
+            assert!(
+                !outside.contains("<script") && !outside.contains("<img"),
+                "{}",
+                what()
+            );
+            assert!(
+                !outside.replace("\\]", "").contains("](https:"),
+                "{}",
+                what()
+            );
         }
         _ => assert!(is_tame(text), "{}", what()),
     }
@@ -99,7 +146,9 @@ fn outside_of_code(text: &str) -> String {
         let fence = code.len() - code.trim_start_matches('`').len();
         let (fence, inner) = code.split_at(fence);
         outside.push_str(before);
-        let ends = |at: &usize| !inner[..*at].ends_with('`') && !inner[at + fence.len()..].starts_with('`');
+        let ends = |at: &usize| {
+            !inner[..*at].ends_with('`') && !inner[at + fence.len()..].starts_with('`')
+        };
         rest = match inner.match_indices(fence).map(|(at, _)| at).find(ends) {
             Some(end) => &inner[end + fence.len()..],
             None => inner,
@@ -110,10 +159,16 @@ fn outside_of_code(text: &str) -> String {
 
 fn every_format(place: &Path, file: &str) {
     let commands: [(&[&str], &[&str]); 5] = [
-        (&["check", "--runs", "4", "--fail-on", "never"], &["text", "json", "sarif", "junit", "github", "markdown"]),
+        (
+            &["check", "--runs", "4", "--fail-on", "never"],
+            &["text", "json", "sarif", "junit", "github", "markdown"],
+        ),
         (&["run"], &["text", "json", "vegeta"]),
         (&["trace"], &["text", "transcript", "json", "chrome"]),
-        (&["sweep", "--vary", "pod.pre_stop=0s,1s"], &["text", "json", "csv", "markdown", "html"]),
+        (
+            &["sweep", "--vary", "pod.pre_stop=0s,1s"],
+            &["text", "json", "csv", "markdown", "html"],
+        ),
         (&["compare", file], &["text", "json", "markdown"]),
     ];
     for (command, names) in commands {
@@ -128,7 +183,11 @@ fn every_format(place: &Path, file: &str) {
 fn names_of_scenarios_stay_in_their_place() {
     for (number, name) in NAMES.iter().enumerate() {
         let place = directory(&format!("name-{number}"));
-        fs::write(place.join("a.toml"), format!("name = {}\n{SETTINGS}", rollcast::escape::toml(name))).unwrap();
+        fs::write(
+            place.join("a.toml"),
+            format!("name = {}\n{SETTINGS}", rollcast::escape::toml(name)),
+        )
+        .unwrap();
         every_format(&place, "a.toml");
     }
 }
@@ -136,7 +195,11 @@ fn names_of_scenarios_stay_in_their_place() {
 #[cfg(unix)]
 #[test]
 fn names_of_files_stay_in_their_place() {
-    for (number, name) in NAMES.iter().chain(&["x\n::error::y\u{1b}[31m\r\u{202e}"]).enumerate() {
+    for (number, name) in NAMES
+        .iter()
+        .chain(&["x\n::error::y\u{1b}[31m\r\u{202e}"])
+        .enumerate()
+    {
         let place = directory(&format!("file-{number}"));
         let file = format!("{}.toml", name.replace('/', ":"));
         fs::write(place.join(&file), SETTINGS).unwrap();
@@ -153,21 +216,37 @@ fn names_of_manifests_stay_in_their_place() {
     let name = "x\nobjectives.max_5xx_per_rollout = 9\n::error::y\u{1b}[31m.yaml";
     fs::write(place.join(name), &manifest).unwrap();
     let line = ["check", "--runs", "4", name];
-    for (format, text) in formats(&place, &line, &["text", "json", "sarif", "junit", "github", "markdown"]) {
+    for (format, text) in formats(
+        &place,
+        &line,
+        &["text", "json", "sarif", "junit", "github", "markdown"],
+    ) {
         judge("check", &format, &text);
         if format == "json" {
             let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(json["configurations"][0]["objective"]["max_5xx_per_rollout"], 0);
+            assert_eq!(
+                json["configurations"][0]["objective"]["max_5xx_per_rollout"],
+                0
+            );
         }
     }
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_rollcast")).current_dir(&place).args(["import", name]).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_rollcast"))
+        .current_dir(&place)
+        .args(["import", name])
+        .output()
+        .unwrap();
     let toml = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && is_tame(&toml), "{toml}");
-    assert!(!toml.lines().any(|line| line.starts_with("objectives")), "{toml}");
+    assert!(
+        !toml.lines().any(|line| line.starts_with("objectives")),
+        "{toml}"
+    );
     fs::write(place.join(name), "kind: [").unwrap();
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_rollcast")).current_dir(&place).args(["import", name]).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_rollcast"))
+        .current_dir(&place)
+        .args(["import", name])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(is_tame(&String::from_utf8(output.stderr).unwrap()));
 }
@@ -176,12 +255,21 @@ fn names_of_manifests_stay_in_their_place() {
 /// not read.
 #[test]
 fn what_manifests_say_stays_in_its_place() {
-    for (number, text) in NAMES.iter().chain(&["x\n::error::y\u{1b}[31m\r\u{202e} ##[error]"]).enumerate() {
+    for (number, text) in NAMES
+        .iter()
+        .chain(&["x\n::error::y\u{1b}[31m\r\u{202e} ##[error]"])
+        .enumerate()
+    {
         let place = directory(&format!("quoted-{number}"));
         let quoted = serde_json::to_string(text).unwrap();
-        let reason = serde_json::to_string(&format!("RL015={}", text.replace([',', '\n'], ";"))).unwrap();
+        let reason =
+            serde_json::to_string(&format!("RL015={}", text.replace([',', '\n'], ";"))).unwrap();
         let mut manifest = String::new();
-        for (name, class) in [("web", "\"alb\""), ("api", quoted.as_str()), ("old", "\"nginx\"")] {
+        for (name, class) in [
+            ("web", "\"alb\""),
+            ("api", quoted.as_str()),
+            ("old", "\"nginx\""),
+        ] {
             manifest.push_str(&format!(
                 "apiVersion: apps/v1\nkind: Deployment\n\
                  metadata: {{name: {name}, annotations: {{rollcast/ignore: {reason}}}}}\n\
@@ -196,22 +284,40 @@ fn what_manifests_say_stays_in_its_place() {
                  spec: {{defaultBackend: {{service: {{name: {name}, port: {{name: {quoted}}}}}}}}}\n---\n"
             ));
         }
-        let unread = format!("apiVersion: example.com/v1\nkind: Thing\nmetadata: {{name: {quoted}}}\n---\n");
+        let unread =
+            format!("apiVersion: example.com/v1\nkind: Thing\nmetadata: {{name: {quoted}}}\n---\n");
         manifest.push_str(&unread.repeat(2));
         fs::write(place.join("m.yaml"), manifest).unwrap();
         let line = ["check", "--runs", "4", "--set", "load.rate=5", "m.yaml"];
-        for (format, report) in formats(&place, &line, &["text", "json", "sarif", "junit", "github", "markdown"]) {
+        for (format, report) in formats(
+            &place,
+            &line,
+            &["text", "json", "sarif", "junit", "github", "markdown"],
+        ) {
             judge("check", &format, &report);
             if format == "json" {
                 let json: serde_json::Value = serde_json::from_str(&report).unwrap();
                 let count = |key: &str| json[key].as_array().map_or(0, Vec::len);
-                assert!(count("configurations") > 0 && count("left_out") > 0 && count("noticed") > 0, "{report}");
+                assert!(
+                    count("configurations") > 0 && count("left_out") > 0 && count("noticed") > 0,
+                    "{report}"
+                );
             }
         }
         let mut import = Command::new(env!("CARGO_BIN_EXE_rollcast"));
-        let output = import.current_dir(&place).args(["import", "m.yaml"]).output().unwrap();
-        let (toml, notes) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-        assert!(output.status.success() && is_tame(&toml) && is_tame(&notes), "{toml}\n{notes}");
+        let output = import
+            .current_dir(&place)
+            .args(["import", "m.yaml"])
+            .output()
+            .unwrap();
+        let (toml, notes) = (
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        );
+        assert!(
+            output.status.success() && is_tame(&toml) && is_tame(&notes),
+            "{toml}\n{notes}"
+        );
         let first = toml.split("\n# Deployment ").next().unwrap();
         assert!(toml::from_str::<toml::Table>(first).is_ok(), "{first}");
     }

@@ -58,13 +58,16 @@ pub fn hostile() -> impl Strategy<Value = String> {
 /// Nothing that a terminal or a CI system would obey.
 pub fn is_tame(text: &str) -> bool {
     let command = |line: &str| {
-        let marked = line
-            .split("##")
-            .skip(1)
-            .any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).starts_with('['));
+        let marked = line.split("##").skip(1).any(|rest| {
+            rest.trim_start_matches(|c: char| c.is_ascii_alphabetic())
+                .starts_with('[')
+        });
         line.trim_start().starts_with("::") || marked
     };
-    !text.chars().any(|letter| letter != '\n' && escape::is_obeyed(letter)) && !text.lines().any(command)
+    !text
+        .chars()
+        .any(|letter| letter != '\n' && escape::is_obeyed(letter))
+        && !text.lines().any(command)
 }
 
 proptest! {
@@ -172,17 +175,39 @@ proptest! {
 
 #[test]
 fn what_no_sink_obeys_is_left_as_it_is() {
-    for plain in ["shop", "vor der Kur: ½", "preStop takes 10s; at most 0 in 99 %", "日本 👩‍🚀"] {
+    for plain in [
+        "shop",
+        "vor der Kur: ½",
+        "preStop takes 10s; at most 0 in 99 %",
+        "日本 👩‍🚀",
+    ] {
         assert_eq!(escape::line(plain), plain);
         assert_eq!(escape::lines(plain), plain);
         assert_eq!(escape::markdown(plain), plain);
     }
     assert_eq!(escape::line("a\nb\u{1b}[0m"), "a\\nb\\u{1b}[0m");
-    assert_eq!(escape::lines("  ::error::x\n##[group]y ###[z"), "  \\u{3a}:error::x\n#\\u{23}[group]y ##\\u{23}[z");
-    assert_eq!(escape::markdown("pod.pre_stop = 1s | <b>"), "pod.pre_stop = 1s \\| &lt;b>");
+    assert_eq!(
+        escape::lines("  ::error::x\n##[group]y ###[z"),
+        "  \\u{3a}:error::x\n#\\u{23}[group]y ##\\u{23}[z"
+    );
+    assert_eq!(
+        escape::markdown("pod.pre_stop = 1s | <b>"),
+        "pod.pre_stop = 1s \\| &lt;b>"
+    );
     assert_eq!(escape::csv("=HYPERLINK(1,2)"), "\"'=HYPERLINK(1,2)\"");
     assert_eq!(escape::csv("-0.5"), "-0.5");
-    for word in ["true", "No", "123", "1e3", "0x1f", "2024-01-01", "", "~", "-", "a: b"] {
+    for word in [
+        "true",
+        "No",
+        "123",
+        "1e3",
+        "0x1f",
+        "2024-01-01",
+        "",
+        "~",
+        "-",
+        "a: b",
+    ] {
         assert!(escape::yaml(word).starts_with('"'), "{word}");
     }
     for word in ["shop", "2048-game", "a.b-c"] {

@@ -23,11 +23,20 @@ impl Chance {
 }
 
 fn files(folder: &str, most: u64) -> Vec<Vec<u8>> {
-    let mut paths: Vec<_> = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
-    let is_small =
-        |path: &std::path::PathBuf| fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() < most);
-    paths.into_iter().filter(is_small).map(|path| fs::read(path).unwrap()).collect()
+    let is_small = |path: &std::path::PathBuf| {
+        fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() < most)
+    };
+    paths
+        .into_iter()
+        .filter(is_small)
+        .map(|path| fs::read(path).unwrap())
+        .collect()
 }
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
@@ -37,7 +46,10 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
         _ => &[],
     };
     let own = format!("fuzz/corpus/{target}");
-    std::iter::once(own.as_str()).chain(more.iter().copied()).flat_map(|folder| files(folder, 20_000)).collect()
+    std::iter::once(own.as_str())
+        .chain(more.iter().copied())
+        .flat_map(|folder| files(folder, 20_000))
+        .collect()
 }
 
 /// The words of a dictionary, as libFuzzer writes them.
@@ -79,7 +91,10 @@ fn mutated(corpus: &[Vec<u8>], words: &[Vec<u8>], chance: &mut Chance) -> Vec<u8
             }
             4 => {
                 let other = &corpus[chance.below(corpus.len())];
-                bytes.splice(from.., other[chance.below(other.len() + 1)..].iter().copied());
+                bytes.splice(
+                    from..,
+                    other[chance.below(other.len() + 1)..].iter().copied(),
+                );
             }
             _ => {
                 bytes.splice(from..to, words[chance.below(words.len())].iter().copied());
@@ -92,7 +107,9 @@ fn mutated(corpus: &[Vec<u8>], words: &[Vec<u8>], chance: &mut Chance) -> Vec<u8
 
 #[test]
 fn no_target_panics() {
-    let told = std::env::var("ROLLCAST_MUTATIONS").ok().map(|count| count.parse().unwrap());
+    let told = std::env::var("ROLLCAST_MUTATIONS")
+        .ok()
+        .map(|count| count.parse().unwrap());
     let count = told.unwrap_or(MUTATIONS);
     let run = |(number, (name, target)): (usize, &Target)| {
         let (corpus, words, mut chance) = (corpus(name), words(name), Chance(number as u64));
@@ -102,12 +119,21 @@ fn no_target_panics() {
             if std::panic::catch_unwind(|| target(&bytes)).is_err() {
                 let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{name}"));
                 fs::write(&file, &bytes).unwrap();
-                panic!("the target `{name}` panics: keep {} in its corpus, and mend it", file.display());
+                panic!(
+                    "the target `{name}` panics: keep {} in its corpus, and mend it",
+                    file.display()
+                );
             }
         }
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = TARGETS.iter().enumerate().map(|target| scope.spawn(move || run(target))).collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let threads: Vec<_> = TARGETS
+            .iter()
+            .enumerate()
+            .map(|target| scope.spawn(move || run(target)))
+            .collect();
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
     });
 }

@@ -16,7 +16,13 @@ pub type Types = BTreeMap<String, Vec<(String, String)>>;
 /// Adds a kind of object and all types in it. Two versions of a kind need a prefix to tell their types apart.
 pub fn trace<T: for<'de> Deserialize<'de> + Resource + Metadata>(types: &mut Types, prefix: &str) {
     let mut shape = String::new();
-    T::deserialize(Tracer { types, shape: &mut shape, kind: T::KIND, prefix }).unwrap();
+    T::deserialize(Tracer {
+        types,
+        shape: &mut shape,
+        kind: T::KIND,
+        prefix,
+    })
+    .unwrap();
 }
 
 /// A line for each type, folded.
@@ -50,7 +56,12 @@ struct Tracer<'a> {
 
 impl Tracer<'_> {
     fn inner<'b>(&'b mut self, shape: &'b mut String) -> Tracer<'b> {
-        Tracer { types: self.types, shape, kind: self.kind, prefix: self.prefix }
+        Tracer {
+            types: self.types,
+            shape,
+            kind: self.kind,
+            prefix: self.prefix,
+        }
     }
 
     fn is(&mut self, shape: &str) {
@@ -135,12 +146,18 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let name = if name.starts_with(self.kind) { format!("{}{name}", self.prefix) } else { name.to_owned() };
+        let name = if name.starts_with(self.kind) {
+            format!("{}{name}", self.prefix)
+        } else {
+            name.to_owned()
+        };
         self.is(&name);
         // What an object calls itself is no field of its own; the types accept nothing else there.
         let is_object = fields.starts_with(&["apiVersion", "kind", "metadata"]);
         let fields = fields.iter().skip(if is_object { 2 } else { 0 });
-        let mut shapes = fields.map(|&field| (field.to_owned(), String::new())).collect::<Vec<_>>();
+        let mut shapes = fields
+            .map(|&field| (field.to_owned(), String::new()))
+            .collect::<Vec<_>>();
         let value = visitor.visit_map(Each {
             tracer: self.inner(&mut String::new()),
             fields: shapes.iter_mut(),
@@ -164,16 +181,26 @@ struct Once<'a>(Option<Tracer<'a>>);
 impl<'de> SeqAccess<'de> for Once<'_> {
     type Error = Error;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        self.0.take().map(|tracer| seed.deserialize(tracer)).transpose()
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
+        self.0
+            .take()
+            .map(|tracer| seed.deserialize(tracer))
+            .transpose()
     }
 }
 
 impl<'de> MapAccess<'de> for Once<'_> {
     type Error = Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let key: Option<StrDeserializer<'_, Error>> = self.0.as_ref().map(|_| "key".into_deserializer());
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        let key: Option<StrDeserializer<'_, Error>> =
+            self.0.as_ref().map(|_| "key".into_deserializer());
         key.map(|key| seed.deserialize(key)).transpose()
     }
 
@@ -192,8 +219,13 @@ struct Each<'a> {
 impl<'de> MapAccess<'de> for Each<'_> {
     type Error = Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let Some((field, shape)) = self.fields.next() else { return Ok(None) };
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        let Some((field, shape)) = self.fields.next() else {
+            return Ok(None);
+        };
         self.value = Some(shape);
         let key: StrDeserializer<'_, Error> = field.as_str().into_deserializer();
         seed.deserialize(key).map(Some)

@@ -12,7 +12,12 @@ use rules::{Tree, Violation};
 /// The staircase, lowest step first. A module names lower steps only. A unit is a module with all
 /// that is in it; `aws::*` makes each module in `aws` a unit of its own.
 const STEPS: &[(&str, &[&str])] = &[
-    ("words", &["time", "id", "verdict", "escape", "error", "setting", "visited"]),
+    (
+        "words",
+        &[
+            "time", "id", "verdict", "escape", "error", "setting", "visited",
+        ],
+    ),
     ("chance", &["random", "dist"]),
     ("clockwork", &["agenda", "actor"]),
     (
@@ -31,34 +36,121 @@ const STEPS: &[(&str, &[&str])] = &[
     ),
     ("rooms", &["cluster::*", "aws::*"]),
     ("what can happen", &["event"]),
-    ("the house", &["disturbance", "scenario", "wiring", "world", "observe", "rollout", "traffic"]),
-    ("judging", &["calibrate", "manifest", "check", "monte_carlo", "stats", "sweep", "compare", "recommend"]),
+    (
+        "the house",
+        &[
+            "disturbance",
+            "scenario",
+            "wiring",
+            "world",
+            "observe",
+            "rollout",
+            "traffic",
+        ],
+    ),
+    (
+        "judging",
+        &[
+            "calibrate",
+            "manifest",
+            "check",
+            "monte_carlo",
+            "stats",
+            "sweep",
+            "compare",
+            "recommend",
+        ],
+    ),
     ("telling", &["explain", "report", "plot"]),
     ("the binary", &["cli"]),
 ];
 
 /// Units on one step of which the first may name the second, and why.
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
-    ("error", "escape", "what an error quotes of an input stays in its place"),
+    (
+        "error",
+        "escape",
+        "what an error quotes of an input stays in its place",
+    ),
     ("visited", "error", "a walk that is too long is refused"),
     ("dist", "random", "a distribution draws from a stream"),
-    ("actor", "agenda", "the driver that tests one actor alone has an agenda"),
-    ("cluster::deployment", "cluster::rolling", "one room in two files: the controller's timing and its arithmetic"),
-    ("cluster::rolling", "cluster::deployment", "one room in two files: the controller's timing and its arithmetic"),
-    ("cluster::kubelet", "cluster::app", "a probe hears the application's answer"),
-    ("aws::alb_node", "aws::health_check", "each node makes its own health checks"),
-    ("aws::target_group", "aws::health_check", "the scenario file nests the check's settings in the target group's"),
-    ("scenario", "disturbance", "a scenario holds the settings of its disturbances"),
+    (
+        "actor",
+        "agenda",
+        "the driver that tests one actor alone has an agenda",
+    ),
+    (
+        "cluster::deployment",
+        "cluster::rolling",
+        "one room in two files: the controller's timing and its arithmetic",
+    ),
+    (
+        "cluster::rolling",
+        "cluster::deployment",
+        "one room in two files: the controller's timing and its arithmetic",
+    ),
+    (
+        "cluster::kubelet",
+        "cluster::app",
+        "a probe hears the application's answer",
+    ),
+    (
+        "aws::alb_node",
+        "aws::health_check",
+        "each node makes its own health checks",
+    ),
+    (
+        "aws::target_group",
+        "aws::health_check",
+        "the scenario file nests the check's settings in the target group's",
+    ),
+    (
+        "scenario",
+        "disturbance",
+        "a scenario holds the settings of its disturbances",
+    ),
     ("world", "wiring", "a fact is delivered as the wiring says"),
-    ("wiring", "scenario", "links take as long as the scenario says"),
-    ("world", "scenario", "the rooms are furnished as the scenario says"),
-    ("observe", "wiring", "a listener hears the facts that the wiring tells"),
-    ("observe", "scenario", "the checker holds the rollout to the bounds that the scenario states"),
-    ("observe", "disturbance", "the checker knows in what weather a promise does not hold"),
+    (
+        "wiring",
+        "scenario",
+        "links take as long as the scenario says",
+    ),
+    (
+        "world",
+        "scenario",
+        "the rooms are furnished as the scenario says",
+    ),
+    (
+        "observe",
+        "wiring",
+        "a listener hears the facts that the wiring tells",
+    ),
+    (
+        "observe",
+        "scenario",
+        "the checker holds the rollout to the bounds that the scenario states",
+    ),
+    (
+        "observe",
+        "disturbance",
+        "the checker knows in what weather a promise does not hold",
+    ),
     ("rollout", "scenario", "stage 1 simulates a scenario"),
-    ("rollout", "disturbance", "disturbances unfold before the run"),
-    ("wiring", "disturbance", "a disturbance's rules hold for links"),
-    ("world", "disturbance", "a disturbance's rules are handed on to the wiring"),
+    (
+        "rollout",
+        "disturbance",
+        "disturbances unfold before the run",
+    ),
+    (
+        "wiring",
+        "disturbance",
+        "a disturbance's rules hold for links",
+    ),
+    (
+        "world",
+        "disturbance",
+        "a disturbance's rules are handed on to the wiring",
+    ),
     ("traffic", "disturbance", "a load step is the load's"),
     ("rollout", "wiring", "stage 1 puts the house together"),
     ("rollout", "world", "stage 1 puts the house together"),
@@ -68,15 +160,43 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("monte_carlo", "stats", "replications end in intervals"),
     ("calibrate", "stats", "logs end in settings with intervals"),
     ("check", "manifest", "what is checked may be manifests"),
-    ("check", "monte_carlo", "a finding is weighed by many replications"),
-    ("check", "stats", "a finding is weighed by many replications"),
-    ("sweep", "monte_carlo", "a question asked of many replications"),
+    (
+        "check",
+        "monte_carlo",
+        "a finding is weighed by many replications",
+    ),
+    (
+        "check",
+        "stats",
+        "a finding is weighed by many replications",
+    ),
+    (
+        "sweep",
+        "monte_carlo",
+        "a question asked of many replications",
+    ),
     ("sweep", "stats", "a question asked of many replications"),
-    ("compare", "monte_carlo", "a question asked of many replications"),
+    (
+        "compare",
+        "monte_carlo",
+        "a question asked of many replications",
+    ),
     ("compare", "stats", "a question asked of many replications"),
-    ("recommend", "monte_carlo", "a question asked of many replications"),
-    ("recommend", "stats", "a question asked of many replications"),
-    ("recommend", "compare", "a candidate is compared with what there is"),
+    (
+        "recommend",
+        "monte_carlo",
+        "a question asked of many replications",
+    ),
+    (
+        "recommend",
+        "stats",
+        "a question asked of many replications",
+    ),
+    (
+        "recommend",
+        "compare",
+        "a candidate is compared with what there is",
+    ),
     ("recommend", "sweep", "candidates are the cells of a grid"),
 ];
 
@@ -90,7 +210,11 @@ struct Door {
 }
 
 const fn door(dependency: &'static str, modules: &'static [&'static str]) -> Door {
-    Door { dependency, modules, free_in_tests: false }
+    Door {
+        dependency,
+        modules,
+        free_in_tests: false,
+    }
 }
 
 const DOORS: &[Door] = &[
@@ -108,12 +232,19 @@ const DOORS: &[Door] = &[
     door("rand_xoshiro", &["src/random"]),
     door("rayon", &["src/monte_carlo"]),
     door("serde_saphyr", &["src/manifest"]),
-    door("serde_json", &["src/report", "src/cli", "src/calibrate", "src/manifest"]),
+    door(
+        "serde_json",
+        &["src/report", "src/cli", "src/calibrate", "src/manifest"],
+    ),
     door("signal_hook", &["src/cli"]),
     door("statrs", &["src/stats", "src/dist"]),
     door("strsim", &["src/scenario", "src/cli"]),
     door("tempfile", &["src/cli"]),
-    Door { dependency: "toml", modules: &["src/scenario"], free_in_tests: true },
+    Door {
+        dependency: "toml",
+        modules: &["src/scenario"],
+        free_in_tests: true,
+    },
 ];
 
 /// Dependencies that any file may use.
@@ -121,32 +252,70 @@ const DOOR_FREE: &[&str] = &["serde"];
 
 /// Tokens that the library must not contain, why, and where they are no harm.
 const BANNED: &[(&[&str], &str, &[&str])] = &[
-    (&["HashMap"], "its order differs from run to run; use a BTreeMap", &["src/cli/"]),
-    (&["HashSet"], "its order differs from run to run; use a BTreeSet", &["src/cli/"]),
-    (&["Instant", "::", "now"], "the model knows no clock but its own", &["src/cli/"]),
-    (&["SystemTime"], "the model knows no clock but its own", &["src/cli/"]),
+    (
+        &["HashMap"],
+        "its order differs from run to run; use a BTreeMap",
+        &["src/cli/"],
+    ),
+    (
+        &["HashSet"],
+        "its order differs from run to run; use a BTreeSet",
+        &["src/cli/"],
+    ),
+    (
+        &["Instant", "::", "now"],
+        "the model knows no clock but its own",
+        &["src/cli/"],
+    ),
+    (
+        &["SystemTime"],
+        "the model knows no clock but its own",
+        &["src/cli/"],
+    ),
 ];
 
 /// Marks of what is unfinished or switched off: tokens one after another; single words also in comments.
-const UNFINISHED: &[&str] = &["TODO", "FIXME", "todo !", "unimplemented !", "dbg !", "# [ ignore"];
+const UNFINISHED: &[&str] = &[
+    "TODO",
+    "FIXME",
+    "todo !",
+    "unimplemented !",
+    "dbg !",
+    "# [ ignore",
+];
 
 /// Words that say nothing, in names of files and of things.
 const SHUNNED: &[&str] = &["manager", "managers", "helper", "helpers", "util", "utils"];
 
-/// Lines of a file, of an example, of a function.
-const LONGEST_FILE: usize = 450;
+/// Lines of a file, of an example, of a function, as rustfmt breaks them at 100 columns.
+const LONGEST_FILE: usize = 700;
 const LONGEST_EXAMPLE: usize = 60;
-const LONGEST_FUNCTION: usize = 70;
+const LONGEST_FUNCTION: usize = 120;
 
 /// What the project consists of: folders, and parts of the names of files at the root.
-const PLACES: &[&str] = &["src", "tests", "examples", "benches", "scenarios", "docs", ".ci"];
+const PLACES: &[&str] = &[
+    "src",
+    "tests",
+    "examples",
+    "benches",
+    "scenarios",
+    "docs",
+    ".ci",
+];
 const ROOT_FILES: &[&str] = &[".md", ".toml", "LICENSE"];
 
 /// Paths of one machine. In two pieces, so that this file does not contain them.
 fn machine_paths() -> Vec<String> {
-    [("/", "work"), ("/", "home"), ("/", "root"), ("/", "Users"), ("../", "shared"), (".", "library")]
-        .map(|(root, rest)| format!("{root}{rest}"))
-        .to_vec()
+    [
+        ("/", "work"),
+        ("/", "home"),
+        ("/", "root"),
+        ("/", "Users"),
+        ("../", "shared"),
+        (".", "library"),
+    ]
+    .map(|(root, rest)| format!("{root}{rest}"))
+    .to_vec()
 }
 
 fn project() -> Tree {
@@ -156,13 +325,21 @@ fn project() -> Tree {
 #[track_caller]
 fn assert_none(violations: &[Violation]) {
     let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
-    assert!(lines.is_empty(), "{} violations\n{}\n", lines.len(), lines.join("\n"));
+    assert!(
+        lines.is_empty(),
+        "{} violations\n{}\n",
+        lines.len(),
+        lines.join("\n")
+    );
 }
 
 #[test]
 fn modules_name_lower_steps_only() {
     let tree = project();
-    assert!(tree.contains_key("src/lib.rs") && tree.contains_key("Cargo.toml"), "the project was read");
+    assert!(
+        tree.contains_key("src/lib.rs") && tree.contains_key("Cargo.toml"),
+        "the project was read"
+    );
     assert_none(&rules::staircase(&tree));
 }
 
@@ -194,23 +371,52 @@ fn nothing_belongs_to_one_machine() {
 /// Checks the checkers: a house of a few files, and each violation as `file:line: part of the rule`.
 #[track_caller]
 fn check(rule: fn(&Tree) -> Vec<Violation>, files: &[(&str, &str)], expected: &[&str]) {
-    let tree = files.iter().map(|(file, text)| (file.to_string(), text.to_string())).collect();
+    let tree = files
+        .iter()
+        .map(|(file, text)| (file.to_string(), text.to_string()))
+        .collect();
     let found: Vec<String> = rule(&tree).iter().map(ToString::to_string).collect();
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (found, expected) in found.iter().zip(expected) {
-        let (place, part) = expected.split_once(": ").expect("written as `file:line: part`");
-        assert!(found.starts_with(&format!("{place}: ")) && found.contains(part), "{found} is not {expected}");
+        let (place, part) = expected
+            .split_once(": ")
+            .expect("written as `file:line: part`");
+        assert!(
+            found.starts_with(&format!("{place}: ")) && found.contains(part),
+            "{found} is not {expected}"
+        );
     }
 }
 
 /// A file at `path` in a house that has the modules the cases name.
 #[track_caller]
 fn check_steps(path: &str, text: &str, expected: &[&str]) {
-    let house = ["time", "dist", "world", "scenario/mod", "scenario/load", "report/json", "aws/mod"];
-    let rooms = ["cluster/mod", "cluster/pod", "cluster/app", "cluster/kubelet/mod", "cluster/kubelet/status"];
-    let names: Vec<String> = house.iter().chain(&rooms).map(|name| format!("src/{name}.rs")).collect();
-    let mut files: Vec<(&str, &str)> =
-        names.iter().map(|name| (name.as_str(), "")).filter(|(name, _)| *name != path).collect();
+    let house = [
+        "time",
+        "dist",
+        "world",
+        "scenario/mod",
+        "scenario/load",
+        "report/json",
+        "aws/mod",
+    ];
+    let rooms = [
+        "cluster/mod",
+        "cluster/pod",
+        "cluster/app",
+        "cluster/kubelet/mod",
+        "cluster/kubelet/status",
+    ];
+    let names: Vec<String> = house
+        .iter()
+        .chain(&rooms)
+        .map(|name| format!("src/{name}.rs"))
+        .collect();
+    let mut files: Vec<(&str, &str)> = names
+        .iter()
+        .map(|name| (name.as_str(), ""))
+        .filter(|(name, _)| *name != path)
+        .collect();
     files.push((path, text));
     check(rules::staircase, &files, expected);
 }
@@ -221,8 +427,16 @@ fn staircase_sees_every_way_to_name_a_module() {
     check_steps("src/time.rs", "use crate::dist::Dist;", &above);
     check_steps("src/time.rs", "use super::dist;", &above);
     check_steps("src/time.rs", "fn f() { crate::world::now() }", &above);
-    check_steps("src/time.rs", "fn f(x: Vec<crate::scenario::load::LoadSpec>) {}", &above);
-    check_steps("src/time.rs", "mod inner { use super::super::dist::Dist; }", &above);
+    check_steps(
+        "src/time.rs",
+        "fn f(x: Vec<crate::scenario::load::LoadSpec>) {}",
+        &above,
+    );
+    check_steps(
+        "src/time.rs",
+        "mod inner { use super::super::dist::Dist; }",
+        &above,
+    );
     check_steps(
         "src/time.rs",
         "use crate::{\n    time::Span,\n    dist::{self, Dist as D},\n};",
@@ -233,24 +447,56 @@ fn staircase_sees_every_way_to_name_a_module() {
         "#[cfg(test)]\nmod tests { use crate::dist::Dist; }\nuse crate::world::W;",
         &["src/time.rs:3: `world`"],
     );
-    check_steps("src/time.rs", "#[cfg(not(test))]\nuse crate::dist::Dist;", &["src/time.rs:2: `dist`"]);
-    check_steps("src/time.rs", "use crate::Span;", &["src/time.rs:1: by their module"]);
-    check_steps("src/novelty.rs", "", &["src/novelty.rs:1: stands on no step"]);
+    check_steps(
+        "src/time.rs",
+        "#[cfg(not(test))]\nuse crate::dist::Dist;",
+        &["src/time.rs:2: `dist`"],
+    );
+    check_steps(
+        "src/time.rs",
+        "use crate::Span;",
+        &["src/time.rs:1: by their module"],
+    );
+    check_steps(
+        "src/novelty.rs",
+        "",
+        &["src/novelty.rs:1: stands on no step"],
+    );
 }
 
 #[test]
 fn staircase_is_not_fooled() {
-    check_steps("src/time.rs", "//! [`crate::dist::Dist`]\n/* crate::dist /* nested */ */ fn f() {}", &[]);
+    check_steps(
+        "src/time.rs",
+        "//! [`crate::dist::Dist`]\n/* crate::dist /* nested */ */ fn f() {}",
+        &[],
+    );
     check_steps(
         "src/time.rs",
         r####"const X: &str = r#"crate::dist " "#; const C: char = '"'; const D: &str = "\"crate::dist";"####,
         &[],
     );
-    check_steps("src/time.rs", "impl<'a> X<'a> { fn f() { std::fmt::write::<u8>() } }", &[]);
+    check_steps(
+        "src/time.rs",
+        "impl<'a> X<'a> { fn f() { std::fmt::write::<u8>() } }",
+        &[],
+    );
     check_steps("src/time.rs", "mod inner { use super::Span; }", &[]);
-    check_steps("src/world.rs", "use crate::{cluster::{app, kubelet}, time};", &[]);
-    check_steps("src/scenario/mod.rs", "pub mod load;\nuse load::LoadSpec;\nuse self::load::Pacing;", &[]);
-    check_steps("src/time.rs", "#[cfg(test)]\nmod tests {\n    use crate::dist::Dist;\n}", &[]);
+    check_steps(
+        "src/world.rs",
+        "use crate::{cluster::{app, kubelet}, time};",
+        &[],
+    );
+    check_steps(
+        "src/scenario/mod.rs",
+        "pub mod load;\nuse load::LoadSpec;\nuse self::load::Pacing;",
+        &[],
+    );
+    check_steps(
+        "src/time.rs",
+        "#[cfg(test)]\nmod tests {\n    use crate::dist::Dist;\n}",
+        &[],
+    );
 }
 
 #[test]
@@ -266,43 +512,105 @@ fn rooms_are_sealed() {
         "use super::kubelet::status::Status;",
         &[&format!("src/cluster/app.rs:1: {peers}")],
     );
-    check_steps("src/cluster/mod.rs", "pub use app::AppSpec;", &["src/cluster/mod.rs:1: names only lower steps"]);
+    check_steps(
+        "src/cluster/mod.rs",
+        "pub use app::AppSpec;",
+        &["src/cluster/mod.rs:1: names only lower steps"],
+    );
     check_steps(
         "src/cluster/pod.rs",
         "use crate::cluster::app::AppSpec;",
         &["src/cluster/pod.rs:1: names only lower steps"],
     );
-    check_steps("src/cluster/app.rs", "use crate::cluster::pod::PodSpec;", &[]);
-    check_steps("src/cluster/kubelet/mod.rs", "mod status;\nuse status::Queue;", &[]);
+    check_steps(
+        "src/cluster/app.rs",
+        "use crate::cluster::pod::PodSpec;",
+        &[],
+    );
+    check_steps(
+        "src/cluster/kubelet/mod.rs",
+        "mod status;\nuse status::Queue;",
+        &[],
+    );
 }
 
 #[test]
 fn doors_are_shut() {
     let rule = rules::doors;
-    check(rule, &[("src/traffic/x.rs", "use rand::Rng;")], &["src/traffic/x.rs:1: only src/random may use `rand`"]);
-    check(rule, &[("src/x.rs", "\nfn f() { ::rayon::join(a, b) }")], &["src/x.rs:2: `rayon`"]);
-    check(rule, &[("src/x.rs", "#[derive(clap::Parser)]\nstruct X;")], &["src/x.rs:1: `clap`"]);
     check(
         rule,
-        &[("src/x.rs", "#[cfg(test)]\nmod tests { use toml::Value; use rand::Rng; }")],
+        &[("src/traffic/x.rs", "use rand::Rng;")],
+        &["src/traffic/x.rs:1: only src/random may use `rand`"],
+    );
+    check(
+        rule,
+        &[("src/x.rs", "\nfn f() { ::rayon::join(a, b) }")],
+        &["src/x.rs:2: `rayon`"],
+    );
+    check(
+        rule,
+        &[("src/x.rs", "#[derive(clap::Parser)]\nstruct X;")],
+        &["src/x.rs:1: `clap`"],
+    );
+    check(
+        rule,
+        &[(
+            "src/x.rs",
+            "#[cfg(test)]\nmod tests { use toml::Value; use rand::Rng; }",
+        )],
         &["src/x.rs:2: `rand`"],
     );
-    check(rule, &[("src/random.rs", "use rand::Rng;"), ("tests/x.rs", "use rand::Rng;")], &[]);
-    check(rule, &[("src/x.rs", "use crate::plot::png; let png = x.png::<u8>();")], &[]);
-    let manifest = "[dependencies]\nserde = \"1\"\nleft-pad = \"1\"\n\n[dev-dependencies]\nproptest = \"1\"\n";
-    check(rule, &[("Cargo.toml", manifest)], &["Cargo.toml:3: `left_pad` has no door"]);
+    check(
+        rule,
+        &[
+            ("src/random.rs", "use rand::Rng;"),
+            ("tests/x.rs", "use rand::Rng;"),
+        ],
+        &[],
+    );
+    check(
+        rule,
+        &[("src/x.rs", "use crate::plot::png; let png = x.png::<u8>();")],
+        &[],
+    );
+    let manifest =
+        "[dependencies]\nserde = \"1\"\nleft-pad = \"1\"\n\n[dev-dependencies]\nproptest = \"1\"\n";
+    check(
+        rule,
+        &[("Cargo.toml", manifest)],
+        &["Cargo.toml:3: `left_pad` has no door"],
+    );
 }
 
 #[test]
 fn banned_unfinished_and_empty_words_are_found() {
     let rule = rules::words;
-    check(rule, &[("src/x.rs", "use std::collections::HashMap;")], &["src/x.rs:1: BTreeMap"]);
-    check(rule, &[("src/x.rs", "let t = std::time::Instant::now();")], &["src/x.rs:1: Instant::now"]);
-    check(rule, &[("src/cli/x.rs", "let t = Instant::now(); let u: SystemTime;")], &[]);
-    check(rule, &[("src/x.rs", "/// TODO: more\nfn f() { todo!() }")], &["src/x.rs:1: TODO", "src/x.rs:2: todo!"]);
     check(
         rule,
-        &[("tests/x.rs", "#[test]\n#[ignore = \"slow\"]\nfn f() { dbg!(1); }")],
+        &[("src/x.rs", "use std::collections::HashMap;")],
+        &["src/x.rs:1: BTreeMap"],
+    );
+    check(
+        rule,
+        &[("src/x.rs", "let t = std::time::Instant::now();")],
+        &["src/x.rs:1: Instant::now"],
+    );
+    check(
+        rule,
+        &[("src/cli/x.rs", "let t = Instant::now(); let u: SystemTime;")],
+        &[],
+    );
+    check(
+        rule,
+        &[("src/x.rs", "/// TODO: more\nfn f() { todo!() }")],
+        &["src/x.rs:1: TODO", "src/x.rs:2: todo!"],
+    );
+    check(
+        rule,
+        &[(
+            "tests/x.rs",
+            "#[test]\n#[ignore = \"slow\"]\nfn f() { dbg!(1); }",
+        )],
         &["tests/x.rs:3: dbg!", "tests/x.rs:2: #[ignore"],
     );
     check(
@@ -315,25 +623,67 @@ fn banned_unfinished_and_empty_words_are_found() {
         &[("src/helper.rs", "fn process_event() {}")],
         &["src/helper.rs:1: helper", "src/helper.rs:1: process"],
     );
-    check(rule, &[("src/x.rs", "/// The manager.\nfn utilisation(process_exit: u8) { process::exit() }")], &[]);
+    check(
+        rule,
+        &[(
+            "src/x.rs",
+            "/// The manager.\nfn utilisation(process_exit: u8) { process::exit() }",
+        )],
+        &[],
+    );
 }
 
 #[test]
 fn sizes_are_measured() {
     let rule = rules::sizes;
-    let long = format!("//! x\nfn f() {{\n{}}}\n", "    // \"{\"\n    g('{');\n".repeat(34));
+    let long = format!(
+        "//! x\nfn f() {{\n{}}}\n",
+        "    // \"{\"\n    g('{');\n".repeat(59)
+    );
     check(rule, &[("src/x.rs", &long)], &[]);
-    check(rule, &[("src/x.rs", &long.replace("}\n", "\n}\n"))], &["src/x.rs:2: `f` has 71 lines"]);
-    check(rule, &[("examples/x.rs", &long)], &["examples/x.rs:71: 60 is the most"]);
-    check(rule, &[("src/x.rs", &format!("//! x\n{}", "\n".repeat(450)))], &["src/x.rs:451: 450 is the most"]);
-    check(rule, &[("src/x.rs", "fn main() {}")], &["src/x.rs:1: starts with a `//!`"]);
+    check(
+        rule,
+        &[("src/x.rs", &long.replace("}\n", "\n}\n"))],
+        &["src/x.rs:2: `f` has 121 lines"],
+    );
+    check(
+        rule,
+        &[("examples/x.rs", &long)],
+        &["examples/x.rs:121: 60 is the most"],
+    );
+    check(
+        rule,
+        &[("src/x.rs", &format!("//! x\n{}", "\n".repeat(700)))],
+        &["src/x.rs:701: 700 is the most"],
+    );
+    check(
+        rule,
+        &[("src/x.rs", "fn main() {}")],
+        &["src/x.rs:1: starts with a `//!`"],
+    );
 }
 
 #[test]
 fn wordless_scenarios_and_machine_paths_are_found() {
-    check(rules::scenarios, &[("scenarios/x.toml", "name = \"x\"")], &["scenarios/x.toml:1: what it teaches"]);
+    check(
+        rules::scenarios,
+        &[("scenarios/x.toml", "name = \"x\"")],
+        &["scenarios/x.toml:1: what it teaches"],
+    );
     let [work, shared] = [&machine_paths()[0], &machine_paths()[4]];
-    check(rules::portable, &[("docs/x.md", &format!("\nsee `{work}/x`"))], &["docs/x.md:2: one machine only"]);
-    check(rules::portable, &[(".ci/run", &format!("cat {shared}/x"))], &[".ci/run:1: one machine only"]);
-    check(rules::portable, &[("docs/x.md", &format!("net{work}, {work}flow, {work}-load"))], &[]);
+    check(
+        rules::portable,
+        &[("docs/x.md", &format!("\nsee `{work}/x`"))],
+        &["docs/x.md:2: one machine only"],
+    );
+    check(
+        rules::portable,
+        &[(".ci/run", &format!("cat {shared}/x"))],
+        &[".ci/run:1: one machine only"],
+    );
+    check(
+        rules::portable,
+        &[("docs/x.md", &format!("net{work}, {work}flow, {work}-load"))],
+        &[],
+    );
 }

@@ -33,7 +33,10 @@ pub struct Function<'a> {
 
 impl<'a> Source<'a> {
     pub fn parse(text: &'a str) -> Source<'a> {
-        let mut source = Source { tokens: Vec::new(), comments: Vec::new() };
+        let mut source = Source {
+            tokens: Vec::new(),
+            comments: Vec::new(),
+        };
         let (mut rest, mut line) = (text, 1);
         while let Some(first) = rest.chars().next() {
             let (kind, length) = lexeme(rest, first);
@@ -41,8 +44,18 @@ impl<'a> Source<'a> {
             match kind {
                 Lexeme::Blank => {}
                 Lexeme::Comment => source.comments.push((line, lexeme)),
-                Lexeme::Name => source.tokens.push(Token { text: lexeme, line, name: true, test: false }),
-                Lexeme::Other => source.tokens.push(Token { text: lexeme, line, name: false, test: false }),
+                Lexeme::Name => source.tokens.push(Token {
+                    text: lexeme,
+                    line,
+                    name: true,
+                    test: false,
+                }),
+                Lexeme::Other => source.tokens.push(Token {
+                    text: lexeme,
+                    line,
+                    name: false,
+                    test: false,
+                }),
             }
             line += lexeme.matches('\n').count();
             rest = after;
@@ -57,13 +70,25 @@ impl<'a> Source<'a> {
 
     /// Identifiers and keywords.
     pub fn names(&self) -> impl Iterator<Item = (usize, &'a str)> + '_ {
-        self.tokens.iter().filter(|token| token.name).map(|token| (token.line, token.text))
+        self.tokens
+            .iter()
+            .filter(|token| token.name)
+            .map(|token| (token.line, token.text))
     }
 
     /// Lines on which these tokens follow each other.
     pub fn lines_with(&self, wanted: &[&str]) -> Vec<usize> {
-        let same = |window: &&[Token]| window.iter().zip(wanted).all(|(token, text)| token.text == *text);
-        self.tokens.windows(wanted.len()).filter(same).map(|window| window[0].line).collect()
+        let same = |window: &&[Token]| {
+            window
+                .iter()
+                .zip(wanted)
+                .all(|(token, text)| token.text == *text)
+        };
+        self.tokens
+            .windows(wanted.len())
+            .filter(same)
+            .map(|window| window[0].line)
+            .collect()
     }
 
     /// Every path of two segments or more, `use` trees spread out, and every `use` of a single name.
@@ -94,14 +119,23 @@ impl<'a> Source<'a> {
     fn continues(&self, at: usize) -> bool {
         let before = |steps: usize| at.checked_sub(steps).map_or("", |at| self.text(at));
         match before(1) {
-            "::" => before(2) == ">" || at >= 2 && self.tokens[at - 2].name && !matches!(before(2), "use" | "as"),
+            "::" => {
+                before(2) == ">"
+                    || at >= 2 && self.tokens[at - 2].name && !matches!(before(2), "use" | "as")
+            }
             "." => before(2) != ".",
             _ => false,
         }
     }
 
     /// Reads one branch of a `use` tree, or a path in an expression; returns the token after it.
-    fn tree(&self, mut at: usize, trunk: &[&'a str], inside: &[&'a str], paths: &mut Vec<Path<'a>>) -> usize {
+    fn tree(
+        &self,
+        mut at: usize,
+        trunk: &[&'a str],
+        inside: &[&'a str],
+        paths: &mut Vec<Path<'a>>,
+    ) -> usize {
         let (line, test) = (self.tokens[at].line, self.tokens[at].test);
         let mut segments = trunk.to_vec();
         while self.tokens.get(at).is_some_and(|token| token.name) {
@@ -113,7 +147,12 @@ impl<'a> Source<'a> {
             at += 1;
         }
         if self.text(at) != "{" || self.text(at - 1) != "::" {
-            paths.push(Path { segments, inside: inside.to_vec(), line, test });
+            paths.push(Path {
+                segments,
+                inside: inside.to_vec(),
+                line,
+                test,
+            });
             return at;
         }
         while at < self.tokens.len() && self.text(at) != "}" {
@@ -127,11 +166,16 @@ impl<'a> Source<'a> {
     }
 
     pub fn functions(&self) -> Vec<Function<'a>> {
-        let starts = (1..self.tokens.len()).filter(|&at| self.text(at - 1) == "fn" && self.tokens[at].name);
+        let starts =
+            (1..self.tokens.len()).filter(|&at| self.text(at - 1) == "fn" && self.tokens[at].name);
         let body = |at: usize| {
             let end = self.end_of_item(at);
             let line = self.tokens[at].line;
-            Function { name: self.text(at), line, lines: self.tokens[end - 1].line - line + 1 }
+            Function {
+                name: self.text(at),
+                line,
+                lines: self.tokens[end - 1].line - line + 1,
+            }
         };
         starts.map(body).collect()
     }
@@ -140,15 +184,24 @@ impl<'a> Source<'a> {
     fn mark_tests(&mut self) {
         for at in 0..self.tokens.len() {
             let inner = usize::from(self.text(at + 1) == "!");
-            if self.text(at) != "#" || self.text(at + 1 + inner) != "[" || self.text(at + 2 + inner) != "cfg" {
+            if self.text(at) != "#"
+                || self.text(at + 1 + inner) != "["
+                || self.text(at + 2 + inner) != "cfg"
+            {
                 continue;
             }
             let close = self.matching(at + 1 + inner);
             let condition = &self.tokens[at..close];
             let has = |word: &str| condition.iter().any(|token| token.text == word);
             if has("test") && !has("not") {
-                let end = if inner == 1 { self.tokens.len() } else { self.end_of_item(close) };
-                self.tokens[at..end].iter_mut().for_each(|token| token.test = true);
+                let end = if inner == 1 {
+                    self.tokens.len()
+                } else {
+                    self.end_of_item(close)
+                };
+                self.tokens[at..end]
+                    .iter_mut()
+                    .for_each(|token| token.test = true);
             }
         }
     }
@@ -199,7 +252,11 @@ fn lexeme(text: &str, first: char) -> (Lexeme, usize) {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let while_name = text.find(|c| !is_name(c)).unwrap_or(text.len());
     if first.is_whitespace() {
-        (Lexeme::Blank, text.find(|c: char| !c.is_whitespace()).unwrap_or(text.len()))
+        (
+            Lexeme::Blank,
+            text.find(|c: char| !c.is_whitespace())
+                .unwrap_or(text.len()),
+        )
     } else if text.starts_with("//") {
         (Lexeme::Comment, text.find('\n').unwrap_or(text.len()))
     } else if text.starts_with("/*") {
@@ -236,13 +293,16 @@ fn block_comment(text: &str) -> usize {
 fn string(text: &str) -> Option<usize> {
     let prefix = ["br", "cr", "b", "c", "r", ""].into_iter().find(|prefix| {
         let after = text.strip_prefix(*prefix).unwrap_or_default();
-        after.starts_with('"') || prefix.ends_with('r') && after.trim_start_matches('#').starts_with('"')
+        after.starts_with('"')
+            || prefix.ends_with('r') && after.trim_start_matches('#').starts_with('"')
     })?;
     let body = &text[prefix.len()..];
     if prefix.ends_with('r') {
         let hashes = body.find('"')?;
         let end = format!("\"{}", &body[..hashes]);
-        let length = body[hashes + 1..].find(&end).map_or(body.len(), |at| hashes + 1 + at + end.len());
+        let length = body[hashes + 1..]
+            .find(&end)
+            .map_or(body.len(), |at| hashes + 1 + at + end.len());
         return Some(prefix.len() + length);
     }
     Some(prefix.len() + quoted(body, '"'))
@@ -266,6 +326,8 @@ fn character_or_lifetime(text: &str, is_name: impl Fn(char) -> bool) -> usize {
     let mut after = text.chars().skip(1);
     match (after.next(), after.next()) {
         (Some('\\'), _) | (_, Some('\'')) => quoted(text, '\''),
-        _ => text[1..].find(|c| !is_name(c)).map_or(text.len(), |end| 1 + end),
+        _ => text[1..]
+            .find(|c| !is_name(c))
+            .map_or(text.len(), |end| 1 + end),
     }
 }

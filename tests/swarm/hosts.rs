@@ -12,15 +12,32 @@ fn add(text: &mut String, table: &str, row: &str) {
 
 /// New pods get the IPs of removed ones, at once or later.
 pub fn with_reused_ips(dice: &mut Dice, text: &mut String) {
-    add(text, "cluster", &format!("ip_reuse = {}", dice.pick(&["0.3", "1.0"])));
+    add(
+        text,
+        "cluster",
+        &format!("ip_reuse = {}", dice.pick(&["0.3", "1.0"])),
+    );
     if dice.chance(0.7) {
-        add(text, "cluster", &format!("ip_cooldown = {}", dice.pick(&["\"0s\"", "\"1us\"", "\"3s\"", "\"12s\""])));
+        add(
+            text,
+            "cluster",
+            &format!(
+                "ip_cooldown = {}",
+                dice.pick(&["\"0s\"", "\"1us\"", "\"3s\"", "\"12s\""])
+            ),
+        );
     }
 }
 
 /// Hosts become the targets, unless something in the text forbids it.
 pub fn by_host(dice: &mut Dice, text: &mut String) {
-    let forbids = ["readiness_gate = true", "node_loss", "zone_outage", "spot_", "graceful_node_"];
+    let forbids = [
+        "readiness_gate = true",
+        "node_loss",
+        "zone_outage",
+        "spot_",
+        "graceful_node_",
+    ];
     if forbids.iter().any(|word| text.contains(word)) {
         return;
     }
@@ -28,7 +45,11 @@ pub fn by_host(dice: &mut Dice, text: &mut String) {
     if dice.chance(0.5) {
         add(text, "service", "external_traffic_policy = \"Local\"");
         if dice.chance(0.5) {
-            add(text, "target_group.health_check", "port = \"health_check_node_port\"");
+            add(
+                text,
+                "target_group.health_check",
+                "port = \"health_check_node_port\"",
+            );
         }
     }
     let mut rows = Rows::new();
@@ -57,8 +78,15 @@ pub fn other_target_groups(dice: &mut Dice, text: &mut String) {
 
 pub fn health_check(dice: &mut Dice) -> Rows {
     let interval = dice.pick(&["5", "10", "15", "30", "300"]);
-    let timeouts: &[&str] = if interval == "5" { &["\"2s\"", "\"4s\""] } else { &["\"2s\"", "\"5s\"", "\"9s\""] };
-    let mut check = vec![("interval", format!("\"{interval}s\"")), ("timeout", dice.pick(timeouts).to_owned())];
+    let timeouts: &[&str] = if interval == "5" {
+        &["\"2s\"", "\"4s\""]
+    } else {
+        &["\"2s\"", "\"5s\"", "\"9s\""]
+    };
+    let mut check = vec![
+        ("interval", format!("\"{interval}s\"")),
+        ("timeout", dice.pick(timeouts).to_owned()),
+    ];
     dice.row(&mut check, 0.5, "healthy_threshold", &["2", "3", "10"]);
     dice.row(&mut check, 0.5, "unhealthy_threshold", &["2", "3", "10"]);
     check

@@ -14,8 +14,15 @@ const CASES: u64 = 2_000;
 
 fn same(one: &Timeline, other: &Timeline, law: &str) -> Result<(), String> {
     let [one, other] = [one, other].map(|timeline| format!("{timeline:#?}"));
-    let differs = one.lines().zip(other.lines()).find(|(one, other)| one != other);
-    if one == other { Ok(()) } else { Err(format!("{differs:?}: {law}")) }
+    let differs = one
+        .lines()
+        .zip(other.lines())
+        .find(|(one, other)| one != other);
+    if one == other {
+        Ok(())
+    } else {
+        Err(format!("{differs:?}: {law}"))
+    }
 }
 
 /// Truth does not depend on traffic, but for the length of a drain.
@@ -24,10 +31,18 @@ fn the_rate_does_not_change_the_rollout() {
     swarm(CASES, scenarios::text, |text, streams| {
         let [quiet, busy] = ["0", "1000"].map(|rate| scenario(text, &[("load.rate", rate)]));
         let (quiet, busy) = (quiet?, busy?);
-        if quiet.revisions.iter().any(|revision| revision.app.on_sigterm == OnSigterm::Drain) {
+        if quiet
+            .revisions
+            .iter()
+            .any(|revision| revision.app.on_sigterm == OnSigterm::Drain)
+        {
             return Ok(());
         }
-        same(&timeline(&quiet, streams)?, &timeline(&busy, streams)?, "the rate changed the rollout")
+        same(
+            &timeline(&quiet, streams)?,
+            &timeline(&busy, streams)?,
+            "the rate changed the rollout",
+        )
     });
 }
 
@@ -38,10 +53,17 @@ fn observers_and_earlier_replications_change_nothing() {
         let scenario = scenario(text, &[])?;
         let fresh = timeline(&scenario, streams)?;
         let mut used = Rollout::new(&scenario);
-        used.simulate(&streams.twin()).map_err(|error| error.to_string())?;
+        used.simulate(&streams.twin())
+            .map_err(|error| error.to_string())?;
         let mut last = Time::ZERO;
-        let again = used.simulate_observed(streams, |now, _| last = now).map_err(|error| error.to_string())?;
-        same(&fresh, again, "it depends on what was before, or on who listens")
+        let again = used
+            .simulate_observed(streams, |now, _| last = now)
+            .map_err(|error| error.to_string())?;
+        same(
+            &fresh,
+            again,
+            "it depends on what was before, or on who listens",
+        )
     });
 }
 
@@ -96,14 +118,32 @@ fn since_rollout(timeline: &mut Timeline) {
         pod.sockets.iter_mut().for_each(|(at, _)| shift(at));
         pod.resets.iter_mut().for_each(shift);
     }
-    for target in timeline.targets.iter_mut().chain(timeline.other_targets.iter_mut().flatten()) {
-        let times =
-            [&mut target.registered, &mut target.healthy, &mut target.deregister_called, &mut target.draining_over];
+    for target in timeline
+        .targets
+        .iter_mut()
+        .chain(timeline.other_targets.iter_mut().flatten())
+    {
+        let times = [
+            &mut target.registered,
+            &mut target.healthy,
+            &mut target.deregister_called,
+            &mut target.draining_over,
+        ];
         times.into_iter().flatten().for_each(shift);
     }
-    timeline.beliefs.iter_mut().flatten().for_each(|change| shift(&mut change.at));
-    timeline.scales.iter_mut().for_each(|change| shift(&mut change.at));
-    timeline.conditions.iter_mut().for_each(|change| shift(&mut change.at));
+    timeline
+        .beliefs
+        .iter_mut()
+        .flatten()
+        .for_each(|change| shift(&mut change.at));
+    timeline
+        .scales
+        .iter_mut()
+        .for_each(|change| shift(&mut change.at));
+    timeline
+        .conditions
+        .iter_mut()
+        .for_each(|change| shift(&mut change.at));
 }
 
 /// Nobody waits for an old pod to end: how long its preStop hook sleeps does not move new pods.
@@ -130,18 +170,29 @@ fn the_old_pods_hook_does_not_move_new_pods() {
     ];
     swarm(CASES, scenarios::plain, |text, streams| {
         let of = |hook: &'static str| {
-            let edits: Vec<_> =
-                AT_ONCE.iter().copied().chain([("pod.pre_stop", hook), ("new_revision.pre_stop", "1s")]).collect();
+            let edits: Vec<_> = AT_ONCE
+                .iter()
+                .copied()
+                .chain([("pod.pre_stop", hook), ("new_revision.pre_stop", "1s")])
+                .collect();
             timeline(&scenario(text, &edits)?, streams)
         };
         let (short, long) = (of("0s")?, of("20s")?);
         let told = short.end.min(long.end);
         let new_pods = |timeline: &Timeline| -> Vec<[Option<Time>; 4]> {
             let until_told = |at: Option<Time>| at.filter(|at| *at <= told);
-            let pods = timeline.pods.iter().filter(|pod| pod.pod.revision() == RevisionId::NEW);
-            let times = pods.map(|pod| [pod.created, pod.bound, pod.running, pod.ready].map(until_told));
+            let pods = timeline
+                .pods
+                .iter()
+                .filter(|pod| pod.pod.revision() == RevisionId::NEW);
+            let times =
+                pods.map(|pod| [pod.created, pod.bound, pod.running, pod.ready].map(until_told));
             times.filter(|times| times[0].is_some()).collect()
         };
-        if new_pods(&short) == new_pods(&long) { Ok(()) } else { Err("a hook of old pods moved new ones".to_owned()) }
+        if new_pods(&short) == new_pods(&long) {
+            Ok(())
+        } else {
+            Err("a hook of old pods moved new ones".to_owned())
+        }
     });
 }

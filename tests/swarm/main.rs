@@ -35,7 +35,10 @@ type Check = fn(text: &str, streams: &Streams) -> Result<(), String>;
 
 /// Runs so many cases on all cores; `text` makes the scenario of a case.
 fn swarm(cases: u64, text: fn(u64, u64) -> String, check: Check) {
-    let (seed, cases) = (number("ROLLCAST_SEED", 1), number("ROLLCAST_SWARM_CASES", cases));
+    let (seed, cases) = (
+        number("ROLLCAST_SEED", 1),
+        number("ROLLCAST_SWARM_CASES", cases),
+    );
     println!("ROLLCAST_SEED={seed} ROLLCAST_SWARM_CASES={cases}");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = Arc::new(AtomicU64::new(0));
@@ -55,10 +58,18 @@ fn swarm(cases: u64, text: fn(u64, u64) -> String, check: Check) {
     for _ in 0..cases {
         match results.recv_timeout(STUCK) {
             Ok(result) => failures.extend(result.err()),
-            Err(_) => panic!("no case ended in {STUCK:?}: one before {} hangs", next.load(Ordering::Relaxed)),
+            Err(_) => panic!(
+                "no case ended in {STUCK:?}: one before {} hangs",
+                next.load(Ordering::Relaxed)
+            ),
         }
     }
-    assert!(failures.is_empty(), "{} of {cases} cases failed\n{}", failures.len(), digest(&failures));
+    assert!(
+        failures.is_empty(),
+        "{} of {cases} cases failed\n{}",
+        failures.len(),
+        digest(&failures)
+    );
 }
 
 /// One case, a panic caught.
@@ -67,7 +78,12 @@ fn run(seed: u64, case: u64, text: fn(u64, u64) -> String, check: Check) -> Resu
     let caught = std::panic::catch_unwind(|| check(&text, &Streams::new(seed, case)));
     let result = caught.unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<&str>().map(ToString::to_string);
-        Err(format!("panic: {}", words.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default()))
+        Err(format!(
+            "panic: {}",
+            words
+                .or_else(|| panic.downcast_ref().cloned())
+                .unwrap_or_default()
+        ))
     });
     result.map_err(|what| format!("case {case}: {what}\n\n{text}"))
 }
@@ -81,7 +97,10 @@ fn digest(failures: &[String]) -> String {
         kinds.entry(kind).or_default().push(failure);
     }
     let lines = kinds.iter().map(|(kind, all)| {
-        let shortest = all.iter().min_by_key(|failure| failure.len()).expect("a kind has a failure");
+        let shortest = all
+            .iter()
+            .min_by_key(|failure| failure.len())
+            .expect("a kind has a failure");
         format!("=== {} × {kind}\n{shortest}\n", all.len())
     });
     lines.collect()
@@ -95,7 +114,9 @@ fn scenario(text: &str, edits: &[(&str, &str)]) -> Result<Scenario, String> {
 /// Its rollout.
 fn timeline(scenario: &Scenario, streams: &Streams) -> Result<Timeline, String> {
     let mut rollout = Rollout::new(scenario);
-    let timeline = rollout.simulate(streams).map_err(|error| error.to_string())?;
+    let timeline = rollout
+        .simulate(streams)
+        .map_err(|error| error.to_string())?;
     Ok(timeline.clone())
 }
 

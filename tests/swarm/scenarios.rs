@@ -11,7 +11,9 @@ use rollcast::scenario::{Document, Scenario};
 /// A scenario's text under edits.
 pub fn parse(text: &str, edits: &[(&str, &str)]) -> Result<Scenario, Error> {
     let mut document = Document::parse(Path::new("swarm.toml"), text)?;
-    edits.iter().try_for_each(|(key, value)| document.set(key, value))?;
+    edits
+        .iter()
+        .try_for_each(|(key, value)| document.set(key, value))?;
     document.resolve()
 }
 
@@ -46,8 +48,16 @@ fn text_of(seed: u64, case: u64, may_have_steps: bool) -> String {
     let nodes = cluster(&mut dice, &mut text);
     load_balancer(&mut dice, &mut text, is_closed);
     if may_have_steps && dice.chance(0.5) {
-        let kinds = Kind::ALL.iter().filter(|kind| !is_closed || **kind != Kind::LoadStep);
-        disturbances(&mut dice, &mut text, lasts, nodes, &kinds.copied().collect::<Vec<_>>());
+        let kinds = Kind::ALL
+            .iter()
+            .filter(|kind| !is_closed || **kind != Kind::LoadStep);
+        disturbances(
+            &mut dice,
+            &mut text,
+            lasts,
+            nodes,
+            &kinds.copied().collect::<Vec<_>>(),
+        );
     }
     if may_have_steps && dice.chance(0.2) {
         super::hosts::by_host(&mut dice, &mut text);
@@ -86,10 +96,13 @@ impl Dice {
 
 pub fn section(text: &mut String, name: &str, rows: &Rows) {
     writeln!(text, "[{name}]").unwrap();
-    rows.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
+    rows.iter()
+        .for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
 }
 
-const COUNTS: &[&str] = &["0", "1", "2", "3", "7", "\"0%\"", "\"10%\"", "\"25%\"", "\"50%\"", "\"100%\""];
+const COUNTS: &[&str] = &[
+    "0", "1", "2", "3", "7", "\"0%\"", "\"10%\"", "\"25%\"", "\"50%\"", "\"100%\"",
+];
 /// Short spans, most of them fixed.
 pub const SHORT: &[&str] = &[
     "\"0s\"",
@@ -122,7 +135,11 @@ pub const ANY: &[&str] = &[
 
 fn deployment(dice: &mut Dice, text: &mut String) {
     let mut rows = Rows::new();
-    let replicas = if dice.chance(0.05) { dice.between(20, 70) } else { dice.between(1, 10) };
+    let replicas = if dice.chance(0.05) {
+        dice.between(20, 70)
+    } else {
+        dice.between(1, 10)
+    };
     rows.push(("replicas", replicas.to_string()));
     if dice.chance(0.15) {
         rows.push(("strategy", "\"Recreate\"".to_owned()));
@@ -133,8 +150,18 @@ fn deployment(dice: &mut Dice, text: &mut String) {
         rows.push(("max_surge", surge.to_owned()));
         rows.push(("max_unavailable", unavailable.to_owned()));
     }
-    dice.row(&mut rows, 0.3, "min_ready", &["\"1s\"", "\"5s\"", "\"30s\""]);
-    dice.row(&mut rows, 0.3, "progress_deadline", &["\"31s\"", "\"60s\"", "\"3600s\""]);
+    dice.row(
+        &mut rows,
+        0.3,
+        "min_ready",
+        &["\"1s\"", "\"5s\"", "\"30s\""],
+    );
+    dice.row(
+        &mut rows,
+        0.3,
+        "progress_deadline",
+        &["\"31s\"", "\"60s\"", "\"3600s\""],
+    );
     section(text, "deployment", &rows);
 }
 
@@ -150,18 +177,35 @@ fn load(dice: &mut Dice, text: &mut String) -> Load {
     let (before, after) = (dice.between(0, 15), dice.between(1, 120));
     rows.push(("duration", format!("\"{}s\"", before + after)));
     rows.push(("rollout_at", format!("\"{before}s\"")));
-    dice.row(&mut rows, 0.3, "rollout_at", &["\"1us\"", "\"999999us\"", "\"0s\""]);
+    dice.row(
+        &mut rows,
+        0.3,
+        "rollout_at",
+        &["\"1us\"", "\"999999us\"", "\"0s\""],
+    );
     rows.dedup_by_key(|(key, _)| *key);
     rows.push(("rate", dice.pick(&["0", "0.3", "2", "5.5"]).to_owned()));
     dice.row(&mut rows, 0.5, "pacing", &["\"poisson\""]);
-    dice.row(&mut rows, 0.3, "client_timeout", &["\"1us\"", "\"3s\"", "\"10s\"", "\"100s\""]);
+    dice.row(
+        &mut rows,
+        0.3,
+        "client_timeout",
+        &["\"1us\"", "\"3s\"", "\"10s\"", "\"100s\""],
+    );
     let is_closed = dice.chance(0.2);
     if is_closed {
         rows.push(("workers", dice.pick(&["1", "3", "10"]).to_owned()));
-        rows.push(("think_time", dice.pick(&["\"300ms\"", "\"2s\"", "{ exponential = \"2s\" }"]).to_owned()));
+        rows.push((
+            "think_time",
+            dice.pick(&["\"300ms\"", "\"2s\"", "{ exponential = \"2s\" }"])
+                .to_owned(),
+        ));
     } else {
-        const SHAPES: &[&str] =
-            &["{ ramp = { to = 0.0 } }", "{ ramp = { to = 8.0 } }", "{ sine = { to = 6.0, period = \"7s\" } }"];
+        const SHAPES: &[&str] = &[
+            "{ ramp = { to = 0.0 } }",
+            "{ ramp = { to = 8.0 } }",
+            "{ sine = { to = 6.0, period = \"7s\" } }",
+        ];
         dice.row(&mut rows, 0.2, "shape", SHAPES);
     }
     dice.row(&mut rows, 0.2, "reuse_connections", &["true", "false"]);
@@ -172,7 +216,10 @@ fn load(dice: &mut Dice, text: &mut String) -> Load {
     dice.row(&mut rows, 0.2, "stream_share", &["0.1", "1.0"]);
     dice.row(&mut rows, 0.3, "stream_length", ANY);
     section(text, "load", &rows);
-    Load { lasts: after, is_closed }
+    Load {
+        lasts: after,
+        is_closed,
+    }
 }
 
 struct Template {
@@ -184,7 +231,12 @@ struct Template {
 
 fn template(dice: &mut Dice) -> Template {
     let (mut pod, mut app) = (Rows::new(), Rows::new());
-    dice.row(&mut pod, 0.5, "termination_grace_period", &["\"0s\"", "\"1s\"", "\"2s\"", "\"5s\"", "\"75s\""]);
+    dice.row(
+        &mut pod,
+        0.5,
+        "termination_grace_period",
+        &["\"0s\"", "\"1s\"", "\"2s\"", "\"5s\"", "\"75s\""],
+    );
     dice.row(&mut pod, 0.5, "readiness_gate", &["true"]);
     const HOOKS: &[&str] = &[
         "\"0s\"",
@@ -196,27 +248,74 @@ fn template(dice: &mut Dice) -> Template {
         "{ fails = true }",
     ];
     dice.row(&mut pod, 0.5, "pre_stop", HOOKS);
-    dice.row(&mut pod, 0.15, "graceful_drain", &["\"0s\"", "\"1us\"", "\"20s\"", "\"90s\""]);
+    dice.row(
+        &mut pod,
+        0.15,
+        "graceful_drain",
+        &["\"0s\"", "\"1us\"", "\"20s\"", "\"90s\""],
+    );
     dice.row(&mut app, 0.2, "close_connections_on_shutdown", &["true"]);
     dice.row(&mut app, 0.2, "end_streams_on_shutdown", &["true"]);
-    dice.row(&mut app, 0.2, "profile", &["\"spring-boot-3.3\"", "\"spring-boot-3.4\""]);
+    dice.row(
+        &mut app,
+        0.2,
+        "profile",
+        &["\"spring-boot-3.3\"", "\"spring-boot-3.4\""],
+    );
     dice.row(&mut app, 0.6, "start_up", ANY);
-    dice.row(&mut app, 0.6, "on_sigterm", &["\"exit\"", "\"drain\"", "\"keep_serving\"", "\"ignore\""]);
+    dice.row(
+        &mut app,
+        0.6,
+        "on_sigterm",
+        &["\"exit\"", "\"drain\"", "\"keep_serving\"", "\"ignore\""],
+    );
     dice.row(&mut app, 0.4, "shutdown", ANY);
-    dice.row(&mut app, 0.3, "refusing", &["\"9ms\"", "\"4s\"", "\"1us\"", "\"50s\""]);
-    dice.row(&mut app, 0.3, "drain_timeout", &["\"0s\"", "\"3s\"", "\"10m\""]);
-    dice.row(&mut app, 0.3, "keep_alive", &["\"0s\"", "\"1us\"", "\"5s\""]);
+    dice.row(
+        &mut app,
+        0.3,
+        "refusing",
+        &["\"9ms\"", "\"4s\"", "\"1us\"", "\"50s\""],
+    );
+    dice.row(
+        &mut app,
+        0.3,
+        "drain_timeout",
+        &["\"0s\"", "\"3s\"", "\"10m\""],
+    );
+    dice.row(
+        &mut app,
+        0.3,
+        "keep_alive",
+        &["\"0s\"", "\"1us\"", "\"5s\""],
+    );
     dice.row(
         &mut app,
         0.3,
         "service_time",
-        &["\"0s\"", "\"30s\"", "{ exponential = \"2s\" }", "{ exponential = \"5m\" }"],
+        &[
+            "\"0s\"",
+            "\"30s\"",
+            "{ exponential = \"2s\" }",
+            "{ exponential = \"5m\" }",
+        ],
     );
     dice.row(&mut app, 0.2, "concurrency", &["1", "3", "100"]);
     dice.row(&mut app, 0.2, "backlog", &["0", "1", "5"]);
-    dice.row(&mut app, 0.2, "cold_start", &["{ factor = 1.0, over = \"1us\" }", "{ factor = 9.0, over = \"30s\" }"]);
+    dice.row(
+        &mut app,
+        0.2,
+        "cold_start",
+        &[
+            "{ factor = 1.0, over = \"1us\" }",
+            "{ factor = 9.0, over = \"30s\" }",
+        ],
+    );
     let mut parts = Vec::new();
-    for (name, likely) in [("readiness_probe", 0.7), ("startup_probe", 0.3), ("liveness_probe", 0.3)] {
+    for (name, likely) in [
+        ("readiness_probe", 0.7),
+        ("startup_probe", 0.3),
+        ("liveness_probe", 0.3),
+    ] {
         if dice.chance(likely) {
             parts.push((name, probe(dice, name)));
         }
@@ -232,7 +331,12 @@ fn template(dice: &mut Dice) -> Template {
 
 fn probe(dice: &mut Dice, name: &str) -> Rows {
     let mut rows = Rows::new();
-    dice.row(&mut rows, 0.3, "initial_delay", &["\"0s\"", "\"3s\"", "\"40s\""]);
+    dice.row(
+        &mut rows,
+        0.3,
+        "initial_delay",
+        &["\"0s\"", "\"3s\"", "\"40s\""],
+    );
     dice.row(&mut rows, 0.5, "period", &["\"1s\"", "\"5s\"", "\"60s\""]);
     dice.row(&mut rows, 0.3, "timeout", &["\"3s\"", "\"20s\""]);
     dice.row(&mut rows, 0.4, "failure_threshold", &["1", "2", "30"]);
@@ -246,7 +350,13 @@ fn probe(dice: &mut Dice, name: &str) -> Rows {
 fn overlay(dice: &mut Dice) -> Rows {
     let mut rows = Rows::new();
     let template = template(dice);
-    rows.extend(template.pod.into_iter().chain(template.app).filter(|_| dice.chance(0.3)));
+    rows.extend(
+        template
+            .pod
+            .into_iter()
+            .chain(template.app)
+            .filter(|_| dice.chance(0.3)),
+    );
     dice.row(&mut rows, 0.1, "ready", &["\"never\""]);
     dice.row(&mut rows, 0.15, "crash_after", ANY);
     dice.row(&mut rows, 0.2, "image_pull", ANY);
@@ -287,8 +397,15 @@ fn write_steps(dice: &mut Dice, text: &mut String, duration: u64) {
             5 if !created => format!("delete_pods = {}", dice.between(1, 3)),
             _ => {
                 let rows = overlay(dice);
-                let rows: Vec<String> = rows.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-                if rows.is_empty() { "pre_stop = \"7s\"".to_owned() } else { rows.join(", ") }
+                let rows: Vec<String> = rows
+                    .iter()
+                    .map(|(key, value)| format!("{key} = {value}"))
+                    .collect();
+                if rows.is_empty() {
+                    "pre_stop = \"7s\"".to_owned()
+                } else {
+                    rows.join(", ")
+                }
             }
         };
         set(dice, text, what);
@@ -298,10 +415,19 @@ fn write_steps(dice: &mut Dice, text: &mut String, duration: u64) {
 /// How many hosts there are.
 fn cluster(dice: &mut Dice, text: &mut String) -> u64 {
     if dice.chance(0.1) {
-        section(text, "service", &vec![("publish_not_ready_addresses", "true".to_owned())]);
+        section(
+            text,
+            "service",
+            &vec![("publish_not_ready_addresses", "true".to_owned())],
+        );
     }
     let mut rows = Rows::new();
-    dice.row(&mut rows, 0.6, "preset", &["\"idle\"", "\"typical\"", "\"busy\""]);
+    dice.row(
+        &mut rows,
+        0.6,
+        "preset",
+        &["\"idle\"", "\"typical\"", "\"busy\""],
+    );
     let nodes = dice.between(1, 6);
     rows.push(("nodes", nodes.to_string()));
     rows.push(("kubernetes", format!("\"1.{}\"", dice.between(20, 36))));
@@ -329,16 +455,27 @@ fn cluster(dice: &mut Dice, text: &mut String) -> u64 {
 fn disturbances(dice: &mut Dice, text: &mut String, duration: u64, nodes: u64, kinds: &[Kind]) {
     if dice.chance(0.4) {
         let key = dice.pick(&["min_available", "max_unavailable"]);
-        writeln!(text, "[pod_disruption_budget]\n{key} = {}", dice.pick(COUNTS)).unwrap();
+        writeln!(
+            text,
+            "[pod_disruption_budget]\n{key} = {}",
+            dice.pick(COUNTS)
+        )
+        .unwrap();
     }
     for _ in 0..dice.between(1, 3) {
         let kind = kinds[dice.between(0, kinds.len() as u64 - 1) as usize];
         let mut rows = vec![("kind", format!("\"{}\"", kind.word()))];
         if kind != Kind::BadVersion {
-            rows.push(("at", format!("\"{}ms\"", dice.between(0, duration * 1000 - 1))));
+            rows.push((
+                "at",
+                format!("\"{}ms\"", dice.between(0, duration * 1000 - 1)),
+            ));
         }
         match kind {
-            Kind::NodeDrain | Kind::SpotInterruption | Kind::NodeLoss | Kind::GracefulNodeShutdown
+            Kind::NodeDrain
+            | Kind::SpotInterruption
+            | Kind::NodeLoss
+            | Kind::GracefulNodeShutdown
                 if dice.chance(0.5) =>
             {
                 rows.push(("node", dice.between(0, nodes - 1).to_string()));
@@ -350,8 +487,18 @@ fn disturbances(dice: &mut Dice, text: &mut String, duration: u64, nodes: u64, k
                 dice.row(&mut rows, 0.5, "toleration", &["\"0s\"", "\"10s\""]);
             }
             Kind::GracefulNodeShutdown => {
-                dice.row(&mut rows, 0.5, "grace_period", &["\"0s\"", "\"1s\"", "\"20s\""]);
-                dice.row(&mut rows, 0.5, "critical_grace_period", &["\"0s\"", "\"10s\""]);
+                dice.row(
+                    &mut rows,
+                    0.5,
+                    "grace_period",
+                    &["\"0s\"", "\"1s\"", "\"20s\""],
+                );
+                dice.row(
+                    &mut rows,
+                    0.5,
+                    "critical_grace_period",
+                    &["\"0s\"", "\"10s\""],
+                );
                 dice.row(&mut rows, 0.3, "toleration", &["\"0s\"", "\"10s\""]);
             }
             Kind::PodKill => {
@@ -360,7 +507,12 @@ fn disturbances(dice: &mut Dice, text: &mut String, duration: u64, nodes: u64, k
             }
             Kind::LbcOutage => dice.row(&mut rows, 0.5, "duration", ANY),
             Kind::BadVersion => {
-                dice.row(&mut rows, 0.7, "fault", &["\"never_ready\"", "\"crash_loop\"", "\"bad_image\""]);
+                dice.row(
+                    &mut rows,
+                    0.7,
+                    "fault",
+                    &["\"never_ready\"", "\"crash_loop\"", "\"bad_image\""],
+                );
                 dice.row(&mut rows, 0.3, "crash_after", ANY);
             }
             Kind::NodeDrain => {
@@ -384,12 +536,16 @@ fn disturbances(dice: &mut Dice, text: &mut String, duration: u64, nodes: u64, k
                     "\"elb_to_nodes\"",
                 ];
                 rows.push(("link", dice.pick(LINKS).to_owned()));
-                rows.push(("extra", dice.pick(&["\"1us\"", "\"2s\"", "\"40s\""]).to_owned()));
+                rows.push((
+                    "extra",
+                    dice.pick(&["\"1us\"", "\"2s\"", "\"40s\""]).to_owned(),
+                ));
             }
             Kind::LoadStep => dice.row(&mut rows, 0.5, "factor", &["0.0", "0.5", "20.0"]),
         }
         writeln!(text, "[[disturbance]]").unwrap();
-        rows.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
+        rows.iter()
+            .for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
     }
 }
 
@@ -414,7 +570,12 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     }
     section(text, "lbc", &lbc);
     let mut group = Rows::new();
-    dice.row(&mut group, 0.7, "deregistration_delay", &["\"0s\"", "\"1s\"", "\"20s\"", "\"300s\"", "\"3600s\""]);
+    dice.row(
+        &mut group,
+        0.7,
+        "deregistration_delay",
+        &["\"0s\"", "\"1s\"", "\"20s\"", "\"300s\"", "\"3600s\""],
+    );
     match dice.between(0, 4) {
         0 => group.push(("algorithm", "\"least_outstanding_requests\"".to_owned())),
         1 => {
@@ -427,8 +588,21 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     if is_closed {
         dice.row(&mut group, 0.3, "stickiness", &["\"1s\"", "\"168h\""]);
     }
-    dice.row(&mut group, 0.3, "reregistration", &["\"at_once\"", "\"ignored\""]);
-    dice.row(&mut group, 0.2, "health", &["{ minimum_healthy_count = 2 }", "{ minimum_healthy_percentage = 50 }"]);
+    dice.row(
+        &mut group,
+        0.3,
+        "reregistration",
+        &["\"at_once\"", "\"ignored\""],
+    );
+    dice.row(
+        &mut group,
+        0.2,
+        "health",
+        &[
+            "{ minimum_healthy_count = 2 }",
+            "{ minimum_healthy_percentage = 50 }",
+        ],
+    );
     section(text, "target_group", &group);
     let check = super::hosts::health_check(dice);
     section(text, "target_group.health_check", &check);
@@ -436,15 +610,38 @@ fn load_balancer(dice: &mut Dice, text: &mut String, is_closed: bool) {
     let presets = ["\"published\"", "\"fast\"", "\"typical\"", "\"slow\""];
     let lags: Vec<&str> = presets.iter().chain(ANY).copied().collect();
     dice.row(&mut balancer, 0.7, "deregistration_propagation", &lags);
-    let presets =
-        ["\"published\"", "\"fast\"", "\"as_deregistration\"", "\"0s\"", "\"7s\"", "{ exponential = \"5s\" }"];
+    let presets = [
+        "\"published\"",
+        "\"fast\"",
+        "\"as_deregistration\"",
+        "\"0s\"",
+        "\"7s\"",
+        "{ exponential = \"5s\" }",
+    ];
     dice.row(&mut balancer, 0.6, "registration_propagation", &presets);
-    let removed = ["\"silent\"", "\"unreachable\"", "\"published\"", "\"calico\"", "0.5", "1.0"];
+    let removed = [
+        "\"silent\"",
+        "\"unreachable\"",
+        "\"published\"",
+        "\"calico\"",
+        "0.5",
+        "1.0",
+    ];
     dice.row(&mut balancer, 0.4, "host_unreachable_share", &removed);
-    dice.row(&mut balancer, 0.4, "no_routable_target", &["\"strict\"", "\"fail_open\"", "\"published\""]);
+    dice.row(
+        &mut balancer,
+        0.4,
+        "no_routable_target",
+        &["\"strict\"", "\"fail_open\"", "\"published\""],
+    );
     dice.row(&mut balancer, 0.2, "zones", &["1", "3"]);
     dice.row(&mut balancer, 0.2, "idle_timeout", &["\"1s\"", "\"4000s\""]);
     dice.row(&mut balancer, 0.2, "connect_timeout", &["\"1s\"", "\"4s\""]);
-    dice.row(&mut balancer, 0.2, "round_trip", &["\"0s\"", "\"1us\"", "\"100ms\""]);
+    dice.row(
+        &mut balancer,
+        0.2,
+        "round_trip",
+        &["\"0s\"", "\"1us\"", "\"100ms\""],
+    );
     section(text, "load_balancer", &balancer);
 }

@@ -26,7 +26,11 @@ pub struct Row {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.agrees { "agrees" } else { "DIFFERS" };
-        write!(f, "| {} | {} | {} | {verdict} |", self.quantity, self.recorded, self.forecast)
+        write!(
+            f,
+            "| {} | {} | {} | {verdict} |",
+            self.quantity, self.recorded, self.forecast
+        )
     }
 }
 
@@ -40,8 +44,14 @@ struct Tolerance {
 impl Tolerance {
     const fn of(nodes: Nodes) -> Tolerance {
         match nodes {
-            Nodes::Virtual => Tolerance { seconds: 0.25, share: 0.05 },
-            Nodes::Hollow | Nodes::Real => Tolerance { seconds: 1.0, share: 0.15 },
+            Nodes::Virtual => Tolerance {
+                seconds: 0.25,
+                share: 0.05,
+            },
+            Nodes::Hollow | Nodes::Real => Tolerance {
+                seconds: 1.0,
+                share: 0.15,
+            },
         }
     }
 
@@ -72,14 +82,29 @@ pub fn compare(family: &Family, forecasts: &[Recording], extent: Extent) -> Vec<
     if agreed && family.nodes == Nodes::Virtual {
         rows.push(steps(&sequences[0], forecasts));
     }
-    rows.push(within("peak pods", recordings, forecasts, |recording| recording.peak_pods));
-    rows.push(within("fewest ready in slice", recordings, forecasts, |recording| recording.min_ready_in_slice));
-    rows.push(tolerance.row("progress deadline", &deadlines(recordings), &deadlines(forecasts)));
+    rows.push(within("peak pods", recordings, forecasts, |recording| {
+        recording.peak_pods
+    }));
+    rows.push(within(
+        "fewest ready in slice",
+        recordings,
+        forecasts,
+        |recording| recording.min_ready_in_slice,
+    ));
+    rows.push(tolerance.row(
+        "progress deadline",
+        &deadlines(recordings),
+        &deadlines(forecasts),
+    ));
     for (name, field) in FIELDS {
         for revision in revisions(recordings).union(&revisions(forecasts)) {
-            rows.extend(ranks(&format!("{revision} pods {name}"), recordings, forecasts, tolerance, |pod| {
-                field(pod).filter(|_| pod.revision == *revision)
-            }));
+            rows.extend(ranks(
+                &format!("{revision} pods {name}"),
+                recordings,
+                forecasts,
+                tolerance,
+                |pod| field(pod).filter(|_| pod.revision == *revision),
+            ));
         }
     }
     rows
@@ -95,14 +120,20 @@ pub const FIELDS: [(&str, Field); 4] = [
 ];
 
 pub fn revisions(recordings: &[Recording]) -> BTreeSet<&str> {
-    recordings.iter().flat_map(|recording| &recording.pods).map(|pod| pod.revision.as_str()).collect()
+    recordings
+        .iter()
+        .flat_map(|recording| &recording.pods)
+        .map(|pod| pod.revision.as_str())
+        .collect()
 }
 
 /// The ReplicaSets' changes in words: `new –→1, old 4→3, …`.
 fn sequence(recording: &Recording) -> String {
     let word = |from: Option<u32>| from.map_or("–".to_owned(), |from| from.to_string());
-    let changes =
-        recording.rs_scale.iter().map(|scale| format!("{} {}→{}", scale.revision, word(scale.from), scale.to));
+    let changes = recording
+        .rs_scale
+        .iter()
+        .map(|scale| format!("{} {}→{}", scale.revision, word(scale.from), scale.to));
     changes.collect::<Vec<_>>().join(", ")
 }
 
@@ -112,7 +143,10 @@ fn steps(recorded: &str, forecasts: &[Recording]) -> Row {
     for forecast in forecasts {
         *counts.entry(sequence(forecast)).or_default() += 1;
     }
-    let (most, count) = counts.iter().max_by_key(|(_, count)| **count).map_or(("", 0), |(most, count)| (most, *count));
+    let (most, count) = counts
+        .iter()
+        .max_by_key(|(_, count)| **count)
+        .map_or(("", 0), |(most, count)| (most, *count));
     Row {
         quantity: "ReplicaSet steps".into(),
         recorded: recorded.to_owned(),
@@ -122,8 +156,18 @@ fn steps(recorded: &str, forecasts: &[Recording]) -> Row {
 }
 
 /// How many pods were asked for at most, what every revision ended with, and when.
-fn bounds_and_ends(recordings: &[Recording], forecasts: &[Recording], tolerance: Tolerance) -> Vec<Row> {
-    let most = |recordings: &[Recording]| recordings.iter().map(most_asked_for).max().unwrap_or_default();
+fn bounds_and_ends(
+    recordings: &[Recording],
+    forecasts: &[Recording],
+    tolerance: Tolerance,
+) -> Vec<Row> {
+    let most = |recordings: &[Recording]| {
+        recordings
+            .iter()
+            .map(most_asked_for)
+            .max()
+            .unwrap_or_default()
+    };
     let (was, is) = (most(recordings), most(forecasts));
     let bound = Row {
         quantity: "most pods asked for".into(),
@@ -134,11 +178,24 @@ fn bounds_and_ends(recordings: &[Recording], forecasts: &[Recording], tolerance:
     let ends = |recordings: &[Recording]| recordings.iter().map(end).collect::<BTreeSet<_>>();
     let (was, is) = (ends(recordings), ends(forecasts));
     let words = |ends: &BTreeSet<String>| ends.iter().cloned().collect::<Vec<_>>().join(" or ");
-    let end = Row { quantity: "end".into(), recorded: words(&was), forecast: words(&is), agrees: was == is };
-    let last = |recordings: &[Recording]| -> Vec<f64> {
-        recordings.iter().filter_map(|recording| recording.rs_scale.last()).map(|scale| scale.t).collect()
+    let end = Row {
+        quantity: "end".into(),
+        recorded: words(&was),
+        forecast: words(&is),
+        agrees: was == is,
     };
-    vec![bound, end, tolerance.row("last ReplicaSet step", &last(recordings), &last(forecasts))]
+    let last = |recordings: &[Recording]| -> Vec<f64> {
+        recordings
+            .iter()
+            .filter_map(|recording| recording.rs_scale.last())
+            .map(|scale| scale.t)
+            .collect()
+    };
+    vec![
+        bound,
+        end,
+        tolerance.row("last ReplicaSet step", &last(recordings), &last(forecasts)),
+    ]
 }
 
 /// The greatest sum of all ReplicaSets' desired replicas.
@@ -156,20 +213,36 @@ fn most_asked_for(recording: &Recording) -> u32 {
 
 /// What each ReplicaSet that changed was left with.
 fn end(recording: &Recording) -> String {
-    let last: BTreeMap<_, _> = recording.rs_scale.iter().map(|scale| (&scale.revision, scale.to)).collect();
-    last.iter().map(|(revision, to)| format!("{revision} {to}")).collect::<Vec<_>>().join(", ")
+    let last: BTreeMap<_, _> = recording
+        .rs_scale
+        .iter()
+        .map(|scale| (&scale.revision, scale.to))
+        .collect();
+    last.iter()
+        .map(|(revision, to)| format!("{revision} {to}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// When the Deployment was first said to make no progress.
 fn deadlines(recordings: &[Recording]) -> Vec<f64> {
     let first = |recording: &Recording| {
-        recording.deployment.iter().find(|change| change.reason == "ProgressDeadlineExceeded").map(|change| change.t)
+        recording
+            .deployment
+            .iter()
+            .find(|change| change.reason == "ProgressDeadlineExceeded")
+            .map(|change| change.t)
     };
     recordings.iter().filter_map(first).collect()
 }
 
 /// A count that is as recorded; where the recordings differ, between them.
-fn within(quantity: &str, recordings: &[Recording], forecasts: &[Recording], count: fn(&Recording) -> usize) -> Row {
+fn within(
+    quantity: &str,
+    recordings: &[Recording],
+    forecasts: &[Recording],
+    count: fn(&Recording) -> usize,
+) -> Row {
     let sorted = |recordings: &[Recording]| {
         let mut counts: Vec<usize> = recordings.iter().map(count).collect();
         counts.sort_unstable();
@@ -179,7 +252,11 @@ fn within(quantity: &str, recordings: &[Recording], forecasts: &[Recording], cou
     let (least, most, typical) = (was[0], was[was.len() - 1], is[is.len() / 2]);
     Row {
         quantity: quantity.to_owned(),
-        recorded: if least == most { most.to_string() } else { format!("{least} to {most}") },
+        recorded: if least == most {
+            most.to_string()
+        } else {
+            format!("{least} to {most}")
+        },
         forecast: typical.to_string(),
         agrees: (least..=most).contains(&typical),
     }
@@ -198,13 +275,29 @@ fn ranks(
         times.sort_by(f64::total_cmp);
         times
     };
-    let (was, is): (Vec<_>, Vec<_>) = (recordings.iter().map(sorted).collect(), forecasts.iter().map(sorted).collect());
+    let (was, is): (Vec<_>, Vec<_>) = (
+        recordings.iter().map(sorted).collect(),
+        forecasts.iter().map(sorted).collect(),
+    );
     // A pod that only few of the rollouts had is no typical one.
     let typical = |runs: &[Vec<f64>], rank: usize| {
-        let times: Vec<f64> = runs.iter().filter_map(|times| times.get(rank)).copied().collect();
-        if 2 * times.len() > runs.len() { times } else { Vec::new() }
+        let times: Vec<f64> = runs
+            .iter()
+            .filter_map(|times| times.get(rank))
+            .copied()
+            .collect();
+        if 2 * times.len() > runs.len() {
+            times
+        } else {
+            Vec::new()
+        }
     };
-    let longest = was.iter().chain(&is).map(Vec::len).max().unwrap_or_default();
+    let longest = was
+        .iter()
+        .chain(&is)
+        .map(Vec::len)
+        .max()
+        .unwrap_or_default();
     let pairs = (0..longest).map(|rank| (rank, typical(&was, rank), typical(&is, rank)));
     pairs
         .filter(|(_, was, is)| !(was.is_empty() && is.is_empty()))

@@ -29,14 +29,20 @@ impl Places {
     /// The share inside the central interval of a level, in per cent.
     fn inside(&self, level: u32) -> f64 {
         let tail = (1.0 - f64::from(level) / 100.0) / 2.0;
-        let inside = self.0.iter().filter(|place| (tail..=1.0 - tail).contains(*place)).count();
+        let inside = self
+            .0
+            .iter()
+            .filter(|place| (tail..=1.0 - tail).contains(*place))
+            .count();
         100.0 * inside as f64 / self.0.len() as f64
     }
 
     /// How many lie in each tenth.
     fn histogram(&self) -> [usize; 10] {
         let mut tenths = [0; 10];
-        self.0.iter().for_each(|place| tenths[((place * 10.0) as usize).min(9)] += 1);
+        self.0
+            .iter()
+            .for_each(|place| tenths[((place * 10.0) as usize).min(9)] += 1);
         tenths
     }
 }
@@ -51,8 +57,10 @@ fn times(recording: &Recording, revision: &str, field: fn(&Pod) -> Option<f64>) 
 
 /// What a recording's times are compared by: those of `compare`, and what the load balancer controller acts on.
 fn fields() -> impl Iterator<Item = (&'static str, Field)> {
-    let slice: [(&str, Field); 2] =
-        [("in_slice_ready", |pod| pod.in_slice_ready), ("out_of_slice_ready", |pod| pod.out_of_slice_ready)];
+    let slice: [(&str, Field); 2] = [
+        ("in_slice_ready", |pod| pod.in_slice_ready),
+        ("out_of_slice_ready", |pod| pod.out_of_slice_ready),
+    ];
     FIELDS.into_iter().chain(slice)
 }
 
@@ -61,11 +69,21 @@ fn places(recording: &Recording, forecasts: &[Recording]) -> Places {
     let mut places = Places::default();
     for (_, field) in fields() {
         for revision in revisions(std::slice::from_ref(recording)) {
-            let forecast: Vec<Vec<f64>> = forecasts.iter().map(|forecast| times(forecast, revision, field)).collect();
+            let forecast: Vec<Vec<f64>> = forecasts
+                .iter()
+                .map(|forecast| times(forecast, revision, field))
+                .collect();
             for (rank, time) in times(recording, revision, field).into_iter().enumerate() {
-                let drawn: Vec<f64> = forecast.iter().filter_map(|times| times.get(rank).copied()).collect();
+                let drawn: Vec<f64> = forecast
+                    .iter()
+                    .filter_map(|times| times.get(rank).copied())
+                    .collect();
                 // A pod that few of the forecasts have: its time is outside every interval.
-                let place = if 2 * drawn.len() > forecasts.len() { place(time, &drawn) } else { 1.0 };
+                let place = if 2 * drawn.len() > forecasts.len() {
+                    place(time, &drawn)
+                } else {
+                    1.0
+                };
                 places.0.push(place);
             }
         }
@@ -76,15 +94,24 @@ fn places(recording: &Recording, forecasts: &[Recording]) -> Places {
 /// The share of draws before a time; recorded times have whole milliseconds, and so have draws here.
 fn place(time: f64, drawn: &[f64]) -> f64 {
     let millis = |time: f64| (time * 1000.0).round();
-    let before = drawn.iter().filter(|draw| millis(**draw) < millis(time)).count() as f64;
-    let equal = drawn.iter().filter(|draw| millis(**draw) == millis(time)).count() as f64;
+    let before = drawn
+        .iter()
+        .filter(|draw| millis(**draw) < millis(time))
+        .count() as f64;
+    let equal = drawn
+        .iter()
+        .filter(|draw| millis(**draw) == millis(time))
+        .count() as f64;
     (before + equal / 2.0) / drawn.len() as f64
 }
 
 /// On virtual nodes a pod that is deleted before it is Ready ends when the recorder's loop says so: no kubelet's rule.
 fn without_what_no_kubelet_does(mut recording: Recording, nodes: Nodes) -> Recording {
     if nodes == Nodes::Virtual {
-        let never_ready = recording.pods.iter_mut().filter(|pod| !pod.initial && pod.ready.is_none());
+        let never_ready = recording
+            .pods
+            .iter_mut()
+            .filter(|pod| !pod.initial && pod.ready.is_none());
         never_ready.for_each(|pod| pod.gone = None);
     }
     recording
@@ -92,15 +119,21 @@ fn without_what_no_kubelet_does(mut recording: Recording, nodes: Nodes) -> Recor
 
 fn forecasts(scenario: &Scenario, nodes: Nodes) -> Vec<Recording> {
     let forecasts = simulate(scenario, REPLICATIONS).into_iter();
-    forecasts.map(|forecast| without_what_no_kubelet_does(forecast, nodes)).collect()
+    forecasts
+        .map(|forecast| without_what_no_kubelet_does(forecast, nodes))
+        .collect()
 }
 
 /// All recordings with their family's name and what ran the pods.
 fn recordings() -> Vec<(&'static str, Nodes, Recording)> {
     let families = FAMILIES.iter().map(|(name, _)| (*name, Family::read(name)));
     let of_family = |(name, family): (&'static str, Family)| {
-        let Family { nodes, recordings, .. } = family;
-        recordings.into_iter().map(move |recording| (name, nodes, without_what_no_kubelet_does(recording, nodes)))
+        let Family {
+            nodes, recordings, ..
+        } = family;
+        recordings
+            .into_iter()
+            .map(move |recording| (name, nodes, without_what_no_kubelet_does(recording, nodes)))
     };
     families.flat_map(of_family).collect()
 }
@@ -109,21 +142,36 @@ fn recordings() -> Vec<(&'static str, Nodes, Recording)> {
 fn hop(recordings: &[&Recording]) -> f64 {
     let pods = recordings.iter().flat_map(|recording| &recording.pods);
     let hops = pods.flat_map(|pod| {
-        let hops =
-            [(pod.created, pod.bound), (pod.ready, pod.in_slice_ready), (pod.terminating, pod.out_of_slice_ready)];
+        let hops = [
+            (pod.created, pod.bound),
+            (pod.ready, pod.in_slice_ready),
+            (pod.terminating, pod.out_of_slice_ready),
+        ];
         hops.map(|(from, to)| Some(to? - from?))
     });
     // What is published unready is in its slice before it is ready.
-    median(&hops.flatten().filter(|hop| *hop >= 0.0).collect::<Vec<_>>()).expect("there are recordings")
+    median(&hops.flatten().filter(|hop| *hop >= 0.0).collect::<Vec<_>>())
+        .expect("there are recordings")
 }
 
 /// The median of pod bound → running in seconds, of pods with no other in start, without the hops in it.
 fn start_alone(recordings: &[&Recording], hop: f64) -> Option<f64> {
     let of_recording = |recording: &&Recording| {
         let bound: Vec<f64> = recording.pods.iter().filter_map(|pod| pod.bound).collect();
-        let alone = |at: f64| bound.iter().filter(|other| (**other - at).abs() < 1.5).count() == 1;
-        let pods = recording.pods.iter().filter_map(|pod| Some((pod.bound?, pod.running?)));
-        pods.filter(|(bound, _)| alone(*bound)).map(|(bound, running)| running - bound).collect::<Vec<_>>()
+        let alone = |at: f64| {
+            bound
+                .iter()
+                .filter(|other| (**other - at).abs() < 1.5)
+                .count()
+                == 1
+        };
+        let pods = recording
+            .pods
+            .iter()
+            .filter_map(|pod| Some((pod.bound?, pod.running?)));
+        pods.filter(|(bound, _)| alone(*bound))
+            .map(|(bound, running)| running - bound)
+            .collect::<Vec<_>>()
     };
     let starts: Vec<f64> = recordings.iter().flat_map(of_recording).collect();
     median(&starts).map(|start| (start - hop).max(0.01))
@@ -138,7 +186,12 @@ fn refitted(name: &str, nodes: Nodes, others: &[(Nodes, &Recording)]) -> Scenari
     let mut scenario = scenario(name);
     let all: Vec<&Recording> = others.iter().map(|(_, recording)| *recording).collect();
     let hop = hop(&all);
-    let law = |median: f64, sigma| Some(Dist::LogNormal(LogNormal::new(Span::from_secs_f64(median), sigma)));
+    let law = |median: f64, sigma| {
+        Some(Dist::LogNormal(LogNormal::new(
+            Span::from_secs_f64(median),
+            sigma,
+        )))
+    };
     let links = &mut scenario.cluster.links;
     for link in [
         &mut links.api_write,
@@ -150,8 +203,11 @@ fn refitted(name: &str, nodes: Nodes, others: &[(Nodes, &Recording)]) -> Scenari
     ] {
         *link = law(hop / HALVES, 0.89);
     }
-    let alike: Vec<&Recording> =
-        others.iter().filter(|(other, _)| *other == nodes).map(|(_, recording)| *recording).collect();
+    let alike: Vec<&Recording> = others
+        .iter()
+        .filter(|(other, _)| *other == nodes)
+        .map(|(_, recording)| *recording)
+        .collect();
     let sigma = match nodes {
         Nodes::Virtual => return scenario,
         Nodes::Hollow => 0.69,
@@ -176,13 +232,25 @@ fn intervals_hold_what_they_say() {
     let [mut all, mut all_left_out] = [Places::default(), Places::default()];
     let mut below = Vec::new();
     for (name, _) in FAMILIES {
-        let nodes = recordings.iter().find(|(of, ..)| of == name).map(|(_, nodes, _)| *nodes);
+        let nodes = recordings
+            .iter()
+            .find(|(of, ..)| of == name)
+            .map(|(_, nodes, _)| *nodes);
         let in_sample = forecasts(&scenario(name), nodes.expect("a family has recordings"));
         let [mut own, mut left_out] = [Places::default(), Places::default()];
-        for (row, (_, nodes, recording)) in recordings.iter().enumerate().filter(|(_, (of, ..))| of == name) {
+        for (row, (_, nodes, recording)) in recordings
+            .iter()
+            .enumerate()
+            .filter(|(_, (of, ..))| of == name)
+        {
             own.0.extend(places(recording, &in_sample).0);
-            let others = recordings.iter().enumerate().filter(|(other, _)| *other != row);
-            let others: Vec<(Nodes, &Recording)> = others.map(|(_, (_, nodes, other))| (*nodes, other)).collect();
+            let others = recordings
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != row);
+            let others: Vec<(Nodes, &Recording)> = others
+                .map(|(_, (_, nodes, other))| (*nodes, other))
+                .collect();
             let refitted = forecasts(&refitted(name, *nodes, &others), *nodes);
             left_out.0.extend(places(recording, &refitted).0);
         }
@@ -198,17 +266,36 @@ fn intervals_hold_what_they_say() {
         table += &format!("\n- {name}: {reason}.\n");
     }
     println!("{table}");
-    assert_eq!(below, BELOW.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    assert_eq!(
+        below,
+        BELOW.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+    );
     for places in [all, all_left_out] {
-        assert!((85.0..=95.0).contains(&places.inside(90)), "{} % in the 90 % intervals", places.inside(90));
+        assert!(
+            (85.0..=95.0).contains(&places.inside(90)),
+            "{} % in the 90 % intervals",
+            places.inside(90)
+        );
     }
     super::page::check("coverage", &table);
 }
 
 fn line(name: &str, own: &Places, left_out: &Places) -> String {
-    let shares = |places: &Places| LEVELS.map(|level| format!("{:.0} %", places.inside(level))).join(", ");
-    let tenths = left_out.histogram().map(|count| count.to_string()).join(" ");
-    format!("| {name} | {} | {} | {} | {tenths} |\n", own.0.len(), shares(own), shares(left_out))
+    let shares = |places: &Places| {
+        LEVELS
+            .map(|level| format!("{:.0} %", places.inside(level)))
+            .join(", ")
+    };
+    let tenths = left_out
+        .histogram()
+        .map(|count| count.to_string())
+        .join(" ");
+    format!(
+        "| {name} | {} | {} | {} | {tenths} |\n",
+        own.0.len(),
+        shares(own),
+        shares(left_out)
+    )
 }
 
 /// Forecasts of `r10_default` with other settings.
@@ -222,14 +309,26 @@ fn edited(edit: fn(&mut DeploymentSpec)) -> Vec<Recording> {
 /// six of seven recordings do (which are not in this repository), more often than any other way.
 #[test]
 fn a_batch_is_handled_as_recorded() {
-    let forecasts = edited(|spec| (spec.max_surge, spec.max_unavailable) = (Count::Percent(100), Count::Pods(0)));
+    let forecasts = edited(|spec| {
+        (spec.max_surge, spec.max_unavailable) = (Count::Percent(100), Count::Pods(0));
+    });
     let second = |forecast: &Recording| {
-        forecast.rs_scale.iter().filter(|scale| scale.revision == "old").nth(1).map(|scale| (scale.from, scale.to))
+        forecast
+            .rs_scale
+            .iter()
+            .filter(|scale| scale.revision == "old")
+            .nth(1)
+            .map(|scale| (scale.from, scale.to))
     };
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
-    forecasts.iter().for_each(|forecast| *counts.entry(second(forecast)).or_default() += 1);
+    forecasts
+        .iter()
+        .for_each(|forecast| *counts.entry(second(forecast)).or_default() += 1);
     println!("{counts:?}");
-    let commonest = counts.iter().max_by_key(|(_, count)| **count).map(|(step, _)| *step);
+    let commonest = counts
+        .iter()
+        .max_by_key(|(_, count)| **count)
+        .map(|(step, _)| *step);
     assert_eq!(commonest, Some(Some((Some(9), 7))));
 }
 
@@ -239,7 +338,10 @@ fn twenty_pods_wait_for_tokens() {
     let forecasts = edited(|spec| spec.replicas = 20);
     let last = |forecast: &Recording| times(forecast, "new", |pod| pod.created).last().copied();
     let created: Vec<f64> = forecasts.iter().filter_map(last).collect();
-    println!("last created: {:.2} s", median(&created).unwrap_or_default());
+    println!(
+        "last created: {:.2} s",
+        median(&created).unwrap_or_default()
+    );
     let place = place(4.64, &created);
     assert!((0.05..0.95).contains(&place), "{place}");
 }

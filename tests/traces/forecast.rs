@@ -78,7 +78,10 @@ const REASONS: &[(&str, &str)] = &[
         "hollow_r04_default",
         "when in its second a kubelet relists is drawn, and probes keep that second's grid: the one recording has 0.92 s",
     ),
-    ("r06_default_mixed_delays", "the recording gave its four start times in order, the scenario draws them"),
+    (
+        "r06_default_mixed_delays",
+        "the recording gave its four start times in order, the scenario draws them",
+    ),
     (
         "r06_rollover_v3",
         "one of two repeats began 0.3 s late; and a virtual node takes 4 s to end a pod that never ran (gone 1 to 3, and the peak), a kubelet does not",
@@ -120,7 +123,11 @@ fn the_page_shows_every_difference() {
             .map(|row| format!("{}: {} → {}", row.quantity, row.recorded, row.forecast))
             .collect();
         let agree = rows.len() - differing.len();
-        let shown = if differing.is_empty() { "–".to_owned() } else { differing.join("<br>") };
+        let shown = if differing.is_empty() {
+            "–".to_owned()
+        } else {
+            differing.join("<br>")
+        };
         table += &format!("| {name} | {} | {agree} | {shown} |\n", rows.len());
         if let Some((_, reason)) = REASONS.iter().find(|(family, _)| family == name) {
             reasons += &format!("- {name}: {reason}.\n");
@@ -144,7 +151,9 @@ pub(super) fn simulate(scenario: &Scenario, replications: u64) -> Vec<Recording>
     let mut rollout = Rollout::new(scenario);
     let mut forecast = |replication| {
         let streams = Streams::new(scenario.monte_carlo.seed, replication);
-        let timeline = rollout.simulate(&streams).unwrap_or_else(|error| panic!("{error}"));
+        let timeline = rollout
+            .simulate(&streams)
+            .unwrap_or_else(|error| panic!("{error}"));
         recording(timeline)
     };
     (0..replications).map(&mut forecast).collect()
@@ -159,9 +168,15 @@ fn recording(timeline: &Timeline) -> Recording {
         from: scale.from,
         to: scale.to,
     });
-    let conditions =
-        timeline.conditions.iter().map(|change| Condition { t: seconds(change.at), reason: change.reason.to_owned() });
-    let pods: Vec<Pod> = timeline.pods.iter().map(|record| pod(record, timeline.rollout_at)).collect();
+    let conditions = timeline.conditions.iter().map(|change| Condition {
+        t: seconds(change.at),
+        reason: change.reason.to_owned(),
+    });
+    let pods: Vec<Pod> = timeline
+        .pods
+        .iter()
+        .map(|record| pod(record, timeline.rollout_at))
+        .collect();
     Recording {
         peak_pods: peak_pods(&pods),
         min_ready_in_slice: min_ready_in_slice(&pods),

@@ -78,17 +78,31 @@ impl Family {
 
 pub fn peak_pods(pods: &[Pod]) -> usize {
     let initial = pods.iter().filter(|pod| pod.initial).count();
-    levels(initial, pods.iter().filter_map(|pod| pod.created), pods.iter().filter_map(|pod| pod.gone)).1
+    levels(
+        initial,
+        pods.iter().filter_map(|pod| pod.created),
+        pods.iter().filter_map(|pod| pod.gone),
+    )
+    .1
 }
 
 pub fn min_ready_in_slice(pods: &[Pod]) -> usize {
     let initial = pods.iter().filter(|pod| pod.initial).count();
     let entered = pods.iter().filter_map(|pod| pod.in_slice_ready);
-    levels(initial, entered, pods.iter().filter_map(|pod| pod.out_of_slice_ready)).0
+    levels(
+        initial,
+        entered,
+        pods.iter().filter_map(|pod| pod.out_of_slice_ready),
+    )
+    .0
 }
 
 /// The lowest and the highest level that arrivals and departures make; at equal times arrivals first.
-fn levels(start: usize, up: impl Iterator<Item = f64>, down: impl Iterator<Item = f64>) -> (usize, usize) {
+fn levels(
+    start: usize,
+    up: impl Iterator<Item = f64>,
+    down: impl Iterator<Item = f64>,
+) -> (usize, usize) {
     let mut changes: Vec<(f64, isize)> = up.map(|t| (t, 1)).chain(down.map(|t| (t, -1))).collect();
     changes.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
     let mut level = start as isize;
@@ -100,5 +114,8 @@ fn levels(start: usize, up: impl Iterator<Item = f64>, down: impl Iterator<Item 
         })
         .collect();
     let all = || levels.iter().copied().chain([start as isize]);
-    (all().min().unwrap_or_default() as usize, all().max().unwrap_or_default() as usize)
+    (
+        all().min().unwrap_or_default() as usize,
+        all().max().unwrap_or_default() as usize,
+    )
 }

@@ -39,8 +39,16 @@ fn check_stale(pods: u16, nodes: u8, pacing: Pacing, lag: f64, pre_stop: f64) {
         |outcome| outcome.causes[Cause::ConnectTimeout.index()],
     );
     let turns = f64::from(pods);
-    let turn_variance = if requests > 0.0 { (turns * turns - 1.0) / (6.0 * turns * turns) } else { 0.0 };
-    let count_variance = if pacing == Pacing::Poisson { requests } else { 0.0 };
+    let turn_variance = if requests > 0.0 {
+        (turns * turns - 1.0) / (6.0 * turns * turns)
+    } else {
+        0.0
+    };
+    let count_variance = if pacing == Pacing::Poisson {
+        requests
+    } else {
+        0.0
+    };
     sample.assert_mean(requests / turns);
     sample.assert_variance(count_variance / (turns * turns) + f64::from(nodes) * turn_variance);
 }
@@ -83,7 +91,11 @@ fn errors_of_a_random_lag() {
     check_random_lag(&exponential, 6.0, 5.0 * (-6.0_f64 / 5.0).exp());
     let log_normal = Dist::LogNormal(LogNormal::p50_p95(Span::from_secs(7), Span::from_secs(14)));
     for pre_stop in [0.0, 5.0, 10.0] {
-        check_random_lag(&log_normal, pre_stop, log_normal.mean_excess(secs_f64(pre_stop)));
+        check_random_lag(
+            &log_normal,
+            pre_stop,
+            log_normal.mean_excess(secs_f64(pre_stop)),
+        );
     }
 }
 
@@ -110,7 +122,9 @@ fn check_in_flight(end: End, service: &Dist, grace: f64, expected: f64) {
     stage.all_believe(0, STOPPED, Belief::Draining);
     let cause = match end {
         End::Reset => {
-            stage.socket(0, STOPPED, Socket::Closed).reset(0, STOPPED + grace);
+            stage
+                .socket(0, STOPPED, Socket::Closed)
+                .reset(0, STOPPED + grace);
             Cause::ResetInFlight
         }
         End::Cut => {
@@ -118,7 +132,12 @@ fn check_in_flight(end: End, service: &Dist, grace: f64, expected: f64) {
             Cause::CutByDeregistration
         }
     };
-    let sample = replicate(&scenario, RUNS, |_| stage.clone(), |outcome| outcome.causes[cause.index()]);
+    let sample = replicate(
+        &scenario,
+        RUNS,
+        |_| stage.clone(),
+        |outcome| outcome.causes[cause.index()],
+    );
     sample.assert_mean(scenario.load.rate * expected);
     sample.assert_variance(scenario.load.rate * expected);
 }
@@ -130,7 +149,12 @@ fn requests_in_flight_when_the_process_dies() {
     check_in_flight(End::Reset, &exponential, 1.0, 0.5 * (-2.0_f64).exp());
     check_in_flight(End::Reset, &Dist::constant(Span::from_secs(2)), 0.5, 1.5);
     let measured = Dist::p50_p99_millis(140, 1_200);
-    check_in_flight(End::Reset, &measured, 0.3, measured.mean_excess(Span::from_millis(300)));
+    check_in_flight(
+        End::Reset,
+        &measured,
+        0.3,
+        measured.mean_excess(Span::from_millis(300)),
+    );
 }
 
 #[test]

@@ -38,13 +38,24 @@ fn intervals_cover_the_closed_form() {
             // After 5 s nobody is left to choose: those 503 are no part of the closed form.
             let column = rollcast::verdict::Cause::NoTarget.index();
             outcome.ok += std::mem::take(&mut outcome.causes[column]);
-            outcome.per_second.iter_mut().for_each(|second| second[column] = 0);
+            outcome
+                .per_second
+                .iter_mut()
+                .for_each(|second| second[column] = 0);
         }
     };
     let workers = Workers::new(None).unwrap();
     let (mut means, mut shares) = (0, 0);
     for experiment in 0..EXPERIMENTS {
-        let samples = workers.sample(&scenario, experiment, 0..RUNS, traffic, &AtomicBool::new(false)).unwrap();
+        let samples = workers
+            .sample(
+                &scenario,
+                experiment,
+                0..RUNS,
+                traffic,
+                &AtomicBool::new(false),
+            )
+            .unwrap();
         let mut totals = Totals::default();
         totals.extend(&samples);
         let (low, high) = totals.mean_interval(0.95).unwrap();
@@ -52,7 +63,13 @@ fn intervals_cover_the_closed_form() {
         let share = totals.any_5xx(0.95).unwrap();
         shares += u64::from(share.low <= any && any <= share.high);
     }
-    assert!((1_860..=1_940).contains(&means), "{means} of 2,000 intervals of the mean contain the truth");
+    assert!(
+        (1_860..=1_940).contains(&means),
+        "{means} of 2,000 intervals of the mean contain the truth"
+    );
     // Clopper and Pearson's interval is exact, which for a discrete count means: never too narrow.
-    assert!((1_860..=1_960).contains(&shares), "{shares} of 2,000 intervals of the share contain the truth");
+    assert!(
+        (1_860..=1_960).contains(&shares),
+        "{shares} of 2,000 intervals of the share contain the truth"
+    );
 }

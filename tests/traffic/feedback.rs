@@ -33,10 +33,25 @@ fn check_same(change: impl Fn(&mut Scenario)) {
     assert_eq!(feedback(&scenario), None);
     for replication in 0..20 {
         let streams = Streams::new(1, replication);
-        let timeline = rollout(Delays { grace: 0.1, deregistration: 1.0, ..USUAL }, &streams).0;
-        let (decided, live) = (run(&scenario, &timeline, streams), run_live(&scenario, &timeline, streams));
+        let timeline = rollout(
+            Delays {
+                grace: 0.1,
+                deregistration: 1.0,
+                ..USUAL
+            },
+            &streams,
+        )
+        .0;
+        let (decided, live) = (
+            run(&scenario, &timeline, streams),
+            run_live(&scenario, &timeline, streams),
+        );
         assert!(decided.count_5xx() > 0);
-        assert_eq!(printed(&decided), printed(&live), "replication {replication}");
+        assert_eq!(
+            printed(&decided),
+            printed(&live),
+            "replication {replication}"
+        );
     }
 }
 
@@ -50,8 +65,14 @@ fn both_engines_agree_to_the_byte() {
     check_same(|scenario| scenario.load.client_timeout = Span::from_millis(300));
     check_same(|scenario| scenario.load.client_nodes = ClientNodes::Known(1));
     check_same(|scenario| {
-        scenario.load.shape = Shape::Sine { to: 300.0, period: Span::from_secs(4) };
-        scenario.revisions[1].app.cold_start = Some(ColdStart { factor: 4.0, over: Span::from_secs(3) });
+        scenario.load.shape = Shape::Sine {
+            to: 300.0,
+            period: Span::from_secs(4),
+        };
+        scenario.revisions[1].app.cold_start = Some(ColdStart {
+            factor: 4.0,
+            over: Span::from_secs(3),
+        });
     });
     for pacing in [Pacing::Constant, Pacing::Poisson] {
         for shape in [Shape::Constant, Shape::Ramp { to: 300.0 }] {
@@ -69,12 +90,30 @@ fn feedback_that_is_never_felt_changes_nothing() {
     let mut scenario = ten_seconds(Pacing::Poisson);
     scenario.load_balancer.round_trip = Span::ZERO;
     let mut roomy = scenario.clone();
-    roomy.revisions.iter_mut().for_each(|revision| revision.app.concurrency = Some(1_000_000));
+    roomy
+        .revisions
+        .iter_mut()
+        .for_each(|revision| revision.app.concurrency = Some(1_000_000));
     for replication in 0..20 {
         let streams = Streams::new(1, replication);
-        let timeline = rollout(Delays { grace: 0.1, deregistration: 1.0, ..USUAL }, &streams).0;
-        let (decided, live) = (run(&scenario, &timeline, streams), run(&roomy, &timeline, streams));
-        assert_eq!(printed(&decided), printed(&live), "replication {replication}");
+        let timeline = rollout(
+            Delays {
+                grace: 0.1,
+                deregistration: 1.0,
+                ..USUAL
+            },
+            &streams,
+        )
+        .0;
+        let (decided, live) = (
+            run(&scenario, &timeline, streams),
+            run(&roomy, &timeline, streams),
+        );
+        assert_eq!(
+            printed(&decided),
+            printed(&live),
+            "replication {replication}"
+        );
     }
 }
 
@@ -83,7 +122,10 @@ fn feedback_that_is_never_felt_changes_nothing() {
 #[test]
 fn connections_of_a_rush_are_hardly_felt() {
     let mut scenario = ten_seconds(Pacing::Poisson);
-    scenario.revisions.iter_mut().for_each(|revision| revision.app.service_time = Dist::p50_p99_millis(14, 120));
+    scenario
+        .revisions
+        .iter_mut()
+        .for_each(|revision| revision.app.service_time = Dist::p50_p99_millis(14, 120));
     let (mut decided, mut live) = (0, 0);
     for replication in 0..200 {
         let streams = Streams::new(1, replication);
@@ -91,7 +133,10 @@ fn connections_of_a_rush_are_hardly_felt() {
         decided += run(&scenario, &timeline, streams).count_5xx();
         live += run_live(&scenario, &timeline, streams).count_5xx();
     }
-    assert!(live.abs_diff(decided) * 1_000 <= decided, "{decided} and {live}");
+    assert!(
+        live.abs_diff(decided) * 1_000 <= decided,
+        "{decided} and {live}"
+    );
 }
 
 /// Workload W2 of the performance study: 1,000 requests a second for two minutes to four pods of
@@ -100,7 +145,9 @@ fn w2(streams: &Streams) -> Stage {
     let mut stage = Stage::serving(4, 1);
     for pod in 0..4 {
         let gone = 20.0 + 80.0 * streams.at(Purpose::Disturbance, pod).uniform();
-        stage.socket(pod as usize, gone, Socket::Silent).reset(pod as usize, gone);
+        stage
+            .socket(pod as usize, gone, Socket::Silent)
+            .reset(pod as usize, gone);
         stage.all_believe(pod as usize, gone + 10.0, Belief::Gone);
         stage.add(RevisionId::NEW, gone + 9.0, gone + 10.0);
     }
@@ -130,9 +177,15 @@ fn w2_scenario(algorithm: Algorithm) -> Scenario {
 #[test]
 fn least_outstanding_requests_avoids_a_black_hole() {
     let timeouts = |algorithm| {
-        replicate(&w2_scenario(algorithm), 20, w2, |outcome| outcome.causes[Cause::ConnectTimeout.index()]).mean()
+        replicate(&w2_scenario(algorithm), 20, w2, |outcome| {
+            outcome.causes[Cause::ConnectTimeout.index()]
+        })
+        .mean()
     };
-    let (in_turn, least) = (timeouts(Algorithm::RoundRobin), timeouts(Algorithm::LeastOutstandingRequests));
+    let (in_turn, least) = (
+        timeouts(Algorithm::RoundRobin),
+        timeouts(Algorithm::LeastOutstandingRequests),
+    );
     assert!((9_500.0..10_500.0).contains(&in_turn), "{in_turn}");
     assert!((200.0..1_500.0).contains(&least), "{least}");
 }
@@ -172,7 +225,11 @@ fn anomaly_mitigation_takes_load_off_a_failing_target() {
     };
     assert!((refused(4, false) - 0.25).abs() < 0.02);
     // By steps: within the time of a rollout only part of it.
-    assert!((0.02..0.13).contains(&refused(4, true)), "{}", refused(4, true));
+    assert!(
+        (0.02..0.13).contains(&refused(4, true)),
+        "{}",
+        refused(4, true)
+    );
     assert!((refused(2, true) - 0.5).abs() < 0.02);
 }
 
@@ -194,13 +251,24 @@ fn worker() -> Scenario {
 #[test]
 fn a_cookie_keeps_its_target() {
     let mut scenario = worker();
-    let refused = |scenario: &Scenario| run(scenario, &refusing_from_five().0, Streams::new(1, 0)).count_5xx();
-    assert!((60..=70).contains(&refused(&scenario)), "every second request of 15 s, refused at once");
+    let refused = |scenario: &Scenario| {
+        run(scenario, &refusing_from_five().0, Streams::new(1, 0)).count_5xx()
+    };
+    assert!(
+        (60..=70).contains(&refused(&scenario)),
+        "every second request of 15 s, refused at once"
+    );
     scenario.target_group.stickiness = Span::from_secs(86_400);
-    assert!([0, 135, 136, 137, 149, 150].contains(&refused(&scenario)), "{}: all or none", refused(&scenario));
+    assert!(
+        [0, 135, 136, 137, 149, 150].contains(&refused(&scenario)),
+        "{}: all or none",
+        refused(&scenario)
+    );
     // A target that the node does not believe in is given up.
     let mut stage = refusing_from_five();
-    stage.all_believe(0, 5.0, Belief::Unhealthy).all_believe(1, 5.0, Belief::Healthy);
+    stage
+        .all_believe(0, 5.0, Belief::Unhealthy)
+        .all_believe(1, 5.0, Belief::Healthy);
     assert_eq!(run(&scenario, &stage.0, Streams::new(1, 0)).count_5xx(), 0);
 }
 
@@ -211,8 +279,11 @@ fn a_kept_connection_stays_with_its_node() {
     let mut stage = Stage::serving(1, 2);
     stage.socket(0, 0.0, Socket::Closed);
     let nodes = |scenario: &Scenario| {
-        let mut nodes: Vec<u8> =
-            run(scenario, &stage.0, Streams::new(1, 0)).failures.iter().map(|failure| failure.node.0).collect();
+        let mut nodes: Vec<u8> = run(scenario, &stage.0, Streams::new(1, 0))
+            .failures
+            .iter()
+            .map(|failure| failure.node.0)
+            .collect();
         nodes.sort_unstable();
         nodes.dedup();
         nodes
@@ -257,11 +328,17 @@ fn more_retries_never_cost_more_errors() {
     let mut scenario = ten_seconds(Pacing::Poisson);
     scenario.load_balancer.round_trip = Span::ZERO;
     scenario.target_group.algorithm = Algorithm::WeightedRandom;
-    scenario.revisions.iter_mut().for_each(|revision| revision.app.keep_alive = Span::ZERO);
+    scenario
+        .revisions
+        .iter_mut()
+        .for_each(|revision| revision.app.keep_alive = Span::ZERO);
     scenario.load.retry_backoff = Dist::constant(Span::from_millis(100));
     check_falls(
         |retries| Scenario {
-            load: rollcast::scenario::load::LoadSpec { retries, ..scenario.load.clone() },
+            load: rollcast::scenario::load::LoadSpec {
+                retries,
+                ..scenario.load.clone()
+            },
             ..scenario.clone()
         },
         |streams| rollout(USUAL, streams),
@@ -272,7 +349,11 @@ fn more_retries_never_cost_more_errors() {
 /// A count never rises from the first scenario to the second: 0 violations in 2,000 pairs, and some
 /// that fall.
 #[track_caller]
-fn check_falls(scenario: impl Fn(u8) -> Scenario, stage: impl Fn(&Streams) -> Stage, count: impl Fn(&Outcome) -> u64) {
+fn check_falls(
+    scenario: impl Fn(u8) -> Scenario,
+    stage: impl Fn(&Streams) -> Stage,
+    count: impl Fn(&Outcome) -> u64,
+) {
     let (less, more) = (scenario(0), scenario(1));
     let mut lower = 0;
     let (mut before, mut after) = (RequestEngine::new(&less), RequestEngine::new(&more));
@@ -315,7 +396,9 @@ fn graceful(streams: &Streams) -> Stage {
     for pod in 0..3 {
         let sigterm = 1.0 + 2.0 * streams.at(Purpose::Disturbance, pod as u64).uniform();
         stage.0.pods[pod].sigterm = Some(crate::staged::at(sigterm));
-        stage.socket(pod, sigterm + 5.0, Socket::Closed).reset(pod, sigterm + 5.0);
+        stage
+            .socket(pod, sigterm + 5.0, Socket::Closed)
+            .reset(pod, sigterm + 5.0);
     }
     stage
 }
@@ -333,7 +416,9 @@ fn with_goodbye(goodbye: u8) -> Scenario {
 /// What is not kept cannot be raced.
 #[test]
 fn closing_connections_never_costs_more_races() {
-    check_falls(with_goodbye, graceful, |outcome| outcome.causes[Cause::KeepAliveRace.index()]);
+    check_falls(with_goodbye, graceful, |outcome| {
+        outcome.causes[Cause::KeepAliveRace.index()]
+    });
 }
 
 /// A stream that is told goodbye is not cut; `Connection: close` on answers tells it nothing.
@@ -341,7 +426,10 @@ fn closing_connections_never_costs_more_races() {
 fn a_closing_message_never_cuts_more_streams() {
     let scenario = |goodbye, closes: bool| {
         let mut scenario = with_goodbye(u8::from(closes));
-        scenario.revisions.iter_mut().for_each(|revision| revision.app.end_streams_on_shutdown = goodbye == 1);
+        scenario
+            .revisions
+            .iter_mut()
+            .for_each(|revision| revision.app.end_streams_on_shutdown = goodbye == 1);
         scenario.load.stream_share = 0.1;
         scenario.load.stream_length = Dist::Exponential(Span::from_secs(5));
         scenario
@@ -350,7 +438,12 @@ fn a_closing_message_never_cuts_more_streams() {
     check_falls(|goodbye| scenario(goodbye, false), graceful, resets);
     let streams = Streams::new(1, 0);
     let cut = |closes| resets(&run(&scenario(0, closes), &graceful(&streams).0, streams));
-    assert!(cut(false) > 5 && cut(true) == cut(false), "{} and {}", cut(false), cut(true));
+    assert!(
+        cut(false) > 5 && cut(true) == cut(false),
+        "{} and {}",
+        cut(false),
+        cut(true)
+    );
 }
 
 #[test]
@@ -361,10 +454,15 @@ fn streams_are_cut_when_the_deregistration_delay_is_over() {
     scenario.load.stream_share = 1.0;
     scenario.load.stream_length = Dist::constant(Span::from_secs(200));
     let mut stage = Stage::serving(2, 1);
-    stage.all_believe(0, 5.0, Belief::Draining).all_believe(0, 35.0, Belief::Gone);
+    stage
+        .all_believe(0, 5.0, Belief::Draining)
+        .all_believe(0, 35.0, Belief::Gone);
     let outcome = run(&scenario, &stage.0, Streams::new(1, 0));
     assert_eq!(outcome.causes[Cause::CutByDeregistration.index()], 250);
-    assert_eq!((outcome.ok, outcome.max_latency), (750, Span::from_millis(200_001)));
+    assert_eq!(
+        (outcome.ok, outcome.max_latency),
+        (750, Span::from_millis(200_001))
+    );
 }
 
 /// An idle connection that the application closes first is raced in the steady state, too: a gap
@@ -378,12 +476,17 @@ fn a_short_keep_alive_costs_background_errors() {
     scenario.load_balancer.nodes = 1;
     scenario.load_balancer.round_trip = Span::from_millis(4);
     scenario.revisions[0].app.service_time = Dist::constant(Span::ZERO);
-    let races = |scenario: &Scenario| run(scenario, &Stage::serving(1, 1).0, Streams::new(1, 0)).count_5xx();
+    let races = |scenario: &Scenario| {
+        run(scenario, &Stage::serving(1, 1).0, Streams::new(1, 0)).count_5xx()
+    };
     assert_eq!(races(&scenario), 0, "the load balancer closes first");
     scenario.revisions[0].app.keep_alive = Span::from_millis(500);
     let expected = 40_000.0 * 2.0 * 0.004 * (-1.0_f64).exp();
     let raced = races(&scenario) as f64;
-    assert!((raced - expected).abs() < 4.5 * expected.sqrt() + 0.02 * expected, "{raced} of {expected}");
+    assert!(
+        (raced - expected).abs() < 4.5 * expected.sqrt() + 0.02 * expected,
+        "{raced} of {expected}"
+    );
 }
 
 /// One worker, 1.9 s a request, a request a second: a dropped SYN comes again after 1 s, 3 s and 7 s.
@@ -395,14 +498,27 @@ fn a_full_backlog_drops_syns() {
     scenario.load.duration = Some(Span::from_secs(2));
     scenario.revisions[0].app.service_time = Dist::constant(Span::from_millis(1_900));
     scenario.revisions[0].app.concurrency = Some(1);
-    let max_latency = |scenario: &Scenario| run(scenario, &Stage::serving(1, 1).0, Streams::new(1, 0)).max_latency;
-    assert_eq!(max_latency(&scenario), Span::from_millis(2_800), "the second waits 0.9 s");
+    let max_latency = |scenario: &Scenario| {
+        run(scenario, &Stage::serving(1, 1).0, Streams::new(1, 0)).max_latency
+    };
+    assert_eq!(
+        max_latency(&scenario),
+        Span::from_millis(2_800),
+        "the second waits 0.9 s"
+    );
     scenario.revisions[0].app.backlog = 0;
-    assert_eq!(max_latency(&scenario), Span::from_millis(2_900), "its second SYN comes after 1 s");
+    assert_eq!(
+        max_latency(&scenario),
+        Span::from_millis(2_900),
+        "its second SYN comes after 1 s"
+    );
     scenario.revisions[0].app.service_time = Dist::constant(Span::from_millis(20_000));
     scenario.load.client_timeout = Span::from_secs(60);
     let outcome = run(&scenario, &Stage::serving(1, 1).0, Streams::new(1, 0));
-    assert_eq!((outcome.ok, outcome.causes[Cause::ConnectTimeout.index()]), (1, 1));
+    assert_eq!(
+        (outcome.ok, outcome.causes[Cause::ConnectTimeout.index()]),
+        (1, 1)
+    );
     scenario.load.client_timeout = Span::from_secs(2);
     let outcome = run(&scenario, &Stage::serving(1, 1).0, Streams::new(1, 0));
     assert_eq!(outcome.causes[Cause::ClientGaveUp.index()], 2);
@@ -418,11 +534,21 @@ fn a_queue_dies_with_its_process() {
     scenario.revisions[0].app.service_time = Dist::constant(Span::from_secs(1));
     scenario.revisions[0].app.concurrency = Some(1);
     let mut stage = Stage::serving(1, 1);
-    stage.socket(0, 3.05, Socket::Closed).reset(0, 3.05).socket(0, 5.85, Socket::Serving);
+    stage
+        .socket(0, 3.05, Socket::Closed)
+        .reset(0, 3.05)
+        .socket(0, 5.85, Socket::Serving);
     let outcome = run(&scenario, &stage.0, Streams::new(1, 0));
     let count = |cause: Cause| outcome.causes[cause.index()];
     // Three of 31 were served; 28 refused until it is up again, which serves the last one at once.
-    assert_eq!((outcome.ok, count(Cause::ResetInFlight), count(Cause::Refused)), (4, 28, 28));
+    assert_eq!(
+        (
+            outcome.ok,
+            count(Cause::ResetInFlight),
+            count(Cause::Refused)
+        ),
+        (4, 28, 28)
+    );
     assert_eq!(outcome.max_latency, Span::from_millis(2_800));
 }
 
@@ -431,7 +557,10 @@ fn a_cold_process_is_slow_at_first() {
     let mut scenario = without_connections();
     scenario.load_balancer.nodes = 1;
     scenario.load.duration = Some(Span::from_secs(20));
-    scenario.revisions[0].app.cold_start = Some(ColdStart { factor: 3.0, over: Span::from_secs(10) });
+    scenario.revisions[0].app.cold_start = Some(ColdStart {
+        factor: 3.0,
+        over: Span::from_secs(10),
+    });
     let mut stage = Stage::serving(1, 1);
     stage.0.pods[0].sockets[0].0 = crate::staged::at(0.01);
     stage.all_believe(0, 0.01, Belief::Healthy);

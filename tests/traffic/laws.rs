@@ -28,7 +28,12 @@ pub struct Delays {
     pub deregistration: f64,
 }
 
-pub const USUAL: Delays = Delays { stopping: 4, lag: 1.0, grace: 0.5, deregistration: 8.0 };
+pub const USUAL: Delays = Delays {
+    stopping: 4,
+    lag: 1.0,
+    grace: 0.5,
+    deregistration: 8.0,
+};
 
 /// Old pods stop one after another, new ones come; lags differ by target and node.
 pub fn rollout(delays: Delays, streams: &Streams) -> Stage {
@@ -39,10 +44,17 @@ pub fn rollout(delays: Delays, streams: &Streams) -> Stage {
         stage.reset(old, deleted + 0.125 + delays.grace);
         stage.socket(old, deleted + 0.125 + delays.grace + 0.25, Socket::Silent);
         for node in 0..2 {
-            let chance = streams.at(Purpose::Deregistration, (old * 2 + node) as u64).uniform();
+            let chance = streams
+                .at(Purpose::Deregistration, (old * 2 + node) as u64)
+                .uniform();
             let lag = delays.lag * (0.5 + chance);
             stage.believe(node, old, deleted + lag, Belief::Draining);
-            stage.believe(node, old, deleted + lag + delays.deregistration, Belief::Gone);
+            stage.believe(
+                node,
+                old,
+                deleted + lag + delays.deregistration,
+                Belief::Gone,
+            );
         }
         stage.add(RevisionId::NEW, deleted + 0.5, deleted + 1.0);
     }
@@ -81,8 +93,18 @@ fn check_rises(less: Delays, more: Delays, count: impl Fn(&Outcome) -> u64) {
 
 #[test]
 fn a_longer_lag_never_costs_fewer_errors() {
-    let one_pod = Delays { stopping: 1, ..USUAL };
-    check_rises(one_pod, Delays { lag: 1.02, ..one_pod }, Outcome::count_5xx);
+    let one_pod = Delays {
+        stopping: 1,
+        ..USUAL
+    };
+    check_rises(
+        one_pod,
+        Delays {
+            lag: 1.02,
+            ..one_pod
+        },
+        Outcome::count_5xx,
+    );
     check_rises(USUAL, Delays { lag: 2.0, ..USUAL }, Outcome::count_5xx);
 }
 
@@ -91,30 +113,55 @@ fn a_longer_lag_never_costs_fewer_errors() {
 #[test]
 fn a_longer_lag_never_costs_fewer_errors_but_cuts() {
     let cuts = |outcome: &Outcome| outcome.causes[Cause::CutByDeregistration.index()];
-    let short = Delays { grace: 6.0, deregistration: 0.25, ..USUAL };
+    let short = Delays {
+        grace: 6.0,
+        deregistration: 0.25,
+        ..USUAL
+    };
     let longer = Delays { lag: 1.5, ..short };
     check_rises(short, longer, |outcome| outcome.count_5xx() - cuts(outcome));
     let scenario = ten_seconds(Pacing::Poisson);
     let fewer = (0..PAIRS / 10).filter(|pair| {
         let streams = Streams::new(7, *pair);
-        let [before, after] =
-            [short, longer].map(|delays| cuts(&run(&scenario, &rollout(delays, &streams).0, streams)));
+        let [before, after] = [short, longer]
+            .map(|delays| cuts(&run(&scenario, &rollout(delays, &streams).0, streams)));
         after < before
     });
-    assert!(fewer.count() as u64 > PAIRS / 200, "the old form, of all errors, would hold");
+    assert!(
+        fewer.count() as u64 > PAIRS / 200,
+        "the old form, of all errors, would hold"
+    );
 }
 
 #[test]
 fn a_longer_grace_never_resets_more() {
     let resets = |outcome: &Outcome| outcome.causes[Cause::ResetInFlight.index()];
-    check_rises(Delays { grace: 0.75, ..USUAL }, USUAL, resets);
+    check_rises(
+        Delays {
+            grace: 0.75,
+            ..USUAL
+        },
+        USUAL,
+        resets,
+    );
 }
 
 #[test]
 fn a_longer_deregistration_delay_never_cuts_more() {
     let cuts = |outcome: &Outcome| outcome.causes[Cause::CutByDeregistration.index()];
-    let patient = Delays { grace: 6.0, deregistration: 1.0, ..USUAL };
-    check_rises(patient, Delays { deregistration: 0.25, ..patient }, cuts);
+    let patient = Delays {
+        grace: 6.0,
+        deregistration: 1.0,
+        ..USUAL
+    };
+    check_rises(
+        patient,
+        Delays {
+            deregistration: 0.25,
+            ..patient
+        },
+        cuts,
+    );
 }
 
 #[test]
@@ -135,7 +182,10 @@ fn the_same_seed_gives_the_same_bytes() {
     let timeline = rollout(USUAL, &streams).0;
     let first = printed(&run(&scenario, &timeline, streams));
     assert_eq!(first, printed(&run(&scenario, &timeline, streams)));
-    assert_ne!(first, printed(&run(&scenario, &timeline, Streams::new(1, 1))));
+    assert_ne!(
+        first,
+        printed(&run(&scenario, &timeline, Streams::new(1, 1)))
+    );
     // An engine and an outcome that have seen another replication forget it.
     let mut engine = rollcast::traffic::request::RequestEngine::new(&scenario);
     let mut outcome = Outcome::new();
@@ -156,10 +206,21 @@ fn a_trace_changes_nothing() {
         let traced = run(&scenario, &timeline, streams);
         assert_eq!(traced.failures.len() as u64, traced.requests - traced.ok);
         engine.simulate(&timeline, &streams, &mut untraced);
-        let [one, other] =
-            [&traced, &untraced].map(|of| (of.requests, of.ok, of.causes, of.error_window, of.latency_sum));
+        let [one, other] = [&traced, &untraced].map(|of| {
+            (
+                of.requests,
+                of.ok,
+                of.causes,
+                of.error_window,
+                of.latency_sum,
+            )
+        });
         assert_eq!(one, other, "pair {pair}");
-        assert_eq!((&traced.per_second, &traced.latency), (&untraced.per_second, &untraced.latency), "pair {pair}");
+        assert_eq!(
+            (&traced.per_second, &traced.latency),
+            (&untraced.per_second, &untraced.latency),
+            "pair {pair}"
+        );
     }
 }
 
@@ -170,8 +231,16 @@ fn at_other_times(mut timeline: Timeline, clock: impl Fn(Time) -> Time) -> Timel
         pod.sockets.iter_mut().for_each(|(at, _)| put(at));
         pod.resets.iter_mut().for_each(put);
     }
-    timeline.beliefs.iter_mut().flatten().for_each(|change| put(&mut change.at));
-    timeline.targets.iter_mut().filter_map(|target| target.registered.as_mut()).for_each(put);
+    timeline
+        .beliefs
+        .iter_mut()
+        .flatten()
+        .for_each(|change| put(&mut change.at));
+    timeline
+        .targets
+        .iter_mut()
+        .filter_map(|target| target.registered.as_mut())
+        .for_each(put);
     timeline
 }
 
@@ -189,9 +258,19 @@ fn twice_as_slow_counts_the_same() {
         revision.app.service_time = Dist::constant(Span::from_micros(246_912));
         revision.app.keep_alive = revision.app.keep_alive * 2;
     }
-    let spans = [&mut slow.load_balancer.round_trip, &mut slow.load_balancer.idle_timeout];
-    let client = [&mut slow.load_balancer.connect_timeout, &mut slow.load.client_timeout];
-    spans.into_iter().chain(client).chain(&mut slow.load.duration).for_each(|span| *span = *span * 2);
+    let spans = [
+        &mut slow.load_balancer.round_trip,
+        &mut slow.load_balancer.idle_timeout,
+    ];
+    let client = [
+        &mut slow.load_balancer.connect_timeout,
+        &mut slow.load.client_timeout,
+    ];
+    spans
+        .into_iter()
+        .chain(client)
+        .chain(&mut slow.load.duration)
+        .for_each(|span| *span = *span * 2);
     for replication in 0..PAIRS {
         let streams = Streams::new(1, replication);
         let counts = |scenario: &Scenario, timeline: &Timeline| {
@@ -200,7 +279,11 @@ fn twice_as_slow_counts_the_same() {
         };
         let timeline = rollout(USUAL, &streams).0;
         let twice = at_other_times(timeline.clone(), |at| Time::from_micros(2 * at.as_micros()));
-        assert_eq!(counts(&scenario, &timeline), counts(&slow, &twice), "replication {replication}");
+        assert_eq!(
+            counts(&scenario, &timeline),
+            counts(&slow, &twice),
+            "replication {replication}"
+        );
     }
 }
 
@@ -222,11 +305,23 @@ fn a_later_rollout_costs_the_same() {
         timeline.beliefs.truncate(1);
         let now = run(&early, &timeline, streams);
         // What was so when the load started still is.
-        let later = at_other_times(timeline, |at| if at == Time::ZERO { at } else { at + LATER });
+        let later = at_other_times(
+            timeline,
+            |at| if at == Time::ZERO { at } else { at + LATER },
+        );
         let then = run(&late, &later, streams);
         assert!(now.count_5xx() > 0);
-        assert_eq!((now.requests + more, now.ok + more, now.causes), (then.requests, then.ok, then.causes));
-        let sent = |outcome: &Outcome, by| outcome.failures.iter().map(|failure| failure.sent + by).collect::<Vec<_>>();
+        assert_eq!(
+            (now.requests + more, now.ok + more, now.causes),
+            (then.requests, then.ok, then.causes)
+        );
+        let sent = |outcome: &Outcome, by| {
+            outcome
+                .failures
+                .iter()
+                .map(|failure| failure.sent + by)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(sent(&now, LATER), sent(&then, Span::ZERO));
     }
 }
@@ -254,7 +349,11 @@ fn under_other_names(mut timeline: Timeline) -> Timeline {
 /// Names mean nothing: other replications of the same rollout under other names have the same law.
 #[test]
 fn names_mean_nothing() {
-    for (pacing, cross_zone) in [(Pacing::Poisson, true), (Pacing::Constant, true), (Pacing::Poisson, false)] {
+    for (pacing, cross_zone) in [
+        (Pacing::Poisson, true),
+        (Pacing::Constant, true),
+        (Pacing::Poisson, false),
+    ] {
         let mut scenario = ten_seconds(pacing);
         scenario.target_group.cross_zone = cross_zone;
         let errors = |seed, named: &dyn Fn(Timeline) -> Timeline| -> Vec<f64> {
@@ -264,8 +363,14 @@ fn names_mean_nothing() {
             };
             (0..PAIRS).map(one).collect()
         };
-        let probability = kolmogorov_smirnov(&mut errors(1, &|timeline| timeline), &mut errors(2, &under_other_names));
-        assert!(probability > 1e-3, "{pacing:?}, {cross_zone}: {probability}");
+        let probability = kolmogorov_smirnov(
+            &mut errors(1, &|timeline| timeline),
+            &mut errors(2, &under_other_names),
+        );
+        assert!(
+            probability > 1e-3,
+            "{pacing:?}, {cross_zone}: {probability}"
+        );
     }
 }
 
@@ -275,12 +380,28 @@ fn loads_add_up() {
     let errors = |rate: f64| {
         let mut scenario = ten_seconds(Pacing::Poisson);
         scenario.load.rate = rate;
-        replicate(&scenario, 1_000, |streams| rollout(USUAL, streams), Outcome::count_5xx)
+        replicate(
+            &scenario,
+            1_000,
+            |streams| rollout(USUAL, streams),
+            Outcome::count_5xx,
+        )
     };
     let (few, more, both) = (errors(30.0), errors(70.0), errors(100.0));
-    let tolerance = 4.5 * [&few, &more, &both].map(|sample| sample.variance() / 1_000.0).iter().sum::<f64>().sqrt();
+    let tolerance = 4.5
+        * [&few, &more, &both]
+            .map(|sample| sample.variance() / 1_000.0)
+            .iter()
+            .sum::<f64>()
+            .sqrt();
     let gap = few.mean() + more.mean() - both.mean();
-    assert!(gap.abs() <= tolerance, "{} + {} is not {}", few.mean(), more.mean(), both.mean());
+    assert!(
+        gap.abs() <= tolerance,
+        "{} + {} is not {}",
+        few.mean(),
+        more.mean(),
+        both.mean()
+    );
 }
 
 /// A slower new revision is slower request by request, and changes nothing about the old one.
@@ -291,13 +412,20 @@ fn revisions_share_their_users() {
     let timeline = Stage::serving(4, 2).0;
     let before = run(&scenario, &timeline, streams);
     scenario.revisions[1].app.service_time = Dist::Exponential(Span::from_secs(3));
-    assert_eq!(printed(&before), printed(&run(&scenario, &timeline, streams)));
+    assert_eq!(
+        printed(&before),
+        printed(&run(&scenario, &timeline, streams))
+    );
 }
 
 /// Three times the load for four seconds.
 pub fn crowd() -> Disturbance {
     let at = Dist::constant(Span::from_secs(1));
-    Disturbance::LoadStep(LoadStep { at, factor: 3.0, duration: Some(Span::from_secs(4)) })
+    Disturbance::LoadStep(LoadStep {
+        at,
+        factor: 3.0,
+        duration: Some(Span::from_secs(4)),
+    })
 }
 
 /// A step multiplies the requests that it sees, whatever remembers them.

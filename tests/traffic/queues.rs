@@ -33,7 +33,9 @@ fn replicated(scenario: &Scenario, number: impl Fn(&Outcome) -> u64) -> Sample {
 
 /// Erlang's loss formula B(c, a), by its recursion.
 fn erlang_b(servers: u32, load: f64) -> f64 {
-    (1..=servers).fold(1.0, |blocked, n| load * blocked / (f64::from(n) + load * blocked))
+    (1..=servers).fold(1.0, |blocked, n| {
+        load * blocked / (f64::from(n) + load * blocked)
+    })
 }
 
 /// Erlang's delay formula C(c, a).
@@ -53,7 +55,10 @@ fn check_waits(workers: u32, rate: f64) {
     let sample = replicated(&one_pod(workers, rate), mean_latency);
     let wait = erlang_c(workers, rate * 0.02) / (f64::from(workers) / 0.02 - rate);
     sample.assert_mean(20.0 * 1e6 * (0.02 + wait));
-    assert!(sample.standard_error() < 0.02 * sample.mean(), "too few requests to tell");
+    assert!(
+        sample.standard_error() < 0.02 * sample.mean(),
+        "too few requests to tell"
+    );
 }
 
 #[test]
@@ -71,7 +76,9 @@ fn requests_are_lost_as_erlang_says() {
         let mut scenario = one_pod(workers, rate);
         scenario.revisions[0].app.backlog = 0;
         scenario.load_balancer.connect_timeout = Span::from_millis(500);
-        let sample = replicated(&scenario, |outcome| outcome.causes[Cause::ConnectTimeout.index()]);
+        let sample = replicated(&scenario, |outcome| {
+            outcome.causes[Cause::ConnectTimeout.index()]
+        });
         sample.assert_mean(rate * 400.0 * erlang_b(workers, rate * 0.02));
     }
 }
@@ -102,13 +109,23 @@ fn check_throughput(think: Dist, service_time: Dist) {
     let sample = replicated(&scenario, |outcome| outcome.requests);
     // A renewal process that starts with an event: at most one cycle a worker more or less.
     let expected = 50.0 * 400.0 / (z + s);
-    assert!((sample.mean() - expected).abs() < 50.0 + 4.5 * sample.standard_error(), "{} of {expected}", sample.mean());
+    assert!(
+        (sample.mean() - expected).abs() < 50.0 + 4.5 * sample.standard_error(),
+        "{} of {expected}",
+        sample.mean()
+    );
 }
 
 #[test]
 fn a_closed_loop_sends_as_fast_as_it_is_answered() {
-    check_throughput(Dist::constant(Span::from_millis(100)), Dist::constant(Span::from_millis(20)));
-    check_throughput(Dist::Exponential(Span::from_millis(100)), Dist::Exponential(Span::from_millis(50)));
+    check_throughput(
+        Dist::constant(Span::from_millis(100)),
+        Dist::constant(Span::from_millis(20)),
+    );
+    check_throughput(
+        Dist::Exponential(Span::from_millis(100)),
+        Dist::Exponential(Span::from_millis(50)),
+    );
     check_throughput(Dist::constant(Span::ZERO), Dist::p50_p99_millis(14, 120));
 }
 
@@ -116,19 +133,32 @@ fn a_closed_loop_sends_as_fast_as_it_is_answered() {
 #[test]
 fn a_closed_loop_waits_for_its_servers() {
     let (workers, servers, think, work) = (10_u32, 2_u32, 0.1, 0.05);
-    let mut scenario = closed(workers, Dist::Exponential(Span::from_millis(100)), Some(servers));
+    let mut scenario = closed(
+        workers,
+        Dist::Exponential(Span::from_millis(100)),
+        Some(servers),
+    );
     scenario.revisions[0].app.service_time = Dist::Exponential(Span::from_millis(50));
     let mut weights = vec![1.0];
     for n in 1..=workers {
-        let (births, deaths) = (f64::from(workers - n + 1) / think, f64::from(n.min(servers)) / work);
+        let (births, deaths) = (
+            f64::from(workers - n + 1) / think,
+            f64::from(n.min(servers)) / work,
+        );
         weights.push(weights[(n - 1) as usize] * births / deaths);
     }
     let total: f64 = weights.iter().sum();
-    let busy: f64 = (0..=workers).map(|n| f64::from(n.min(servers)) * weights[n as usize] / total).sum();
+    let busy: f64 = (0..=workers)
+        .map(|n| f64::from(n.min(servers)) * weights[n as usize] / total)
+        .sum();
     let sample = replicated(&scenario, |outcome| outcome.requests);
     let expected = 400.0 * busy / work;
     let tolerance = f64::from(workers) + 4.5 * sample.standard_error();
-    assert!((sample.mean() - expected).abs() < tolerance, "{} of {expected}", sample.mean());
+    assert!(
+        (sample.mean() - expected).abs() < tolerance,
+        "{} of {expected}",
+        sample.mean()
+    );
 }
 
 /// Time is only a unit, for queues and loops as well: everything twice as long, the same counts.
@@ -146,7 +176,9 @@ fn twice_as_slow_waits_the_same() {
         let stage = || {
             let mut stage = Stage::serving(3, 1);
             let at = |secs: f64| secs * slowdown as f64;
-            stage.socket(0, at(1.0), rollcast::observe::timeline::Socket::Closed).reset(0, at(1.0));
+            stage
+                .socket(0, at(1.0), rollcast::observe::timeline::Socket::Closed)
+                .reset(0, at(1.0));
             stage.all_believe(0, at(1.5), rollcast::aws::alb_node::Belief::Draining);
             stage
         };
@@ -164,12 +196,19 @@ fn a_host_that_was_full_and_is_gone_is_unreachable_later() {
     scenario.load_balancer.host_unreachable_share = HostUnreachableShare::Fixed(1.0);
     (scenario.load.rate, scenario.load.duration) = (1.0, Some(Span::from_secs(2)));
     let app = &mut scenario.revisions[0].app;
-    (app.service_time, app.concurrency, app.backlog) = (Dist::constant(Span::from_secs(20)), Some(1), 0);
+    (app.service_time, app.concurrency, app.backlog) =
+        (Dist::constant(Span::from_secs(20)), Some(1), 0);
     let mut stage = Stage::serving(1, 1);
     stage.socket(0, 2.5, Socket::Silent);
     let outcome = run(&scenario, &stage.0, Streams::new(1, 0));
-    let unreachable: Vec<_> =
-        outcome.failures.iter().filter(|failure| failure.verdict == Verdict::Alb(Cause::HostUnreachable)).collect();
+    let unreachable: Vec<_> = outcome
+        .failures
+        .iter()
+        .filter(|failure| failure.verdict == Verdict::Alb(Cause::HostUnreachable))
+        .collect();
     // Sent at 1 s, its SYN again at 2 s and at 4 s.
-    assert!(matches!(unreachable[..], [failure] if failure.latency >= Span::from_secs(6)), "{unreachable:?}");
+    assert!(
+        matches!(unreachable[..], [failure] if failure.latency >= Span::from_secs(6)),
+        "{unreachable:?}"
+    );
 }

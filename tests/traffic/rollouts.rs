@@ -50,21 +50,30 @@ rollout_at = "2s"
 type Edits<'e> = &'e [(&'e str, &'e str)];
 
 fn scenario(edits: [Edits<'_>; 2]) -> Scenario {
-    let mut document = Document::parse("two-pods.toml".as_ref(), TWO_PODS).unwrap_or_else(|error| panic!("{error}"));
+    let mut document = Document::parse("two-pods.toml".as_ref(), TWO_PODS)
+        .unwrap_or_else(|error| panic!("{error}"));
     for (key, value) in edits.concat() {
-        document.set(key, value).unwrap_or_else(|error| panic!("{error}"));
+        document
+            .set(key, value)
+            .unwrap_or_else(|error| panic!("{error}"));
     }
     document.resolve().unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A number of every one of so many replications.
-fn replicate(scenario: &Scenario, runs: u64, number: impl Fn(&Measures, &Outcome) -> u64) -> Vec<u64> {
+fn replicate(
+    scenario: &Scenario,
+    runs: u64,
+    number: impl Fn(&Measures, &Outcome) -> u64,
+) -> Vec<u64> {
     let (mut rollout, mut engine) = (Rollout::new(scenario), RequestEngine::new(scenario));
     let mut outcome = Outcome::new();
     let goal = Goal::of(scenario);
     let one = |replication| {
         let streams = Streams::new(7, replication);
-        let timeline = rollout.simulate(&streams).unwrap_or_else(|error| panic!("{error}"));
+        let timeline = rollout
+            .simulate(&streams)
+            .unwrap_or_else(|error| panic!("{error}"));
         engine.simulate(timeline, &streams, &mut outcome);
         number(&Measures::of(timeline, &goal), &outcome)
     };
@@ -73,8 +82,15 @@ fn replicate(scenario: &Scenario, runs: u64, number: impl Fn(&Measures, &Outcome
 
 /// The number never rises from one setting to the next: 0 violations in 2,000 pairs each, and some that fall.
 #[track_caller]
-fn check_falls(common: Edits<'_>, settings: &[Edits<'_>], number: impl Fn(&Measures, &Outcome) -> u64) {
-    let numbers: Vec<_> = settings.iter().map(|edits| replicate(&scenario([common, edits]), PAIRS, &number)).collect();
+fn check_falls(
+    common: Edits<'_>,
+    settings: &[Edits<'_>],
+    number: impl Fn(&Measures, &Outcome) -> u64,
+) {
+    let numbers: Vec<_> = settings
+        .iter()
+        .map(|edits| replicate(&scenario([common, edits]), PAIRS, &number))
+        .collect();
     for neighbours in numbers.windows(2) {
         let mut lower = 0;
         for (before, after) in neighbours[0].iter().zip(&neighbours[1]) {
@@ -95,7 +111,11 @@ const HOOKS: &[Edits<'_>] = &[&[], &[("pod.pre_stop", "3s")], &[("pod.pre_stop",
 /// a hook moves them; so there it is they and the 504s together.
 #[test]
 fn a_longer_hook_never_costs_more_errors() {
-    check_falls(&[("cluster.network_removal", "60s")], HOOKS, with_status(502));
+    check_falls(
+        &[("cluster.network_removal", "60s")],
+        HOOKS,
+        with_status(502),
+    );
     check_falls(&[], HOOKS, |_, outcome| outcome.count_5xx());
 }
 
@@ -103,16 +123,33 @@ fn a_longer_hook_never_costs_more_errors() {
 /// 504s are judged together, each by itself may rise.
 #[test]
 fn a_longer_hook_moves_errors_between_502_and_504() {
-    let answered: Edits<'_> = &[("load_balancer.host_unreachable_share", "unreachable"), ("load.rate", "12")];
-    let hooks: &[Edits<'_>] =
-        &[&[("pod.pre_stop", "{ exec = \"3000ms\" }")], &[("pod.pre_stop", "{ exec = \"3100ms\" }")]];
+    let answered: Edits<'_> = &[
+        ("load_balancer.host_unreachable_share", "unreachable"),
+        ("load.rate", "12"),
+    ];
+    let hooks: &[Edits<'_>] = &[
+        &[("pod.pre_stop", "{ exec = \"3000ms\" }")],
+        &[("pod.pre_stop", "{ exec = \"3100ms\" }")],
+    ];
     check_falls(answered, hooks, |_, outcome| outcome.count_5xx());
     let rises = |status| {
-        let [shorter, longer] =
-            [0, 1].map(|row| replicate(&scenario([answered, hooks[row]]), PAIRS / 4, with_status(status)));
-        shorter.iter().zip(&longer).filter(|(shorter, longer)| shorter < longer).count()
+        let [shorter, longer] = [0, 1].map(|row| {
+            replicate(
+                &scenario([answered, hooks[row]]),
+                PAIRS / 4,
+                with_status(status),
+            )
+        });
+        shorter
+            .iter()
+            .zip(&longer)
+            .filter(|(shorter, longer)| shorter < longer)
+            .count()
     };
-    assert!(rises(502) + rises(504) > 0, "the old form, status by status, would hold");
+    assert!(
+        rises(502) + rises(504) > 0,
+        "the old form, status by status, would hold"
+    );
 }
 
 /// Beyond the grace period the hook does no more, and a drain that had time to finish has none: SIGTERM comes when the
@@ -129,7 +166,12 @@ fn a_hook_beyond_the_grace_period_costs_resets() {
         replicate(&scenario([slow, &[("pod.pre_stop", hook)]]), PAIRS, count)
     };
     let [within, beyond, far_beyond] = ["4s", "15s", "30s"].map(resets);
-    assert!(within.iter().zip(&beyond).all(|(within, beyond)| *within == 0 && *beyond > 0));
+    assert!(
+        within
+            .iter()
+            .zip(&beyond)
+            .all(|(within, beyond)| *within == 0 && *beyond > 0)
+    );
     assert_eq!(beyond, far_beyond, "both are cut at the same instant");
 }
 
@@ -145,18 +187,25 @@ fn no_lag_no_errors() {
         ("load_balancer.registration_propagation", "0s"),
         ("load_balancer.round_trip", "0s"),
     ];
-    let lost = replicate(&scenario([at_once, &[]]), PAIRS, |_, outcome| outcome.requests - outcome.ok);
+    let lost = replicate(&scenario([at_once, &[]]), PAIRS, |_, outcome| {
+        outcome.requests - outcome.ok
+    });
     assert_eq!(lost.iter().sum::<u64>(), 0);
 }
 
 /// A gate holds the rollout until the load balancer has the new pod.
 #[test]
 fn a_gate_never_costs_more_503s_and_is_never_faster() {
-    let strict: Edits<'_> =
-        &[("load_balancer.no_routable_target", "strict"), ("load_balancer.registration_propagation", "13s")];
+    let strict: Edits<'_> = &[
+        ("load_balancer.no_routable_target", "strict"),
+        ("load_balancer.registration_propagation", "13s"),
+    ];
     let gates: &[Edits<'_>] = &[&[], &[("pod.readiness_gate", "true")]];
     check_falls(strict, gates, with_status(503));
-    let haste =
-        |measures: &Measures, _: &Outcome| measures.duration.map_or(0, |duration| 1_000_000_000 - duration.as_micros());
+    let haste = |measures: &Measures, _: &Outcome| {
+        measures
+            .duration
+            .map_or(0, |duration| 1_000_000_000 - duration.as_micros())
+    };
     check_falls(strict, gates, haste);
 }

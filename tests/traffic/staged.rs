@@ -24,7 +24,11 @@ pub fn secs_f64(secs: f64) -> Span {
 pub fn scenario() -> Scenario {
     let mut revision = Revision::default();
     revision.app.service_time = Dist::constant(Span::from_millis(20));
-    let mut scenario = Scenario { name: "staged".to_owned(), revisions: vec![revision; 2], ..Scenario::default() };
+    let mut scenario = Scenario {
+        name: "staged".to_owned(),
+        revisions: vec![revision; 2],
+        ..Scenario::default()
+    };
     scenario.load_balancer.host_unreachable_share = HostUnreachableShare::Silent;
     scenario
 }
@@ -47,7 +51,12 @@ impl Stage {
     /// So many old pods, serving and believed healthy from the start.
     pub fn serving(pods: u16, nodes: u8) -> Stage {
         let beliefs = vec![Vec::new(); usize::from(nodes)];
-        let mut stage = Stage(Timeline { load_until: at(120.0), end: Time::NEVER, beliefs, ..Timeline::default() });
+        let mut stage = Stage(Timeline {
+            load_until: at(120.0),
+            end: Time::NEVER,
+            beliefs,
+            ..Timeline::default()
+        });
         for _ in 0..pods {
             stage.add(RevisionId::OLD, 0.0, 0.0);
         }
@@ -58,7 +67,10 @@ impl Stage {
     pub fn add(&mut self, revision: RevisionId, serving: f64, healthy: f64) -> usize {
         let index = self.0.pods.len();
         let pod = PodId::new(index as u16, revision, index as u16 + 1);
-        self.0.pods.push(PodRecord { sockets: vec![(at(serving), Socket::Serving)], ..PodRecord::new(pod) });
+        self.0.pods.push(PodRecord {
+            sockets: vec![(at(serving), Socket::Serving)],
+            ..PodRecord::new(pod)
+        });
         let registered = Some(at(healthy));
         let (healthy_since, deregister_called, draining_over) = (registered, None, None);
         self.0.targets.push(TargetRecord {
@@ -87,7 +99,11 @@ impl Stage {
     /// One node changes its belief.
     pub fn believe(&mut self, node: usize, target: usize, when: f64, belief: Belief) -> &mut Stage {
         let changes = &mut self.0.beliefs[node];
-        changes.push(BeliefChange { at: at(when), target: TargetId(target as u16), belief });
+        changes.push(BeliefChange {
+            at: at(when),
+            target: TargetId(target as u16),
+            belief,
+        });
         changes.sort_by_key(|change| change.at);
         self
     }
@@ -150,7 +166,10 @@ impl Sample {
     #[track_caller]
     pub fn assert_mean(&self, expected: f64) {
         let (mean, tolerance) = (self.mean(), 4.5 * self.standard_error() + 1e-9);
-        assert!((mean - expected).abs() <= tolerance, "mean {mean} ± {tolerance}, expected {expected}");
+        assert!(
+            (mean - expected).abs() <= tolerance,
+            "mean {mean} ± {tolerance}, expected {expected}"
+        );
     }
 
     /// The variance is the expected one, to 5 standard errors of a normal sample's variance.
@@ -158,6 +177,9 @@ impl Sample {
     pub fn assert_variance(&self, expected: f64) {
         let tolerance = 5.0 * expected * (2.0 / (self.0.len() - 1) as f64).sqrt();
         let variance = self.variance();
-        assert!((variance - expected).abs() <= tolerance, "variance {variance} ± {tolerance}, expected {expected}");
+        assert!(
+            (variance - expected).abs() <= tolerance,
+            "variance {variance} ± {tolerance}, expected {expected}"
+        );
     }
 }

@@ -96,7 +96,9 @@ impl DeregistrationPropagation {
     /// One of [`DeregistrationPropagation::jumping`] in a replication.
     pub fn jumped(&self, streams: &Streams, entity: u64) -> Span {
         match self {
-            DeregistrationPropagation::Span(dist) => dist.draw(streams, Purpose::Deregistration, entity),
+            DeregistrationPropagation::Span(dist) => {
+                dist.draw(streams, Purpose::Deregistration, entity)
+            }
             DeregistrationPropagation::Preset(preset) => Shared::of(*preset, streams).middle(),
         }
     }
@@ -107,7 +109,11 @@ impl DeregistrationPropagation {
             DeregistrationPropagation::Span(_) => Purpose::Deregistration,
             DeregistrationPropagation::Preset(_) => Purpose::DeregistrationDrift,
         };
-        Jump { purpose, entity, least }
+        Jump {
+            purpose,
+            entity,
+            least,
+        }
     }
 
     /// The probability that it reaches `least` by itself, over environments and rollouts.
@@ -122,14 +128,17 @@ impl DeregistrationPropagation {
 impl DeregistrationPreset {
     /// M: what differs between environments.
     pub fn median(self, streams: &Streams) -> Span {
-        self.medians().sample(&mut streams.at(Purpose::DeregistrationMedian, 0))
+        self.medians()
+            .sample(&mut streams.at(Purpose::DeregistrationMedian, 0))
     }
 
     /// The law of M.
     fn medians(self) -> LogNormal {
         let known = |secs| LogNormal::new(Span::from_secs(secs), 0.0);
         match self {
-            DeregistrationPreset::Published => LogNormal::p50_p95(Span::from_secs(9), Span::from_secs(18)),
+            DeregistrationPreset::Published => {
+                LogNormal::p50_p95(Span::from_secs(9), Span::from_secs(18))
+            }
             DeregistrationPreset::Fast => known(5),
             DeregistrationPreset::Typical => known(9),
             DeregistrationPreset::Slow => known(18),
@@ -144,10 +153,16 @@ impl DeregistrationPreset {
     /// The probability that a rollout's middle lag reaches `least` without an episode, and with one:
     /// ∫ P(lag ≥ least − u) du over the episode's span is a difference of mean excesses.
     fn reaches(self, least: Span) -> [f64; 2] {
-        let (law, [low, high]) = (self.ordinary(), [EPISODE.0, EPISODE.1].map(Span::as_secs_f64));
+        let (law, [low, high]) = (
+            self.ordinary(),
+            [EPISODE.0, EPISODE.1].map(Span::as_secs_f64),
+        );
         let least = least.as_secs_f64();
         let mean = (law.mean_excess(least - high) - law.mean_excess(least - low)) / (high - low);
-        [(1.0 - EPISODE_SHARE) * law.survival(least), EPISODE_SHARE * mean]
+        [
+            (1.0 - EPISODE_SHARE) * law.survival(least),
+            EPISODE_SHARE * mean,
+        ]
     }
 }
 
@@ -168,11 +183,20 @@ impl Shared {
             return Shared::beyond(preset, jump.least, streams);
         }
         let median = preset.median(streams);
-        let drifted = LogNormal::new(median, SIGMA_DRIFT).sample(&mut streams.at(Purpose::DeregistrationDrift, 0));
+        let drifted = LogNormal::new(median, SIGMA_DRIFT)
+            .sample(&mut streams.at(Purpose::DeregistrationDrift, 0));
         let episode = &mut streams.at(Purpose::DeregistrationEpisode, 0);
         let is_struck = episode.chance(EPISODE_SHARE);
-        let episode = if is_struck { Dist::Uniform(EPISODE.0, EPISODE.1).sample(episode) } else { Span::ZERO };
-        Shared { median, drifted, episode }
+        let episode = if is_struck {
+            Dist::Uniform(EPISODE.0, EPISODE.1).sample(episode)
+        } else {
+            Span::ZERO
+        };
+        Shared {
+            median,
+            drifted,
+            episode,
+        }
     }
 
     /// The same, given that the middle lag reaches `least`: its parts are drawn jointly, so that what is drawn is
@@ -184,19 +208,31 @@ impl Shared {
             Span::ZERO
         } else {
             // The episode's density is proportional to the chance that the rest reaches what is left.
-            let excess = |episode: Span| law.mean_excess(least.as_secs_f64() - episode.as_secs_f64());
+            let excess =
+                |episode: Span| law.mean_excess(least.as_secs_f64() - episode.as_secs_f64());
             let (start, share) = (excess(EPISODE.0), chance.uniform());
             let wanted = start + share * (excess(EPISODE.1) - start);
             let (mut low, mut high) = (EPISODE.0.as_micros(), EPISODE.1.as_micros());
             while low < high {
                 let middle = (low + high) / 2;
-                if excess(Span::from_micros(middle)) < wanted { low = middle + 1 } else { high = middle }
+                if excess(Span::from_micros(middle)) < wanted {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
             }
             Span::from_micros(low)
         };
         let drifted = Dist::LogNormal(law).sample_beyond(least.saturating_sub(episode), chance);
-        let median = preset.medians().given_product(&drifts(), drifted.as_secs_f64()).sample(chance);
-        Shared { median, drifted, episode }
+        let median = preset
+            .medians()
+            .given_product(&drifts(), drifted.as_secs_f64())
+            .sample(chance);
+        Shared {
+            median,
+            drifted,
+            episode,
+        }
     }
 
     /// What a target and a node add up to `jitter` to, or take it off.
@@ -207,7 +243,10 @@ impl Shared {
     /// The lag of one target at one node; `share` in [0, 1) is its own.
     fn lag(&self, share: f64) -> Span {
         let jitter = JITTER.max(self.median.scaled(JITTER_SHARE));
-        (self.drifted + jitter.scaled(2.0 * share)).saturating_sub(jitter).max(LEAST_LAG) + self.episode
+        (self.drifted + jitter.scaled(2.0 * share))
+            .saturating_sub(jitter)
+            .max(LEAST_LAG)
+            + self.episode
     }
 }
 
@@ -231,9 +270,12 @@ impl RegistrationPropagation {
         }
         let environment = &mut streams.at(Purpose::RegistrationMedian, 0);
         let is_fast = environment.chance(FAST_REGISTRATIONS);
-        if *self == RegistrationPropagation::Fast || *self == RegistrationPropagation::Published && is_fast {
+        if *self == RegistrationPropagation::Fast
+            || *self == RegistrationPropagation::Published && is_fast
+        {
             let median = LogNormal::p50_p95(FAST_MEDIAN.0, FAST_MEDIAN.1).sample(environment);
-            LogNormal::new(median, SIGMA_FAST).sample(&mut streams.at(Purpose::Registration, entity))
+            LogNormal::new(median, SIGMA_FAST)
+                .sample(&mut streams.at(Purpose::Registration, entity))
         } else {
             deregistration.of(Purpose::Registration, streams, entity)
         }
@@ -261,7 +303,10 @@ mod tests {
     #[track_caller]
     fn check_near((p50, p95): (f64, f64), expected: (f64, f64)) {
         let is_near = |got: f64, expected: f64| (got / expected - 1.0).abs() < 0.05;
-        assert!(is_near(p50, expected.0) && is_near(p95, expected.1), "p50 {p50}, p95 {p95}, not {expected:?}");
+        assert!(
+            is_near(p50, expected.0) && is_near(p95, expected.1),
+            "p50 {p50}, p95 {p95}, not {expected:?}"
+        );
     }
 
     fn preset(preset: DeregistrationPreset) -> DeregistrationPropagation {
@@ -270,7 +315,8 @@ mod tests {
 
     #[test]
     fn between_environments_the_median_is_spread_as_published() {
-        let medians = (0..10_000).map(|run| DeregistrationPreset::Published.median(&Streams::new(1, run)));
+        let medians =
+            (0..10_000).map(|run| DeregistrationPreset::Published.median(&Streams::new(1, run)));
         check_near(quantiles(medians), (9.0, 18.0));
     }
 
@@ -285,12 +331,23 @@ mod tests {
             struck += u32::from(episode > Span::ZERO);
             if episode > Span::ZERO {
                 assert!((EPISODE.0..=EPISODE.1).contains(&episode));
-                let targets = || (0..20).map(TargetId).flat_map(|target| NODES.map(|node| (target, node)));
+                let targets = || {
+                    (0..20)
+                        .map(TargetId)
+                        .flat_map(|target| NODES.map(|node| (target, node)))
+                };
                 for (target, node) in targets() {
                     // M = 5 s, a drift of at most 25 %, a jitter of 0.8 s.
-                    let lag = law.lag(&streams, target, node).saturating_sub(episode).as_secs_f64();
-                    assert!((3.0..7.1).contains(&lag), "{lag} beside an episode of {episode}");
-                    let registration = RegistrationPropagation::AsDeregistration.lag(&law, &streams, target, node);
+                    let lag = law
+                        .lag(&streams, target, node)
+                        .saturating_sub(episode)
+                        .as_secs_f64();
+                    assert!(
+                        (3.0..7.1).contains(&lag),
+                        "{lag} beside an episode of {episode}"
+                    );
+                    let registration =
+                        RegistrationPropagation::AsDeregistration.lag(&law, &streams, target, node);
                     assert!(registration > episode);
                 }
             }
@@ -307,21 +364,38 @@ mod tests {
             (DeregistrationPreset::Slow, 18.0, 1.17),
         ] {
             let mut middles = Vec::new();
-            for run in (0..400).filter(|run| Shared::of(law, &Streams::new(5, *run)).episode == Span::ZERO) {
+            for run in
+                (0..400).filter(|run| Shared::of(law, &Streams::new(5, *run)).episode == Span::ZERO)
+            {
                 let streams = Streams::new(5, run);
-                let lags =
-                    || (0..500).map(|target| preset(law).lag(&streams, TargetId(target), NODES[0]).as_secs_f64());
+                let lags = || {
+                    (0..500).map(|target| {
+                        preset(law)
+                            .lag(&streams, TargetId(target), NODES[0])
+                            .as_secs_f64()
+                    })
+                };
                 let (low, high) = (lags().fold(f64::MAX, f64::min), lags().fold(0.0, f64::max));
-                assert!((high - low) <= 2.0 * jitter + 1e-5 && (high - low) > 1.95 * jitter, "{low} to {high}");
+                assert!(
+                    (high - low) <= 2.0 * jitter + 1e-5 && (high - low) > 1.95 * jitter,
+                    "{low} to {high}"
+                );
                 let mean = lags().sum::<f64>() / 500.0;
                 let sd = (lags().map(|lag| (lag - mean).powi(2)).sum::<f64>() / 500.0).sqrt();
                 assert!((sd / (jitter / 3_f64.sqrt()) - 1.0).abs() < 0.1, "{sd}");
                 middles.push((mean / median).ln());
             }
             let sigma = (middles.iter().map(|x| x * x).sum::<f64>() / middles.len() as f64).sqrt();
-            assert!((0.043..0.058).contains(&sigma), "drift of {sigma} between rollouts");
+            assert!(
+                (0.043..0.058).contains(&sigma),
+                "drift of {sigma} between rollouts"
+            );
         }
-        let short = Shared { median: Span::from_millis(500), drifted: Span::from_millis(500), episode: Span::ZERO };
+        let short = Shared {
+            median: Span::from_millis(500),
+            drifted: Span::from_millis(500),
+            episode: Span::ZERO,
+        };
         assert_eq!(short.lag(0.0), LEAST_LAG);
         assert!((short.lag(0.999_999).as_secs_f64() - 1.3).abs() < 1e-3);
     }
@@ -331,9 +405,19 @@ mod tests {
     fn the_published_prior_as_a_whole() {
         let law = preset(DeregistrationPreset::Published);
         let runs = 100_000;
-        let lags: Vec<f64> =
-            (0..runs).map(|run| law.lag(&Streams::new(3, run), TargetId(0), NODES[0]).as_secs_f64()).collect();
-        for (x, percent) in [(10.0, 41.0), (15.0, 12.4), (20.0, 3.9), (30.0, 0.95), (40.0, 0.46)] {
+        let lags: Vec<f64> = (0..runs)
+            .map(|run| {
+                law.lag(&Streams::new(3, run), TargetId(0), NODES[0])
+                    .as_secs_f64()
+            })
+            .collect();
+        for (x, percent) in [
+            (10.0, 41.0),
+            (15.0, 12.4),
+            (20.0, 3.9),
+            (30.0, 0.95),
+            (40.0, 0.46),
+        ] {
             let share = lags.iter().filter(|lag| **lag > x).count() as f64 / runs as f64 * 100.0;
             let error = (percent * (100.0 - percent) / runs as f64).sqrt();
             assert!(
@@ -347,10 +431,16 @@ mod tests {
     #[test]
     fn the_slowest_lag_hardly_grows_with_the_pods() {
         let law = preset(DeregistrationPreset::Published);
-        for (pods, p50, p95) in [(2, 9.5, 20.0), (4, 9.7, 20.0), (12, 9.8, 20.0), (50, 9.9, 20.0)] {
+        for (pods, p50, p95) in [
+            (2, 9.5, 20.0),
+            (4, 9.7, 20.0),
+            (12, 9.8, 20.0),
+            (50, 9.9, 20.0),
+        ] {
             let slowest = |run| {
                 let streams = Streams::new(9, run);
-                let lags = (0..pods).flat_map(|pod| NODES.map(|node| law.lag(&streams, TargetId(pod), node)));
+                let lags = (0..pods)
+                    .flat_map(|pod| NODES.map(|node| law.lag(&streams, TargetId(pod), node)));
                 lags.max().unwrap()
             };
             check_near(quantiles((0..8_000).map(slowest)), (p50, p95));
@@ -364,14 +454,18 @@ mod tests {
         let mut serving: Vec<f64> = (0..40_000)
             .map(|run| {
                 let streams = Streams::new(2, run);
-                let lag = RegistrationPropagation::Published.lag(&law, &streams, TargetId(0), NODES[0]);
+                let lag =
+                    RegistrationPropagation::Published.lag(&law, &streams, TargetId(0), NODES[0]);
                 lag.as_secs_f64() + streams.at(Purpose::HealthCheckPhase, 0).uniform()
             })
             .collect();
         serving.sort_by(f64::total_cmp);
         for (p, expected) in [(0.05, 0.9), (0.5, 2.4), (0.95, 15.0), (0.99, 21.0)] {
             let got = serving[(serving.len() as f64 * p) as usize];
-            assert!((got / expected - 1.0).abs() < 0.08, "{p}: {got} s, not {expected} s");
+            assert!(
+                (got / expected - 1.0).abs() < 0.08,
+                "{p}: {got} s, not {expected} s"
+            );
         }
         // It is the environment that is fast or slow, and a slow one has the M of its deregistrations.
         let mut slow = 0;
@@ -379,15 +473,20 @@ mod tests {
             let streams = Streams::new(2, run);
             let [mine, other] = [streams, streams.twin()].map(|streams| {
                 let fast = RegistrationPropagation::Fast.lag(&law, &streams, TargetId(1), NODES[1]);
-                RegistrationPropagation::Published.lag(&law, &streams, TargetId(1), NODES[1]) == fast
+                RegistrationPropagation::Published.lag(&law, &streams, TargetId(1), NODES[1])
+                    == fast
             });
             assert_eq!(mine, other);
             slow += u32::from(!mine);
         }
         assert!((620..780).contains(&slow), "{slow} of 2,000");
         let streams = Streams::new(4, 0);
-        let median = DeregistrationPreset::Published.median(&streams).as_secs_f64();
-        let lag = RegistrationPropagation::AsDeregistration.lag(&law, &streams, TargetId(1), NODES[1]).as_secs_f64();
+        let median = DeregistrationPreset::Published
+            .median(&streams)
+            .as_secs_f64();
+        let lag = RegistrationPropagation::AsDeregistration
+            .lag(&law, &streams, TargetId(1), NODES[1])
+            .as_secs_f64();
         assert!((lag / median).ln().abs() < 0.3, "{lag} beside {median}");
         assert_ne!(lag, law.lag(&streams, TargetId(1), NODES[1]).as_secs_f64());
     }
@@ -397,8 +496,14 @@ mod tests {
         let (streams, own) = (Streams::new(2, 0), Dist::constant(Span::from_secs(5)));
         let law = DeregistrationPropagation::Span(own.clone());
         assert_eq!(law.lag(&streams, TargetId(0), NODES[0]), Span::from_secs(5));
-        for registration in [RegistrationPropagation::Span(own), RegistrationPropagation::AsDeregistration] {
-            assert_eq!(registration.lag(&law, &streams, TargetId(0), NODES[0]), Span::from_secs(5));
+        for registration in [
+            RegistrationPropagation::Span(own),
+            RegistrationPropagation::AsDeregistration,
+        ] {
+            assert_eq!(
+                registration.lag(&law, &streams, TargetId(0), NODES[0]),
+                Span::from_secs(5)
+            );
         }
     }
 
@@ -418,20 +523,34 @@ mod tests {
             .filter(|streams| law.jumped(streams, 0) >= least)
             .map(|streams| seen(&streams))
             .collect();
-        assert_eq!(law.jumping(NODES.map(|node| (target, node)).into_iter()), [0]);
+        assert_eq!(
+            law.jumping(NODES.map(|node| (target, node)).into_iter()),
+            [0]
+        );
         let jump = law.jump(0, least);
-        let jumped: Vec<_> = (0..20_000).map(|run| seen(&Streams::new(12, run).with_jump(jump))).collect();
+        let jumped: Vec<_> = (0..20_000)
+            .map(|run| seen(&Streams::new(12, run).with_jump(jump)))
+            .collect();
         let share = plain.len() as f64 / 400_000.0;
         let reach = law.reach(least);
-        assert!((share / reach - 1.0).abs() < 4.0 / (plain.len() as f64).sqrt(), "{share} is not {reach}");
+        assert!(
+            (share / reach - 1.0).abs() < 4.0 / (plain.len() as f64).sqrt(),
+            "{share} is not {reach}"
+        );
         for column in 0..4 {
             let moments = |rows: &[[f64; 4]]| {
                 let mean = rows.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
-                let spread = rows.iter().map(|row| (row[column] - mean).powi(2)).sum::<f64>();
+                let spread = rows
+                    .iter()
+                    .map(|row| (row[column] - mean).powi(2))
+                    .sum::<f64>();
                 (mean, spread / (rows.len() as f64).powi(2))
             };
             let ((a, va), (b, vb)) = (moments(&plain), moments(&jumped));
-            assert!((a - b).abs() < 4.0 * (va + vb).sqrt(), "column {column}: {a} by chance, {b} by a jump");
+            assert!(
+                (a - b).abs() < 4.0 * (va + vb).sqrt(),
+                "column {column}: {a} by chance, {b} by a jump"
+            );
         }
     }
 }

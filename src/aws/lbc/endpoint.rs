@@ -46,14 +46,50 @@ pub fn standing(endpoint: Option<Endpoint>, pod: Option<PodStatus>) -> Standing 
         // "the pod in endpoint is not found in pod cache yet, will keep retrying"
         (Some(_), None) => Standing::Potential,
         (Some(Endpoint { ready: true, .. }), Some(_)) => Standing::Counts,
-        (Some(_), Some(PodStatus { containers_ready: false, gated: true, .. })) => Standing::Potential,
-        (Some(_), Some(PodStatus { containers_ready: false, gated: false, .. })) => Standing::Ignored,
+        (
+            Some(_),
+            Some(PodStatus {
+                containers_ready: false,
+                gated: true,
+                ..
+            }),
+        ) => Standing::Potential,
+        (
+            Some(_),
+            Some(PodStatus {
+                containers_ready: false,
+                gated: false,
+                ..
+            }),
+        ) => Standing::Ignored,
         // ContainersReady but not Ready: the host decides. This is also how a gated pod is registered
         // before it is Ready.
-        (Some(_), Some(PodStatus { host: NodeReady::Unknown, .. })) => Standing::LastResort,
-        (Some(_), Some(PodStatus { host: NodeReady::False, .. })) => Standing::Ignored,
-        (Some(Endpoint { terminating: false, .. }), Some(_)) => Standing::Counts,
-        (Some(Endpoint { terminating: true, .. }), Some(_)) => Standing::Ignored,
+        (
+            Some(_),
+            Some(PodStatus {
+                host: NodeReady::Unknown,
+                ..
+            }),
+        ) => Standing::LastResort,
+        (
+            Some(_),
+            Some(PodStatus {
+                host: NodeReady::False,
+                ..
+            }),
+        ) => Standing::Ignored,
+        (
+            Some(Endpoint {
+                terminating: false, ..
+            }),
+            Some(_),
+        ) => Standing::Counts,
+        (
+            Some(Endpoint {
+                terminating: true, ..
+            }),
+            Some(_),
+        ) => Standing::Ignored,
     }
 }
 
@@ -65,14 +101,26 @@ mod tests {
     #[track_caller]
     fn check(conditions: &str, expected: Standing) {
         let has = |condition| conditions.contains(condition);
-        let endpoint = Endpoint { ready: has('r'), terminating: has('t') };
+        let endpoint = Endpoint {
+            ready: has('r'),
+            terminating: has('t'),
+        };
         let host = match (has('u'), has('f')) {
             (true, _) => NodeReady::Unknown,
             (_, true) => NodeReady::False,
             _ => NodeReady::True,
         };
-        let pod = PodStatus { containers_ready: has('c'), gated: has('g'), gate: false, host };
-        assert_eq!(standing(Some(endpoint), Some(pod)), expected, "{conditions}");
+        let pod = PodStatus {
+            containers_ready: has('c'),
+            gated: has('g'),
+            gate: false,
+            host,
+        };
+        assert_eq!(
+            standing(Some(endpoint), Some(pod)),
+            expected,
+            "{conditions}"
+        );
         assert_eq!(standing(Some(endpoint), None), Standing::Potential);
         assert_eq!(standing(None, Some(pod)), Standing::Ignored);
     }

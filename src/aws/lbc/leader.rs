@@ -24,7 +24,10 @@ impl Lbc {
         self.cached_until = None;
         for row in &mut self.rows {
             (row.cached, row.asked, row.plan) = (Cached::Absent, false, Plan::Keep);
-            row.gate = row.status.filter(|status| status.gated).map(|status| status.gate);
+            row.gate = row
+                .status
+                .filter(|status| status.gated)
+                .map(|status| status.gate);
         }
         self.enqueue(out);
     }

@@ -19,8 +19,14 @@ impl Actor for Answered {
 
     fn handle(&mut self, now: Time, input: Input, out: &mut Outbox<'_, Input, Fact>) {
         let streams = *out.streams();
-        self.lbc.handle(now, input, &mut Outbox::new(now, &streams, &mut self.wakes, &mut self.facts));
-        self.wakes.drain(..).for_each(|(at, input)| out.wake_at(at, input));
+        self.lbc.handle(
+            now,
+            input,
+            &mut Outbox::new(now, &streams, &mut self.wakes, &mut self.facts),
+        );
+        self.wakes
+            .drain(..)
+            .for_each(|(at, input)| out.wake_at(at, input));
         let mut answered = None;
         for fact in self.facts.drain(..) {
             let call = match fact {
@@ -46,22 +52,46 @@ fn spec(version: &str) -> LbcSpec {
 }
 
 const fn endpoint(pod: PodId, ready: bool, terminating: bool) -> Input {
-    Input::Endpoint { pod, target: target_of(pod), endpoint: Some(Endpoint { ready, terminating }) }
+    Input::Endpoint {
+        pod,
+        target: target_of(pod),
+        endpoint: Some(Endpoint { ready, terminating }),
+    }
 }
 
 const fn pod(pod: PodId, containers_ready: bool, gated: bool) -> Input {
-    let status = Some(PodStatus { containers_ready, gated, gate: false, host: NodeReady::True });
-    Input::Pod { pod, target: target_of(pod), status }
+    let status = Some(PodStatus {
+        containers_ready,
+        gated,
+        gate: false,
+        host: NodeReady::True,
+    });
+    Input::Pod {
+        pod,
+        target: target_of(pod),
+        status,
+    }
 }
 
 const fn health(pod: PodId, state: TargetState) -> Input {
-    Input::TargetHealth { target: target_of(pod), state: Some(state) }
+    Input::TargetHealth {
+        target: target_of(pod),
+        state: Some(state),
+    }
 }
 
 fn said(version: &str, latency: Span, script: &[(f64, Input)], until: f64) -> Vec<(Time, Fact)> {
     let at = |secs| Time::ZERO + Span::from_secs_f64(secs);
-    let script: Vec<_> = script.iter().map(|&(secs, input)| (at(secs), input)).collect();
-    let mut lbc = Answered { lbc: Lbc::new(&spec(version)), latency, wakes: Vec::new(), facts: Vec::new() };
+    let script: Vec<_> = script
+        .iter()
+        .map(|&(secs, input)| (at(secs), input))
+        .collect();
+    let mut lbc = Answered {
+        lbc: Lbc::new(&spec(version)),
+        latency,
+        wakes: Vec::new(),
+        facts: Vec::new(),
+    };
     transcript(&mut lbc, &Streams::new(1, 0), &script, at(until))
 }
 
@@ -69,16 +99,29 @@ fn said(version: &str, latency: Span, script: &[(f64, Input)], until: f64) -> Ve
 #[track_caller]
 fn check(version: &str, script: &[(f64, Input)], until: f64, expected: &str) {
     let said = said(version, LATENCY, script, until);
-    let lines: Vec<_> = said.iter().map(|(at, fact)| format!("{at} {fact}")).collect();
-    let expected: Vec<_> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> = said
+        .iter()
+        .map(|(at, fact)| format!("{at} {fact}"))
+        .collect();
+    let expected: Vec<_> = expected
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     assert_eq!(lines, expected, "{lines:#?}");
 }
 
 /// When the gated pod NEW, whose endpoint appears at 0 s and whose containers are ready at 12 s, is registered.
 fn registered_at(version: &str) -> f64 {
-    let script = [(0.0, pod(NEW, false, true)), (0.0, endpoint(NEW, false, false)), (12.0, pod(NEW, true, true))];
+    let script = [
+        (0.0, pod(NEW, false, true)),
+        (0.0, endpoint(NEW, false, false)),
+        (12.0, pod(NEW, true, true)),
+    ];
     let said = said(version, LATENCY, &script, 60.0);
-    let registers = said.iter().find(|(_, fact)| matches!(fact, Fact::RegisterTargets { .. }));
+    let registers = said
+        .iter()
+        .find(|(_, fact)| matches!(fact, Fact::RegisterTargets { .. }));
     registers.unwrap().0.as_secs_f64()
 }
 
@@ -88,7 +131,14 @@ fn deregisters_before_it_registers() {
     check(
         "2.13",
         &[
-            (0.0, Input::Known { pod: OLD, target: target_of(OLD), gated: false }),
+            (
+                0.0,
+                Input::Known {
+                    pod: OLD,
+                    target: target_of(OLD),
+                    gated: false,
+                },
+            ),
             (0.5, pod(NEW, true, false)),
             (1.0, endpoint(OLD, false, true)),
             (1.0, endpoint(NEW, true, false)),
@@ -148,9 +198,17 @@ fn old_versions_look_for_an_unhealthy_target_ever_more_rarely() {
     ];
     let gate_true = |version| {
         let said = said(version, LATENCY, &script, 600.0);
-        said.iter().find(|(_, fact)| matches!(fact, Fact::GatePatched { status: true, .. })).unwrap().0.as_secs_f64()
+        said.iter()
+            .find(|(_, fact)| matches!(fact, Fact::GatePatched { status: true, .. }))
+            .unwrap()
+            .0
+            .as_secs_f64()
     };
-    assert!((60.0..61.0).contains(&gate_true("2.13")), "{}", gate_true("2.13"));
+    assert!(
+        (60.0..61.0).contains(&gate_true("2.13")),
+        "{}",
+        gate_true("2.13")
+    );
     let ladder = gate_true("2.8");
     assert!((96.0..99.0).contains(&ladder), "{ladder}");
 }
@@ -167,9 +225,14 @@ fn events_are_polls() {
         (5.0, pod(other, false, true)),
         (5.0, endpoint(other, false, false)),
     ];
-    for (version, polls) in [("2.13", [5_000, 15_200, 30_300]), ("3.2", [5_000, 20_100, 35_200])] {
+    for (version, polls) in [
+        ("2.13", [5_000, 15_200, 30_300]),
+        ("3.2", [5_000, 20_100, 35_200]),
+    ] {
         let said = said(version, LATENCY, &script, 36.0);
-        let looks = said.iter().filter(|(_, fact)| matches!(fact, Fact::DescribeTargetHealth { .. }));
+        let looks = said
+            .iter()
+            .filter(|(_, fact)| matches!(fact, Fact::DescribeTargetHealth { .. }));
         let looks: Vec<_> = looks.skip(1).map(|(at, _)| at.as_micros() / 1000).collect();
         assert_eq!(looks, polls, "{version}");
     }
@@ -181,7 +244,14 @@ fn events_are_polls() {
 fn a_lost_target_is_seen_when_the_cache_is_cold() {
     let flap = |secs, ready| (secs, endpoint(NEW, ready, false));
     let script = [
-        (0.0, Input::Known { pod: OLD, target: target_of(OLD), gated: true }),
+        (
+            0.0,
+            Input::Known {
+                pod: OLD,
+                target: target_of(OLD),
+                gated: true,
+            },
+        ),
         (0.0, pod(NEW, false, false)),
         flap(1.0, true),
         (1.15, health(NEW, TargetState::Initial)),
@@ -191,16 +261,39 @@ fn a_lost_target_is_seen_when_the_cache_is_cold() {
         flap(310.0, false),
     ];
     let said = said("2.13", LATENCY, &script, 400.0);
-    let gates: Vec<_> = said.iter().filter(|(_, fact)| matches!(fact, Fact::GatePatched { .. })).collect();
-    let [(at, Fact::GatePatched { pod: OLD, status: false })] = gates[..] else { panic!("{said:?}") };
+    let gates: Vec<_> = said
+        .iter()
+        .filter(|(_, fact)| matches!(fact, Fact::GatePatched { .. }))
+        .collect();
+    let [
+        (
+            at,
+            Fact::GatePatched {
+                pod: OLD,
+                status: false,
+            },
+        ),
+    ] = gates[..]
+    else {
+        panic!("{said:?}")
+    };
     assert!(*at > Time::from_micros(310_000_000));
 }
 
 /// Without a change of endpoints a reconcile ends before any call; before 2.9.1 it lists the targets.
 #[test]
 fn the_checkpoint_spares_calls() {
-    let script =
-        [(0.0, Input::Known { pod: OLD, target: target_of(OLD), gated: false }), (1.0, endpoint(OLD, true, false))];
+    let script = [
+        (
+            0.0,
+            Input::Known {
+                pod: OLD,
+                target: target_of(OLD),
+                gated: false,
+            },
+        ),
+        (1.0, endpoint(OLD, true, false)),
+    ];
     assert!(said("2.13", LATENCY, &script, 60.0).is_empty());
     assert_eq!(said("2.9.0", LATENCY, &script, 60.0).len(), 1);
 }
@@ -255,7 +348,10 @@ fn many_targets_go_in_chunks_and_the_bucket_brakes() {
     let mut script = Vec::new();
     for index in 0..4300 {
         let id = PodId::new(index, RevisionId::NEW, index + 1);
-        script.extend([(0.0, pod(id, true, false)), (0.0, endpoint(id, true, false))]);
+        script.extend([
+            (0.0, pod(id, true, false)),
+            (0.0, endpoint(id, true, false)),
+        ]);
     }
     let said = said("2.13", Span::from_millis(1), &script, 60.0);
     let mut calls: Vec<(u64, usize)> = Vec::new();
@@ -277,12 +373,23 @@ fn many_targets_go_in_chunks_and_the_bucket_brakes() {
 /// After a reset nothing of the replication before is left.
 #[test]
 fn a_reset_forgets() {
-    let script = [(Time::ZERO, pod(NEW, true, true)), (Time::ZERO, endpoint(NEW, false, false))];
-    let mut lbc = Answered { lbc: Lbc::new(&spec("3.4")), latency: LATENCY, wakes: Vec::new(), facts: Vec::new() };
+    let script = [
+        (Time::ZERO, pod(NEW, true, true)),
+        (Time::ZERO, endpoint(NEW, false, false)),
+    ];
+    let mut lbc = Answered {
+        lbc: Lbc::new(&spec("3.4")),
+        latency: LATENCY,
+        wakes: Vec::new(),
+        facts: Vec::new(),
+    };
     let until = Time::from_micros(20_000_000);
     let first = transcript(&mut lbc, &Streams::new(1, 0), &script, until);
     lbc.lbc.reset();
-    assert_eq!(transcript(&mut lbc, &Streams::new(1, 0), &script, until), first);
+    assert_eq!(
+        transcript(&mut lbc, &Streams::new(1, 0), &script, until),
+        first
+    );
     assert!(!first.is_empty());
 }
 
@@ -292,7 +399,14 @@ fn a_new_leader_starts_from_what_is_written_down() {
     check(
         "2.13",
         &[
-            (0.0, Input::Known { pod: OLD, target: target_of(OLD), gated: false }),
+            (
+                0.0,
+                Input::Known {
+                    pod: OLD,
+                    target: target_of(OLD),
+                    gated: false,
+                },
+            ),
             (1.0, endpoint(OLD, false, true)),
             (1.15, Input::LeaderLost),
             (5.0, pod(NEW, true, false)),
@@ -311,6 +425,19 @@ fn a_new_leader_starts_from_what_is_written_down() {
 /// Nothing has changed since the checkpoint: nothing is asked.
 #[test]
 fn a_new_leader_with_nothing_to_do_is_silent() {
-    let known = Input::Known { pod: OLD, target: target_of(OLD), gated: false };
-    check("2.13", &[(0.0, known), (1.0, Input::LeaderLost), (20.0, Input::LeaderElected)], 60.0, "");
+    let known = Input::Known {
+        pod: OLD,
+        target: target_of(OLD),
+        gated: false,
+    };
+    check(
+        "2.13",
+        &[
+            (0.0, known),
+            (1.0, Input::LeaderLost),
+            (20.0, Input::LeaderElected),
+        ],
+        60.0,
+        "",
+    );
 }

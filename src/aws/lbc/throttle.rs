@@ -22,7 +22,11 @@ impl Throttle {
         Throttle {
             targets: when(version.throttles(), 4, 20),
             describe: when(version.throttles_describe_apart(), 50, 200),
-            all: when(version.throttles() && !version.throttles_describe_apart(), 10, 40),
+            all: when(
+                version.throttles() && !version.throttles_describe_apart(),
+                10,
+                40,
+            ),
         }
     }
 
@@ -32,7 +36,10 @@ impl Throttle {
             Operation::Describe => &mut self.describe,
             Operation::Deregister | Operation::Register => &mut self.targets,
         };
-        [own, &mut self.all].into_iter().flatten().fold(now, |at, bucket| bucket.take(at))
+        [own, &mut self.all]
+            .into_iter()
+            .flatten()
+            .fold(now, |at, bucket| bucket.take(at))
     }
 }
 
@@ -46,7 +53,11 @@ struct Bucket {
 
 impl Bucket {
     fn new(per_second: u64, burst: u64) -> Bucket {
-        Bucket { refill: Span::from_micros(1_000_000 / per_second), burst, full_at: Time::ZERO }
+        Bucket {
+            refill: Span::from_micros(1_000_000 / per_second),
+            burst,
+            full_at: Time::ZERO,
+        }
     }
 
     /// Takes a token; when it will be there.
@@ -65,7 +76,9 @@ mod tests {
     fn check(version: (u16, u16), operation: Operation, total: usize, expected: &[u64]) {
         let mut throttle = Throttle::new(LbcVersion::new(version.0, version.1));
         let now = Time::from_micros(7_000_000);
-        let waits: Vec<u64> = (0..total).map(|_| (throttle.admit(operation, now) - now).as_micros() / 1000).collect();
+        let waits: Vec<u64> = (0..total)
+            .map(|_| (throttle.admit(operation, now) - now).as_micros() / 1000)
+            .collect();
         assert_eq!(waits[total - expected.len()..], *expected);
     }
 

@@ -18,7 +18,11 @@ const LATEST: u16 = u16::MAX;
 impl LbcVersion {
     /// The latest patch of a minor version.
     pub const fn new(major: u16, minor: u16) -> LbcVersion {
-        LbcVersion { major, minor, patch: LATEST }
+        LbcVersion {
+            major,
+            minor,
+            patch: LATEST,
+        }
     }
 
     /// What a version outside those that the model knows is taken for; `None`: it is known.
@@ -34,7 +38,9 @@ impl LbcVersion {
 
     const fn at_least(self, major: u16, minor: u16, patch: u16) -> bool {
         // `>=` on tuples is not const; the order is that of the fields.
-        self.major > major || self.major == major && (self.minor > minor || self.minor == minor && self.patch >= patch)
+        self.major > major
+            || self.major == major
+                && (self.minor > minor || self.minor == minor && self.patch >= patch)
     }
 
     /// Calls of `RegisterTargets` and `DeregisterTargets` are throttled on the client's side
@@ -76,12 +82,24 @@ impl LbcVersion {
     }
 
     fn parse(text: &str) -> Result<LbcVersion, String> {
-        let numbers: Option<Vec<u16>> =
-            text.strip_prefix('v').unwrap_or(text).split('.').map(|number| number.parse().ok()).collect();
+        let numbers: Option<Vec<u16>> = text
+            .strip_prefix('v')
+            .unwrap_or(text)
+            .split('.')
+            .map(|number| number.parse().ok())
+            .collect();
         let version = match numbers.as_deref() {
             Some(&[major, minor]) => LbcVersion::new(major, minor),
-            Some(&[major, minor, patch]) => LbcVersion { major, minor, patch },
-            _ => return Err(format!("`{text}` is no version of the controller; write \"2.13\" or \"2.13.4\"")),
+            Some(&[major, minor, patch]) => LbcVersion {
+                major,
+                minor,
+                patch,
+            },
+            _ => {
+                return Err(format!(
+                    "`{text}` is no version of the controller; write \"2.13\" or \"2.13.4\""
+                ));
+            }
         };
         if version.major < 2 {
             return Err(format!(
@@ -90,7 +108,9 @@ impl LbcVersion {
         }
         // The next major version may come; what is far off is a slip of the pen.
         if version.major > 4 || version.minor > 60 {
-            return Err(format!("`{text}` is no version of the controller; the newest that is known is \"3.6\""));
+            return Err(format!(
+                "`{text}` is no version of the controller; the newest that is known is \"3.6\""
+            ));
         }
         Ok(version)
     }
@@ -99,7 +119,11 @@ impl LbcVersion {
 impl fmt::Display for LbcVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)?;
-        if self.patch == LATEST { Ok(()) } else { write!(f, ".{}", self.patch) }
+        if self.patch == LATEST {
+            Ok(())
+        } else {
+            write!(f, ".{}", self.patch)
+        }
     }
 }
 

@@ -107,9 +107,13 @@ impl fmt::Display for Fact {
         match self {
             Fact::DescribeTargetHealth { call } => write!(f, "asks for target health ({call})"),
             Fact::DeregisterTargets { call, target } => write!(f, "deregisters {target} ({call})"),
-            Fact::RegisterTargets { call, target, pod } => write!(f, "registers {target} for {pod} ({call})"),
+            Fact::RegisterTargets { call, target, pod } => {
+                write!(f, "registers {target} for {pod} ({call})")
+            }
             Fact::GatePatched { pod, status: true } => write!(f, "sets the gate of {pod} to True"),
-            Fact::GatePatched { pod, status: false } => write!(f, "sets the gate of {pod} to False"),
+            Fact::GatePatched { pod, status: false } => {
+                write!(f, "sets the gate of {pod} to False")
+            }
         }
     }
 }

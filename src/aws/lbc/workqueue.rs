@@ -23,7 +23,14 @@ const BACKOFF_CAP: Span = Span::from_secs(1000);
 impl Workqueue {
     /// An empty queue.
     pub const fn new(absorbs: bool) -> Workqueue {
-        Workqueue { absorbs, queued: false, busy: false, again: false, due: None, failures: 0 }
+        Workqueue {
+            absorbs,
+            queued: false,
+            busy: false,
+            again: false,
+            due: None,
+            failures: 0,
+        }
     }
 
     /// Adds the item; whether it is to be handed out now.
@@ -144,6 +151,9 @@ mod tests {
         assert_eq!(delays[..4], [5, 10, 20, 40]);
         assert_eq!(delays[16..], [327_680, 655_360, 1_000_000, 1_000_000]);
         queue.forget();
-        assert_eq!(queue.add_rate_limited(now), Some(now + Span::from_millis(5)));
+        assert_eq!(
+            queue.add_rate_limited(now),
+            Some(now + Span::from_millis(5))
+        );
     }
 }

@@ -7,23 +7,48 @@ use crate::random::Streams;
 
 const POD: PodId = PodId::new(0, RevisionId::OLD, 1);
 const TARGET: TargetId = TargetId(0);
-const REGISTER: Input = Input::Register { call: Call(1), target: TARGET, pod: POD };
-const DEREGISTER: Input = Input::Deregister { call: Call(2), target: TARGET };
+const REGISTER: Input = Input::Register {
+    call: Call(1),
+    target: TARGET,
+    pod: POD,
+};
+const DEREGISTER: Input = Input::Deregister {
+    call: Call(2),
+    target: TARGET,
+};
 const DESCRIBE: Input = Input::Describe { call: Call(9) };
 
 const fn verdict(node: u8, call: u32, healthy: bool) -> Input {
-    Input::NodeHealth { node: AlbNodeId(node), target: TARGET, call: Call(call), healthy }
+    Input::NodeHealth {
+        node: AlbNodeId(node),
+        target: TARGET,
+        call: Call(call),
+        healthy,
+    }
 }
 
 /// Script in whole seconds; two nodes, 30 s of deregistration delay.
 #[track_caller]
 fn check(script: &[(u64, Input)], expected: &str) {
-    let spec = TargetGroupSpec { deregistration_delay: Span::from_secs(30), ..TargetGroupSpec::default() };
-    let script: Vec<_> = script.iter().map(|&(at, input)| (Time::ZERO + Span::from_secs(at), input)).collect();
+    let spec = TargetGroupSpec {
+        deregistration_delay: Span::from_secs(30),
+        ..TargetGroupSpec::default()
+    };
+    let script: Vec<_> = script
+        .iter()
+        .map(|&(at, input)| (Time::ZERO + Span::from_secs(at), input))
+        .collect();
     let mut group = TargetGroup::new(&spec, 0..2);
     let said = transcript(&mut group, &Streams::new(1, 0), &script, Time::NEVER);
-    let lines: Vec<_> = said.iter().map(|(at, fact)| format!("{}: {fact}", at.as_micros() / 1_000_000)).collect();
-    let expected: Vec<_> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> = said
+        .iter()
+        .map(|(at, fact)| format!("{}: {fact}", at.as_micros() / 1_000_000))
+        .collect();
+    let expected: Vec<_> = expected
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     assert_eq!(lines, expected);
 }
 
@@ -60,7 +85,13 @@ fn healthy_when_the_slowest_node_says_so_unhealthy_when_the_first_does() {
 fn draining_until_the_delay_is_over() {
     check(
         &[
-            (0, Input::Known { target: TARGET, healthy: true }),
+            (
+                0,
+                Input::Known {
+                    target: TARGET,
+                    healthy: true,
+                },
+            ),
             (2, DEREGISTER),
             (3, verdict(0, 0, false)),
             (31, DESCRIBE),
@@ -81,9 +112,22 @@ fn draining_until_the_delay_is_over() {
 fn registered_again_the_old_drain_and_old_verdicts_are_stale() {
     check(
         &[
-            (0, Input::Known { target: TARGET, healthy: true }),
+            (
+                0,
+                Input::Known {
+                    target: TARGET,
+                    healthy: true,
+                },
+            ),
             (2, DEREGISTER),
-            (9, Input::Register { call: Call(3), target: TARGET, pod: POD }),
+            (
+                9,
+                Input::Register {
+                    call: Call(3),
+                    target: TARGET,
+                    pod: POD,
+                },
+            ),
             (10, verdict(0, 0, true)),
             (10, verdict(1, 0, true)),
             (40, verdict(0, 3, true)),
@@ -106,9 +150,29 @@ fn one_return_for_a_call_of_many_and_repeats_change_nothing() {
     check(
         &[
             (1, REGISTER),
-            (1, Input::Register { call: Call(1), target: other, pod }),
-            (2, Input::Register { call: Call(2), target: TARGET, pod: POD }),
-            (3, Input::Deregister { call: Call(3), target: TargetId(7) }),
+            (
+                1,
+                Input::Register {
+                    call: Call(1),
+                    target: other,
+                    pod,
+                },
+            ),
+            (
+                2,
+                Input::Register {
+                    call: Call(2),
+                    target: TARGET,
+                    pod: POD,
+                },
+            ),
+            (
+                3,
+                Input::Deregister {
+                    call: Call(3),
+                    target: TargetId(7),
+                },
+            ),
         ],
         "1: target-0 of old-1 registered (call 1)
          1: target-0 is initial

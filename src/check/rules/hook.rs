@@ -12,7 +12,10 @@ use crate::time::Span;
 
 /// For how long the hook lets the pods serve on; one that is not read: for so long at least.
 pub(super) fn serves(scenario: &Scenario) -> Span {
-    scenario.revisions[0].pod.pre_stop.map_or(Span::ZERO, PreStop::serves)
+    scenario.revisions[0]
+        .pod
+        .pre_stop
+        .map_or(Span::ZERO, PreStop::serves)
 }
 
 /// A hook as long as the slowest node needs, and a grace period that covers it.
@@ -28,14 +31,23 @@ impl LongEnough {
     fn of(scenario: &Scenario) -> LongEnough {
         let spared = 1.0 - scenario.objectives.probability;
         let needed = whole(lag(scenario, 1.0 - spared));
-        let advised = Span::from_secs(lag(scenario, 1.0 - spared / 2.0).as_micros().div_ceil(5_000_000) * 5);
+        let advised = Span::from_secs(
+            lag(scenario, 1.0 - spared / 2.0)
+                .as_micros()
+                .div_ceil(5_000_000)
+                * 5,
+        );
         let mut fix = vec![seconds(PRE_STOP, advised)];
         // Five seconds for what the kubelet and the application add.
         let grace = advised + shutdown(scenario) + Span::from_secs(5);
         if scenario.revisions[0].pod.termination_grace_period < grace {
             fix.push(seconds(GRACE, grace));
         }
-        LongEnough { needed, advised, fix }
+        LongEnough {
+            needed,
+            advised,
+            fix,
+        }
     }
 }
 
@@ -44,7 +56,10 @@ fn described(subject: &Subject, scenario: &Scenario) -> String {
     let pod = &scenario.revisions[0].pod;
     let why = subject.hook().and_then(|hook| hook.why.as_deref());
     if let Some(not_read) = subject.hook().and_then(|hook| hook.not_read.as_ref()) {
-        let (least, longest) = (not_read.least, not_read.longest(pod.termination_grace_period));
+        let (least, longest) = (
+            not_read.least,
+            not_read.longest(pod.termination_grace_period),
+        );
         return format!(
             "preStop runs {}, which is not read: the pods serve on for {least} to {longest}",
             not_read.what
@@ -56,10 +71,16 @@ fn described(subject: &Subject, scenario: &Scenario) -> String {
         (Some(PreStop::Fails(_)), None) => "the preStop hook cannot run".to_owned(),
         (Some(hook), why) => match (hook.stop(), why) {
             (Some((at, _)), why) => {
-                let when = if at == Span::ZERO { "at once".to_owned() } else { format!("after {at}") };
+                let when = if at == Span::ZERO {
+                    "at once".to_owned()
+                } else {
+                    format!("after {at}")
+                };
                 format!("{} {when}", why.unwrap_or("preStop stops the server"))
             }
-            (None, Some(why)) if hook.duration() == Span::ZERO => format!("preStop gives nothing ({why})"),
+            (None, Some(why)) if hook.duration() == Span::ZERO => {
+                format!("preStop gives nothing ({why})")
+            }
             (None, _) => format!("preStop takes {}", hook.duration()),
         },
     }
@@ -81,52 +102,93 @@ fn advice(subject: &Subject, advised: Span) -> Option<String> {
 
 pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let LongEnough { needed, advised, fix } = LongEnough::of(scenario);
+    let LongEnough {
+        needed,
+        advised,
+        fix,
+    } = LongEnough::of(scenario);
     let hook = described(subject, scenario);
     let message = if scenario.is_by_host() {
-        format!("{hook}; kube-proxy may take {needed} until it leads nobody to a deleted pod any more")
+        format!(
+            "{hook}; kube-proxy may take {needed} until it leads nobody to a deleted pod any more"
+        )
     } else {
         let spared = ((1.0 - scenario.objectives.probability) * 1e4).round() / 1e2;
         format!(
             "{hook}; in {spared} % of rollouts a load balancer's node goes on choosing a deleted pod for more than {needed}"
         )
     };
-    let found = found(serves(scenario) < needed, &[PRE_STOP, "deployment.replicas"], message, fix)?;
+    let found = found(
+        serves(scenario) < needed,
+        &[PRE_STOP, "deployment.replicas"],
+        message,
+        fix,
+    )?;
     let advice = advice(subject, advised);
     let grace = scenario.revisions[0].pod.termination_grace_period;
     let not_read = subject.hook().and_then(|hook| hook.not_read.as_ref());
     if not_read.is_some_and(|not_read| not_read.longest(grace) >= needed) {
         // It may be long enough: what its ends cost is for the verdict to say.
-        return Some(Found { fix: Vec::new(), advice, severity: Some(Severity::Note), ..found });
+        return Some(Found {
+            fix: Vec::new(),
+            advice,
+            severity: Some(Severity::Note),
+            ..found
+        });
     }
     Some(Found { advice, ..found })
 }
 
 pub(super) fn pre_stop_outlasts_grace(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
-    let (hook, grace) = (serves(scenario), scenario.revisions[0].pod.termination_grace_period);
+    let (hook, grace) = (
+        serves(scenario),
+        scenario.revisions[0].pod.termination_grace_period,
+    );
     let message = format!("preStop takes {hook}, the whole grace period is {grace}");
     // No grace period is long enough for a hook that lasts for hours, or for ever.
     let fix = if hook > Span::from_secs(3600) {
         LongEnough::of(scenario).fix
     } else {
-        vec![seconds(GRACE, hook + shutdown(scenario) + Span::from_secs(10))]
+        vec![seconds(
+            GRACE,
+            hook + shutdown(scenario) + Span::from_secs(10),
+        )]
     };
-    found(hook > Span::ZERO && hook >= grace, &[GRACE, PRE_STOP], message, fix)
+    found(
+        hook > Span::ZERO && hook >= grace,
+        &[GRACE, PRE_STOP],
+        message,
+        fix,
+    )
 }
 
 pub(super) fn sleep_by_command(subject: &Subject) -> Option<Found> {
     let scenario = subject.scenario.as_ref().ok()?;
     let hook = subject.hook()?;
-    let sleeps = hook.command && hook.only_waits && hook.not_read.is_none() && serves(scenario) > Span::ZERO;
+    let sleeps =
+        hook.command && hook.only_waits && hook.not_read.is_none() && serves(scenario) > Span::ZERO;
     let message = "preStop runs a command to sleep, which the image must contain".to_owned();
     // Two findings on one hook want one value of it.
-    let other = [("RL002", pre_stop_outlasts_grace as fn(&Subject) -> Option<Found>), ("RL001", pre_stop_too_short)]
-        .into_iter()
-        .filter(|(rule, _)| !subject.ignores(rule))
-        .find_map(|(_, look)| {
-            look(subject).map(|found| found.fix).filter(|fix| fix.iter().any(|edit| edit.key == PRE_STOP))
-        });
+    let other = [
+        (
+            "RL002",
+            pre_stop_outlasts_grace as fn(&Subject) -> Option<Found>,
+        ),
+        ("RL001", pre_stop_too_short),
+    ]
+    .into_iter()
+    .filter(|(rule, _)| !subject.ignores(rule))
+    .find_map(|(_, look)| {
+        look(subject)
+            .map(|found| found.fix)
+            .filter(|fix| fix.iter().any(|edit| edit.key == PRE_STOP))
+    });
     let fix = other.unwrap_or_else(|| vec![seconds(PRE_STOP, serves(scenario))]);
-    found(sleeps && scenario.cluster.kubernetes.at_least(30), &[PRE_STOP], message, fix)
+    found(
+        sleeps && scenario.cluster.kubernetes.at_least(30),
+        &[PRE_STOP],
+        message,
+        fix,
+    )
 }

@@ -87,8 +87,13 @@ impl Rollouts<'_> {
 
     /// The median of what those say that say anything.
     fn median(&self, measure: impl Fn(&Sample) -> Option<Span>) -> Option<Span> {
-        let values = self.samples.iter().filter_map(|sample| Some(measure(sample)?.as_secs_f64()));
-        Some(Span::from_secs_f64(Summary::of(values.collect(), self.level)?.p50.round()))
+        let values = self
+            .samples
+            .iter()
+            .filter_map(|sample| Some(measure(sample)?.as_secs_f64()));
+        Some(Span::from_secs_f64(
+            Summary::of(values.collect(), self.level)?.p50.round(),
+        ))
     }
 }
 
@@ -103,7 +108,9 @@ fn does_not_complete(rollouts: &Rollouts<'_>) -> Option<(Found, Proportion)> {
     let deadline = rollouts.scenario.deployment.progress_deadline;
     let how = match exceeded {
         Some(exceeded) if exceeded.hits == seen.hits => {
-            format!("the Deployment fails with ProgressDeadlineExceeded, {deadline} without progress")
+            format!(
+                "the Deployment fails with ProgressDeadlineExceeded, {deadline} without progress"
+            )
         }
         _ => "new pods do not all become available for as long as was simulated".to_owned(),
     };
@@ -130,7 +137,11 @@ fn to_blame(rollouts: &Rollouts<'_>) -> &'static [&'static str] {
         "app.start_up",
         "deployment.replicas",
     ];
-    const GATE: &[&str] = &["target_group.health_check.interval", "pod.readiness_gate", "deployment.replicas"];
+    const GATE: &[&str] = &[
+        "target_group.health_check.interval",
+        "pod.readiness_gate",
+        "deployment.replicas",
+    ];
     let scenario = rollouts.scenario;
     let any = |so: fn(&Sample) -> bool| rollouts.seen(so).is_some();
     let never = |revision: &crate::scenario::Revision| {
@@ -159,7 +170,11 @@ fn restarts(rollouts: &Rollouts<'_>) -> Option<(Found, Proportion)> {
     let count = |sample: &Sample| sample.measures.course.restarts;
     let seen = rollouts.seen(|sample| count(sample) > 0)?;
     let most = rollouts.samples.iter().map(count).max().unwrap_or(0);
-    let times = if most == 1 { "once".to_owned() } else { format!("up to {most} times") };
+    let times = if most == 1 {
+        "once".to_owned()
+    } else {
+        format!("up to {most} times")
+    };
     let pod = &rollouts.scenario.revisions.last()?.pod;
     let who = match (pod.startup_probe.is_some(), pod.liveness_probe.is_some()) {
         (true, true) => "the startup or liveness probe",
@@ -167,7 +182,10 @@ fn restarts(rollouts: &Rollouts<'_>) -> Option<(Found, Proportion)> {
         (false, true) => "the liveness probe",
         (false, false) => "a crash",
     };
-    let message = format!("{who} has a new container restarted {times}, in {}", of_all(&seen));
+    let message = format!(
+        "{who} has a new container restarted {times}, in {}",
+        of_all(&seen)
+    );
     Some((found(true, KEYS, message, Vec::new())?, seen))
 }
 
@@ -178,11 +196,14 @@ fn gate_opens_late(rollouts: &Rollouts<'_>) -> Option<(Found, Proportion)> {
         "pod.readiness_gate",
         "deployment.replicas",
     ];
-    let closed = |sample: &Sample| Some(sample.measures.course.gate_closed).filter(|closed| *closed > LATE);
+    let closed =
+        |sample: &Sample| Some(sample.measures.course.gate_closed).filter(|closed| *closed > LATE);
     let seen = rollouts.seen(|sample| closed(sample).is_some())?;
     let median = rollouts.median(closed)?;
-    let message =
-        format!("a readiness gate opens {median} after its containers are ready (median), in {}", of_all(&seen));
+    let message = format!(
+        "a readiness gate opens {median} after its containers are ready (median), in {}",
+        of_all(&seen)
+    );
     Some((found(true, KEYS, message, Vec::new())?, seen))
 }
 

@@ -8,19 +8,39 @@ use crate::random::Streams;
 #[track_caller]
 fn check(script: &[(u64, Input)], expected: &[(RevisionId, u32, u32)]) {
     let settled = ReplicaSetObject::settled(RevisionId::OLD, 4, 5);
-    let mut controller = DeploymentController::new(DeploymentSpec { replicas: 4, ..DeploymentSpec::default() });
+    let mut controller = DeploymentController::new(DeploymentSpec {
+        replicas: 4,
+        ..DeploymentSpec::default()
+    });
     controller.reset(Some(settled));
-    let script: Vec<_> = script.iter().map(|&(millis, input)| (Time::from_micros(millis * 1000), input)).collect();
-    let said = transcript(&mut controller, &Streams::new(1, 0), &script, Time::from_micros(1_000_000));
+    let script: Vec<_> = script
+        .iter()
+        .map(|&(millis, input)| (Time::from_micros(millis * 1000), input))
+        .collect();
+    let said = transcript(
+        &mut controller,
+        &Streams::new(1, 0),
+        &script,
+        Time::from_micros(1_000_000),
+    );
     let written = said.iter().filter_map(|(_, fact)| match *fact {
-        Fact::WroteReplicaSet { revision, replicas, desired, .. } => Some((revision, replicas, desired)),
+        Fact::WroteReplicaSet {
+            revision,
+            replicas,
+            desired,
+            ..
+        } => Some((revision, replicas, desired)),
         _ => None,
     });
     assert_eq!(written.collect::<Vec<_>>(), expected);
 }
 
 const fn rolls_out(replicas: u32) -> Input {
-    Input::Deployment(DeploymentObject { replicas, revision: RevisionId::NEW, paused: false })
+    Input::Deployment(DeploymentObject {
+        replicas,
+        revision: RevisionId::NEW,
+        paused: false,
+    })
 }
 
 /// One sync works on one Deployment, whatever arrives meanwhile: its second write, after the first
@@ -28,7 +48,12 @@ const fn rolls_out(replicas: u32) -> Input {
 #[test]
 fn a_sync_ends_as_it_began() {
     let written = [(RevisionId::NEW, 1, 4), (RevisionId::OLD, 3, 4)];
-    let script = [(0, rolls_out(4)), (10, rolls_out(10)), (20, Input::Written), (30, Input::Written)];
+    let script = [
+        (0, rolls_out(4)),
+        (10, rolls_out(10)),
+        (20, Input::Written),
+        (30, Input::Written),
+    ];
     check(&script[..3], &written[..1]);
     check(&script, &written);
 }

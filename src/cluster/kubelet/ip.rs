@@ -26,12 +26,22 @@ impl FreeIps {
 
     /// A pod's network is gone.
     pub(super) fn give_back(&mut self, now: Time, first: PodId, last: PodId) {
-        self.0.push(FreeIp { first, last, since: now });
+        self.0.push(FreeIp {
+            first,
+            last,
+            since: now,
+        });
     }
 
     /// The IP that a new pod gets, if it is not one that nobody has had. It goes to a younger pod than
     /// the last: then news of the two can be told apart by their age alone.
-    pub(super) fn take(&mut self, now: Time, pod: PodId, spec: &ClusterSpec, streams: &Streams) -> Option<PodId> {
+    pub(super) fn take(
+        &mut self,
+        now: Time,
+        pod: PodId,
+        spec: &ClusterSpec,
+        streams: &Streams,
+    ) -> Option<PodId> {
         if spec.ip_reuse == 0.0 {
             return None;
         }
@@ -39,13 +49,16 @@ impl FreeIps {
         if !chance.chance(spec.ip_reuse) {
             return None;
         }
-        let is_cool = |ip: &FreeIp| ip.since + spec.ip_cooldown <= now && ip.last.index() < pod.index();
+        let is_cool =
+            |ip: &FreeIp| ip.since + spec.ip_cooldown <= now && ip.last.index() < pod.index();
         let cool = self.0.iter().filter(|ip| is_cool(ip)).count();
         if cool == 0 {
             return None;
         }
         let nth = chance.below(cool);
-        let row = (0..self.0.len()).filter(|row| is_cool(&self.0[*row])).nth(nth)?;
+        let row = (0..self.0.len())
+            .filter(|row| is_cool(&self.0[*row]))
+            .nth(nth)?;
         Some(self.0.remove(row).first)
     }
 }

@@ -170,7 +170,11 @@ impl Kubelet {
 
     fn host(&self, pod: PodId) -> Host<'_> {
         let template = &self.templates[usize::from(pod.revision().0)];
-        Host { cluster: &self.cluster, template, relist_phase: self.relist_phase }
+        Host {
+            cluster: &self.cluster,
+            template,
+            relist_phase: self.relist_phase,
+        }
     }
 
     /// Lets a pod's worker do something, then publishes its status if that changed.
@@ -181,7 +185,9 @@ impl Kubelet {
         out: &mut Outbox<'_, Input, Fact>,
         act: impl FnOnce(&mut PodWorker, Host, &mut Outbox<'_, Input, Fact>),
     ) {
-        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
+        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else {
+            return;
+        };
         let host = Host {
             cluster: &self.cluster,
             template: &self.templates[usize::from(pod.revision().0)],
@@ -195,19 +201,29 @@ impl Kubelet {
 
     /// A pod's container starts once its sandbox and its image are there.
     fn start(&mut self, now: Time, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
-        let Some(worker) = self.pods.iter().find(|worker| worker.pod == pod) else { return };
-        let due = if now < worker.prepared { worker.prepared } else { self.image_present(now, pod, out.streams()) };
+        let Some(worker) = self.pods.iter().find(|worker| worker.pod == pod) else {
+            return;
+        };
+        let due = if now < worker.prepared {
+            worker.prepared
+        } else {
+            self.image_present(now, pod, out.streams())
+        };
         if now < due {
             return out.wake_at(due, Input::Start(pod, run));
         }
-        self.work(now, pod, out, |worker, host, out| worker.start(now, run, host, out));
+        self.work(now, pod, out, |worker, host, out| {
+            worker.start(now, run, host, out);
+        });
     }
 
     /// When a pod's image is on the host. It is pulled once, for the first pod that needs it; the others wait for
     /// that pull (images/image_manager.go, and the container runtime's own).
     fn image_present(&mut self, now: Time, pod: PodId, streams: &Streams) -> Time {
         let revision = usize::from(pod.revision().0);
-        let Some(pull) = &self.templates[revision].image_pull else { return now };
+        let Some(pull) = &self.templates[revision].image_pull else {
+            return now;
+        };
         let pull = || now + pull.sample(&mut streams.at(Purpose::ImagePull, pod.index() as u64));
         *self.images[revision].get_or_insert_with(pull)
     }
@@ -228,7 +244,9 @@ impl Kubelet {
 
     /// Queues a pod for the status goroutine. A pod that waits already is written once, with the latest status.
     fn publish(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
-        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
+        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else {
+            return;
+        };
         if !std::mem::replace(&mut worker.queued, true) {
             self.queue.push_back(pod);
         }
@@ -251,8 +269,12 @@ impl Kubelet {
     }
 
     fn send_status(&mut self, out: &mut Outbox<'_, Input, Fact>) {
-        let Some(pod) = self.queue.pop_front() else { return };
-        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else { return };
+        let Some(pod) = self.queue.pop_front() else {
+            return;
+        };
+        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else {
+            return;
+        };
         worker.queued = false;
         out.say(Fact::PatchedStatus(worker.status, worker.patches));
         worker.patches += 1;
@@ -260,14 +282,26 @@ impl Kubelet {
 
     fn status_written(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
         self.next_status(now, out);
-        let finished = self.pods.iter().any(|worker| worker.pod == pod && worker.is_done());
+        let finished = self
+            .pods
+            .iter()
+            .any(|worker| worker.pod == pod && worker.is_done());
         if finished {
             let mut stream = out.streams().at(Purpose::PodRemoval, pod.index() as u64);
-            out.wake(self.cluster.pod_removal.sample(&mut stream), Input::CleanedUp(pod));
+            out.wake(
+                self.cluster.pod_removal.sample(&mut stream),
+                Input::CleanedUp(pod),
+            );
         }
     }
 
-    fn see_pod(&mut self, now: Time, object: PodObject, change: PodChange, out: &mut Outbox<'_, Input, Fact>) {
+    fn see_pod(
+        &mut self,
+        now: Time,
+        object: PodObject,
+        change: PodChange,
+        out: &mut Outbox<'_, Input, Fact>,
+    ) {
         match change {
             PodChange::Bound => {
                 let host = self.host(object.pod);
@@ -277,8 +311,13 @@ impl Kubelet {
                     return self.publish(now, object.pod, out);
                 }
                 let mut worker = PodWorker::bound(now, object, host, out);
-                let work = self.cluster.pod_start_work.scaled(1.0 / f64::from(self.cluster.cores));
-                self.pods.iter_mut().for_each(|other| worker.share_cores(other, now, work));
+                let work = self
+                    .cluster
+                    .pod_start_work
+                    .scaled(1.0 / f64::from(self.cluster.cores));
+                self.pods
+                    .iter_mut()
+                    .for_each(|other| worker.share_cores(other, now, work));
                 if !self.templates[usize::from(object.pod.revision().0)].image_missing {
                     out.wake_at(worker.prepared, Input::Start(object.pod, 0));
                 }
@@ -288,9 +327,13 @@ impl Kubelet {
                 }
                 self.pods.push(worker);
             }
-            PodChange::Gate => self.work(now, object.pod, out, |worker, _, _| worker.see_gates(object.gates)),
+            PodChange::Gate => self.work(now, object.pod, out, |worker, _, _| {
+                worker.see_gates(object.gates);
+            }),
             PodChange::Deleting => {
-                self.work(now, object.pod, out, |worker, host, out| worker.terminate(now, host, out));
+                self.work(now, object.pod, out, |worker, host, out| {
+                    worker.terminate(now, host, out);
+                });
             }
             _ => {}
         }
@@ -301,13 +344,17 @@ impl Kubelet {
         self.shutting_down = Some(limit);
         let pods: Vec<PodId> = self.pods.iter().map(|worker| worker.pod).collect();
         for pod in pods {
-            self.work(now, pod, out, |worker, host, out| worker.shut_down(now, limit, host, out));
+            self.work(now, pod, out, |worker, host, out| {
+                worker.shut_down(now, limit, host, out);
+            });
         }
     }
 
     fn go_down(&mut self, out: &mut Outbox<'_, Input, Fact>) {
         self.down = true;
-        self.pods.iter().for_each(|worker| out.say(Fact::LostPod(worker.pod)));
+        self.pods
+            .iter()
+            .for_each(|worker| out.say(Fact::LostPod(worker.pod)));
     }
 }
 
@@ -327,22 +374,38 @@ impl Actor for Kubelet {
             Input::ObserveRunning(pod, run) => {
                 self.work(now, pod, out, |w, _, out| w.observe_running(now, run, out));
             }
-            Input::Relisted(pod, run) => self.work(now, pod, out, |w, host, out| w.relisted(now, run, host, out)),
-            Input::Tick(pod, kind, tick) => self.work(now, pod, out, |w, _, out| w.tick(now, kind, tick, out)),
+            Input::Relisted(pod, run) => self.work(now, pod, out, |w, host, out| {
+                w.relisted(now, run, host, out);
+            }),
+            Input::Tick(pod, kind, tick) => {
+                self.work(now, pod, out, |w, _, out| w.tick(now, kind, tick, out));
+            }
             Input::Answered(pod, kind, answer) => {
-                self.work(now, pod, out, |w, host, out| w.heard(now, kind, answer, host, out));
+                self.work(now, pod, out, |w, host, out| {
+                    w.heard(now, kind, answer, host, out);
+                });
             }
             Input::Stirred(pod) => self.work(now, pod, out, |w, _, out| w.stir(now, out)),
             Input::TimedOut(pod, kind, run) => {
-                self.work(now, pod, out, |w, host, out| w.timed_out(now, kind, run, host, out));
+                self.work(now, pod, out, |w, host, out| {
+                    w.timed_out(now, kind, run, host, out);
+                });
             }
             Input::PreStopOver(pod, run) => {
-                self.work(now, pod, out, |w, host, out| w.pre_stop_over(now, run, host, out));
+                self.work(now, pod, out, |w, host, out| {
+                    w.pre_stop_over(now, run, host, out);
+                });
             }
-            Input::HookStops(pod, run) => self.work(now, pod, out, |w, host, out| w.hook_stops(run, host, out)),
-            Input::GraceOver(pod, run) => self.work(now, pod, out, |w, _, out| w.grace_over(run, out)),
+            Input::HookStops(pod, run) => {
+                self.work(now, pod, out, |w, host, out| w.hook_stops(run, host, out));
+            }
+            Input::GraceOver(pod, run) => {
+                self.work(now, pod, out, |w, _, out| w.grace_over(run, out));
+            }
             Input::Exited(pod) => self.work(now, pod, out, |w, host, out| w.exited(now, host, out)),
-            Input::ObserveExit(pod, run) => self.work(now, pod, out, |w, _, out| w.observe_exit(now, run, out)),
+            Input::ObserveExit(pod, run) => {
+                self.work(now, pod, out, |w, _, out| w.observe_exit(now, run, out));
+            }
             Input::SidecarEnded(pod) => self.work(now, pod, out, PodWorker::sidecar_ended),
             Input::SandboxStopped(pod) => self.sandbox_stopped(now, pod, out),
             Input::CleanedUp(pod) => {

@@ -29,7 +29,16 @@ impl ProbeWorker {
     /// A worker whose ticker starts at `origin`.
     pub const fn new(spec: ProbeSpec, origin: Time) -> ProbeWorker {
         let (streak, result) = ((false, 0), None);
-        ProbeWorker { spec, origin, tick: 0, asking: false, missed: false, streak, result, resting: false }
+        ProbeWorker {
+            spec,
+            origin,
+            tick: 0,
+            asking: false,
+            missed: false,
+            streak,
+            result,
+            resting: false,
+        }
     }
 
     /// Has found its container well for a long time; `phase` (0 to 1) is how far into its period it is.
@@ -73,7 +82,10 @@ impl ProbeWorker {
     /// The first tick at or after `earliest`.
     pub fn next_tick(&mut self, earliest: Time) -> (Time, u32) {
         self.tick += 1;
-        let (period, since) = (self.spec.period.as_micros(), earliest.saturating_since(self.origin).as_micros());
+        let (period, since) = (
+            self.spec.period.as_micros(),
+            earliest.saturating_since(self.origin).as_micros(),
+        );
         let at = self.origin + Span::from_micros(since.div_ceil(period) * period);
         (at.max(self.origin), self.tick)
     }
@@ -108,8 +120,16 @@ impl ProbeWorker {
     pub fn answered(&mut self, ok: bool) -> (Option<bool>, bool) {
         self.asking = false;
         let (last, count) = self.streak;
-        self.streak = if count > 0 && last == ok { (ok, count + 1) } else { (ok, 1) };
-        let threshold = if ok { self.spec.success_threshold } else { self.spec.failure_threshold };
+        self.streak = if count > 0 && last == ok {
+            (ok, count + 1)
+        } else {
+            (ok, 1)
+        };
+        let threshold = if ok {
+            self.spec.success_threshold
+        } else {
+            self.spec.failure_threshold
+        };
         let reached = self.streak.1 >= threshold && self.result != Some(ok);
         if reached {
             self.result = Some(ok);
@@ -123,14 +143,20 @@ mod tests {
     use super::*;
 
     fn worker(success_threshold: u32, failure_threshold: u32) -> ProbeWorker {
-        let spec = ProbeSpec { success_threshold, failure_threshold, ..ProbeSpec::default() };
+        let spec = ProbeSpec {
+            success_threshold,
+            failure_threshold,
+            ..ProbeSpec::default()
+        };
         ProbeWorker::new(spec, Time::from_micros(500_000))
     }
 
     #[test]
     fn ticks_lie_on_the_grid() {
         let mut worker = worker(1, 3);
-        let next = |worker: &mut ProbeWorker, secs: f64| worker.next_tick(Time::ZERO + Span::from_secs_f64(secs)).0;
+        let next = |worker: &mut ProbeWorker, secs: f64| {
+            worker.next_tick(Time::ZERO + Span::from_secs_f64(secs)).0
+        };
         assert_eq!(next(&mut worker, 0.0), Time::from_micros(500_000));
         assert_eq!(next(&mut worker, 0.6), Time::from_micros(10_500_000));
         assert_eq!(next(&mut worker, 10.5), Time::from_micros(10_500_000));
@@ -141,11 +167,27 @@ mod tests {
     #[test]
     fn thresholds_count_streaks() {
         let mut worker = worker(2, 3);
-        let results: Vec<_> = [true, false, true, true, false, false, true, false, false, false]
-            .map(|ok| worker.answered(ok).0)
-            .into_iter()
-            .collect();
-        assert_eq!(results, [None, None, None, Some(true), None, None, None, None, None, Some(false)]);
+        let results: Vec<_> = [
+            true, false, true, true, false, false, true, false, false, false,
+        ]
+        .map(|ok| worker.answered(ok).0)
+        .into_iter()
+        .collect();
+        assert_eq!(
+            results,
+            [
+                None,
+                None,
+                None,
+                Some(true),
+                None,
+                None,
+                None,
+                None,
+                None,
+                Some(false)
+            ]
+        );
     }
 
     #[test]
@@ -162,7 +204,13 @@ mod tests {
     fn rests_once_it_has_succeeded() {
         let mut worker = worker(2, 3);
         let at = |secs: f64| Time::ZERO + Span::from_secs_f64(secs);
-        for (ok, rests) in [(true, false), (true, true), (true, true), (false, false), (true, true)] {
+        for (ok, rests) in [
+            (true, false),
+            (true, true),
+            (true, true),
+            (false, false),
+            (true, true),
+        ] {
             assert!(worker.ask());
             worker.answered(ok);
             let pending = worker.next_tick(at(7.0)).1;

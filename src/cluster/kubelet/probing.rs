@@ -18,7 +18,9 @@ fn delay_over(started: Time, probe: &ProbeWorker) -> Time {
 
 impl PodWorker {
     pub(super) fn probes(&mut self) -> impl Iterator<Item = &mut ProbeWorker> {
-        [&mut self.startup, &mut self.readiness, &mut self.liveness].into_iter().flatten()
+        [&mut self.startup, &mut self.readiness, &mut self.liveness]
+            .into_iter()
+            .flatten()
     }
 
     fn probe(&mut self, kind: ProbeKind) -> Option<&mut ProbeWorker> {
@@ -47,7 +49,8 @@ impl PodWorker {
     pub(super) fn tick_from(&mut self, kind: ProbeKind, earliest: Time, out: Out) {
         let (pod, started) = (self.pod, self.started);
         if let Some(probe) = self.probe(kind) {
-            let delayed = started.map_or(earliest, |started| earliest.max(delay_over(started, probe)));
+            let delayed =
+                started.map_or(earliest, |started| earliest.max(delay_over(started, probe)));
             let (at, tick) = probe.next_tick(delayed);
             out.wake_at(at, Input::Tick(pod, kind, tick));
         }
@@ -72,7 +75,9 @@ impl PodWorker {
     /// (`UpdatePodStatus`). From 1.29 on it restarts the ticker, whether or not it may ask yet.
     pub(super) fn probe_readiness_now(&mut self, now: Time, may_ask: bool, host: Host, out: Out) {
         let started = self.started;
-        let Some(probe) = &mut self.readiness else { return };
+        let Some(probe) = &mut self.readiness else {
+            return;
+        };
         let delay_is_over = started.is_none_or(|started| now >= delay_over(started, probe));
         if host.cluster.kubernetes.at_least(29) {
             probe.reset_ticker(now);
@@ -120,7 +125,9 @@ impl PodWorker {
         if !self.is_probing(kind) {
             return;
         }
-        let Some(probe) = self.probe(kind) else { return };
+        let Some(probe) = self.probe(kind) else {
+            return;
+        };
         let (result, ask_again) = probe.answered(ok);
         if ask_again {
             self.ask(kind, out);
@@ -131,7 +138,9 @@ impl PodWorker {
                 self.tick_from(ProbeKind::Readiness, now, out);
                 self.probe_readiness_now(now, true, host, out);
             }
-            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => self.stop_container(host, out),
+            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => {
+                self.stop_container(host, out);
+            }
             _ => {}
         }
     }

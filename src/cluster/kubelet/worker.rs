@@ -148,17 +148,24 @@ impl PodWorker {
         let mut worker = PodWorker::new(object, Time::ZERO, Stage::Running, host);
         worker.observed = true;
         let mut phase = streams.at(Purpose::ProbePhase, object.pod.index() as u64);
-        worker.probes().for_each(|probe| probe.settle(phase.uniform()));
+        worker
+            .probes()
+            .for_each(|probe| probe.settle(phase.uniform()));
         worker
     }
 
     /// A pod just bound: volumes, sandbox, image, container.
     pub fn bound(now: Time, object: PodObject, host: Host, out: Out) -> PodWorker {
         let entity = object.pod.index() as u64;
-        let start = host.cluster.pod_start.sample(&mut out.streams().at(Purpose::PodStart, entity));
+        let start = host
+            .cluster
+            .pod_start
+            .sample(&mut out.streams().at(Purpose::PodStart, entity));
         // Probe workers start once the volumes are mounted, which takes 0.1 to 0.6 s of the start.
         let mount = Dist::Uniform(Span::from_millis(100), Span::from_millis(600));
-        let mounted = mount.sample(&mut out.streams().at(Purpose::ProbePhase, entity)).min(start);
+        let mounted = mount
+            .sample(&mut out.streams().at(Purpose::ProbePhase, entity))
+            .min(start);
         let mut worker = PodWorker::new(object, now + mounted, Stage::Starting, host);
         (worker.bound, worker.prepared) = (now, now + start);
         worker
@@ -167,7 +174,11 @@ impl PodWorker {
     /// How much of the way to its sandbox is still before a pod, from 0 to 1.
     fn unprepared(&self, now: Time) -> f64 {
         let left = self.prepared.saturating_since(now).as_secs_f64();
-        if self.stage == Stage::Starting && left > 0.0 { left / self.prepared.secs_since(self.bound) } else { 0.0 }
+        if self.stage == Stage::Starting && left > 0.0 {
+            left / self.prepared.secs_since(self.bound)
+        } else {
+            0.0
+        }
     }
 
     /// Two pods that are in start at the same time share the cores of their host: each takes longer by
@@ -187,14 +198,21 @@ impl PodWorker {
         out.say(Fact::Started(self.pod, run));
         // `PLEGOnDemandRelist`, from 1.36: the status is published without waiting for a relist.
         let relist = host.relist(now);
-        let noticed = if host.cluster.kubernetes.at_least(36) { Span::ZERO } else { relist };
+        let noticed = if host.cluster.kubernetes.at_least(36) {
+            Span::ZERO
+        } else {
+            relist
+        };
         out.wake(noticed, Input::ObserveRunning(self.pod, run));
         out.wake(relist, Input::Relisted(self.pod, run));
     }
 
     /// Whether the container runs, killed or not.
     pub(super) const fn runs(&self) -> bool {
-        matches!(self.stage, Stage::Running | Stage::PreStop | Stage::Stopping)
+        matches!(
+            self.stage,
+            Stage::Running | Stage::PreStop | Stage::Stopping
+        )
     }
 
     /// The kubelet sees that the container runs. One that is being killed may still be found ready.
@@ -216,9 +234,16 @@ impl PodWorker {
         if run != self.run || !self.runs() || self.startup.is_some() {
             return;
         }
-        let mut race = out.streams().at(Purpose::ReadinessRace, self.pod.index() as u64);
+        let mut race = out
+            .streams()
+            .at(Purpose::ReadinessRace, self.pod.index() as u64);
         if !self.readiness.as_ref().is_none_or(ProbeWorker::succeeded) {
-            self.probe_readiness_now(now, race.chance(host.cluster.immediate_readiness), host, out);
+            self.probe_readiness_now(
+                now,
+                race.chance(host.cluster.immediate_readiness),
+                host,
+                out,
+            );
         }
     }
 
@@ -253,7 +278,12 @@ impl PodWorker {
         if run != self.run || self.stage != Stage::PreStop {
             return;
         }
-        let ran = host.template.spec.pre_stop.map_or(Span::ZERO, PreStop::duration).min(self.grace(host));
+        let ran = host
+            .template
+            .spec
+            .pre_stop
+            .map_or(Span::ZERO, PreStop::duration)
+            .min(self.grace(host));
         if self.exited {
             self.stage = Stage::Stopping;
             self.exited(now, host, out);
@@ -265,7 +295,10 @@ impl PodWorker {
     fn send_sigterm(&mut self, left: Span, out: Out) {
         self.stage = Stage::Stopping;
         out.say(Fact::SentSigterm(self.pod));
-        out.wake(left.max(MINIMUM_GRACE), Input::GraceOver(self.pod, self.run));
+        out.wake(
+            left.max(MINIMUM_GRACE),
+            Input::GraceOver(self.pod, self.run),
+        );
     }
 
     /// The grace period is over: SIGKILL, if the container still runs.
@@ -298,7 +331,12 @@ impl PodWorker {
     pub fn exited(&mut self, now: Time, host: Host, out: Out) {
         match self.stage {
             // A command ends with its container, a request with its connection; `sleep` is a timer of the kubelet's.
-            Stage::PreStop if matches!(host.template.spec.pre_stop, Some(PreStop::Exec(_) | PreStop::HttpGet(_))) => {
+            Stage::PreStop
+                if matches!(
+                    host.template.spec.pre_stop,
+                    Some(PreStop::Exec(_) | PreStop::HttpGet(_))
+                ) =>
+            {
                 self.stage = Stage::Stopping;
                 self.exited(now, host, out);
             }
@@ -319,7 +357,10 @@ impl PodWorker {
         }
         (self.observed, self.exited) = (false, false);
         self.probes().for_each(ProbeWorker::restart);
-        if self.started.is_none_or(|started| now.saturating_since(started) > BACK_OFF_RESET) {
+        if self
+            .started
+            .is_none_or(|started| now.saturating_since(started) > BACK_OFF_RESET)
+        {
             self.failures = 0;
         }
         let wait = self.back_off(BACK_OFF[self.failures.min(BACK_OFF.len() - 1)], out);
@@ -330,7 +371,10 @@ impl PodWorker {
 
     /// The worker polls: waits are lower bounds.
     fn back_off(&self, wait: Span, out: &Outbox<'_, Input, Fact>) -> Span {
-        let mut jitter = out.streams().at(Purpose::KubeletRetry, pair(self.pod.index() as u64, u64::from(self.run)));
+        let mut jitter = out.streams().at(
+            Purpose::KubeletRetry,
+            pair(self.pod.index() as u64, u64::from(self.run)),
+        );
         let mut waited = Span::ZERO;
         while waited < wait {
             let poll = wait.saturating_sub(waited).min(BACK_OFF_POLL);
@@ -342,15 +386,26 @@ impl PodWorker {
     /// The main container has ended for good. A native sidecar gets SIGTERM now, and what is left of the
     /// grace period, two seconds at least; any other got it with the main container.
     fn stop_sidecar(&mut self, now: Time, host: Host, out: Out) {
-        let Some(sidecar) = &host.template.spec.sidecar else { return self.stop_sandbox(host, out) };
+        let Some(sidecar) = &host.template.spec.sidecar else {
+            return self.stop_sandbox(host, out);
+        };
         let (from, left) = if sidecar.native {
-            (now, self.grace(host).saturating_sub(now.saturating_since(self.kill_started).whole_seconds()))
+            (
+                now,
+                self.grace(host)
+                    .saturating_sub(now.saturating_since(self.kill_started).whole_seconds()),
+            )
         } else {
             (self.kill_started, self.grace(host))
         };
-        let shutdown = sidecar.shutdown.sample(&mut out.streams().at(Purpose::Sidecar, self.pod.index() as u64));
+        let shutdown = sidecar
+            .shutdown
+            .sample(&mut out.streams().at(Purpose::Sidecar, self.pod.index() as u64));
         (self.stage, self.observed) = (Stage::SidecarStopping, false);
-        out.wake_at(from + shutdown.min(left.max(MINIMUM_GRACE)), Input::SidecarEnded(self.pod));
+        out.wake_at(
+            from + shutdown.min(left.max(MINIMUM_GRACE)),
+            Input::SidecarEnded(self.pod),
+        );
     }
 
     /// The sidecar has ended too.
@@ -364,13 +419,20 @@ impl PodWorker {
     fn stop_sandbox(&mut self, host: Host, out: Out) {
         self.stage = Stage::Stopped;
         self.observed = false;
-        let mut stream = out.streams().at(Purpose::NetworkRemoval, self.pod.index() as u64);
-        out.wake(host.cluster.network_removal.sample(&mut stream), Input::SandboxStopped(self.pod));
+        let mut stream = out
+            .streams()
+            .at(Purpose::NetworkRemoval, self.pod.index() as u64);
+        out.wake(
+            host.cluster.network_removal.sample(&mut stream),
+            Input::SandboxStopped(self.pod),
+        );
     }
 
     /// Whether the API has been told that the containers have ended for good, and waits to be rid of the pod.
     pub const fn is_done(&self) -> bool {
-        matches!(self.status.phase, Phase::Succeeded | Phase::Failed) && !self.queued && self.removable
+        matches!(self.status.phase, Phase::Succeeded | Phase::Failed)
+            && !self.queued
+            && self.removable
     }
 
     /// A readiness gate's condition changed.
@@ -381,7 +443,8 @@ impl PodWorker {
     /// What the API should be told now; whether that is news.
     pub fn refresh_status(&mut self, now: Time, host: Host, sandbox_stopped: bool) -> bool {
         let started = self.startup.as_ref().is_none_or(ProbeWorker::succeeded);
-        let ready = self.readiness.as_ref().is_none_or(ProbeWorker::succeeded) && !host.template.never_ready;
+        let ready = self.readiness.as_ref().is_none_or(ProbeWorker::succeeded)
+            && !host.template.never_ready;
         let containers_ready = self.observed && started && ready;
         let phase = match self.status.phase {
             _ if sandbox_stopped && self.shut_down.is_some() => Phase::Failed,
@@ -394,15 +457,28 @@ impl PodWorker {
             return false;
         }
         let ready = containers_ready && self.gate_open;
-        let ready_since = if ready == self.status.ready { self.status.ready_since } else { Some(now.whole_seconds()) };
+        let ready_since = if ready == self.status.ready {
+            self.status.ready_since
+        } else {
+            Some(now.whole_seconds())
+        };
         let pod = self.pod;
-        let status = PodStatus { pod, phase, containers_ready, ready, ready_since, restarts: self.restarts };
+        let status = PodStatus {
+            pod,
+            phase,
+            containers_ready,
+            ready,
+            ready_since,
+            restarts: self.restarts,
+        };
         std::mem::replace(&mut self.status, status) != status
     }
 
     /// The grace period that counts: a second at least (`calculateEffectiveGracePeriod`).
     fn grace(&self, host: Host) -> Span {
         let own = host.template.spec.termination_grace_period;
-        self.shut_down.map_or(own, |limit| own.min(limit)).max(Span::from_secs(1))
+        self.shut_down
+            .map_or(own, |limit| own.min(limit))
+            .max(Span::from_secs(1))
     }
 }

@@ -33,9 +33,19 @@ impl Argument {
 pub(super) fn source(word: &Word) -> String {
     let piece = |piece: &Piece| match piece {
         Piece::Text { text, .. } => text.clone(),
-        Piece::Variable { name, other: None, .. } => format!("${name}"),
-        Piece::Variable { name, other: Some(Other::Else { word, .. }), .. } => format!("${{{name}:-{}}}", source(word)),
-        Piece::Variable { name, other: Some(Other::Strange), .. } => format!("${{{name}…}}"),
+        Piece::Variable {
+            name, other: None, ..
+        } => format!("${name}"),
+        Piece::Variable {
+            name,
+            other: Some(Other::Else { word, .. }),
+            ..
+        } => format!("${{{name}:-{}}}", source(word)),
+        Piece::Variable {
+            name,
+            other: Some(Other::Strange),
+            ..
+        } => format!("${{{name}…}}"),
         Piece::Command(text) => format!("$({text})"),
         Piece::Sum(text) => format!("$(({text}))"),
     };
@@ -51,7 +61,11 @@ impl Shell<'_> {
         for piece in &word.0 {
             let (value, splits) = match piece {
                 Piece::Text { text, .. } => (Some(text.clone()), false),
-                Piece::Variable { name, other, quoted } => (self.variable(path, name, other.as_ref()), !quoted),
+                Piece::Variable {
+                    name,
+                    other,
+                    quoted,
+                } => (self.variable(path, name, other.as_ref()), !quoted),
                 Piece::Command(text) => (self.substitution(path, text), true),
                 Piece::Sum(text) => (self.sum(path, text).map(|sum| sum.to_string()), false),
             };
@@ -94,9 +108,13 @@ impl Shell<'_> {
         };
         match (value, other) {
             (_, Some(Other::Strange)) => None,
-            (Some(value), Some(Other::Else { word, or_empty: true })) if value.is_empty() => {
-                self.expand_whole(path, word)
-            }
+            (
+                Some(value),
+                Some(Other::Else {
+                    word,
+                    or_empty: true,
+                }),
+            ) if value.is_empty() => self.expand_whole(path, word),
             (Some(value), _) => Some(value),
             (None, Some(Other::Else { word, .. })) => {
                 debug_assert!(!is_set, "a variable that is set has a value");
@@ -150,9 +168,11 @@ impl Shell<'_> {
             ["printf", text] if !text.contains(['%', '\\']) => Some((*text).to_owned()),
             ["seq", last] => Some(sequence(1, 1, last.parse().ok()?)),
             ["seq", first, last] => Some(sequence(first.parse().ok()?, 1, last.parse().ok()?)),
-            ["seq", first, step, last] => {
-                Some(sequence(first.parse().ok()?, step.parse().ok().filter(|step| *step != 0)?, last.parse().ok()?))
-            }
+            ["seq", first, step, last] => Some(sequence(
+                first.parse().ok()?,
+                step.parse().ok().filter(|step| *step != 0)?,
+                last.parse().ok()?,
+            )),
             _ => None,
         }
     }
@@ -170,7 +190,11 @@ impl Shell<'_> {
         while let Some(sign @ ("+" | "-")) = tokens.get(*at).map(String::as_str) {
             *at += 1;
             let next = self.factors(path, tokens, at)?;
-            value = if sign == "+" { value.checked_add(next)? } else { value.checked_sub(next)? };
+            value = if sign == "+" {
+                value.checked_add(next)?
+            } else {
+                value.checked_sub(next)?
+            };
         }
         Some(value)
     }
@@ -199,7 +223,9 @@ impl Shell<'_> {
                 *at += 1;
                 (tokens.get(*at - 1).map(String::as_str) == Some(")")).then_some(value)
             }
-            number if number.starts_with(|first: char| first.is_ascii_digit()) => number.parse().ok(),
+            number if number.starts_with(|first: char| first.is_ascii_digit()) => {
+                number.parse().ok()
+            }
             name => self.variable(path, name, None)?.trim().parse().ok(),
         }
     }
@@ -208,8 +234,17 @@ impl Shell<'_> {
 /// Up to a thousand numbers.
 fn sequence(first: i64, step: i64, last: i64) -> String {
     let numbers = (0..1000).map(|i| first.saturating_add(step.saturating_mul(i)));
-    let within = numbers.take_while(|number| if step > 0 { *number <= last } else { *number >= last });
-    within.map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
+    let within = numbers.take_while(|number| {
+        if step > 0 {
+            *number <= last
+        } else {
+            *number >= last
+        }
+    });
+    within
+        .map(|number| number.to_string())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn sum_tokens(text: &str) -> Option<Vec<String>> {
@@ -218,7 +253,8 @@ fn sum_tokens(text: &str) -> Option<Vec<String>> {
     while let Some(first) = rest.trim_start().chars().next() {
         rest = rest.trim_start().to_owned();
         let length = if first.is_ascii_digit() {
-            rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len())
+            rest.find(|letter: char| !letter.is_ascii_digit())
+                .unwrap_or(rest.len())
         } else if "+-*/%()".contains(first) {
             1
         } else {

@@ -12,7 +12,13 @@ pub(super) enum Shell {
 }
 
 /// Images that hold one program, by their publishers' own words.
-const BARE: [&str; 5] = ["hashicorp/http-echo", "coredns/coredns", "cloudflare/cloudflared", "pause", "traefik/whoami"];
+const BARE: [&str; 5] = [
+    "hashicorp/http-echo",
+    "coredns/coredns",
+    "cloudflare/cloudflared",
+    "pause",
+    "traefik/whoami",
+];
 
 pub(super) fn shell(image: &str) -> Shell {
     let image = image.to_ascii_lowercase();
@@ -22,19 +28,35 @@ pub(super) fn shell(image: &str) -> Shell {
         _ => (image, ""),
     };
     let parts: Vec<&str> = name.split('/').collect();
-    if tag.split(['-', '.']).any(|word| word == "debug" || word == "dev" || word == "shell") {
+    if tag
+        .split(['-', '.'])
+        .any(|word| word == "debug" || word == "dev" || word == "shell")
+    {
         return Shell::Likely;
     }
-    let bare = BARE.iter().any(|known| name == *known || name.ends_with(&format!("/{known}")));
+    let bare = BARE
+        .iter()
+        .any(|known| name == *known || name.ends_with(&format!("/{known}")));
     if bare || name == "scratch" || parts.contains(&"distroless") {
         return Shell::Absent;
     }
     let chainguard = parts.contains(&"cgr.dev") || parts.contains(&"chainguard");
-    let has_one =
-        ["wolfi-base", "chainguard-base", "busybox", "bash", "alpine-base"].contains(parts.last().unwrap_or(&""));
+    let has_one = [
+        "wolfi-base",
+        "chainguard-base",
+        "busybox",
+        "bash",
+        "alpine-base",
+    ]
+    .contains(parts.last().unwrap_or(&""));
     let words = || image.split(['/', ':', '-', '_', '.']);
-    let hints = words().any(|word| word == "distroless" || word == "scratch") || parts.last() == Some(&"static");
-    if hints || (chainguard && !has_one) { Shell::Doubtful } else { Shell::Likely }
+    let hints = words().any(|word| word == "distroless" || word == "scratch")
+        || parts.last() == Some(&"static");
+    if hints || (chainguard && !has_one) {
+        Shell::Doubtful
+    } else {
+        Shell::Likely
+    }
 }
 
 #[cfg(test)]
@@ -48,10 +70,17 @@ mod tests {
 
     #[test]
     fn names_of_images_without_a_shell_are_known() {
-        for image in ["gcr.io/distroless/java17-debian12", "gcr.io/distroless/static:nonroot", "scratch"] {
+        for image in [
+            "gcr.io/distroless/java17-debian12",
+            "gcr.io/distroless/static:nonroot",
+            "scratch",
+        ] {
             check(image, Shell::Absent);
         }
-        check("mirror.example.com/distroless/base@sha256:0123", Shell::Absent);
+        check(
+            "mirror.example.com/distroless/base@sha256:0123",
+            Shell::Absent,
+        );
         check("registry.k8s.io/pause:3.9", Shell::Absent);
         check("hashicorp/http-echo:1.0", Shell::Absent);
         check("gcr.io/distroless/base:debug", Shell::Likely);
@@ -62,8 +91,14 @@ mod tests {
         check("cgr.dev/chainguard/nginx:latest-dev", Shell::Likely);
         check("cgr.dev/chainguard/wolfi-base", Shell::Likely);
         check("cgr.dev/chainguard/static", Shell::Doubtful);
-        for image in ["nginx", "nginx:1.27-alpine", "example.com:5000/shop", "acme/static-site:2", "x", "node:22-slim"]
-        {
+        for image in [
+            "nginx",
+            "nginx:1.27-alpine",
+            "example.com:5000/shop",
+            "acme/static-site:2",
+            "x",
+            "node:22-slim",
+        ] {
             check(image, Shell::Likely);
         }
     }

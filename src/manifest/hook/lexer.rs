@@ -6,7 +6,11 @@ pub(super) enum Piece {
     /// As it stands; whether it was quoted.
     Text { text: String, quoted: bool },
     /// `$NAME`, `${NAME}`, `${NAME:-30}`.
-    Variable { name: String, other: Option<Other>, quoted: bool },
+    Variable {
+        name: String,
+        other: Option<Other>,
+        quoted: bool,
+    },
     /// `$(…)` or backticks.
     Command(String),
     /// `$((…))`
@@ -72,7 +76,12 @@ impl Word {
     /// The word, if nothing of it is quoted or expanded: a keyword is such a one.
     pub(super) fn bare(&self) -> Option<&str> {
         match self.0.as_slice() {
-            [Piece::Text { text, quoted: false }] => Some(text),
+            [
+                Piece::Text {
+                    text,
+                    quoted: false,
+                },
+            ] => Some(text),
             _ => None,
         }
     }
@@ -80,12 +89,20 @@ impl Word {
 
 /// The tokens of a script; or why it is not read.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
-    let mut lexer = Lexer { text, at: 0, depth: 0 };
+    let mut lexer = Lexer {
+        text,
+        at: 0,
+        depth: 0,
+    };
     let mut tokens = Vec::new();
     while lexer.skip_blanks() {
         let start = lexer.at;
         let kind = lexer.token()?;
-        tokens.push(Token { kind, start, end: lexer.at });
+        tokens.push(Token {
+            kind,
+            start,
+            end: lexer.at,
+        });
     }
     Ok(tokens)
 }
@@ -118,7 +135,10 @@ impl Lexer<'_> {
     fn skip_blanks(&mut self) -> bool {
         loop {
             let rest = self.rest();
-            if let Some(joined) = ["\\\n", "\\\r\n"].iter().find(|joined| rest.starts_with(**joined)) {
+            if let Some(joined) = ["\\\n", "\\\r\n"]
+                .iter()
+                .find(|joined| rest.starts_with(**joined))
+            {
                 self.at += joined.len();
             } else if rest.starts_with([' ', '\t', '\r']) {
                 self.at += 1;
@@ -139,15 +159,27 @@ impl Lexer<'_> {
         if after.starts_with("<<") && !after.starts_with("<<<") {
             return Err("a here-document".to_owned());
         }
-        if let Some((mark, writes)) = REDIRECTIONS.iter().find(|(mark, _)| after.starts_with(mark)) {
+        if let Some((mark, writes)) = REDIRECTIONS
+            .iter()
+            .find(|(mark, _)| after.starts_with(mark))
+        {
             self.at += digits + mark.len();
             return Ok(Kind::Redirection { writes: *writes });
         }
-        if let Some(operator) = OPERATORS.iter().find(|operator| self.rest().starts_with(**operator)) {
+        if let Some(operator) = OPERATORS
+            .iter()
+            .find(|operator| self.rest().starts_with(**operator))
+        {
             self.at += operator.len();
-            return Ok(Kind::Operator(if *operator == "\n" { ";" } else { operator }));
+            return Ok(Kind::Operator(if *operator == "\n" {
+                ";"
+            } else {
+                operator
+            }));
         }
-        Ok(Kind::Word(self.word(&|letter| letter.is_whitespace() || "&|;()<>".contains(letter))?))
+        Ok(Kind::Word(self.word(&|letter| {
+            letter.is_whitespace() || "&|;()<>".contains(letter)
+        })?))
     }
 
     /// A word, up to a letter that ends it.
@@ -165,7 +197,10 @@ impl Lexer<'_> {
                     self.at += 1;
                     match self.take() {
                         Some('\n') | None => {}
-                        Some(letter) => word.0.push(Piece::Text { text: letter.to_string(), quoted: true }),
+                        Some(letter) => word.0.push(Piece::Text {
+                            text: letter.to_string(),
+                            quoted: true,
+                        }),
                     }
                 }
                 '$' if self.rest().starts_with("$'") => return Err("a `$'…'`".to_owned()),
@@ -181,7 +216,10 @@ impl Lexer<'_> {
 
     fn double_quoted(&mut self, word: &mut Word) -> Result<(), String> {
         self.at += 1;
-        word.0.push(Piece::Text { text: String::new(), quoted: true });
+        word.0.push(Piece::Text {
+            text: String::new(),
+            quoted: true,
+        });
         loop {
             match self.peek() {
                 None => return Err("a quote that is not closed".to_owned()),
@@ -194,7 +232,9 @@ impl Lexer<'_> {
                     match self.take() {
                         Some(letter @ ('"' | '\\' | '$' | '`')) => push(word, letter, true),
                         Some('\n') | None => {}
-                        Some(letter) => ['\\', letter].into_iter().for_each(|letter| push(word, letter, true)),
+                        Some(letter) => ['\\', letter]
+                            .into_iter()
+                            .for_each(|letter| push(word, letter, true)),
                     }
                 }
                 Some('$' | '`') => self.expansion(word, true)?,
@@ -216,8 +256,12 @@ impl Lexer<'_> {
         let rest = self.rest();
         if rest.starts_with("((") {
             let inner = self.bracketed('(', ')')?;
-            let sum = inner.strip_prefix('(').and_then(|inner| inner.strip_suffix(')'));
-            word.0.push(Piece::Sum(sum.ok_or("a `$((…))` that is not closed")?.to_owned()));
+            let sum = inner
+                .strip_prefix('(')
+                .and_then(|inner| inner.strip_suffix(')'));
+            word.0.push(Piece::Sum(
+                sum.ok_or("a `$((…))` that is not closed")?.to_owned(),
+            ));
         } else if rest.starts_with('(') {
             let text = self.bracketed('(', ')')?;
             word.0.push(Piece::Command(text));
@@ -228,7 +272,10 @@ impl Lexer<'_> {
             let length = name_length(rest);
             // `$?`, `$!`, `$$`, `$1`, …: nobody knows.
             let length = if length == 0 {
-                rest.chars().next().filter(|next| "?!$@*#-0123456789".contains(*next)).map_or(0, char::len_utf8)
+                rest.chars()
+                    .next()
+                    .filter(|next| "?!$@*#-0123456789".contains(*next))
+                    .map_or(0, char::len_utf8)
             } else {
                 length
             };
@@ -237,7 +284,11 @@ impl Lexer<'_> {
             if name.is_empty() {
                 push(word, '$', quoted);
             } else {
-                word.0.push(Piece::Variable { name, other: None, quoted });
+                word.0.push(Piece::Variable {
+                    name,
+                    other: None,
+                    quoted,
+                });
             }
         }
         Ok(())
@@ -256,7 +307,11 @@ impl Lexer<'_> {
                 (None, _) if next == close => {
                     depth -= 1;
                     if depth == 0 {
-                        return Ok(self.text.get(start..self.at - close.len_utf8()).unwrap_or_default().to_owned());
+                        return Ok(self
+                            .text
+                            .get(start..self.at - close.len_utf8())
+                            .unwrap_or_default()
+                            .to_owned());
                     }
                 }
                 _ => {}
@@ -267,7 +322,11 @@ impl Lexer<'_> {
 
     fn until(&mut self, end: char) -> Result<String, String> {
         let rest = self.rest();
-        let text = rest.split_once(end).ok_or("a quote that is not closed")?.0.to_owned();
+        let text = rest
+            .split_once(end)
+            .ok_or("a quote that is not closed")?
+            .0
+            .to_owned();
         self.at += text.len() + end.len_utf8();
         Ok(text)
     }
@@ -276,7 +335,10 @@ impl Lexer<'_> {
 fn push(word: &mut Word, letter: char, quoted: bool) {
     match word.0.last_mut() {
         Some(Piece::Text { text, quoted: same }) if *same == quoted => text.push(letter),
-        _ => word.0.push(Piece::Text { text: letter.to_string(), quoted }),
+        _ => word.0.push(Piece::Text {
+            text: letter.to_string(),
+            quoted,
+        }),
     }
 }
 
@@ -285,7 +347,8 @@ pub(super) fn name_length(text: &str) -> usize {
     if text.starts_with(|first: char| first.is_ascii_digit()) {
         return 0;
     }
-    text.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(text.len())
+    text.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .unwrap_or(text.len())
 }
 
 /// What stands between `${` and `}`.
@@ -296,13 +359,26 @@ fn variable(text: &str, quoted: bool, depth: usize) -> Result<Piece, String> {
     let length = name_length(text);
     let (name, rest) = text.split_at(length);
     let or_empty = rest.starts_with(':');
-    let other = match rest.strip_prefix(':').unwrap_or(rest).strip_prefix(['-', '=']) {
+    let other = match rest
+        .strip_prefix(':')
+        .unwrap_or(rest)
+        .strip_prefix(['-', '='])
+    {
         _ if rest.is_empty() && length > 0 => None,
         Some(default) if length > 0 => {
-            let word = Lexer { text: default, at: 0, depth }.word(&|_| false)?;
+            let word = Lexer {
+                text: default,
+                at: 0,
+                depth,
+            }
+            .word(&|_| false)?;
             Some(Other::Else { word, or_empty })
         }
         _ => Some(Other::Strange),
     };
-    Ok(Piece::Variable { name: name.to_owned(), other, quoted })
+    Ok(Piece::Variable {
+        name: name.to_owned(),
+        other,
+        quoted,
+    })
 }

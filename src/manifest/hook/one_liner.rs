@@ -8,16 +8,21 @@ use crate::time::Span;
 pub(super) fn read(name: &str, arguments: &[Argument]) -> Option<Span> {
     let words: Option<Vec<&str>> = arguments.iter().map(Argument::known).collect();
     let words = words?;
-    let version =
-        |name: &str| name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.').to_owned();
+    let version = |name: &str| {
+        name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.')
+            .to_owned()
+    };
     match version(name).as_str() {
         "python" | "pypy" => statements(after(&words, "-c")?, &python),
         "perl" => statements(after(&words, "-e").or_else(|| after(&words, "-E"))?, &perl),
         "ruby" => statements(after(&words, "-e")?, &ruby),
         "php" => statements(after(&words, "-r")?, &php),
-        "node" | "nodejs" | "bun" | "deno" => {
-            javascript(words.iter().position(is_eval).and_then(|at| words.get(at + 1))?)
-        }
+        "node" | "nodejs" | "bun" | "deno" => javascript(
+            words
+                .iter()
+                .position(is_eval)
+                .and_then(|at| words.get(at + 1))?,
+        ),
         "powershell" | "pwsh" => powershell(&words),
         _ => None,
     }
@@ -28,12 +33,17 @@ fn is_eval(word: &&str) -> bool {
 }
 
 fn after<'a>(words: &[&'a str], flag: &str) -> Option<&'a str> {
-    words.get(words.iter().position(|word| *word == flag)? + 1).copied()
+    words
+        .get(words.iter().position(|word| *word == flag)? + 1)
+        .copied()
 }
 
 /// The sum of all statements, each of which sleeps or takes no time.
 fn statements(code: &str, time: &dyn Fn(&str) -> Option<f64>) -> Option<Span> {
-    let statements = code.split([';', '\n']).map(str::trim).filter(|statement| !statement.is_empty());
+    let statements = code
+        .split([';', '\n'])
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty());
     let seconds: Option<f64> = statements.map(time).sum();
     seconds.map(span)
 }
@@ -51,23 +61,36 @@ fn call<'a>(statement: &'a str, name: &str) -> Option<&'a str> {
 fn number(text: &str) -> Option<f64> {
     let factor = |text: &str| {
         let text = text.trim().replace('_', "");
-        let plain = text.chars().all(|letter| letter.is_ascii_digit() || ".e".contains(letter));
-        text.parse::<f64>().ok().filter(|number| plain && number.is_finite())
+        let plain = text
+            .chars()
+            .all(|letter| letter.is_ascii_digit() || ".e".contains(letter));
+        text.parse::<f64>()
+            .ok()
+            .filter(|number| plain && number.is_finite())
     };
     text.split('*').map(factor).product()
 }
 
 fn python(statement: &str) -> Option<f64> {
-    if ["import ", "from ", "print(", "pass"].iter().any(|start| statement.starts_with(start)) {
+    if ["import ", "from ", "print(", "pass"]
+        .iter()
+        .any(|start| statement.starts_with(start))
+    {
         return Some(0.0);
     }
-    if let Some(inner) = call(statement, "asyncio.run").and_then(|inner| call(inner, "asyncio.sleep")) {
+    if let Some(inner) =
+        call(statement, "asyncio.run").and_then(|inner| call(inner, "asyncio.sleep"))
+    {
         return number(inner);
     }
-    let imported =
-        statement.strip_prefix("__import__('time').").or_else(|| statement.strip_prefix("__import__(\"time\")."));
+    let imported = statement
+        .strip_prefix("__import__('time').")
+        .or_else(|| statement.strip_prefix("__import__(\"time\")."));
     let statement = imported.unwrap_or(statement);
-    ["time.sleep", "sleep", "t.sleep"].iter().find_map(|name| call(statement, name)).and_then(number)
+    ["time.sleep", "sleep", "t.sleep"]
+        .iter()
+        .find_map(|name| call(statement, name))
+        .and_then(number)
 }
 
 fn perl(statement: &str) -> Option<f64> {
@@ -85,7 +108,10 @@ fn ruby(statement: &str) -> Option<f64> {
     if statement.starts_with("require ") || statement.starts_with("puts ") {
         return Some(0.0);
     }
-    ["Kernel.sleep", "sleep"].iter().find_map(|name| call(statement, name)).and_then(number)
+    ["Kernel.sleep", "sleep"]
+        .iter()
+        .find_map(|name| call(statement, name))
+        .and_then(number)
 }
 
 fn php(statement: &str) -> Option<f64> {
@@ -118,10 +144,17 @@ fn javascript(code: &str) -> Option<Span> {
     let time = number(rest.get(comma + 1..end)?.trim())?;
     let around = format!("{before} {} {}", rest.get(..comma)?, rest.get(end + 1..)?);
     // What remains must be the wrapping of a wait.
-    const WRAPPING: [&str; 12] =
-        ["await", "async", "new", "Promise", "function", "r", "resolve", "res", "process", "exit", "0", "done"];
-    let words = around.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.into_iter().all(|word| WRAPPING.contains(&word)).then(|| span(time / 1000.0))
+    const WRAPPING: [&str; 12] = [
+        "await", "async", "new", "Promise", "function", "r", "resolve", "res", "process", "exit",
+        "0", "done",
+    ];
+    let words = around
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    words
+        .into_iter()
+        .all(|word| WRAPPING.contains(&word))
+        .then(|| span(time / 1000.0))
 }
 
 fn powershell(words: &[&str]) -> Option<Span> {
@@ -139,15 +172,22 @@ fn powershell(words: &[&str]) -> Option<Span> {
 }
 
 fn cmdlet(statement: &str) -> Option<f64> {
-    let statement = statement.trim_matches(['{', '}', '&', '"', '\'', ' ']).to_ascii_lowercase();
-    if let Some(inner) = statement.strip_prefix("[system.threading.thread]::").and_then(|rest| call(rest, "sleep")) {
+    let statement = statement
+        .trim_matches(['{', '}', '&', '"', '\'', ' '])
+        .to_ascii_lowercase();
+    if let Some(inner) = statement
+        .strip_prefix("[system.threading.thread]::")
+        .and_then(|rest| call(rest, "sleep"))
+    {
         return number(inner).map(|millis| millis / 1000.0);
     }
     let words: Vec<&str> = statement.split_whitespace().collect();
     match words.as_slice() {
         ["write-host" | "write-output" | "echo", ..] | ["exit"] => Some(0.0),
         ["start-sleep" | "sleep", time] => number(time),
-        ["start-sleep" | "sleep", unit, time] if "-seconds".starts_with(unit) && unit.len() > 1 => number(time),
+        ["start-sleep" | "sleep", unit, time] if "-seconds".starts_with(unit) && unit.len() > 1 => {
+            number(time)
+        }
         ["start-sleep" | "sleep", unit, time]
             if *unit == "-ms" || ("-milliseconds".starts_with(unit) && unit.len() > 1) =>
         {

@@ -123,7 +123,11 @@ impl Path {
 
     /// It stops the server, and goes on.
     pub(super) fn stops(mut self, how: HookStop, what: &str) -> Path {
-        let stop = Stop { at: self.elapsed, how, what: what.to_owned() };
+        let stop = Stop {
+            at: self.elapsed,
+            how,
+            what: what.to_owned(),
+        };
         self.meets(Some(stop), None);
         self.notes(format!("`{what}` stops the server"));
         self.more = true;
@@ -133,7 +137,11 @@ impl Path {
     /// It runs something that is not read: nothing is known of what follows.
     pub(super) fn cannot_read(mut self, what: impl Into<String>) -> Path {
         self.more = true;
-        let unread = Unread { at: self.elapsed, what: what.into(), endless: true };
+        let unread = Unread {
+            at: self.elapsed,
+            what: what.into(),
+            endless: true,
+        };
         self.meets(None, Some(unread));
         self.flow = Flow::Exit;
         self
@@ -142,15 +150,22 @@ impl Path {
     /// It waits for something of which nobody knows when it comes, and does nothing meanwhile. The container's end ends
     /// it as well, so that after a stop it lasts as long as the server.
     pub(super) fn waits(self, what: impl Into<String>) -> Path {
-        if self.stop.is_some() { self.lasts(ENDLESS, Status::Success) } else { self.cannot_read(what) }
+        if self.stop.is_some() {
+            self.lasts(ENDLESS, Status::Success)
+        } else {
+            self.cannot_read(what)
+        }
     }
 
     /// A stop, or something that is not read, on the same way: the earlier one counts.
     pub(super) fn meets(&mut self, stop: Option<Stop>, unread: Option<Unread>) {
-        if let Some(stop) = stop.filter(|new| self.stop.as_ref().is_none_or(|old| new.at < old.at)) {
+        if let Some(stop) = stop.filter(|new| self.stop.as_ref().is_none_or(|old| new.at < old.at))
+        {
             self.stop = Some(stop);
         }
-        if let Some(unread) = unread.filter(|new| self.unread.as_ref().is_none_or(|old| new.at < old.at)) {
+        if let Some(unread) =
+            unread.filter(|new| self.unread.as_ref().is_none_or(|old| new.at < old.at))
+        {
             self.unread = Some(unread);
         }
     }
@@ -160,8 +175,15 @@ impl Path {
         self.meets(other.stop.clone(), other.unread.clone());
         self.more |= other.more;
         self.doubt = self.doubt.take().or_else(|| other.doubt.clone());
-        for (mine, others) in [(&mut self.notes, &other.notes), (&mut self.assumed, &other.assumed)] {
-            let new: Vec<String> = others.iter().filter(|other| !mine.contains(other)).cloned().collect();
+        for (mine, others) in [
+            (&mut self.notes, &other.notes),
+            (&mut self.assumed, &other.assumed),
+        ] {
+            let new: Vec<String> = others
+                .iter()
+                .filter(|other| !mine.contains(other))
+                .cloned()
+                .collect();
             mine.extend(new);
         }
     }
@@ -178,10 +200,16 @@ impl Path {
             }
             Status::Unknown(what) => {
                 self.doubt.get_or_insert(what);
-                let failed = Path { status: Status::Failure, ..self.clone() };
+                let failed = Path {
+                    status: Status::Failure,
+                    ..self.clone()
+                };
                 vec![self, failed]
             }
-            known => vec![Path { status: known, ..self }],
+            known => vec![Path {
+                status: known,
+                ..self
+            }],
         }
     }
 
@@ -191,7 +219,10 @@ impl Path {
 
     /// How long the server surely serves on.
     pub(super) fn serves(&self) -> Span {
-        let ends = [self.stop.as_ref().map(|stop| stop.at), self.unread.as_ref().map(|unread| unread.at)];
+        let ends = [
+            self.stop.as_ref().map(|stop| stop.at),
+            self.unread.as_ref().map(|unread| unread.at),
+        ];
         ends.into_iter().flatten().fold(self.elapsed, Span::min)
     }
 }

@@ -7,17 +7,22 @@ use crate::time::Span;
 
 /// They are over at once, succeed, and change nothing.
 pub(super) const SURE: [&str; 23] = [
-    "echo", "printf", "date", "hostname", "id", "whoami", "uname", "sync", "pwd", "ps", "env", "printenv", "basename",
-    "tail", "dirname", "tee", "tr", "cut", "wc", "seq", "sort", "head", "uptime",
+    "echo", "printf", "date", "hostname", "id", "whoami", "uname", "sync", "pwd", "ps", "env",
+    "printenv", "basename", "tail", "dirname", "tee", "tr", "cut", "wc", "seq", "sort", "head",
+    "uptime",
 ];
 
 /// They are over at once and change files, which somebody may watch.
-pub(super) const LIKELY: [&str; 12] =
-    ["touch", "rm", "mkdir", "cp", "mv", "ln", "chmod", "chown", "truncate", "mkfifo", "install", "rmdir"];
+pub(super) const LIKELY: [&str; 12] = [
+    "touch", "rm", "mkdir", "cp", "mv", "ln", "chmod", "chown", "truncate", "mkfifo", "install",
+    "rmdir",
+];
 
 /// They are over at once and say yes or no.
-pub(super) const ASKS: [&str; 14] =
-    ["grep", "egrep", "fgrep", "pgrep", "pidof", "which", "cmp", "diff", "netstat", "ss", "lsof", "jps", "awk", "sed"];
+pub(super) const ASKS: [&str; 14] = [
+    "grep", "egrep", "fgrep", "pgrep", "pidof", "which", "cmp", "diff", "netstat", "ss", "lsof",
+    "jps", "awk", "sed",
+];
 
 /// What `sleep` makes of its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +52,11 @@ pub(super) fn sleep(arguments: &[Argument]) -> Sleep {
             Some(Sleep::Unread) | None => unread = true,
         }
     }
-    if unread { Sleep::Unread } else { Sleep::Lasts(sum) }
+    if unread {
+        Sleep::Unread
+    } else {
+        Sleep::Lasts(sum)
+    }
 }
 
 /// A number, in seconds unless `m`, `h` or `d` follows it.
@@ -58,7 +67,11 @@ fn duration(word: &str) -> Sleep {
     let units = [('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86400.0)];
     let of = |(letter, factor)| word.strip_suffix(letter).map(|number| (number, factor));
     let (number, unit) = units.into_iter().find_map(of).unwrap_or((word, 1.0));
-    let plain = |number: &str| number.chars().all(|letter| letter.is_ascii_digit() || letter == '.');
+    let plain = |number: &str| {
+        number
+            .chars()
+            .all(|letter| letter.is_ascii_digit() || letter == '.')
+    };
     match number.strip_prefix('+').unwrap_or(number) {
         number if plain(number) && number.contains(|letter: char| letter.is_ascii_digit()) => {
             match number.parse::<f64>() {
@@ -109,7 +122,10 @@ pub(super) fn test(arguments: &[Argument]) -> Option<Status> {
     let number = |text: &str| text.trim().parse::<i64>().ok();
     let holds = match words.as_slice() {
         ["!", rest @ ..] => {
-            let rest: Vec<Argument> = rest.iter().map(|word| Argument::Known((*word).to_owned())).collect();
+            let rest: Vec<Argument> = rest
+                .iter()
+                .map(|word| Argument::Known((*word).to_owned()))
+                .collect();
             return match test(&rest)? {
                 Status::Success => Some(Status::Failure),
                 Status::Failure => Some(Status::Success),
@@ -130,5 +146,9 @@ pub(super) fn test(arguments: &[Argument]) -> Option<Status> {
         [one, "-ge", other] => number(one)? >= number(other)?,
         _ => return None,
     };
-    Some(if holds { Status::Success } else { Status::Failure })
+    Some(if holds {
+        Status::Success
+    } else {
+        Status::Failure
+    })
 }

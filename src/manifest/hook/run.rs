@@ -17,8 +17,8 @@ pub(super) fn base(program: &str) -> &str {
 const SHELLS: [&str; 7] = ["sh", "bash", "ash", "dash", "ksh", "zsh", "mksh"];
 /// Words that only a shell knows.
 const BUILT_IN: [&str; 21] = [
-    "exit", "return", "break", "continue", ":", "set", "shift", "export", "readonly", "local", "declare", "unset",
-    "wait", "exec", "eval", "source", ".", "trap", "cd", "umask", "ulimit",
+    "exit", "return", "break", "continue", ":", "set", "shift", "export", "readonly", "local",
+    "declare", "unset", "wait", "exec", "eval", "source", ".", "trap", "cd", "umask", "ulimit",
 ];
 /// Programs that run the rest of their words, and how many words of their own come before, options aside.
 const WRAPPERS: [(&str, usize); 19] = [
@@ -47,7 +47,13 @@ const WITH_A_WORD: [&str; 8] = ["-n", "-u", "-g", "-o", "-e", "-i", "-c", "-a"];
 
 impl Shell<'_> {
     /// Runs a program, or what the shell knows itself.
-    pub(super) fn run(&mut self, path: Path, arguments: &[Argument], text: &str, in_shell: bool) -> Vec<Path> {
+    pub(super) fn run(
+        &mut self,
+        path: Path,
+        arguments: &[Argument],
+        text: &str,
+        in_shell: bool,
+    ) -> Vec<Path> {
         let Some(Argument::Known(program)) = arguments.first() else {
             return vec![path.cannot_read(shortened(text))];
         };
@@ -56,7 +62,9 @@ impl Shell<'_> {
             return if in_shell && program == name {
                 self.built_in(path, name, rest, text)
             } else {
-                vec![path.fails(format!("no program is called `{program}`: only a shell knows the word"))]
+                vec![path.fails(format!(
+                    "no program is called `{program}`: only a shell knows the word"
+                ))]
             };
         }
         if program.contains(char::is_whitespace) || program.is_empty() || program.starts_with('-') {
@@ -67,12 +75,20 @@ impl Shell<'_> {
             "env" => self.env(path, rest, text),
             "timeout" | "gtimeout" => self.bounded(path, rest, text),
             "xargs" => {
-                let words = rest.iter().skip_while(|word| word.text().starts_with('-')).cloned();
-                let words: Vec<Argument> = words.chain([Argument::Unknown("…".to_owned())]).collect();
+                let words = rest
+                    .iter()
+                    .skip_while(|word| word.text().starts_with('-'))
+                    .cloned();
+                let words: Vec<Argument> =
+                    words.chain([Argument::Unknown("…".to_owned())]).collect();
                 self.run(path, &words, text, false)
             }
             "cmd" => self.windows(path, rest, text),
-            "command" | "type" if rest.first().is_some_and(|word| ["-v", "-V"].contains(&word.text())) => {
+            "command" | "type"
+                if rest
+                    .first()
+                    .is_some_and(|word| ["-v", "-V"].contains(&word.text())) =>
+            {
                 vec![path.ends(Status::Unknown(shortened(text)))]
             }
             _ => match WRAPPERS.iter().find(|(wrapper, _)| *wrapper == name) {
@@ -97,20 +113,34 @@ impl Shell<'_> {
                 (path.flow, path.status) = (Flow::Exit, status);
             }
             "break" | "continue" if rest.is_empty() => {
-                path.flow = if name == "break" { Flow::Break } else { Flow::Continue };
+                path.flow = if name == "break" {
+                    Flow::Break
+                } else {
+                    Flow::Continue
+                };
             }
-            "break" | "continue" | "source" | "." => return vec![path.cannot_read(shortened(text))],
+            "break" | "continue" | "source" | "." => {
+                return vec![path.cannot_read(shortened(text))];
+            }
             "set" => return set(path, rest, text),
             "export" | "readonly" | "local" | "declare" => {
                 assign(&mut path, rest);
                 path.status = Status::Success;
             }
             "unset" => {
-                rest.iter().for_each(|name| drop(path.variables.insert(name.text().to_owned(), Some(String::new()))));
+                rest.iter().for_each(|name| {
+                    drop(
+                        path.variables
+                            .insert(name.text().to_owned(), Some(String::new())),
+                    );
+                });
                 path.status = Status::Success;
             }
             "wait" => {
-                path.elapsed = path.background.take().map_or(path.elapsed, |end| path.elapsed.max(end));
+                path.elapsed = path
+                    .background
+                    .take()
+                    .map_or(path.elapsed, |end| path.elapsed.max(end));
                 return vec![path.ends(Status::Success)];
             }
             "exec" => {
@@ -139,7 +169,12 @@ impl Shell<'_> {
     fn shell(&mut self, mut path: Path, name: &str, rest: &[Argument], text: &str) -> Vec<Path> {
         let (mut at, mut script, mut exits) = (0, false, false);
         while let Some(word) = rest.get(at).and_then(Argument::known) {
-            let Some(letters) = word.strip_prefix(['-', '+']).filter(|letters| !letters.is_empty()) else { break };
+            let Some(letters) = word
+                .strip_prefix(['-', '+'])
+                .filter(|letters| !letters.is_empty())
+            else {
+                break;
+            };
             at += 1;
             if letters == "-" {
                 break;
@@ -156,7 +191,9 @@ impl Shell<'_> {
             script |= letters.contains('c');
             exits |= letters.contains('e') && word.starts_with('-');
             if letters.contains(['o', 'O']) {
-                exits |= rest.get(at).is_some_and(|option| option.text() == "errexit");
+                exits |= rest
+                    .get(at)
+                    .is_some_and(|option| option.text() == "errexit");
                 at += 1;
             }
         }
@@ -179,8 +216,12 @@ impl Shell<'_> {
                 }
                 paths
             }
-            Some(Argument::Known(file)) if file.contains(char::is_whitespace) || base(file) == "sleep" => {
-                vec![path.fails(format!("`{name}` without `-c` takes `{file}` for a file of commands"))]
+            Some(Argument::Known(file))
+                if file.contains(char::is_whitespace) || base(file) == "sleep" =>
+            {
+                vec![path.fails(format!(
+                    "`{name}` without `-c` takes `{file}` for a file of commands"
+                ))]
             }
             Some(_) => vec![path.cannot_read(shortened(text))],
         }
@@ -193,9 +234,14 @@ impl Shell<'_> {
         while let Some(word) = rest.get(at) {
             let word = word.text();
             if word == "-S" || word == "--split-string" {
-                let words = rest.get(at + 1).and_then(Argument::known).unwrap_or_default();
-                let words: Vec<Argument> =
-                    words.split_whitespace().map(|word| Argument::Known(word.to_owned())).collect();
+                let words = rest
+                    .get(at + 1)
+                    .and_then(Argument::known)
+                    .unwrap_or_default();
+                let words: Vec<Argument> = words
+                    .split_whitespace()
+                    .map(|word| Argument::Known(word.to_owned()))
+                    .collect();
                 return self.run(path, &words, text, false);
             } else if word == "-u" || word == "--unset" || word == "-C" {
                 at += 2;
@@ -213,7 +259,9 @@ impl Shell<'_> {
             return vec![path.ends(Status::Success)];
         }
         let mut paths = self.run(path, &rest[at..], text, false);
-        paths.iter_mut().for_each(|path| path.variables.clone_from(&before));
+        paths
+            .iter_mut()
+            .for_each(|path| path.variables.clone_from(&before));
         paths
     }
 
@@ -221,8 +269,16 @@ impl Shell<'_> {
     fn bounded(&mut self, path: Path, rest: &[Argument], text: &str) -> Vec<Path> {
         let mut at = 0;
         // Busybox' was `timeout -t 30 PROGRAM` once.
-        while let Some(option) = rest.get(at).map(Argument::text).filter(|word| word.starts_with('-')) {
-            at += if ["-k", "-s", "--kill-after", "--signal"].contains(&option) { 2 } else { 1 };
+        while let Some(option) = rest
+            .get(at)
+            .map(Argument::text)
+            .filter(|word| word.starts_with('-'))
+        {
+            at += if ["-k", "-s", "--kill-after", "--signal"].contains(&option) {
+                2
+            } else {
+                1
+            };
         }
         let limit = match program::sleep(rest.get(at..=at).unwrap_or_default()) {
             Sleep::Lasts(Span::ZERO) => ENDLESS,
@@ -233,7 +289,11 @@ impl Shell<'_> {
         let start = path.elapsed;
         let within = |mut path: Path| {
             let end = (start + limit).min(ENDLESS);
-            if let Some(unread) = path.unread.as_mut().filter(|unread| unread.at >= start && unread.endless) {
+            if let Some(unread) = path
+                .unread
+                .as_mut()
+                .filter(|unread| unread.at >= start && unread.endless)
+            {
                 unread.endless = limit == ENDLESS;
                 (path.flow, path.elapsed) = (Flow::Next, end);
                 path.status = Status::Unknown(shortened(text));
@@ -241,13 +301,19 @@ impl Shell<'_> {
                 (path.flow, path.elapsed, path.status) = (Flow::Next, end, Status::Failure);
             }
             // What it would do later it does not do.
-            path.stop = path.stop.take().filter(|stop| stop.at < end || stop.at < start);
+            path.stop = path
+                .stop
+                .take()
+                .filter(|stop| stop.at < end || stop.at < start);
             path
         };
         let Some(rest) = rest.get(at + 1..).filter(|rest| !rest.is_empty()) else {
             return vec![path.fails("`timeout` is given no program")];
         };
-        self.run(path, rest, text, false).into_iter().map(within).collect()
+        self.run(path, rest, text, false)
+            .into_iter()
+            .map(within)
+            .collect()
     }
 
     /// `cmd /c LINE`
@@ -261,9 +327,14 @@ impl Shell<'_> {
         let mut paths = vec![path];
         for part in line.replace("&&", "&").split('&') {
             let part = part.split('>').next().unwrap_or_default();
-            let words: Vec<Argument> = part.split_whitespace().map(|word| Argument::Known(word.to_owned())).collect();
+            let words: Vec<Argument> = part
+                .split_whitespace()
+                .map(|word| Argument::Known(word.to_owned()))
+                .collect();
             // Its `timeout` refuses to run without a console, of which hooks have none.
-            let reads = words.first().is_some_and(|word| !base(word.text()).eq_ignore_ascii_case("timeout"));
+            let reads = words
+                .first()
+                .is_some_and(|word| !base(word.text()).eq_ignore_ascii_case("timeout"));
             let next = |path: Path| match path.flow {
                 Flow::Next if reads => self.run(path, &words, part.trim(), false),
                 Flow::Next => vec![path.cannot_read(shortened(text))],
@@ -278,12 +349,18 @@ impl Shell<'_> {
 /// The words after a wrapper's own.
 fn wrapped(rest: &[Argument], own: usize) -> &[Argument] {
     let mut at = 0;
-    while let Some(option) = rest.get(at).map(Argument::text).filter(|word| word.starts_with('-')) {
+    while let Some(option) = rest
+        .get(at)
+        .map(Argument::text)
+        .filter(|word| word.starts_with('-'))
+    {
         at += 1;
         if option == "--" {
             break;
         }
-        let number = rest.get(at).is_some_and(|word| word.text().parse::<i32>().is_ok());
+        let number = rest
+            .get(at)
+            .is_some_and(|word| word.text().parse::<i32>().is_ok());
         at += usize::from(WITH_A_WORD.contains(&option) && (number || option != "-c"));
     }
     rest.get(at + own..).unwrap_or_default()
@@ -303,7 +380,11 @@ fn simple(mut path: Path, name: &str, rest: &[Argument], text: &str) -> Path {
         None => {}
     }
     match name {
-        "sleep" | "usleep" => match if name == "sleep" { program::sleep(rest) } else { program::microseconds(rest) } {
+        "sleep" | "usleep" => match if name == "sleep" {
+            program::sleep(rest)
+        } else {
+            program::microseconds(rest)
+        } {
             Sleep::Lasts(time) => path.lasts(time, Status::Success),
             Sleep::Fails(why) => path.fails(why),
             Sleep::Unread => path.cannot_read(text),
@@ -311,7 +392,11 @@ fn simple(mut path: Path, name: &str, rest: &[Argument], text: &str) -> Path {
         "true" => path.ends(Status::Success),
         "false" => path.ends(Status::Failure),
         "test" | "[" => path.ends(program::test(rest).unwrap_or(Status::Unknown(text))),
-        "tail" if rest.iter().any(|word| ["-f", "-F", "-fn0", "--follow"].contains(&word.text())) => {
+        "tail"
+            if rest
+                .iter()
+                .any(|word| ["-f", "-F", "-fn0", "--follow"].contains(&word.text())) =>
+        {
             if rest.iter().any(|word| word.text().starts_with("--pid")) {
                 return path.waits(text);
             }
@@ -323,10 +408,16 @@ fn simple(mut path: Path, name: &str, rest: &[Argument], text: &str) -> Path {
             None => path.cannot_read(text),
         },
         // Nobody writes to a hook's stdin.
-        "read" if rest.iter().all(|word| !word.text().starts_with("-t")) => path.ends(Status::Failure),
+        "read" if rest.iter().all(|word| !word.text().starts_with("-t")) => {
+            path.ends(Status::Failure)
+        }
         "cat" if rest.is_empty() => path.ends(Status::Success),
         "cat" | "ls" | "logger" => path.ends(Status::Likely(text)),
-        "awk" | "sed" if rest.iter().any(|word| word.text().contains("system(") || word.text().starts_with("-i")) => {
+        "awk" | "sed"
+            if rest
+                .iter()
+                .any(|word| word.text().contains("system(") || word.text().starts_with("-i")) =>
+        {
             path.cannot_read(text)
         }
         name if program::SURE.contains(&name) => path.ends(Status::Success),
@@ -349,7 +440,9 @@ fn set(mut path: Path, rest: &[Argument], text: &str) -> Vec<Path> {
             "errexit" => path.exits_on_error = true,
             "pipefail" => path.pipes_fail = true,
             option if option.starts_with('-') => path.exits_on_error |= option.contains('e'),
-            option if option.starts_with('+') && option.contains('e') => path.exits_on_error = false,
+            option if option.starts_with('+') && option.contains('e') => {
+                path.exits_on_error = false;
+            }
             _ => {}
         }
     }

@@ -24,7 +24,11 @@ pub(super) struct Shell<'a> {
 
 impl<'a> Shell<'a> {
     pub(super) fn new(environment: &'a Environment) -> Shell<'a> {
-        Shell { environment, steps: 0, depth: 0 }
+        Shell {
+            environment,
+            steps: 0,
+            depth: 0,
+        }
     }
 
     /// A script in a process of its own: how it ends is its status, and what it sets is lost.
@@ -40,7 +44,8 @@ impl<'a> Shell<'a> {
         let within = self.list(list, vec![path], false);
         let left = |mut path: Path| {
             path.variables.clone_from(&outer.variables);
-            (path.exits_on_error, path.pipes_fail, path.bash) = (outer.exits_on_error, outer.pipes_fail, outer.bash);
+            (path.exits_on_error, path.pipes_fail, path.bash) =
+                (outer.exits_on_error, outer.pipes_fail, outer.bash);
             path.background = outer.background;
             if !over(&path) {
                 path.flow = outer.flow;
@@ -57,12 +62,18 @@ impl<'a> Shell<'a> {
             let mut next = Vec::new();
             for path in paths {
                 match path.flow {
-                    Flow::Next if self.depth > DEEPEST => next.push(path.cannot_read(shortened(&item.text))),
+                    Flow::Next if self.depth > DEEPEST => {
+                        next.push(path.cannot_read(shortened(&item.text)));
+                    }
                     Flow::Next => next.extend(self.item(item, path, tested)),
                     Flow::Break | Flow::Continue | Flow::Exit => next.push(path),
                 }
             }
-            paths = if next.len() > MOST_PATHS { vec![merged(next).cannot_read(shortened(&item.text))] } else { next };
+            paths = if next.len() > MOST_PATHS {
+                vec![merged(next).cannot_read(shortened(&item.text))]
+            } else {
+                next
+            };
         }
         self.depth -= 1;
         paths
@@ -81,7 +92,10 @@ impl<'a> Shell<'a> {
             // It may do anything at any time, but holds nobody up.
             here.flow = Flow::Exit;
         }
-        here.notes(format!("`{} &` goes to the background", shortened(&item.text)));
+        here.notes(format!(
+            "`{} &` goes to the background",
+            shortened(&item.text)
+        ));
         vec![here.ends(Status::Success)]
     }
 
@@ -117,14 +131,30 @@ impl<'a> Shell<'a> {
         if pipeline.negated {
             paths = paths.into_iter().flat_map(Path::decided).collect();
             for path in &mut paths {
-                path.status = if path.succeeded() { Status::Failure } else { Status::Success };
+                path.status = if path.succeeded() {
+                    Status::Failure
+                } else {
+                    Status::Success
+                };
             }
         }
         if exits {
-            let simple = matches!(pipeline.commands.as_slice(), [Command::Simple(_)] | [_, _, ..]);
-            let next = |path: Path| if path.flow == Flow::Next && simple { path.decided() } else { vec![path] };
+            let simple = matches!(
+                pipeline.commands.as_slice(),
+                [Command::Simple(_)] | [_, _, ..]
+            );
+            let next = |path: Path| {
+                if path.flow == Flow::Next && simple {
+                    path.decided()
+                } else {
+                    vec![path]
+                }
+            };
             paths = paths.into_iter().flat_map(next).collect();
-            for path in paths.iter_mut().filter(|path| path.flow == Flow::Next && path.status == Status::Failure) {
+            for path in paths
+                .iter_mut()
+                .filter(|path| path.flow == Flow::Next && path.status == Status::Failure)
+            {
                 path.flow = Flow::Exit;
                 path.notes("`set -e` ends the script at the first failure".to_owned());
             }
@@ -139,7 +169,11 @@ impl<'a> Shell<'a> {
             let ends = self.subshell(path.clone(), &[alone(command)]);
             let longest = ends.iter().map(|end| end.elapsed).max().unwrap_or_default();
             if ends.iter().any(|end| end.elapsed != longest) {
-                here = here.cannot_read(ends.iter().find_map(|end| end.doubt.clone()).unwrap_or_default());
+                here = here.cannot_read(
+                    ends.iter()
+                        .find_map(|end| end.doubt.clone())
+                        .unwrap_or_default(),
+                );
             }
             let before = std::mem::replace(&mut here.status, Status::Success);
             for end in &ends {
@@ -165,13 +199,32 @@ impl<'a> Shell<'a> {
             Command::Simple(simple) => self.simple(simple, path),
             Command::Group(list) => self.list(list, vec![path], tested),
             Command::Subshell(list) => self.subshell(path, list),
-            Command::If { branches, otherwise } => self.branches(branches, otherwise, path, tested),
-            Command::For { name, words, body, text } => self.counted(name, words, body, text, path),
-            Command::Loop { until, condition, body, text } => self.repeated(*until, condition, body, text, path),
+            Command::If {
+                branches,
+                otherwise,
+            } => self.branches(branches, otherwise, path, tested),
+            Command::For {
+                name,
+                words,
+                body,
+                text,
+            } => self.counted(name, words, body, text, path),
+            Command::Loop {
+                until,
+                condition,
+                body,
+                text,
+            } => self.repeated(*until, condition, body, text, path),
         }
     }
 
-    fn branches(&mut self, branches: &[(List, List)], otherwise: &[Item], path: Path, tested: bool) -> Vec<Path> {
+    fn branches(
+        &mut self,
+        branches: &[(List, List)],
+        otherwise: &[Item],
+        path: Path,
+        tested: bool,
+    ) -> Vec<Path> {
         let (mut open, mut over) = (vec![path], Vec::new());
         for (condition, body) in branches {
             let mut next = Vec::new();
@@ -194,7 +247,14 @@ impl<'a> Shell<'a> {
         over
     }
 
-    fn counted(&mut self, name: &str, words: &[Word], body: &[Item], text: &str, mut path: Path) -> Vec<Path> {
+    fn counted(
+        &mut self,
+        name: &str,
+        words: &[Word],
+        body: &[Item],
+        text: &str,
+        mut path: Path,
+    ) -> Vec<Path> {
         let mut values = Vec::new();
         for word in words {
             let range = word.bare().and_then(braces);
@@ -204,7 +264,11 @@ impl<'a> Shell<'a> {
             }
             match range {
                 Some(range) => values.extend(range.into_iter().map(Some)),
-                None => values.extend(self.expand(&mut path, word).iter().map(|word| word.known().map(str::to_owned))),
+                None => values.extend(
+                    self.expand(&mut path, word)
+                        .iter()
+                        .map(|word| word.known().map(str::to_owned)),
+                ),
             }
         }
         if words
@@ -217,7 +281,9 @@ impl<'a> Shell<'a> {
         }
         let mut paths = vec![path];
         for value in values {
-            paths.iter_mut().for_each(|path| drop(path.variables.insert(name.to_owned(), value.clone())));
+            paths
+                .iter_mut()
+                .for_each(|path| drop(path.variables.insert(name.to_owned(), value.clone())));
             paths = self.turn(body, paths, text);
             if paths.iter().all(|path| path.flow != Flow::Next) {
                 break;
@@ -229,7 +295,11 @@ impl<'a> Shell<'a> {
     /// One turn of a loop, for the paths that are in it.
     fn turn(&mut self, body: &[Item], paths: Vec<Path>, text: &str) -> Vec<Path> {
         let paths = self.list(body, paths, false);
-        let paths = if paths.len() > MOST_PATHS / 2 { vec![merged(paths).cannot_read(shortened(text))] } else { paths };
+        let paths = if paths.len() > MOST_PATHS / 2 {
+            vec![merged(paths).cannot_read(shortened(text))]
+        } else {
+            paths
+        };
         let again = |mut path: Path| {
             if path.flow == Flow::Continue {
                 path.flow = Flow::Next;
@@ -239,7 +309,14 @@ impl<'a> Shell<'a> {
         paths.into_iter().map(again).collect()
     }
 
-    fn repeated(&mut self, until: bool, condition: &[Item], body: &[Item], text: &str, path: Path) -> Vec<Path> {
+    fn repeated(
+        &mut self,
+        until: bool,
+        condition: &[Item],
+        body: &[Item],
+        text: &str,
+        path: Path,
+    ) -> Vec<Path> {
         let (mut inside, mut over) = (vec![path], Vec::new());
         for _ in 0..MOST_TURNS {
             let mut next = Vec::new();
@@ -258,7 +335,11 @@ impl<'a> Shell<'a> {
                 return out_of_loop(over);
             }
         }
-        over.extend(inside.into_iter().map(|path| path.lasts(ENDLESS, Status::Success)));
+        over.extend(
+            inside
+                .into_iter()
+                .map(|path| path.lasts(ENDLESS, Status::Success)),
+        );
         out_of_loop(over)
     }
 
@@ -276,7 +357,11 @@ impl<'a> Shell<'a> {
         for word in &simple.words {
             arguments.extend(self.expand(&mut path, word));
         }
-        let written: Vec<Argument> = simple.writes.iter().flat_map(|word| self.expand(&mut path, word)).collect();
+        let written: Vec<Argument> = simple
+            .writes
+            .iter()
+            .flat_map(|word| self.expand(&mut path, word))
+            .collect();
         path.more |= !written.iter().all(is_a_stream);
         if path.flow != Flow::Next {
             return vec![path];
@@ -286,7 +371,9 @@ impl<'a> Shell<'a> {
         }
         let mut paths = self.run(path, &arguments, &simple.text, true);
         if !simple.assignments.is_empty() {
-            paths.iter_mut().for_each(|path| path.variables.clone_from(&before));
+            paths
+                .iter_mut()
+                .for_each(|path| path.variables.clone_from(&before));
         }
         paths
     }
@@ -302,8 +389,16 @@ fn is_a_stream(target: &Argument) -> bool {
 }
 
 fn alone(command: &Command) -> Item {
-    let first = Pipeline { negated: false, commands: vec![command.clone()] };
-    Item { first, rest: Vec::new(), background: false, text: String::new() }
+    let first = Pipeline {
+        negated: false,
+        commands: vec![command.clone()],
+    };
+    Item {
+        first,
+        rest: Vec::new(),
+        background: false,
+        text: String::new(),
+    }
 }
 
 /// Whether nothing follows, in whatever shell: it lasts for ever, or is not read.
@@ -320,15 +415,24 @@ fn out_of_loop(mut paths: Vec<Path>) -> Vec<Path> {
 
 /// Too many ways: the one that serves for the shortest time stands for all.
 fn merged(paths: Vec<Path>) -> Path {
-    paths.into_iter().min_by_key(Path::serves).unwrap_or_else(Path::new)
+    paths
+        .into_iter()
+        .min_by_key(Path::serves)
+        .unwrap_or_else(Path::new)
 }
 
 /// `{1..6}`
 fn braces(word: &str) -> Option<Vec<String>> {
-    let (first, last) = word.strip_prefix('{')?.strip_suffix('}')?.split_once("..")?;
+    let (first, last) = word
+        .strip_prefix('{')?
+        .strip_suffix('}')?
+        .split_once("..")?;
     let (first, last): (i64, i64) = (first.parse().ok()?, last.parse().ok()?);
-    let numbers: Vec<i64> =
-        if first <= last { (first..=last).take(5000).collect() } else { (last..=first).rev().take(5000).collect() };
+    let numbers: Vec<i64> = if first <= last {
+        (first..=last).take(5000).collect()
+    } else {
+        (last..=first).rev().take(5000).collect()
+    };
     Some(numbers.iter().map(i64::to_string).collect())
 }
 
@@ -336,7 +440,11 @@ fn braces(word: &str) -> Option<Vec<String>> {
 pub(super) fn shortened(text: &str) -> String {
     let line: Vec<&str> = text.split_whitespace().collect();
     let line = line.join(" ");
-    if line.chars().count() <= 70 { line } else { line.chars().take(69).chain(['…']).collect() }
+    if line.chars().count() <= 70 {
+        line
+    } else {
+        line.chars().take(69).chain(['…']).collect()
+    }
 }
 
 /// A time that cannot be negative, from seconds.

@@ -17,7 +17,13 @@ pub(super) enum Role {
 }
 
 const NGINX: [&str; 4] = ["nginx", "openresty", "angie", "nginx-debug"];
-const APACHE: [&str; 5] = ["apachectl", "apache2ctl", "httpd", "apache2", "httpd-foreground"];
+const APACHE: [&str; 5] = [
+    "apachectl",
+    "apache2ctl",
+    "httpd",
+    "apache2",
+    "httpd-foreground",
+];
 /// They take a service's or a process' name beside the word that stops it.
 const SERVICE: [&str; 32] = [
     "service",
@@ -73,7 +79,15 @@ const STOP_WORDS: [&str; 16] = [
 ];
 /// Programs whose name says it.
 const STOPPERS: [&str; 5] = ["shutdown.sh", "stop.sh", "shutdown", "poweroff", "halt"];
-const CLIENTS: [&str; 7] = ["curl", "wget", "http", "https", "pilot-agent", "httpie", "xh"];
+const CLIENTS: [&str; 7] = [
+    "curl",
+    "wget",
+    "http",
+    "https",
+    "pilot-agent",
+    "httpie",
+    "xh",
+];
 /// Last segments of the paths by which applications and proxies are told to end.
 const ENDS: [&str; 16] = [
     "shutdown",
@@ -97,7 +111,11 @@ const ENDS: [&str; 16] = [
 /// What a program does to the server, if it is one that may do something to it.
 pub(super) fn role(name: &str, arguments: &[Argument]) -> Option<Role> {
     let words: Vec<&str> = arguments.iter().map(Argument::text).collect();
-    let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.to_ascii_lowercase().as_str()));
+    let has = |wanted: &[&str]| {
+        words
+            .iter()
+            .any(|word| wanted.contains(&word.to_ascii_lowercase().as_str()))
+    };
     match name {
         "kill" => Some(kill(&words)),
         "pkill" | "killall" | "killall5" => Some(signalled(&words)),
@@ -120,15 +138,25 @@ pub(super) fn role(name: &str, arguments: &[Argument]) -> Option<Role> {
             () if has(&["graceful", "configtest", "-t", "-v"]) => Role::Harmless,
             () => Role::Unclear,
         }),
-        "s6-svc" | "svc" if words.iter().any(|word| word.starts_with('-') && word.contains(['d', 't', 'k', 'x'])) => {
+        "s6-svc" | "svc"
+            if words
+                .iter()
+                .any(|word| word.starts_with('-') && word.contains(['d', 't', 'k', 'x'])) =>
+        {
             Some(Role::Stops(HookStop::Sigterm))
         }
         name if SERVICE.contains(&name) && has(&STOP_WORDS) => Some(Role::Stops(HookStop::Sigterm)),
         name if SERVICE.contains(&name) => Some(Role::Unclear),
         name if STOPPERS.contains(&name) => Some(Role::Stops(HookStop::Sigterm)),
         name if CLIENTS.contains(&name) => {
-            let ends = words.iter().any(|word| (word.contains('/') || name == "pilot-agent") && is_shutdown_url(word));
-            Some(if ends { Role::Stops(HookStop::Drain) } else { Role::Unclear })
+            let ends = words
+                .iter()
+                .any(|word| (word.contains('/') || name == "pilot-agent") && is_shutdown_url(word));
+            Some(if ends {
+                Role::Stops(HookStop::Drain)
+            } else {
+                Role::Unclear
+            })
         }
         _ => None,
     }
@@ -137,8 +165,16 @@ pub(super) fn role(name: &str, arguments: &[Argument]) -> Option<Role> {
 /// Whether a URL, or the part of it after the host, tells a server to end.
 pub(super) fn is_shutdown_url(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = rest.split(['?', '#']).next().unwrap_or_default().trim_matches(['/', '"', '\'']);
-    let last = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let path = rest
+        .split(['?', '#'])
+        .next()
+        .unwrap_or_default()
+        .trim_matches(['/', '"', '\'']);
+    let last = path
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     ENDS.contains(&last.trim_start_matches(['_', '-']))
 }
 
@@ -173,7 +209,9 @@ fn signal<'a>(words: &[&'a str]) -> &'a str {
     for (i, word) in words.iter().enumerate() {
         let named = match *word {
             "-s" | "-n" | "--signal" => words.get(i + 1).copied(),
-            word => word.strip_prefix("--signal=").or_else(|| word.strip_prefix('-')),
+            word => word
+                .strip_prefix("--signal=")
+                .or_else(|| word.strip_prefix('-')),
         };
         let named = named.map(|name| name.strip_prefix("SIG").unwrap_or(name));
         let known = match named {
@@ -203,8 +241,8 @@ fn signal<'a>(words: &[&'a str]) -> &'a str {
 /// Whether a program's name alone makes it a tool that images without a shell do not have.
 pub(super) fn is_of_a_distribution(program: &str) -> bool {
     const TOOLS: [&str; 22] = [
-        "sh", "bash", "ash", "dash", "ksh", "zsh", "busybox", "sleep", "usleep", "env", "timeout", "kill", "pkill",
-        "killall", "curl", "wget", "touch", "rm", "nice", "nohup", "tail", "echo",
+        "sh", "bash", "ash", "dash", "ksh", "zsh", "busybox", "sleep", "usleep", "env", "timeout",
+        "kill", "pkill", "killall", "curl", "wget", "touch", "rm", "nice", "nohup", "tail", "echo",
     ];
     TOOLS.contains(&base(program))
 }

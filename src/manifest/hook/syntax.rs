@@ -64,7 +64,12 @@ pub(super) struct Simple {
 /// The script as a list; or why it is not read.
 pub(super) fn parse(text: &str) -> Result<List, String> {
     let tokens = lexer::tokens(text)?;
-    let mut parser = Parser { text, tokens, at: 0, depth: 0 };
+    let mut parser = Parser {
+        text,
+        tokens,
+        at: 0,
+        depth: 0,
+    };
     let list = parser.list(&[])?;
     match parser.tokens.get(parser.at) {
         None => Ok(list),
@@ -114,9 +119,19 @@ impl Parser<'_> {
     }
 
     fn since(&self, start: usize) -> String {
-        let from = self.tokens.get(start).map_or(self.text.len(), |token| token.start);
-        let to = self.tokens.get(self.at.saturating_sub(1)).map_or(from, |token| token.end);
-        self.text.get(from..to.max(from)).unwrap_or_default().trim().to_owned()
+        let from = self
+            .tokens
+            .get(start)
+            .map_or(self.text.len(), |token| token.start);
+        let to = self
+            .tokens
+            .get(self.at.saturating_sub(1))
+            .map_or(from, |token| token.end);
+        self.text
+            .get(from..to.max(from))
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
     }
 
     /// Up to one of these keywords, a `)`, or the end.
@@ -148,14 +163,24 @@ impl Parser<'_> {
         }
         let text = self.since(start);
         let background = self.eats("&");
-        if !background && self.tokens.get(self.at).is_some() && !matches!(self.operator(), Some(";" | ")")) {
+        if !background
+            && self.tokens.get(self.at).is_some()
+            && !matches!(self.operator(), Some(";" | ")"))
+        {
             return Err(format!("`{}` where a command ends", self.shown()));
         }
-        Ok(Item { first, rest, background, text })
+        Ok(Item {
+            first,
+            rest,
+            background,
+            text,
+        })
     }
 
     fn shown(&self) -> &str {
-        self.tokens.get(self.at).map_or("the end", |token| token.of(self.text))
+        self.tokens
+            .get(self.at)
+            .map_or("the end", |token| token.of(self.text))
     }
 
     fn pipeline(&mut self) -> Result<Pipeline, String> {
@@ -199,7 +224,12 @@ impl Parser<'_> {
                 self.at += 1;
                 let condition = self.list(&["do"])?;
                 let body = self.body()?;
-                Command::Loop { until, condition, body, text: self.since(start) }
+                Command::Loop {
+                    until,
+                    condition,
+                    body,
+                    text: self.since(start),
+                }
             }
             Some(keyword) if UNREAD.contains(&keyword) => return Err(format!("a `{keyword}`")),
             _ => return self.simple(),
@@ -224,7 +254,10 @@ impl Parser<'_> {
             otherwise = self.list(&["fi"])?;
         }
         self.needs("fi")?;
-        Ok(Command::If { branches, otherwise })
+        Ok(Command::If {
+            branches,
+            otherwise,
+        })
     }
 
     fn counted(&mut self, start: usize) -> Result<Command, String> {
@@ -233,13 +266,22 @@ impl Parser<'_> {
         self.at += 1;
         self.needs("in")?;
         let mut words = Vec::new();
-        while let Some(Token { kind: Kind::Word(word), .. }) = self.tokens.get(self.at) {
+        while let Some(Token {
+            kind: Kind::Word(word),
+            ..
+        }) = self.tokens.get(self.at)
+        {
             words.push(word.clone());
             self.at += 1;
         }
         while self.eats(";") {}
         let body = self.body()?;
-        Ok(Command::For { name, words, body, text: self.since(start) })
+        Ok(Command::For {
+            name,
+            words,
+            body,
+            text: self.since(start),
+        })
     }
 
     fn body(&mut self) -> Result<List, String> {
@@ -251,10 +293,21 @@ impl Parser<'_> {
 
     fn simple(&mut self) -> Result<Command, String> {
         let start = self.at;
-        let mut simple = Simple { assignments: Vec::new(), words: Vec::new(), writes: Vec::new(), text: String::new() };
+        let mut simple = Simple {
+            assignments: Vec::new(),
+            words: Vec::new(),
+            writes: Vec::new(),
+            text: String::new(),
+        };
         loop {
             simple.writes.extend(self.redirections()?);
-            let Some(Token { kind: Kind::Word(word), .. }) = self.tokens.get(self.at) else { break };
+            let Some(Token {
+                kind: Kind::Word(word),
+                ..
+            }) = self.tokens.get(self.at)
+            else {
+                break;
+            };
             match assignment(word).filter(|_| simple.words.is_empty()) {
                 Some(assignment) => simple.assignments.push(assignment),
                 None => simple.words.push(word.clone()),
@@ -274,9 +327,17 @@ impl Parser<'_> {
     /// Redirections that stand here; returns what is written to.
     fn redirections(&mut self) -> Result<Vec<Word>, String> {
         let mut writes = Vec::new();
-        while let Some(Token { kind: Kind::Redirection { writes: is_written }, .. }) = self.tokens.get(self.at) {
+        while let Some(Token {
+            kind: Kind::Redirection { writes: is_written },
+            ..
+        }) = self.tokens.get(self.at)
+        {
             let is_written = *is_written;
-            let Some(Token { kind: Kind::Word(target), .. }) = self.tokens.get(self.at + 1) else {
+            let Some(Token {
+                kind: Kind::Word(target),
+                ..
+            }) = self.tokens.get(self.at + 1)
+            else {
                 return Err("a redirection to nowhere".to_owned());
             };
             if is_written {
@@ -291,9 +352,17 @@ impl Parser<'_> {
 /// `NAME=value`
 fn assignment(word: &Word) -> Option<(String, Word)> {
     let mut word = word.clone();
-    let lexer::Piece::Text { text, quoted: false } = word.0.first_mut()? else { return None };
+    let lexer::Piece::Text {
+        text,
+        quoted: false,
+    } = word.0.first_mut()?
+    else {
+        return None;
+    };
     let length = lexer::name_length(text);
-    let (name, value) = text.split_at_checked(length).filter(|(name, _)| !name.is_empty())?;
+    let (name, value) = text
+        .split_at_checked(length)
+        .filter(|(name, _)| !name.is_empty())?;
     let (name, value) = (name.to_owned(), value.strip_prefix('=')?.to_owned());
     *text = value;
     Some((name, word))

@@ -92,7 +92,8 @@ impl<'a> Import<'a> {
             self.unmodelled = Some(mesh);
             return;
         }
-        let (behind, beside): (Vec<&Container>, Vec<&Container>) = self.others().partition(|other| may_serve(other));
+        let (behind, beside): (Vec<&Container>, Vec<&Container>) =
+            self.others().partition(|other| may_serve(other));
         if let [one, .., last] = behind.as_slice() {
             let words = format!(
                 "the requests of container `{}` may go on to `{}` and `{}`: more than one further container is not modelled",
@@ -100,7 +101,10 @@ impl<'a> Import<'a> {
                 one.name.value,
                 last.name.value
             );
-            self.unmodelled = Some(Notice { place: one.name.place.clone(), words });
+            self.unmodelled = Some(Notice {
+                place: one.name.place.clone(),
+                words,
+            });
         } else if let [one] = behind.as_slice() {
             self.behind(one);
         }
@@ -109,7 +113,11 @@ impl<'a> Import<'a> {
 
     fn others(&self) -> impl Iterator<Item = &'a Container> + use<'a> {
         let serving = self.container();
-        self.deployment.template.containers.iter().filter(move |other| other.name != serving.name)
+        self.deployment
+            .template
+            .containers
+            .iter()
+            .filter(move |other| other.name != serving.name)
     }
 
     /// A mesh's proxy in front of the application, which no manifest tells the settings of.
@@ -117,7 +125,12 @@ impl<'a> Import<'a> {
         let template = &self.deployment.template;
         let namespace = self.namespace().ok().map(|namespace| &namespace.metadata);
         for mesh in &MESHES {
-            let of_pod = |key: &&&str| template.annotations.get(**key).or_else(|| template.labels.get(**key));
+            let of_pod = |key: &&&str| {
+                template
+                    .annotations
+                    .get(**key)
+                    .or_else(|| template.labels.get(**key))
+            };
             let marks: Vec<&At<String>> = mesh.pod.iter().filter_map(|key| of_pod(&key)).collect();
             if marks.iter().any(|mark| OFF.contains(&mark.value.as_str())) {
                 continue;
@@ -125,12 +138,23 @@ impl<'a> Import<'a> {
             let container = template.containers.iter().find(|container| {
                 mesh.containers.iter().any(|known| {
                     container.name.value == *known
-                        || container.image.as_ref().is_some_and(|image| image.contains(known))
+                        || container
+                            .image
+                            .as_ref()
+                            .is_some_and(|image| image.contains(known))
                 })
             });
             let of_namespace = namespace.and_then(|namespace| {
-                let mark = |key: &&str| namespace.labels.get(*key).or_else(|| namespace.annotations.get(*key));
-                mesh.namespace.iter().filter_map(mark).find(|mark| !OFF.contains(&mark.value.as_str()))
+                let mark = |key: &&str| {
+                    namespace
+                        .labels
+                        .get(*key)
+                        .or_else(|| namespace.annotations.get(*key))
+                };
+                mesh.namespace
+                    .iter()
+                    .filter_map(mark)
+                    .find(|mark| !OFF.contains(&mark.value.as_str()))
             });
             let place: Option<&Place> = container
                 .map(|container| &container.name.place)
@@ -141,7 +165,10 @@ impl<'a> Import<'a> {
                     "{}'s proxy ({}) takes the connections of these pods, and ends when its own settings say: not modelled",
                     mesh.name, mesh.containers[0]
                 );
-                return Some(Notice { place: place.clone(), words });
+                return Some(Notice {
+                    place: place.clone(),
+                    words,
+                });
             }
         }
         None
@@ -161,7 +188,9 @@ impl<'a> Import<'a> {
     /// Of the containers that may serve, the one with the shortest hook.
     pub(super) fn ends_first(&self) -> &'a Container {
         // The first of equals: the one that serves.
-        self.may_serve().min_by_key(|container| self.surely_serves(container)).unwrap_or_else(|| self.container())
+        self.may_serve()
+            .min_by_key(|container| self.surely_serves(container))
+            .unwrap_or_else(|| self.container())
     }
 
     /// The container that serves, and those that may serve behind it.
@@ -184,13 +213,22 @@ impl<'a> Import<'a> {
             }
             return;
         }
-        self.values.push("pod.sidecar", String::new(), Origin::Written(place.clone()));
+        self.values
+            .push("pod.sidecar", String::new(), Origin::Written(place.clone()));
         if other.is_native {
-            self.values.push("pod.sidecar.native", "true".to_owned(), Origin::Written(place.clone()));
+            self.values.push(
+                "pod.sidecar.native",
+                "true".to_owned(),
+                Origin::Written(place.clone()),
+            );
         }
         if length > Span::ZERO {
             let why = format!("container `{}` exits when its hook ends", other.name.value);
-            self.values.push("pod.sidecar.shutdown", span(length), Origin::Concluded(place, why));
+            self.values.push(
+                "pod.sidecar.shutdown",
+                span(length),
+                Origin::Concluded(place, why),
+            );
         }
     }
 }
@@ -198,5 +236,7 @@ impl<'a> Import<'a> {
 /// Whether a container may take part in answering requests: it declares a port, and is none of the known helpers.
 fn may_serve(container: &Container) -> bool {
     let called = |text: &str| BESIDE.iter().any(|part| text.to_lowercase().contains(part));
-    !container.ports.is_empty() && !called(&container.name.value) && !container.image.as_deref().is_some_and(called)
+    !container.ports.is_empty()
+        && !called(&container.name.value)
+        && !container.image.as_deref().is_some_and(called)
 }

@@ -18,23 +18,30 @@ struct Words {
 }
 
 /// LBC docs/deploy/pod_readiness_gate.md.
-const INSTALLED: Words =
-    Words { label: "elbv2.k8s.aws/pod-readiness-gate-inject", gate: "target-health.elbv2.k8s.aws/" };
+const INSTALLED: Words = Words {
+    label: "elbv2.k8s.aws/pod-readiness-gate-inject",
+    gate: "target-health.elbv2.k8s.aws/",
+};
 
 /// Auto Mode does not look at the label of the other one: with it two of two rollouts failed, with this one none.
-const AUTO_MODE: Words =
-    Words { label: "eks.amazonaws.com/pod-readiness-gate-inject", gate: "target-health.eks.amazonaws.com/" };
+const AUTO_MODE: Words = Words {
+    label: "eks.amazonaws.com/pod-readiness-gate-inject",
+    gate: "target-health.eks.amazonaws.com/",
+};
 
 impl Import<'_> {
     /// The words that this cluster's controller reads, and those that it does not. Where nothing tells which
     /// controller it is, the label that is there does.
     fn words(&self, namespace: Option<&Namespace>) -> (&'static Words, &'static Words) {
-        let has =
-            |words: &Words| namespace.is_some_and(|namespace| namespace.metadata.labels.contains_key(words.label));
+        let has = |words: &Words| {
+            namespace.is_some_and(|namespace| namespace.metadata.labels.contains_key(words.label))
+        };
         match self.entrance.map(|entrance| entrance.platform) {
             Some(Platform::AutoMode) => (&AUTO_MODE, &INSTALLED),
             Some(Platform::Installed) => (&INSTALLED, &AUTO_MODE),
-            Some(Platform::Unknown) | None if has(&AUTO_MODE) && !has(&INSTALLED) => (&AUTO_MODE, &INSTALLED),
+            Some(Platform::Unknown) | None if has(&AUTO_MODE) && !has(&INSTALLED) => {
+                (&AUTO_MODE, &INSTALLED)
+            }
             Some(Platform::Unknown) | None => (&INSTALLED, &AUTO_MODE),
         }
     }
@@ -52,7 +59,9 @@ impl Import<'_> {
             ("", [only]) => Ok(only),
             ("", _) => Err("the Deployment's namespace".to_owned()),
             (name, all) => {
-                let found = all.iter().find(|namespace| namespace.metadata.name.value == name);
+                let found = all
+                    .iter()
+                    .find(|namespace| namespace.metadata.name.value == name);
                 found.ok_or_else(|| format!("Namespace `{name}`"))
             }
         }
@@ -62,25 +71,38 @@ impl Import<'_> {
     pub(super) fn gate(&mut self, entrances: &[Entrance<'_>]) -> Result<Option<Place>, Error> {
         let namespace = self.namespace().ok();
         let (read, foreign) = self.words(namespace);
-        let label = namespace.and_then(|namespace| namespace.metadata.labels.get(read.label)).cloned();
-        let no_effect = namespace.and_then(|namespace| namespace.metadata.labels.get(foreign.label)).cloned();
+        let label = namespace
+            .and_then(|namespace| namespace.metadata.labels.get(read.label))
+            .cloned();
+        let no_effect = namespace
+            .and_then(|namespace| namespace.metadata.labels.get(foreign.label))
+            .cloned();
         let name_place = namespace.map(|namespace| namespace.metadata.name.place.clone());
         let gates = &self.deployment.template.gates;
         if let Some(own) = gates.iter().find(|gate| gate.value.starts_with(read.gate)) {
-            self.values.push(KEY, "true".to_owned(), Origin::Written(own.place.clone()));
+            self.values
+                .push(KEY, "true".to_owned(), Origin::Written(own.place.clone()));
             return Ok(None);
         }
         if let Some(foreign) = no_effect {
-            let words = format!("this label does nothing here: the controller of these pods reads `{}`", read.label);
+            let words = format!(
+                "this label does nothing here: the controller of these pods reads `{}`",
+                read.label
+            );
             self.notice(&foreign.place, words);
         }
         let Some(name_place) = name_place else {
             let which = self.namespace().err().unwrap_or_default();
-            let why = format!("{which} is not among the manifests; has it the label {}: enabled?", read.label);
+            let why = format!(
+                "{which} is not among the manifests; has it the label {}: enabled?",
+                read.label
+            );
             self.left_open.push((KEY, why));
             return Ok(None);
         };
-        let is_unknown = self.entrance.is_none_or(|entrance| entrance.platform == Platform::Unknown);
+        let is_unknown = self
+            .entrance
+            .is_none_or(|entrance| entrance.platform == Platform::Unknown);
         match label {
             Some(label) if label.value == "enabled" => {
                 if is_unknown && std::ptr::eq(read, &AUTO_MODE) {
@@ -91,10 +113,14 @@ impl Import<'_> {
             }
             other => {
                 if let Some(wrong) = other {
-                    let words = format!("`{}` switches no gates on: the value must be `enabled`", wrong.value);
+                    let words = format!(
+                        "`{}` switches no gates on: the value must be `enabled`",
+                        wrong.value
+                    );
                     self.notice(&wrong.place, words);
                 }
-                self.values.push(KEY, "false".to_owned(), Origin::Written(name_place));
+                self.values
+                    .push(KEY, "false".to_owned(), Origin::Written(name_place));
                 Ok(None)
             }
         }
@@ -106,18 +132,22 @@ impl Import<'_> {
         for entrance in entrances {
             // Nobody but a binding may leave it open: then the controller asks AWS.
             let open = matches!(entrance.door, Door::Binding(_));
-            is_injected |= entrance.target_type()?.map_or(open, |kind| kind.value == TargetType::Ip);
+            is_injected |= entrance
+                .target_type()?
+                .map_or(open, |kind| kind.value == TargetType::Ip);
         }
         let place = label.place.clone();
         let (gate, origin) = match is_injected {
             true if self.deployment.metadata.namespace().is_empty() => (
                 "true",
-                Origin::Concluded(place.clone(), "the Deployment is applied to the only Namespace here".to_owned()),
+                Origin::Concluded(
+                    place.clone(),
+                    "the Deployment is applied to the only Namespace here".to_owned(),
+                ),
             ),
             true => ("true", Origin::Written(place.clone())),
             false => {
-                let why =
-                    "no Ingress, TargetGroupBinding or route with ip targets leads to the pods, so no gate is injected";
+                let why = "no Ingress, TargetGroupBinding or route with ip targets leads to the pods, so no gate is injected";
                 ("false", Origin::Concluded(place.clone(), why.to_owned()))
             }
         };

@@ -16,21 +16,35 @@ impl Import<'_> {
         let container = self.ends_first();
         let hook = container.pre_stop.as_ref()?;
         let place = hook.place.clone();
-        let mut facts = HookFacts { place: place.clone(), command: false, only_waits: true, why: None, not_read: None };
+        let mut facts = HookFacts {
+            place: place.clone(),
+            command: false,
+            only_waits: true,
+            why: None,
+            not_read: None,
+        };
         let reading = match &hook.value {
             Hook::Sleep(seconds) => {
-                self.values.push(KEY, format!("\"{seconds}s\""), Origin::Written(place));
+                self.values
+                    .push(KEY, format!("\"{seconds}s\""), Origin::Written(place));
                 return Some(facts);
             }
             Hook::TcpSocket => {
-                let why = "the kubelet cannot run tcpSocket hooks: SIGTERM follows at once".to_owned();
+                let why =
+                    "the kubelet cannot run tcpSocket hooks: SIGTERM follows at once".to_owned();
                 let outcome = Outcome::Fails(why);
-                Reading { outcome, only_waits: true, assumed: Vec::new() }
+                Reading {
+                    outcome,
+                    only_waits: true,
+                    assumed: Vec::new(),
+                }
             }
             Hook::HttpGet(path) => hook::http_get(path),
             Hook::Exec(words) => {
                 facts.command = true;
-                let environment = container.variables.resolve(&self.objects.config_maps, &self.deployment.metadata);
+                let environment = container
+                    .variables
+                    .resolve(&self.objects.config_maps, &self.deployment.metadata);
                 hook::command(words, &environment, container.image.as_deref())
             }
         };
@@ -46,12 +60,24 @@ impl Import<'_> {
                 let toml = match stop {
                     None => format!("{{ {kind} = {} }}", span(lasts)),
                     Some(Stop { at, how, .. }) => {
-                        let key = if how == HookStop::Drain { "drain_at" } else { "sigterm_at" };
+                        let key = if how == HookStop::Drain {
+                            "drain_at"
+                        } else {
+                            "sigterm_at"
+                        };
                         format!("{{ {kind} = {}, {key} = {} }}", span(lasts), span(at))
                     }
                 };
                 facts.why.clone_from(&why);
-                (toml, reading.assumed.into_iter().chain(why).collect::<Vec<_>>().join("; "))
+                (
+                    toml,
+                    reading
+                        .assumed
+                        .into_iter()
+                        .chain(why)
+                        .collect::<Vec<_>>()
+                        .join("; "),
+                )
             }
             Outcome::Fails(why) => {
                 facts.why = Some(why.clone());
@@ -60,8 +86,15 @@ impl Import<'_> {
             Outcome::NotRead { what, least, most } => {
                 let bound = most.map_or("the grace period".to_owned(), |most| most.to_string());
                 if !given {
-                    self.ask(KEY, format!("how long do the pods serve on while {what} runs? ({place})"));
-                    facts.not_read = Some(NotRead { what: what.clone(), least, most });
+                    self.ask(
+                        KEY,
+                        format!("how long do the pods serve on while {what} runs? ({place})"),
+                    );
+                    facts.not_read = Some(NotRead {
+                        what: what.clone(),
+                        least,
+                        most,
+                    });
                 }
                 let why = format!(
                     "{what} is not read: the pods serve on for {least} at least and {bound} at most; this is the least"
@@ -69,7 +102,11 @@ impl Import<'_> {
                 (format!("{{ {kind} = {} }}", span(least)), why)
             }
         };
-        let origin = if why.is_empty() { Origin::Written(place) } else { Origin::Concluded(place, why) };
+        let origin = if why.is_empty() {
+            Origin::Written(place)
+        } else {
+            Origin::Concluded(place, why)
+        };
         self.values.push(KEY, toml, origin);
         Some(facts)
     }
@@ -82,7 +119,9 @@ impl Import<'_> {
             Some(Hook::Sleep(seconds)) => return Span::from_secs(u64::from(*seconds)),
             Some(Hook::HttpGet(path)) => hook::http_get(path),
             Some(Hook::Exec(words)) => {
-                let environment = container.variables.resolve(&self.objects.config_maps, &self.deployment.metadata);
+                let environment = container
+                    .variables
+                    .resolve(&self.objects.config_maps, &self.deployment.metadata);
                 hook::command(words, &environment, container.image.as_deref())
             }
             Some(Hook::TcpSocket) | None => return Span::ZERO,
@@ -98,6 +137,8 @@ impl Import<'_> {
 impl NotRead {
     /// The longest that the pods may serve on under this grace period.
     pub fn longest(&self, grace: Span) -> Span {
-        self.most.map_or(grace, |most| most.min(grace)).max(self.least)
+        self.most
+            .map_or(grace, |most| most.min(grace))
+            .max(self.least)
     }
 }

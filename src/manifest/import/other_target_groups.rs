@@ -11,10 +11,18 @@ const MOST: usize = 2;
 impl Import<'_> {
     /// `[[other_target_group]]`; says what is left out, and that no requests come through the others.
     pub(super) fn other_target_groups(&mut self, entrances: &[Entrance<'_>]) -> Result<(), Error> {
-        let first_is_ip = entrances.first().map(has_pods).transpose()?.unwrap_or(false);
+        let first_is_ip = entrances
+            .first()
+            .map(has_pods)
+            .transpose()?
+            .unwrap_or(false);
         for other in entrances.iter().skip(1) {
             let place = other.metadata().name.place.clone();
-            let group = format!("{} `{}` makes a further target group of these pods", other.kind(), name(other));
+            let group = format!(
+                "{} `{}` makes a further target group of these pods",
+                other.kind(),
+                name(other)
+            );
             let left_out = match () {
                 () if !first_is_ip || !has_pods(other)? => Some("hosts are targets"),
                 () if self.other_target_groups.len() == MOST => Some("there are two already"),
@@ -25,15 +33,31 @@ impl Import<'_> {
                 continue;
             }
             let mut values = Values::default();
-            let alone = entrances.iter().filter(|entrance| name(entrance) == name(other)).count() == 1;
+            let alone = entrances
+                .iter()
+                .filter(|entrance| name(entrance) == name(other))
+                .count()
+                == 1;
             if alone && is_plain(name(other)) {
-                values.written("other_target_group.name", Some(&other.metadata().name), |name| text(name));
+                values.written(
+                    "other_target_group.name",
+                    Some(&other.metadata().name),
+                    |name| text(name),
+                );
             }
-            let delay = other.attributes()?.whole("deregistration_delay.timeout_seconds")?;
+            let delay = other
+                .attributes()?
+                .whole("deregistration_delay.timeout_seconds")?;
             values.seconds("other_target_group.deregistration_delay", delay.as_ref());
             super::health_check(other, "other_target_group", &mut values)?;
-            self.notice(&place, format!("{group}; the forecast's requests come through the first"));
-            self.other_target_groups.push(OtherTargetGroup { place, values: values.sorted() });
+            self.notice(
+                &place,
+                format!("{group}; the forecast's requests come through the first"),
+            );
+            self.other_target_groups.push(OtherTargetGroup {
+                place,
+                values: values.sorted(),
+            });
         }
         Ok(())
     }
@@ -51,5 +75,7 @@ fn is_plain(name: &str) -> bool {
 /// Whether its targets are pods; where the controller asks AWS, they are taken to be.
 fn has_pods(entrance: &Entrance<'_>) -> Result<bool, Error> {
     let by_default = !entrance.target_type_left_to_controller();
-    Ok(entrance.target_type()?.map_or(by_default, |kind| kind.value == TargetType::Ip))
+    Ok(entrance
+        .target_type()?
+        .map_or(by_default, |kind| kind.value == TargetType::Ip))
 }

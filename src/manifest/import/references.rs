@@ -15,11 +15,17 @@ impl Import<'_> {
         if let Exposed::Not(way) = exposed
             && let Controller::Nobody(class) = &way.controller
         {
-            let words = format!("{}: the class at {class} names no controller, so nobody serves it", way.route());
+            let words = format!(
+                "{}: the class at {class} names no controller, so nobody serves it",
+                way.route()
+            );
             return self.leads_nowhere(way.place(), words);
         }
-        let Some(entrance) = self.entrance else { return };
-        self.references.extend(self.deployment.selector_mismatch.clone());
+        let Some(entrance) = self.entrance else {
+            return;
+        };
+        self.references
+            .extend(self.deployment.selector_mismatch.clone());
         self.check_probe_ports();
         let broken = match entrance.service_port() {
             None => unknown_port(&entrance),
@@ -31,11 +37,16 @@ impl Import<'_> {
     /// A probe at a name that its container does not declare fails always (kubelet pkg/probe/util.go ResolveContainerPort).
     pub(super) fn check_probe_ports(&mut self) {
         let container = self.container();
-        let probes =
-            [("readiness", &container.readiness), ("startup", &container.startup), ("liveness", &container.liveness)];
+        let probes = [
+            ("readiness", &container.readiness),
+            ("startup", &container.startup),
+            ("liveness", &container.liveness),
+        ];
         for (kind, probe) in probes {
             let Some(probe) = probe else { continue };
-            let Some(Port::Name(name)) = &probe.port else { continue };
+            let Some(Port::Name(name)) = &probe.port else {
+                continue;
+            };
             if !container.declares(&Port::Name(name.clone())) {
                 let words = format!(
                     "the {kind} probe asks at port `{name}`, which container `{}` ({}) does not declare: it fails always",
@@ -47,7 +58,10 @@ impl Import<'_> {
     }
 
     pub(super) fn leads_nowhere(&mut self, place: &Place, words: String) {
-        self.references.push(Notice { place: place.clone(), words });
+        self.references.push(Notice {
+            place: place.clone(),
+            words,
+        });
     }
 
     /// A name that no container declares makes no endpoint (FindPort, pkg/api/v1/pod/util.go). A number may be
@@ -58,14 +72,28 @@ impl Import<'_> {
         if containers.iter().any(declares) {
             return None;
         }
-        let all: Vec<u32> = containers.iter().flat_map(|container| &container.ports).map(|port| port.number).collect();
+        let all: Vec<u32> = containers
+            .iter()
+            .flat_map(|container| &container.ports)
+            .map(|port| port.number)
+            .collect();
         let (target, what_follows) = match &port.target.value {
-            Port::Name(name) => (format!("`{name}`"), "the pods never become targets and the ALB answers 503"),
+            Port::Name(name) => (
+                format!("`{name}`"),
+                "the pods never become targets and the ALB answers 503",
+            ),
             Port::Number(number) => {
-                if all.is_empty() || containers.iter().any(|container| container.is_probed_at(*number)) {
+                if all.is_empty()
+                    || containers
+                        .iter()
+                        .any(|container| container.is_probed_at(*number))
+                {
                     return None;
                 }
-                (number.to_string(), "nothing is known to listen there and the ALB finds no healthy target")
+                (
+                    number.to_string(),
+                    "nothing is known to listen there and the ALB finds no healthy target",
+                )
             }
         };
         let declared = match all.as_slice() {
@@ -80,21 +108,36 @@ impl Import<'_> {
             "{} leads to the pods' port {target}, which no container declares ({declared}, {at}): {what_follows}",
             service_and_port(entrance.service, entrance.port),
         );
-        Some(Notice { place: port.target.place.clone(), words })
+        Some(Notice {
+            place: port.target.place.clone(),
+            words,
+        })
     }
 }
 
 /// The controller finds no such port and makes no target group ("unable to find port", LBC pkg/k8s/service_utils.go).
 fn unknown_port(entrance: &Entrance<'_>) -> Option<Notice> {
     let named = entrance.port?;
-    let ports: Vec<String> = entrance.service.ports.iter().map(|port| port.number.to_string()).collect();
+    let ports: Vec<String> = entrance
+        .service
+        .ports
+        .iter()
+        .map(|port| port.number.to_string())
+        .collect();
     let words = format!(
         "{} {} leads to {}, and the Service has no such port (it has {}, {}): the controller makes no target group",
         entrance.kind(),
         entrance.metadata().called(),
         service_and_port(entrance.service, entrance.port),
-        if ports.is_empty() { "none".to_owned() } else { ports.join(", ") },
+        if ports.is_empty() {
+            "none".to_owned()
+        } else {
+            ports.join(", ")
+        },
         entrance.service.metadata.name.place,
     );
-    Some(Notice { place: named.place.clone(), words })
+    Some(Notice {
+        place: named.place.clone(),
+        words,
+    })
 }

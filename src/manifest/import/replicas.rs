@@ -11,14 +11,23 @@ impl Import<'_> {
     pub(super) fn replicas(&mut self) {
         let key = "deployment.replicas";
         match self.scaled(self.deployment) {
-            None => self.values.written(key, self.deployment.replicas.as_ref(), u32::to_string),
+            None => self
+                .values
+                .written(key, self.deployment.replicas.as_ref(), u32::to_string),
             Some((replicas, why)) => {
                 let manifest = match &self.deployment.replicas {
                     Some(replicas) => format!("not the {} of the manifest", replicas.value),
                     None => "where the manifest says nothing".to_owned(),
                 };
-                self.notice(&replicas.place, format!("{why}: {} replicas, {manifest}", replicas.value));
-                self.values.push(key, replicas.value.to_string(), Origin::Concluded(replicas.place, why));
+                self.notice(
+                    &replicas.place,
+                    format!("{why}: {} replicas, {manifest}", replicas.value),
+                );
+                self.values.push(
+                    key,
+                    replicas.value.to_string(),
+                    Origin::Concluded(replicas.place, why),
+                );
             }
         }
     }
@@ -26,7 +35,12 @@ impl Import<'_> {
     /// How many pods a Deployment has.
     pub(super) fn pods_of(&self, deployment: &Deployment) -> u32 {
         let scaled = self.scaled(deployment).map(|(replicas, _)| replicas.value);
-        scaled.unwrap_or_else(|| deployment.replicas.as_ref().map_or(1, |replicas| replicas.value))
+        scaled.unwrap_or_else(|| {
+            deployment
+                .replicas
+                .as_ref()
+                .map_or(1, |replicas| replicas.value)
+        })
     }
 
     /// An autoscaler keeps the number between its bounds; where the Deployment leaves it open, or is beyond them, the
@@ -47,6 +61,12 @@ impl Import<'_> {
             "{} `{}` keeps {least} to {}; the fewest are taken",
             autoscaler.kind, autoscaler.metadata.name.value, max.value
         );
-        Some((At { value: least, place }, why))
+        Some((
+            At {
+                value: least,
+                place,
+            },
+            why,
+        ))
     }
 }

@@ -15,7 +15,8 @@ impl Import<'_> {
             .iter()
             .filter(|other| other.place != self.deployment.place)
             .filter(|other| {
-                entrance::together(&service.metadata, &other.metadata) && service.selects(&other.template.labels)
+                entrance::together(&service.metadata, &other.metadata)
+                    && service.selects(&other.template.labels)
             })
             .map(|other| (other.metadata.name.value.as_str(), self.pods_of(other)))
             .filter(|(_, pods)| *pods > 0)
@@ -33,21 +34,38 @@ impl Import<'_> {
             names.join(", ")
         );
         if scenario.load.workers.is_some() {
-            self.notice(&place, format!("{shared}; a closed loop is not shared out: give the workers that these get"));
+            self.notice(
+                &place,
+                format!(
+                    "{shared}; a closed loop is not shared out: give the workers that these get"
+                ),
+            );
             return;
         }
         let key = "load.rate";
         let rate = scenario.load.rate;
         let share = rate * f64::from(own) / f64::from(all);
-        let given = if self.values.has(key) { "given" } else { "assumed" };
+        let given = if self.values.has(key) {
+            "given"
+        } else {
+            "assumed"
+        };
         if given == "assumed" {
-            self.ask(key, "how many requests a second to the whole Service during a rollout?".to_owned());
+            self.ask(
+                key,
+                "how many requests a second to the whole Service during a rollout?".to_owned(),
+            );
         }
-        let why = format!("the {given} rate of the whole Service, {rate} a second, is shared by all its pods");
+        let why = format!(
+            "the {given} rate of the whole Service, {rate} a second, is shared by all its pods"
+        );
         self.notice(
             &place,
-            format!("{shared}, and gets {share:.1} of the Service's {rate} requests a second ({given})"),
+            format!(
+                "{shared}, and gets {share:.1} of the Service's {rate} requests a second ({given})"
+            ),
         );
-        self.values.push(key, format!("{share:?}"), Origin::Concluded(place, why));
+        self.values
+            .push(key, format!("{share:?}"), Origin::Concluded(place, why));
     }
 }

@@ -18,24 +18,36 @@ const WHY: &str = "AWS's default; the target group is somebody else's, not the c
 
 /// What such a target group has, unless somebody says otherwise, in this table.
 pub(super) fn defaults(entrance: &Entrance<'_>, table: &str, values: &mut Values) {
-    let Door::Binding(binding) = entrance.door else { return };
+    let Door::Binding(binding) = entrance.door else {
+        return;
+    };
     if is_made_by_controller(binding) {
         return;
     }
     for (name, toml) in OF_AWS {
         let place = binding.metadata.name.place.clone();
-        values.push(&format!("{table}.{name}"), toml.to_owned(), Origin::Concluded(place, WHY.to_owned()));
+        values.push(
+            &format!("{table}.{name}"),
+            toml.to_owned(),
+            Origin::Concluded(place, WHY.to_owned()),
+        );
     }
 }
 
 impl Import<'_> {
     /// The target group of a binding alone is somebody else's, and so are its settings.
     pub(super) fn ask_for_somebody_elses(&mut self) {
-        let Some(Door::Binding(_)) = self.entrance.map(|entrance| entrance.door) else { return };
+        let Some(Door::Binding(_)) = self.entrance.map(|entrance| entrance.door) else {
+            return;
+        };
         for key in OF_AWS.map(|(name, _)| format!("target_group.{name}")) {
             let is_given = |value: &Value| matches!(value.origin, Origin::Given(_));
             if !self.values.find(&key).is_some_and(is_given) {
-                self.ask(&key, "what has the target group? (aws elbv2 describe-target-groups, -attributes)".to_owned());
+                self.ask(
+                    &key,
+                    "what has the target group? (aws elbv2 describe-target-groups, -attributes)"
+                        .to_owned(),
+                );
             }
         }
     }

@@ -26,7 +26,10 @@ struct Row {
 impl Addresses {
     /// IPs that nobody gets again for so long.
     pub const fn new(cooldown: Span) -> Addresses {
-        Addresses { cooldown, rows: Vec::new() }
+        Addresses {
+            cooldown,
+            rows: Vec::new(),
+        }
     }
 
     /// Before a replication.
@@ -36,7 +39,12 @@ impl Addresses {
 
     /// The next pod, with an IP of its own.
     pub fn add(&mut self, pod: PodId) {
-        self.rows.push(Row { target: TargetId(pod.index() as u16), holder: pod, before: pod, gone: None });
+        self.rows.push(Row {
+            target: TargetId(pod.index() as u16),
+            holder: pod,
+            before: pod,
+            gone: None,
+        });
     }
 
     /// A pod's network went.
@@ -53,8 +61,14 @@ impl Addresses {
         let gone = self.rows.get(holder.index()).and_then(|row| row.gone);
         let (since, last_host) = gone.ok_or("given an IP that somebody has")?;
         demand(last_host == host, "given an IP of another host")?;
-        demand(now >= since + self.cooldown, "given an IP that had not cooled down")?;
-        demand(self.target(pod).index() == pod.index() && first != pod, "given a second IP")?;
+        demand(
+            now >= since + self.cooldown,
+            "given an IP that had not cooled down",
+        )?;
+        demand(
+            self.target(pod).index() == pod.index() && first != pod,
+            "given a second IP",
+        )?;
         self.rows[pod.index()].target = target;
         let row = &mut self.rows[first.index()];
         (row.holder, row.before) = (pod, holder);
@@ -63,7 +77,9 @@ impl Addresses {
 
     /// What stands for a pod.
     pub fn target(&self, pod: PodId) -> TargetId {
-        self.rows.get(pod.index()).map_or(TargetId(pod.index() as u16), |row| row.target)
+        self.rows
+            .get(pod.index())
+            .map_or(TargetId(pod.index() as u16), |row| row.target)
     }
 
     /// Who has a target's IP, or had it last, and who had it before. Called with targets that stand for

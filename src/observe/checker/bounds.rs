@@ -50,7 +50,11 @@ struct Set {
 impl Bounds {
     /// Those of a Deployment.
     pub fn new(spec: &DeploymentSpec) -> Bounds {
-        let object = DeploymentObject { replicas: spec.replicas, revision: RevisionId::OLD, paused: false };
+        let object = DeploymentObject {
+            replicas: spec.replicas,
+            revision: RevisionId::OLD,
+            paused: false,
+        };
         Bounds {
             spec: spec.clone(),
             object,
@@ -64,12 +68,23 @@ impl Bounds {
 
     /// The old revision at rest, or no Deployment yet.
     pub fn restart(&mut self, replicas: u32) {
-        self.object = DeploymentObject { replicas, revision: RevisionId::OLD, paused: false };
+        self.object = DeploymentObject {
+            replicas,
+            revision: RevisionId::OLD,
+            paused: false,
+        };
         self.wanted.clear();
         self.wanted.push(replicas);
         self.sets.clear();
         let status = (replicas, replicas);
-        self.sets.push(Set { replicas, most: replicas, pods: replicas, desired: replicas, status, ..Set::default() });
+        self.sets.push(Set {
+            replicas,
+            most: replicas,
+            pods: replicas,
+            desired: replicas,
+            status,
+            ..Set::default()
+        });
         self.write = None;
         self.held = self.spec.strategy == Strategy::RollingUpdate;
         self.paused = false;
@@ -93,8 +108,14 @@ impl Bounds {
         let current = self.set(self.object.revision).replicas;
         let at_rest = current == self.object.replicas
             && self.sets.iter().map(|set| set.replicas).sum::<u32>() == current
-            && self.sets.iter().all(|set| set.status == (set.replicas, set.replicas));
-        let (scaled, rolled) = (object.replicas != self.object.replicas, object.revision != self.object.revision);
+            && self
+                .sets
+                .iter()
+                .all(|set| set.status == (set.replicas, set.replicas));
+        let (scaled, rolled) = (
+            object.replicas != self.object.replicas,
+            object.revision != self.object.revision,
+        );
         self.held &= !scaled && (!rolled || at_rest);
         self.paused |= object.paused;
         self.object = *object;
@@ -103,11 +124,30 @@ impl Bounds {
 
     /// The Deployment controller sends a write.
     pub fn decided(&mut self, fact: &deployment::Fact) -> Result<(), (Subject, Rule)> {
-        let deployment::Fact::WroteReplicaSet { revision, replicas, desired, max, .. } = *fact else { return Ok(()) };
+        let deployment::Fact::WroteReplicaSet {
+            revision,
+            replicas,
+            desired,
+            max,
+            ..
+        } = *fact
+        else {
+            return Ok(());
+        };
         let busy = self.write.replace((revision, replicas, desired)).is_some();
         demand(!busy, "two writes of the Deployment controller at once")
-            .and_then(|()| demand(self.wanted.contains(&desired), "scaled for a number that nobody asked for"))
-            .and_then(|()| demand(max == self.most_replicas(desired), "its max-replicas annotation is wrong"))
+            .and_then(|()| {
+                demand(
+                    self.wanted.contains(&desired),
+                    "scaled for a number that nobody asked for",
+                )
+            })
+            .and_then(|()| {
+                demand(
+                    max == self.most_replicas(desired),
+                    "its max-replicas annotation is wrong",
+                )
+            })
             .map_err(|rule| (Subject::ReplicaSet(revision), rule))
     }
 
@@ -121,7 +161,8 @@ impl Bounds {
     ) -> Result<(), (Subject, Rule)> {
         let written = (object.revision, object.replicas, object.desired);
         if from != Some(object.replicas) {
-            self.scaled(now, object, from, pods).map_err(|rule| (Subject::ReplicaSet(object.revision), rule))?;
+            self.scaled(now, object, from, pods)
+                .map_err(|rule| (Subject::ReplicaSet(object.revision), rule))?;
         }
         if self.write == Some(written) {
             self.write = None;
@@ -132,10 +173,26 @@ impl Bounds {
         Ok(())
     }
 
-    fn scaled(&mut self, now: Time, object: &ReplicaSetObject, from: Option<u32>, pods: &[Pod]) -> Held {
+    fn scaled(
+        &mut self,
+        now: Time,
+        object: &ReplicaSetObject,
+        from: Option<u32>,
+        pods: &[Pod],
+    ) -> Held {
         let written = (object.revision, object.replicas, object.desired);
-        demand(self.write == Some(written), "scaled, and the Deployment controller did not ask for it")?;
-        let (to, Set { replicas: was, desired, .. }) = (object.replicas, *self.set(object.revision));
+        demand(
+            self.write == Some(written),
+            "scaled, and the Deployment controller did not ask for it",
+        )?;
+        let (
+            to,
+            Set {
+                replicas: was,
+                desired,
+                ..
+            },
+        ) = (object.replicas, *self.set(object.revision));
         // Scaled in proportion: the largest first, so that between two writes the sum may be too large.
         let in_proportion = self.paused || was > 0 && desired != object.desired;
         demand(from.unwrap_or(0) == was, "scaled from what it was not")?;
@@ -154,7 +211,10 @@ impl Bounds {
         }
         if self.held {
             let floor = object.desired - self.unavailable(object.desired);
-            demand(self.available(now, pods) >= floor.min(before), "scaled down below what must be available")?;
+            demand(
+                self.available(now, pods) >= floor.min(before),
+                "scaled down below what must be available",
+            )?;
         }
         Ok(())
     }
@@ -163,8 +223,12 @@ impl Bounds {
     fn waited(&self, revision: RevisionId, was: u32, pods: &[Pod]) -> Held {
         let waits = self.spec.strategy == Strategy::Recreate && was == 0 && !self.paused;
         let others = || pods.iter().filter(|pod| pod.id().revision() != revision);
-        let runs = |pod: &Pod| pod.still_runs(self.sets[usize::from(pod.id().revision().0)].emptied);
-        demand(!waits || !others().any(runs), "created while pods of another revision run")
+        let runs =
+            |pod: &Pod| pod.still_runs(self.sets[usize::from(pod.id().revision().0)].emptied);
+        demand(
+            !waits || !others().any(runs),
+            "created while pods of another revision run",
+        )
     }
 
     /// Pods that are available and will be left alone, given what the ReplicaSets are to have.
@@ -172,9 +236,13 @@ impl Bounds {
         if !self.held {
             return 0;
         }
-        let of = |row: usize| pods.iter().filter(move |pod| usize::from(pod.id().revision().0) == row);
+        let of = |row: usize| {
+            pods.iter()
+                .filter(move |pod| usize::from(pod.id().revision().0) == row)
+        };
         let counts = |pod: &&Pod| pod.is_available(self.spec.min_ready, now);
-        let kept = |(row, set): (usize, &Set)| set.replicas.min(of(row).filter(counts).count() as u32);
+        let kept =
+            |(row, set): (usize, &Set)| set.replicas.min(of(row).filter(counts).count() as u32);
         self.sets.iter().enumerate().map(kept).sum()
     }
 
@@ -189,8 +257,14 @@ impl Bounds {
         let set = self.set(revision);
         set.created += 1;
         set.pods += 1;
-        demand(set.created <= set.creates, "created, and its ReplicaSet did not ask for it")?;
-        demand(set.pods <= set.most, "its ReplicaSet has more pods than it was ever to have")
+        demand(
+            set.created <= set.creates,
+            "created, and its ReplicaSet did not ask for it",
+        )?;
+        demand(
+            set.pods <= set.most,
+            "its ReplicaSet has more pods than it was ever to have",
+        )
     }
 
     /// A pod no longer counts.
@@ -210,7 +284,11 @@ impl Bounds {
     fn unavailable(&self, replicas: u32) -> u32 {
         let unavailable = share(self.spec.max_unavailable, replicas, 0);
         let stuck = unavailable == 0 && self.most_replicas(replicas) == replicas;
-        if stuck { 1.min(replicas) } else { unavailable.min(replicas) }
+        if stuck {
+            1.min(replicas)
+        } else {
+            unavailable.min(replicas)
+        }
     }
 }
 
@@ -218,6 +296,8 @@ impl Bounds {
 fn share(count: Count, replicas: u32, round: u64) -> u32 {
     match count {
         Count::Pods(pods) => pods,
-        Count::Percent(percent) => ((u64::from(percent) * u64::from(replicas) + round) / 100) as u32,
+        Count::Percent(percent) => {
+            ((u64::from(percent) * u64::from(replicas) + round) / 100) as u32
+        }
     }
 }

@@ -96,14 +96,20 @@ impl Checker {
             templates: scenario
                 .revisions
                 .iter()
-                .map(|revision| Template::of(revision, others.len() as u32 + 1, &scenario.disturbances))
+                .map(|revision| {
+                    Template::of(revision, others.len() as u32 + 1, &scenario.disturbances)
+                })
                 .collect(),
             publish_not_ready: scenario.service.publish_not_ready_addresses,
             now: Time::ZERO,
             pods: Vec::new(),
             bounds: Bounds::new(&scenario.deployment),
             addresses: Addresses::new(scenario.cluster.ip_cooldown),
-            targets: Targets::new(0, scenario.load_balancer.nodes, scenario.target_group.deregistration_delay),
+            targets: Targets::new(
+                0,
+                scenario.load_balancer.nodes,
+                scenario.target_group.deregistration_delay,
+            ),
             others: others.iter().map(other).collect(),
             node_ports: scenario.is_by_host().then(|| NodePorts::new(scenario)),
             violation: None,
@@ -142,7 +148,11 @@ impl Checker {
     /// Hears a fact.
     pub fn note(&mut self, now: Time, fact: &Fact) {
         if let Err((subject, rule)) = self.hear(now, fact) {
-            self.violation.get_or_insert(Violation { at: now, subject, rule });
+            self.violation.get_or_insert(Violation {
+                at: now,
+                subject,
+                rule,
+            });
         }
     }
 
@@ -154,11 +164,18 @@ impl Checker {
         if let Some(violation) = self.violation {
             return Err(violation);
         }
-        let broken = |(subject, rule)| Violation { at: timeline.end, subject, rule };
-        demand(timeline.beliefs.len() == usize::from(self.alb_nodes), "the timeline lacks a node of the load balancer")
-            .map_err(|rule| (Subject::Run, rule))
-            .and_then(|()| record::check(timeline))
-            .map_err(broken)
+        let broken = |(subject, rule)| Violation {
+            at: timeline.end,
+            subject,
+            rule,
+        };
+        demand(
+            timeline.beliefs.len() == usize::from(self.alb_nodes),
+            "the timeline lacks a node of the load balancer",
+        )
+        .map_err(|rule| (Subject::Run, rule))
+        .and_then(|()| record::check(timeline))
+        .map_err(broken)
     }
 
     fn hear(&mut self, now: Time, fact: &Fact) -> Result<(), (Subject, Rule)> {
@@ -182,7 +199,12 @@ impl Checker {
     }
 
     #[cold]
-    fn other(&mut self, now: Time, group: TargetGroupId, fact: &OtherFact) -> Result<(), (Subject, Rule)> {
+    fn other(
+        &mut self,
+        now: Time,
+        group: TargetGroupId,
+        fact: &OtherFact,
+    ) -> Result<(), (Subject, Rule)> {
         match fact {
             OtherFact::Lbc(fact) => self.lbc(group, fact),
             OtherFact::TargetGroup(fact) => self.targets_of(group).group(now, fact),
@@ -201,10 +223,16 @@ impl Checker {
 
     /// Asks a pod.
     #[inline]
-    fn pod(&mut self, id: PodId, ask: impl FnOnce(&mut Pod, &Template) -> Held) -> Result<(), (Subject, Rule)> {
+    fn pod(
+        &mut self,
+        id: PodId,
+        ask: impl FnOnce(&mut Pod, &Template) -> Held,
+    ) -> Result<(), (Subject, Rule)> {
         let template = &self.templates[usize::from(id.revision().0)];
         let known = self.pods.get_mut(id.index()).ok_or("nobody created it");
-        known.and_then(|pod| ask(pod, template)).map_err(|rule| (Subject::Pod(id), rule))
+        known
+            .and_then(|pod| ask(pod, template))
+            .map_err(|rule| (Subject::Pod(id), rule))
     }
 
     fn api(&mut self, now: Time, fact: &api_server::Fact) -> Result<(), (Subject, Rule)> {
@@ -218,7 +246,9 @@ impl Checker {
                 let publish = self.publish_not_ready;
                 self.pod(*pod, |pod, _| pod.endpoint(*endpoint, publish))
             }
-            api_server::Fact::ReplicaSet { object, from } => self.bounds.written(now, object, *from, &self.pods),
+            api_server::Fact::ReplicaSet { object, from } => {
+                self.bounds.written(now, object, *from, &self.pods)
+            }
             api_server::Fact::Deployment(object) => {
                 self.bounds.asked(object);
                 Ok(())
@@ -232,10 +262,13 @@ impl Checker {
 
     fn created(&mut self, now: Time, object: &PodObject) -> Result<(), (Subject, Rule)> {
         let id = object.pod;
-        demand(id.index() == self.pods.len(), "created twice, or out of turn")
-            .and_then(|()| self.bounds.created(id.revision()))
-            .and_then(|()| Pod::has_gates(object, &self.templates[usize::from(id.revision().0)]))
-            .map_err(|rule| (Subject::Pod(id), rule))?;
+        demand(
+            id.index() == self.pods.len(),
+            "created twice, or out of turn",
+        )
+        .and_then(|()| self.bounds.created(id.revision()))
+        .and_then(|()| Pod::has_gates(object, &self.templates[usize::from(id.revision().0)]))
+        .map_err(|rule| (Subject::Pod(id), rule))?;
         self.pods.push(Pod::created(id, now));
         self.addresses.add(id);
         if self.node_ports.is_none() {
@@ -245,7 +278,12 @@ impl Checker {
         Ok(())
     }
 
-    fn changed(&mut self, now: Time, object: &PodObject, change: PodChange) -> Result<(), (Subject, Rule)> {
+    fn changed(
+        &mut self,
+        now: Time,
+        object: &PodObject,
+        change: PodChange,
+    ) -> Result<(), (Subject, Rule)> {
         let (mut counted, mut counts, mut excused) = (false, false, false);
         self.pod(object.pod, |pod, template| {
             counted = pod.is_active();
@@ -253,7 +291,8 @@ impl Checker {
             pod.changed(now, object, change, template)?;
             counts = pod.is_active();
             // What the Deployment controller did not take itself it may learn of too late.
-            excused = counted && (was_ready && counts && !pod.is_ready() || !counts && !pod.is_doomed());
+            excused =
+                counted && (was_ready && counts && !pod.is_ready() || !counts && !pod.is_doomed());
             Ok(())
         })?;
         if counted && !counts {
@@ -269,7 +308,9 @@ impl Checker {
         match fact {
             replica_set::Fact::CreatedPod { revision, .. } => self.bounds.creates(*revision),
             replica_set::Fact::DeletedPod { pod, .. } => self.pod(*pod, |pod, _| pod.doom()),
-            replica_set::Fact::WroteStatus { revision, status, .. } => demand(
+            replica_set::Fact::WroteStatus {
+                revision, status, ..
+            } => demand(
                 status.available <= status.ready && status.ready <= status.replicas,
                 "its status does not add up",
             )
@@ -277,23 +318,38 @@ impl Checker {
         }
     }
 
-    fn kubelet(&mut self, now: Time, host: NodeId, fact: &kubelet::Fact) -> Result<(), (Subject, Rule)> {
+    fn kubelet(
+        &mut self,
+        now: Time,
+        host: NodeId,
+        fact: &kubelet::Fact,
+    ) -> Result<(), (Subject, Rule)> {
         match *fact {
             kubelet::Fact::Started(pod, run) => self.pod(pod, |pod, _| pod.started(run)),
             kubelet::Fact::Probed(pod, _) => self.pod(pod, |pod, _| pod.probed()),
-            kubelet::Fact::HookStopped(pod, _) => self.pod(pod, |pod, template| pod.hook_stopped(template)),
-            kubelet::Fact::SentSigterm(pod) => self.pod(pod, |pod, template| pod.sigterm(now, template)),
-            kubelet::Fact::SentSigkill(pod) => self.pod(pod, |pod, template| pod.sigkill(now, template)),
+            kubelet::Fact::HookStopped(pod, _) => {
+                self.pod(pod, |pod, template| pod.hook_stopped(template))
+            }
+            kubelet::Fact::SentSigterm(pod) => {
+                self.pod(pod, |pod, template| pod.sigterm(now, template))
+            }
+            kubelet::Fact::SentSigkill(pod) => {
+                self.pod(pod, |pod, template| pod.sigkill(now, template))
+            }
             kubelet::Fact::RemovedNetwork(pod) => {
                 self.addresses.removed(now, host, pod);
                 self.pod(pod, pod::Pod::network_removed)
             }
-            kubelet::Fact::PatchedStatus(status, _) => self.pod(status.pod, |pod, _| pod.reported(&status)),
+            kubelet::Fact::PatchedStatus(status, _) => {
+                self.pod(status.pod, |pod, _| pod.reported(&status))
+            }
             kubelet::Fact::RemovedPod(pod) => self.pod(pod, |pod, _| pod.let_go()),
             kubelet::Fact::LostPod(pod) => self.pod(pod, |pod, _| pod.lost()),
             kubelet::Fact::ReusedIp(pod, first) => {
                 self.pod(pod, |pod, _| pod.may_get_ip())?;
-                self.addresses.reused(now, host, pod, first).map_err(|rule| (Subject::Pod(pod), rule))
+                self.addresses
+                    .reused(now, host, pod, first)
+                    .map_err(|rule| (Subject::Pod(pod), rule))
             }
         }
     }
@@ -305,10 +361,14 @@ impl Checker {
             app::Fact::Exited(pod, _) => self.pod(pod, |pod, _| pod.exited()),
             app::Fact::Answered(pod, question, answer) => {
                 self.pod(pod, |pod, _| pod.answered(now, question, answer))?;
-                if let (app::Question::HealthCheck(node, target, _), app::Answer::Ok) = (question, answer) {
+                if let (app::Question::HealthCheck(node, target, _), app::Answer::Ok) =
+                    (question, answer)
+                {
                     if self.targets.are_behind(node) {
                         self.targets.passed(node, target, now);
-                    } else if let Some(other) = self.others.iter_mut().find(|other| other.are_behind(node)) {
+                    } else if let Some(other) =
+                        self.others.iter_mut().find(|other| other.are_behind(node))
+                    {
                         other.passed(node, target, now);
                     }
                 }
@@ -317,40 +377,68 @@ impl Checker {
         }
     }
 
-    fn kube_proxy(&mut self, now: Time, host: NodeId, fact: &kube_proxy::Fact) -> Result<(), (Subject, Rule)> {
-        let ports = self.node_ports.as_mut().ok_or((Subject::Host(host), "no target is a host"))?;
+    fn kube_proxy(
+        &mut self,
+        now: Time,
+        host: NodeId,
+        fact: &kube_proxy::Fact,
+    ) -> Result<(), (Subject, Rule)> {
+        let ports = self
+            .node_ports
+            .as_mut()
+            .ok_or((Subject::Host(host), "no target is a host"))?;
         if let kube_proxy::Fact::Answered { node, ok: true, .. } = *fact {
             self.targets.passed(node, TargetId(host.0), now);
         }
-        ports.hear(now, host, fact).map_err(|rule| (Subject::Host(host), rule))
+        ports
+            .hear(now, host, fact)
+            .map_err(|rule| (Subject::Host(host), rule))
     }
 
     // This one and those of targets are inlined where the group is known to be the first.
     #[inline(always)]
     fn lbc(&mut self, group: TargetGroupId, fact: &lbc::Fact) -> Result<(), (Subject, Rule)> {
         match *fact {
-            lbc::Fact::DescribeTargetHealth { call } => {
-                self.targets_of(group).calls(call).map_err(|rule| (Subject::Run, rule))
-            }
-            lbc::Fact::RegisterTargets { target, .. } | lbc::Fact::DeregisterTargets { target, .. }
+            lbc::Fact::DescribeTargetHealth { call } => self
+                .targets_of(group)
+                .calls(call)
+                .map_err(|rule| (Subject::Run, rule)),
+            lbc::Fact::RegisterTargets { target, .. }
+            | lbc::Fact::DeregisterTargets { target, .. }
                 if self.node_ports.is_some() =>
             {
                 Err((Subject::Target(target), "its host neither came nor went"))
             }
             lbc::Fact::RegisterTargets { call, target, pod } => {
                 self.pod(pod, |pod, _| pod.may_register())?;
-                demand(target == self.addresses.target(pod), "registered for a pod of another IP")
-                    .map_err(|rule| (Subject::Target(target), rule))?;
-                self.targets_of(group).register(call, target).map_err(|rule| (Subject::Target(target), rule))
+                demand(
+                    target == self.addresses.target(pod),
+                    "registered for a pod of another IP",
+                )
+                .map_err(|rule| (Subject::Target(target), rule))?;
+                self.targets_of(group)
+                    .register(call, target)
+                    .map_err(|rule| (Subject::Target(target), rule))
             }
             lbc::Fact::DeregisterTargets { call, target } => {
                 if target.index() < self.pods.len() {
                     // What it decided on an earlier pod it may do to a later one with the same IP.
                     let [holder, before] = self.addresses.holders(target);
-                    let decided_before = self.pods.get(before.index()).is_some_and(|pod| pod.may_deregister().is_ok());
-                    self.pod(holder, |pod, _| if decided_before { Ok(()) } else { pod.may_deregister() })?;
+                    let decided_before = self
+                        .pods
+                        .get(before.index())
+                        .is_some_and(|pod| pod.may_deregister().is_ok());
+                    self.pod(holder, |pod, _| {
+                        if decided_before {
+                            Ok(())
+                        } else {
+                            pod.may_deregister()
+                        }
+                    })?;
                 }
-                self.targets_of(group).deregister(call, target).map_err(|rule| (Subject::Target(target), rule))
+                self.targets_of(group)
+                    .deregister(call, target)
+                    .map_err(|rule| (Subject::Target(target), rule))
             }
             lbc::Fact::GatePatched { pod, status } => {
                 let target = self.addresses.target(pod);
@@ -362,11 +450,18 @@ impl Checker {
 }
 
 #[inline(always)]
-fn alb_node(targets: &mut Targets, now: Time, node: AlbNodeId, fact: &alb_node::Fact) -> Result<(), (Subject, Rule)> {
+fn alb_node(
+    targets: &mut Targets,
+    now: Time,
+    node: AlbNodeId,
+    fact: &alb_node::Fact,
+) -> Result<(), (Subject, Rule)> {
     let (alb_node::Fact::Believes { target, .. }
     | alb_node::Fact::CheckSent { target, .. }
     | alb_node::Fact::HealthFound { target, .. }) = *fact;
-    targets.node(now, node, target, fact).map_err(|rule| (Subject::Belief(node, target), rule))
+    targets
+        .node(now, node, target, fact)
+        .map_err(|rule| (Subject::Belief(node, target), rule))
 }
 
 impl fmt::Display for Violation {

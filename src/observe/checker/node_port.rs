@@ -53,7 +53,9 @@ impl NodePorts {
             let host = pod.index() % self.hosts;
             self.offered.push(Some(NodeId(host as u16)));
             let leads_there = |row: &usize| !self.local || *row == host;
-            (0..self.hosts).filter(leads_there).for_each(|row| self.tables[row].pods.push(pod));
+            (0..self.hosts)
+                .filter(leads_there)
+                .for_each(|row| self.tables[row].pods.push(pod));
         }
     }
 
@@ -74,12 +76,21 @@ impl NodePorts {
 
     /// kube-proxy of a host says something.
     pub fn hear(&mut self, now: Time, host: NodeId, fact: &kube_proxy::Fact) -> Held {
-        let table = self.tables.get_mut(host.index()).ok_or("there is no such host")?;
+        let table = self
+            .tables
+            .get_mut(host.index())
+            .ok_or("there is no such host")?;
         match *fact {
             kube_proxy::Fact::Forwards(pod) => {
                 let offered = self.offered.get(pod.index()).copied().flatten();
-                demand(offered.is_some(), "leads to a pod that the slice never offered")?;
-                demand(!self.local || offered == Some(host), "leads to another host's pod")?;
+                demand(
+                    offered.is_some(),
+                    "leads to a pod that the slice never offered",
+                )?;
+                demand(
+                    !self.local || offered == Some(host),
+                    "leads to another host's pod",
+                )?;
                 demand(!table.pods.contains(&pod), "leads to a pod twice")?;
                 table.pods.push(pod);
                 table.changes(now, self.pause)
@@ -87,12 +98,16 @@ impl NodePorts {
             kube_proxy::Fact::Forgets(pod) => {
                 let known = table.pods.len();
                 table.pods.retain(|other| *other != pod);
-                demand(table.pods.len() < known, "forgets a pod that it did not lead to")?;
+                demand(
+                    table.pods.len() < known,
+                    "forgets a pod that it did not lead to",
+                )?;
                 table.changes(now, self.pause)
             }
-            kube_proxy::Fact::PassedOn(pod, ..) => {
-                demand(table.pods.contains(&pod), "passes on to whom it does not lead")
-            }
+            kube_proxy::Fact::PassedOn(pod, ..) => demand(
+                table.pods.contains(&pod),
+                "passes on to whom it does not lead",
+            ),
             kube_proxy::Fact::Answered { .. } => Ok(()),
         }
     }
@@ -101,6 +116,9 @@ impl NodePorts {
 impl Table {
     fn changes(&mut self, now: Time, pause: Span) -> Held {
         let last = self.changed.replace(now);
-        demand(last.is_none_or(|last| last == now || now >= last + pause), "runs again before it may")
+        demand(
+            last.is_none_or(|last| last == now || now >= last + pause),
+            "runs again before it may",
+        )
     }
 }

@@ -1,7 +1,9 @@
 //! What can happen to a pod: its object, its container, its process, its endpoint.
 
 use crate::cluster::app::{Answer, Question, Socket};
-use crate::cluster::pod::{Endpoint, NodeReady, Phase, PodChange, PodObject, PodStatus, PreStop, ProbeKind};
+use crate::cluster::pod::{
+    Endpoint, NodeReady, Phase, PodChange, PodObject, PodStatus, PreStop, ProbeKind,
+};
 use crate::disturbance::Disturbance;
 use crate::id::{PodId, TargetGroupId};
 use crate::observe::checker::{Held, demand};
@@ -35,13 +37,23 @@ impl Template {
         let shortest = shutdowns.min();
         let own = revision.pod.termination_grace_period;
         // A grace period of 0 counts as 1 s (`calculateEffectiveGracePeriod`, pod_workers.go), and a hook runs no longer.
-        let grace = shortest.map_or(own, |limit| own.min(limit)).max(Span::from_secs(1));
+        let grace = shortest
+            .map_or(own, |limit| own.min(limit))
+            .max(Span::from_secs(1));
         Template {
             grace,
-            pre_stop: revision.pod.pre_stop.map_or(Span::ZERO, PreStop::duration).min(grace),
+            pre_stop: revision
+                .pod
+                .pre_stop
+                .map_or(Span::ZERO, PreStop::duration)
+                .min(grace),
             has_readiness_probe: revision.pod.readiness_probe.is_some(),
             never_ready: revision.never_ready,
-            gates: if revision.pod.readiness_gate { (2_u32.pow(groups) - 1) as u8 } else { 0 },
+            gates: if revision.pod.readiness_gate {
+                (2_u32.pow(groups) - 1) as u8
+            } else {
+                0
+            },
             hosts_shut_down: shortest.is_some(),
         }
     }
@@ -135,8 +147,19 @@ impl Pod {
             failed: None,
             sigterm: None,
         };
-        let slice = Slice { listed: false, ready: false, ever_ready: false, lapsed: false };
-        Pod { id, created: now, object, container, slice }
+        let slice = Slice {
+            listed: false,
+            ready: false,
+            ever_ready: false,
+            lapsed: false,
+        };
+        Pod {
+            id,
+            created: now,
+            object,
+            container,
+            slice,
+        }
     }
 
     /// A pod that has long been serving.
@@ -152,7 +175,12 @@ impl Pod {
         pod.container.alive = true;
         pod.container.socket = Socket::Serving;
         pod.container.passed = true;
-        pod.slice = Slice { listed: true, ready: true, ever_ready: true, lapsed: false };
+        pod.slice = Slice {
+            listed: true,
+            ready: true,
+            ever_ready: true,
+            lapsed: false,
+        };
         pod
     }
 
@@ -172,12 +200,17 @@ impl Pod {
 
     /// Its network is gone; or it never had one, for a host that is shutting down rejected it.
     const fn has_no_network(&self) -> bool {
-        self.container.network_gone || self.container.lost || self.container.runs == 0 && self.is_finished()
+        self.container.network_gone
+            || self.container.lost
+            || self.container.runs == 0 && self.is_finished()
     }
 
     /// Counts as a replica.
     pub const fn is_active(&self) -> bool {
-        self.object.deleting.is_none() && !self.object.removed && !self.object.isolated && !self.is_finished()
+        self.object.deleting.is_none()
+            && !self.object.removed
+            && !self.object.isolated
+            && !self.is_finished()
     }
 
     /// Ready, in the API.
@@ -189,7 +222,10 @@ impl Pod {
     pub fn is_available(&self, min_ready: Span, now: Time) -> bool {
         self.is_active()
             && self.object.ready
-            && self.object.ready_since.is_none_or(|since| min_ready == Span::ZERO || now >= since + min_ready)
+            && self
+                .object
+                .ready_since
+                .is_none_or(|since| min_ready == Span::ZERO || now >= since + min_ready)
     }
 
     /// Its ReplicaSet asked for its deletion.
@@ -199,36 +235,63 @@ impl Pod {
 
     /// The scheduler chose a host.
     pub fn placed(&mut self) -> Held {
-        demand(!std::mem::replace(&mut self.object.placed, true), "scheduled twice")
+        demand(
+            !std::mem::replace(&mut self.object.placed, true),
+            "scheduled twice",
+        )
     }
 
     /// Its ReplicaSet asks for its deletion.
     pub fn doom(&mut self) -> Held {
-        demand(!std::mem::replace(&mut self.object.doomed, true), "its ReplicaSet deletes it twice")
+        demand(
+            !std::mem::replace(&mut self.object.doomed, true),
+            "its ReplicaSet deletes it twice",
+        )
     }
 
     /// Its object changed.
-    pub fn changed(&mut self, now: Time, object: &PodObject, change: PodChange, template: &Template) -> Held {
+    pub fn changed(
+        &mut self,
+        now: Time,
+        object: &PodObject,
+        change: PodChange,
+        template: &Template,
+    ) -> Held {
         let before = self.object;
         demand(!before.removed, "changed after it was gone")?;
         match change {
             PodChange::Bound => {
-                demand(before.placed && !before.bound && object.node.is_some(), "bound twice, or to no host")?;
+                demand(
+                    before.placed && !before.bound && object.node.is_some(),
+                    "bound twice, or to no host",
+                )?;
             }
             PodChange::Deleting => {
-                demand(before.bound && before.deleting.is_none(), "deleted twice, or before it was bound")?;
+                demand(
+                    before.bound && before.deleting.is_none(),
+                    "deleted twice, or before it was bound",
+                )?;
                 self.object.deleting = Some(now);
             }
             PodChange::Removed => {
-                demand(!before.bound || self.has_no_network(), "its object went before its network")?;
+                demand(
+                    !before.bound || self.has_no_network(),
+                    "its object went before its network",
+                )?;
                 self.object.removed = true;
             }
             PodChange::Finished => {
                 let ends = before.deleting.is_some() && self.container.network_gone;
-                demand(ends || template.hosts_shut_down, "finished while it should run")?;
+                demand(
+                    ends || template.hosts_shut_down,
+                    "finished while it should run",
+                )?;
             }
             PodChange::Gate => {
-                demand(object.gates.open() & !before.gates.0 == 0, "its gate is True and nobody set it")?;
+                demand(
+                    object.gates.open() & !before.gates.0 == 0,
+                    "its gate is True and nobody set it",
+                )?;
             }
             PodChange::Ready => self.may_be_ready(template)?,
             _ => {}
@@ -242,31 +305,50 @@ impl Pod {
             "Ready before its containers",
         )?;
         demand(before.phase <= object.phase, "its phase went back")?;
-        demand(before.restarts <= object.restarts, "its restarts were forgotten")?;
+        demand(
+            before.restarts <= object.restarts,
+            "its restarts were forgotten",
+        )?;
         self.object.bound = object.node.is_some();
         self.object.phase = object.phase;
         self.object.ready = object.ready;
         self.object.ready_since = object.ready_since;
         self.object.restarts = object.restarts;
         self.object.isolated = object.isolated;
-        self.object.ever = (before.ever.0 || object.containers_ready, before.ever.1 || object.ready);
+        self.object.ever = (
+            before.ever.0 || object.containers_ready,
+            before.ever.1 || object.ready,
+        );
         self.object.gates.1 |= object.gates.open();
-        self.slice.lapsed |= before.ever.0 && !object.containers_ready || object.host != NodeReady::True;
+        self.slice.lapsed |=
+            before.ever.0 && !object.containers_ready || object.host != NodeReady::True;
         Ok(())
     }
 
     fn may_be_ready(&self, template: &Template) -> Held {
         demand(!template.never_ready, "Ready, and its revision never is")?;
-        demand(!template.has_readiness_probe || self.container.passed, "Ready without a probe that succeeded")?;
-        demand(template.gates & !self.object.gates.1 == 0, "Ready before each of its gates was True")
+        demand(
+            !template.has_readiness_probe || self.container.passed,
+            "Ready without a probe that succeeded",
+        )?;
+        demand(
+            template.gates & !self.object.gates.1 == 0,
+            "Ready before each of its gates was True",
+        )
     }
 
     /// Its kubelet reports its status.
     pub fn reported(&self, status: &PodStatus) -> Held {
-        demand(!status.ready || status.containers_ready, "reported Ready before its containers")?;
+        demand(
+            !status.ready || status.containers_ready,
+            "reported Ready before its containers",
+        )?;
         {
             let ended = self.container.network_gone || status.phase == Phase::Failed;
-            demand(status.phase == Phase::Pending || self.container.runs > 0 || ended, "reported, never started")
+            demand(
+                status.phase == Phase::Pending || self.container.runs > 0 || ended,
+                "reported, never started",
+            )
         }
     }
 
@@ -274,12 +356,20 @@ impl Pod {
     pub fn endpoint(&mut self, endpoint: Option<Endpoint>, publish: bool) -> Held {
         let object = &self.object;
         match endpoint {
-            Some(Endpoint { ready, serving, terminating, .. }) => {
+            Some(Endpoint {
+                ready,
+                serving,
+                terminating,
+                ..
+            }) => {
                 demand(
                     ready == (publish || serving && !terminating),
                     "its endpoint's conditions contradict each other",
                 )?;
-                demand(!serving || object.ever.1, "its endpoint serves, and it never was Ready")?;
+                demand(
+                    !serving || object.ever.1,
+                    "its endpoint serves, and it never was Ready",
+                )?;
                 demand(
                     !terminating || object.deleting.is_some(),
                     "its endpoint is terminating, and it is not deleted",
@@ -292,39 +382,66 @@ impl Pod {
             }
         }
         let ready = endpoint.is_some_and(|endpoint| endpoint.ready);
-        let Slice { ever_ready, lapsed, .. } = self.slice;
+        let Slice {
+            ever_ready, lapsed, ..
+        } = self.slice;
         let (ever_ready, lapsed) = (ever_ready || ready, lapsed || ever_ready && !ready);
-        self.slice = Slice { listed: endpoint.is_some(), ready, ever_ready, lapsed };
+        self.slice = Slice {
+            listed: endpoint.is_some(),
+            ready,
+            ever_ready,
+            lapsed,
+        };
         Ok(())
     }
 
     /// The load balancer's controller is about to register it.
     pub fn may_register(&self) -> Held {
-        demand(self.slice.ever_ready || self.object.ever.0, "registered, and it never was ready for it")
+        demand(
+            self.slice.ever_ready || self.object.ever.0,
+            "registered, and it never was ready for it",
+        )
     }
 
     /// The load balancer's controller is about to deregister it.
     pub fn may_deregister(&self) -> Held {
         // A pod that its cache no longer has is no endpoint, whatever the slice says (endpoint_resolver.go).
         let Slice { ready, lapsed, .. } = self.slice;
-        demand(!ready || lapsed || self.object.removed, "deregistered, and it was ready all along")
+        demand(
+            !ready || lapsed || self.object.removed,
+            "deregistered, and it was ready all along",
+        )
     }
 
     /// Created as its template and its namespace ask for.
     pub fn has_gates(object: &PodObject, template: &Template) -> Held {
         let expected = (template.gates, 0);
-        demand((object.gates.all(), object.gates.open()) == expected, "created with other gates than it should have")
+        demand(
+            (object.gates.all(), object.gates.open()) == expected,
+            "created with other gates than it should have",
+        )
     }
 
     /// The load balancer's controller sets its gate for a target group.
-    pub fn gate_patched(&mut self, group: TargetGroupId, status: bool, shown_healthy: bool) -> Held {
+    pub fn gate_patched(
+        &mut self,
+        group: TargetGroupId,
+        status: bool,
+        shown_healthy: bool,
+    ) -> Held {
         self.object.gates.0 |= u8::from(status) << group.0;
-        demand(!status || shown_healthy, "its gate is set to True, and the API does not show it healthy")
+        demand(
+            !status || shown_healthy,
+            "its gate is set to True, and the API does not show it healthy",
+        )
     }
 
     /// It is given an IP.
     pub fn may_get_ip(&self) -> Held {
-        demand(self.object.bound && self.container.runs == 0, "given an IP before it was bound or after it started")
+        demand(
+            self.object.bound && self.container.runs == 0,
+            "given an IP before it was bound or after it started",
+        )
     }
 
     /// Its container started, for the `run`-th time.
@@ -332,14 +449,26 @@ impl Pod {
         let container = &mut self.container;
         demand(self.object.bound, "started before it was bound")?;
         demand(!container.network_gone, "started without a network")?;
-        demand(!container.alive && container.runs == run, "started twice, or out of turn")?;
-        *container = Container { runs: run + 1, alive: true, failed: None, sigterm: None, ..*container };
+        demand(
+            !container.alive && container.runs == run,
+            "started twice, or out of turn",
+        )?;
+        *container = Container {
+            runs: run + 1,
+            alive: true,
+            failed: None,
+            sigterm: None,
+            ..*container
+        };
         Ok(())
     }
 
     /// Its kubelet asks it something.
     pub fn probed(&self) -> Held {
-        demand(self.container.runs > 0 && !self.container.network_gone, "probed, and it does not run")
+        demand(
+            self.container.runs > 0 && !self.container.network_gone,
+            "probed, and it does not run",
+        )
     }
 
     /// It answered.
@@ -362,15 +491,27 @@ impl Pod {
 
     /// Its preStop hook told the server to stop.
     pub fn hook_stopped(&self, template: &Template) -> Held {
-        self.kill(template).ok_or("its preStop hook ran, and it is neither deleted nor failing its probes")?;
-        demand(self.container.alive && self.container.sigterm.is_none(), "its preStop hook ran on after SIGTERM")
+        self.kill(template)
+            .ok_or("its preStop hook ran, and it is neither deleted nor failing its probes")?;
+        demand(
+            self.container.alive && self.container.sigterm.is_none(),
+            "its preStop hook ran on after SIGTERM",
+        )
     }
 
     /// SIGTERM was sent.
     pub fn sigterm(&mut self, now: Time, template: &Template) -> Held {
-        let kill = self.kill(template).ok_or("SIGTERM, and it is neither deleted nor failing its probes")?;
-        demand(self.container.alive && self.container.sigterm.is_none(), "SIGTERM twice, or to nobody")?;
-        demand(now >= kill + template.pre_stop, "SIGTERM before its preStop hook was over")?;
+        let kill = self
+            .kill(template)
+            .ok_or("SIGTERM, and it is neither deleted nor failing its probes")?;
+        demand(
+            self.container.alive && self.container.sigterm.is_none(),
+            "SIGTERM twice, or to nobody",
+        )?;
+        demand(
+            now >= kill + template.pre_stop,
+            "SIGTERM before its preStop hook was over",
+        )?;
         self.container.sigterm = Some(now);
         Ok(())
     }
@@ -378,22 +519,39 @@ impl Pod {
     /// SIGKILL was sent.
     pub fn sigkill(&mut self, now: Time, template: &Template) -> Held {
         let sigterm = self.container.sigterm.filter(|_| self.container.alive);
-        let (Some(kill), Some(sigterm)) = (self.kill(template), sigterm) else { return Err("SIGKILL without SIGTERM") };
-        demand(now >= sigterm + LEAST_GRACE, "SIGKILL within 2 s of SIGTERM")?;
-        demand(now >= kill + template.grace.max(LEAST_GRACE), "SIGKILL within its grace period")
+        let (Some(kill), Some(sigterm)) = (self.kill(template), sigterm) else {
+            return Err("SIGKILL without SIGTERM");
+        };
+        demand(
+            now >= sigterm + LEAST_GRACE,
+            "SIGKILL within 2 s of SIGTERM",
+        )?;
+        demand(
+            now >= kill + template.grace.max(LEAST_GRACE),
+            "SIGKILL within its grace period",
+        )
     }
 
     /// The earliest instant at which its kill can have begun.
     fn kill(&self, template: &Template) -> Option<Time> {
         let shutdown = template.hosts_shut_down.then_some(Time::ZERO);
-        [self.object.deleting, self.container.failed, shutdown].into_iter().flatten().min()
+        [self.object.deleting, self.container.failed, shutdown]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Its network was removed.
     pub fn network_removed(&mut self, template: &Template) -> Held {
         demand(!self.container.alive, "its network went before its process")?;
-        demand(self.kill(template).is_some(), "its network went, and it is not deleted")?;
-        demand(!std::mem::replace(&mut self.container.network_gone, true), "its network went twice")
+        demand(
+            self.kill(template).is_some(),
+            "its network went, and it is not deleted",
+        )?;
+        demand(
+            !std::mem::replace(&mut self.container.network_gone, true),
+            "its network went twice",
+        )
     }
 
     /// It went down with its host.
@@ -404,16 +562,30 @@ impl Pod {
 
     /// Its kubelet has nothing left of it.
     pub fn let_go(&self) -> Held {
-        demand(self.has_no_network(), "its kubelet forgot it before its network went")
+        demand(
+            self.has_no_network(),
+            "its kubelet forgot it before its network went",
+        )
     }
 
     /// What a new connection meets.
     pub fn socket(&mut self, socket: Socket) -> Held {
-        let Container { alive, network_gone, lost, .. } = self.container;
+        let Container {
+            alive,
+            network_gone,
+            lost,
+            ..
+        } = self.container;
         let fits = lost || network_gone == (socket == Socket::Silent);
-        demand(socket != self.container.socket, "its socket changed to what it was")?;
+        demand(
+            socket != self.container.socket,
+            "its socket changed to what it was",
+        )?;
         demand(fits, "its socket does not know whether there is a network")?;
-        demand(alive || !matches!(socket, Socket::Serving | Socket::Refusing), "its socket answers without a process")?;
+        demand(
+            alive || !matches!(socket, Socket::Serving | Socket::Refusing),
+            "its socket answers without a process",
+        )?;
         self.container.socket = socket;
         Ok(())
     }

@@ -76,7 +76,10 @@ impl View {
     };
 
     const fn is_checked(&self) -> bool {
-        matches!(self.belief, Belief::Initial | Belief::Healthy | Belief::Unhealthy)
+        matches!(
+            self.belief,
+            Belief::Initial | Belief::Healthy | Belief::Unhealthy
+        )
     }
 }
 
@@ -84,7 +87,14 @@ impl Targets {
     /// Targets behind so many nodes, numbered from `first_node` on, which drain for `delay`.
     pub const fn new(first_node: u8, nodes: u8, delay: Span) -> Targets {
         let (first_node, nodes) = (first_node as usize, nodes as usize);
-        Targets { first_node, nodes, delay, call: Call::INITIAL, targets: Vec::new(), views: Vec::new() }
+        Targets {
+            first_node,
+            nodes,
+            delay,
+            call: Call::INITIAL,
+            targets: Vec::new(),
+            views: Vec::new(),
+        }
     }
 
     /// Whether a node is one of those behind which they are.
@@ -103,8 +113,18 @@ impl Targets {
                 false => (TargetState::Unhealthy, Belief::Unhealthy),
             };
             let state = Some(state);
-            self.targets.push(Target { state, told: state, registered: 1, ..Target::NEW });
-            let view = View { belief, registered: 1, found: (healthy, !healthy), ..View::NEW };
+            self.targets.push(Target {
+                state,
+                told: state,
+                registered: 1,
+                ..Target::NEW
+            });
+            let view = View {
+                belief,
+                registered: 1,
+                found: (healthy, !healthy),
+                ..View::NEW
+            };
             self.views.resize(self.targets.len() * self.nodes, view);
         }
     }
@@ -116,7 +136,9 @@ impl Targets {
     }
 
     fn target(&mut self, target: TargetId) -> Result<&mut Target, Rule> {
-        self.targets.get_mut(target.index()).ok_or("a target without a pod")
+        self.targets
+            .get_mut(target.index())
+            .ok_or("a target without a pod")
     }
 
     fn views_of(&mut self, target: TargetId) -> &mut [View] {
@@ -146,13 +168,18 @@ impl Targets {
 
     /// Whether the API's last answer had it healthy.
     pub fn is_told_healthy(&self, target: TargetId) -> bool {
-        self.targets.get(target.index()).is_some_and(|target| target.told == Some(TargetState::Healthy))
+        self.targets
+            .get(target.index())
+            .is_some_and(|target| target.told == Some(TargetState::Healthy))
     }
 
     /// A health check was answered well.
     #[inline]
     pub fn passed(&mut self, node: AlbNodeId, target: TargetId, now: Time) {
-        if let Some(view) = self.views.get_mut(target.index() * self.nodes + node.index() - self.first_node) {
+        if let Some(view) = self
+            .views
+            .get_mut(target.index() * self.nodes + node.index() - self.first_node)
+        {
             view.passed = Some(now);
         }
     }
@@ -161,13 +188,22 @@ impl Targets {
     #[inline(always)]
     pub fn group(&mut self, now: Time, fact: &target_group::Fact) -> Result<(), (Subject, Rule)> {
         let (target, held) = match *fact {
-            target_group::Fact::Registered { call, target, .. } => (target, self.registered(call, target)),
-            target_group::Fact::Deregistered { call, target } => (target, self.deregistered(now, call, target)),
+            target_group::Fact::Registered { call, target, .. } => {
+                (target, self.registered(call, target))
+            }
+            target_group::Fact::Deregistered { call, target } => {
+                (target, self.deregistered(now, call, target))
+            }
             target_group::Fact::DrainingOver { target, .. } => (target, self.drained(now, target)),
-            target_group::Fact::StateChanged { target, state } => (target, self.shows(target, state)),
-            target_group::Fact::TargetHealth { target, state } => (target, self.tells(target, state)),
+            target_group::Fact::StateChanged { target, state } => {
+                (target, self.shows(target, state))
+            }
+            target_group::Fact::TargetHealth { target, state } => {
+                (target, self.tells(target, state))
+            }
             target_group::Fact::Returned { call } => {
-                return demand(call <= self.call, "an answer to no call").map_err(|rule| (Subject::Run, rule));
+                return demand(call <= self.call, "an answer to no call")
+                    .map_err(|rule| (Subject::Run, rule));
             }
         };
         held.map_err(|rule| (Subject::Target(target), rule))
@@ -175,18 +211,29 @@ impl Targets {
 
     fn registered(&mut self, call: Call, target: TargetId) -> Held {
         let row = self.target(target)?;
-        demand(row.asked.0 >= Some(call), "registered, and nobody asked for it")?;
+        demand(
+            row.asked.0 >= Some(call),
+            "registered, and nobody asked for it",
+        )?;
         demand(row.registered == row.deregistered, "registered twice")?;
         row.call = call;
         row.registered += 1;
-        self.views_of(target).iter_mut().for_each(|view| view.found = (false, false));
+        self.views_of(target)
+            .iter_mut()
+            .for_each(|view| view.found = (false, false));
         Ok(())
     }
 
     fn deregistered(&mut self, now: Time, call: Call, target: TargetId) -> Held {
         let row = self.target(target)?;
-        demand(row.asked.1 >= Some(call), "deregistered, and nobody asked for it")?;
-        demand(row.registered > row.deregistered, "deregistered, and it was not registered")?;
+        demand(
+            row.asked.1 >= Some(call),
+            "deregistered, and nobody asked for it",
+        )?;
+        demand(
+            row.registered > row.deregistered,
+            "deregistered, and it was not registered",
+        )?;
         row.call = call;
         row.deregistered += 1;
         row.since = now;
@@ -196,8 +243,14 @@ impl Targets {
     fn drained(&mut self, now: Time, target: TargetId) -> Held {
         let delay = self.delay;
         let row = self.target(target)?;
-        demand(row.state == Some(TargetState::Draining), "drained, and it was not draining")?;
-        demand(now == row.since + delay, "drained before or after its deregistration delay")?;
+        demand(
+            row.state == Some(TargetState::Draining),
+            "drained, and it was not draining",
+        )?;
+        demand(
+            now == row.since + delay,
+            "drained before or after its deregistration delay",
+        )?;
         row.state = None;
         Ok(())
     }
@@ -208,8 +261,12 @@ impl Targets {
         let was = self.target(target)?.state;
         let legal = match (was, state) {
             (None | Some(Draining), Initial) | (Some(Unhealthy), Initial) => true,
-            (Some(Initial | Unhealthy), Healthy) => self.views_of(target).iter().all(|view| view.found.0),
-            (Some(Initial | Healthy), Unhealthy) => self.views_of(target).iter().any(|view| view.found.1),
+            (Some(Initial | Unhealthy), Healthy) => {
+                self.views_of(target).iter().all(|view| view.found.0)
+            }
+            (Some(Initial | Healthy), Unhealthy) => {
+                self.views_of(target).iter().any(|view| view.found.1)
+            }
             (Some(Initial | Healthy | Unhealthy), Draining) => true,
             _ => false,
         };
@@ -227,19 +284,33 @@ impl Targets {
 
     /// A node says something.
     #[inline(always)]
-    pub fn node(&mut self, now: Time, node: AlbNodeId, target: TargetId, fact: &alb_node::Fact) -> Held {
+    pub fn node(
+        &mut self,
+        now: Time,
+        node: AlbNodeId,
+        target: TargetId,
+        fact: &alb_node::Fact,
+    ) -> Held {
         let (known, delay) = (*self.target(target)?, self.delay);
         let view = &mut self.views[target.index() * self.nodes + node.index() - self.first_node];
         match *fact {
-            alb_node::Fact::CheckSent { .. } => demand(view.is_checked(), "checked, and it is no target"),
+            alb_node::Fact::CheckSent { .. } => {
+                demand(view.is_checked(), "checked, and it is no target")
+            }
             alb_node::Fact::HealthFound { call, healthy, .. } => {
-                let belief = if healthy { Belief::Healthy } else { Belief::Unhealthy };
+                let belief = if healthy {
+                    Belief::Healthy
+                } else {
+                    Belief::Unhealthy
+                };
                 if call == known.call {
                     view.found = (view.found.0 || healthy, view.found.1 || !healthy);
                 }
                 demand(view.belief == belief, "found what it does not believe")
             }
-            alb_node::Fact::Believes { belief, .. } => view.comes_to_believe(now, belief, &known, delay),
+            alb_node::Fact::Believes { belief, .. } => {
+                view.comes_to_believe(now, belief, &known, delay)
+            }
         }
     }
 }
@@ -259,19 +330,27 @@ impl View {
         match belief {
             Belief::Initial => {
                 self.registered += 1;
-                demand(self.registered <= known.registered, "believed before it was registered")?;
+                demand(
+                    self.registered <= known.registered,
+                    "believed before it was registered",
+                )?;
             }
-            Belief::Healthy => demand(self.passed == Some(now), "believed healthy without a check")?,
+            Belief::Healthy => {
+                demand(self.passed == Some(now), "believed healthy without a check")?;
+            }
             Belief::Unhealthy => {}
             Belief::Draining => {
                 self.deregistered += 1;
                 self.since = now;
-                demand(self.deregistered <= known.deregistered, "believed before DeregisterTargets returned")?;
+                demand(
+                    self.deregistered <= known.deregistered,
+                    "believed before DeregisterTargets returned",
+                )?;
             }
             Belief::Gone => {
                 // News of a later deregistration, of which it says nothing, starts the delay anew.
-                let is_over =
-                    now == self.since + delay || now > self.since + delay && known.deregistered > self.deregistered;
+                let is_over = now == self.since + delay
+                    || now > self.since + delay && known.deregistered > self.deregistered;
                 demand(
                     is_over,
                     "believed before or after the deregistration delay since it learned of the deregistration",

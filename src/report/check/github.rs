@@ -20,28 +20,52 @@ pub fn render(report: &Report) -> String {
                 data(&format!("{}: {}", one.name, paragraph(finding))),
             ));
         }
-        let missed = one.judgement.as_ref().is_ok_and(|judgement| judgement.verdict == Verdict::Missed);
+        let missed = one
+            .judgement
+            .as_ref()
+            .is_ok_and(|judgement| judgement.verdict == Verdict::Missed);
         let command = if missed { "error" } else { "notice" };
-        let entrance = one.exposure.as_ref().map(|exposure| format!("{exposure}: ")).unwrap_or_default();
+        let entrance = one
+            .exposure
+            .as_ref()
+            .map(|exposure| format!("{exposure}: "))
+            .unwrap_or_default();
         let assumed = match one.asked.as_slice() {
             [] => String::new(),
             asked => format!("; assumed: {}", asked.join(", ")),
         };
         let words = format!("{}: {entrance}{}{assumed}", one.name, verdict(one));
         text.push_str(&line(command, &one.spot, &words));
-        one.remarks.iter().for_each(|noticed| text.push_str(&line("notice", &noticed.spot, &remark(noticed))));
+        one.remarks
+            .iter()
+            .for_each(|noticed| text.push_str(&line("notice", &noticed.spot, &remark(noticed))));
     }
-    report.remarks.iter().for_each(|noticed| text.push_str(&line("notice", &noticed.spot, &remark(noticed))));
+    report
+        .remarks
+        .iter()
+        .for_each(|noticed| text.push_str(&line("notice", &noticed.spot, &remark(noticed))));
     for omission in &report.left_out {
-        let command = if omission.is_open { "warning" } else { "notice" };
-        text.push_str(&line(command, &omission.spot, &format!("not forecast: {}", left_out(omission))));
+        let command = if omission.is_open {
+            "warning"
+        } else {
+            "notice"
+        };
+        text.push_str(&line(
+            command,
+            &omission.spot,
+            &format!("not forecast: {}", left_out(omission)),
+        ));
     }
     text
 }
 
 fn line(command: &str, spot: &Spot, words: &str) -> String {
     let path = property(&spot.path.to_string_lossy());
-    format!("::{command} file={path},line={},title=rollcast::{}\n", spot.row, data(words))
+    format!(
+        "::{command} file={path},line={},title=rollcast::{}\n",
+        spot.row,
+        data(words)
+    )
 }
 
 const fn command(severity: Severity) -> &'static str {

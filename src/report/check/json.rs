@@ -93,8 +93,11 @@ fn hook_ends(hook: &HookEnds) -> Value {
 }
 
 fn finding(finding: &Finding) -> Value {
-    let fix: serde_json::Map<String, Value> =
-        finding.fix.iter().map(|edit| (edit.key.to_owned(), Value::String(edit.value.clone()))).collect();
+    let fix: serde_json::Map<String, Value> = finding
+        .fix
+        .iter()
+        .map(|edit| (edit.key.to_owned(), Value::String(edit.value.clone())))
+        .collect();
     json!({
         "rule": finding.rule.id,
         "name": finding.rule.name,

@@ -8,7 +8,9 @@ use crate::escape::xml as escaped;
 /// own, of skipped test cases.
 pub fn render(report: &Report) -> String {
     let (checked, omissions) = (&report.checked, &report.left_out);
-    let failures = |one: &Checked| one.open().filter(|finding| fails(finding)).count() + usize::from(missed(one));
+    let failures = |one: &Checked| {
+        one.open().filter(|finding| fails(finding)).count() + usize::from(missed(one))
+    };
     let cases = RULES.len() + 1;
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     xml.push_str(&format!(
@@ -33,7 +35,9 @@ pub fn render(report: &Report) -> String {
         xml.push_str(&format!(
             "  <testsuite name=\"not forecast\" tests=\"{count}\" failures=\"0\" errors=\"0\" skipped=\"{count}\">\n"
         ));
-        omissions.iter().for_each(|omission| xml.push_str(&skipped(omission)));
+        omissions
+            .iter()
+            .for_each(|omission| xml.push_str(&skipped(omission)));
         xml.push_str("  </testsuite>\n");
     }
     xml.push_str("</testsuites>\n");
@@ -51,27 +55,50 @@ fn fails(finding: &Finding) -> bool {
 }
 
 fn missed(checked: &Checked) -> bool {
-    checked.judgement.as_ref().is_ok_and(|judgement| judgement.verdict == Verdict::Missed)
+    checked
+        .judgement
+        .as_ref()
+        .is_ok_and(|judgement| judgement.verdict == Verdict::Missed)
 }
 
 fn case(checked: &Checked, rule: &Rule) -> String {
     let name = format!("{} {}", rule.id, rule.name);
-    let body = checked.findings.iter().find(|finding| finding.rule.id == rule.id).map(|finding| {
-        let text = format!("{}\n{}\n{}", place(&finding.spot), finding.spot.line, paragraph(finding));
-        match &finding.ignored {
-            Some(reason) => format!("<skipped message=\"{}\"/>", escaped(reason)),
-            None if fails(finding) => failure(finding.severity.name(), &finding.message, &text),
-            None => format!("<system-out>{}</system-out>", escaped(&text)),
-        }
-    });
+    let body = checked
+        .findings
+        .iter()
+        .find(|finding| finding.rule.id == rule.id)
+        .map(|finding| {
+            let text = format!(
+                "{}\n{}\n{}",
+                place(&finding.spot),
+                finding.spot.line,
+                paragraph(finding)
+            );
+            match &finding.ignored {
+                Some(reason) => format!("<skipped message=\"{}\"/>", escaped(reason)),
+                None if fails(finding) => failure(finding.severity.name(), &finding.message, &text),
+                None => format!("<system-out>{}</system-out>", escaped(&text)),
+            }
+        });
     element(&checked.name, &name, body)
 }
 
 fn objective(checked: &Checked) -> String {
-    let entrance = checked.exposure.as_ref().map(|exposure| format!("{exposure}: ")).unwrap_or_default();
-    let remarks: Vec<String> =
-        checked.remarks.iter().map(|noticed| format!("\nNoticed: {}", remark(noticed))).collect();
-    let patch = checked.patch.as_ref().map(|patch| format!("\nPatch, with every fix:\n{patch}")).unwrap_or_default();
+    let entrance = checked
+        .exposure
+        .as_ref()
+        .map(|exposure| format!("{exposure}: "))
+        .unwrap_or_default();
+    let remarks: Vec<String> = checked
+        .remarks
+        .iter()
+        .map(|noticed| format!("\nNoticed: {}", remark(noticed)))
+        .collect();
+    let patch = checked
+        .patch
+        .as_ref()
+        .map(|patch| format!("\nPatch, with every fix:\n{patch}"))
+        .unwrap_or_default();
     let words = format!("{entrance}{}", verdict(checked));
     let all = format!("{words}{}{patch}", remarks.concat());
     let body = match &checked.judgement {
@@ -83,11 +110,19 @@ fn objective(checked: &Checked) -> String {
 }
 
 fn failure(kind: &str, message: &str, text: &str) -> String {
-    format!("<failure type=\"{kind}\" message=\"{}\">{}</failure>", escaped(message), escaped(text))
+    format!(
+        "<failure type=\"{kind}\" message=\"{}\">{}</failure>",
+        escaped(message),
+        escaped(text)
+    )
 }
 
 fn element(class: &str, name: &str, body: Option<String>) -> String {
-    let head = format!("    <testcase classname=\"{}\" name=\"{}\"", escaped(class), escaped(name));
+    let head = format!(
+        "    <testcase classname=\"{}\" name=\"{}\"",
+        escaped(class),
+        escaped(name)
+    );
     match body {
         None => format!("{head}/>\n"),
         Some(body) => format!("{head}>{body}</testcase>\n"),

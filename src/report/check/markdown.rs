@@ -8,7 +8,10 @@ use crate::escape::{lines, markdown as cell, markdown_block};
 pub fn render(report: &Report) -> String {
     let mut text = format!("## rollcast: {}\n\n", tally(report));
     for (at, row) in overview(report).iter().enumerate() {
-        text.push_str(&format!("| {} |\n", row.each_ref().map(|words| cell(words)).join(" | ")));
+        text.push_str(&format!(
+            "| {} |\n",
+            row.each_ref().map(|words| cell(words)).join(" | ")
+        ));
         if at == 0 {
             text.push_str("|---|---|---|---|---|\n");
         }
@@ -20,7 +23,9 @@ pub fn render(report: &Report) -> String {
         }
         text.push_str(&format!("{}\n", capital_sentence(&verdict(one))));
         if one.open().next().is_some() {
-            text.push_str("\n| | rule | where | what | simulated | fix |\n|---|---|---|---|---|---|\n");
+            text.push_str(
+                "\n| | rule | where | what | simulated | fix |\n|---|---|---|---|---|---|\n",
+            );
         }
         for finding in one.open() {
             text.push_str(&format!(
@@ -30,7 +35,11 @@ pub fn render(report: &Report) -> String {
                 finding.rule.name,
                 cell(&place(&finding.spot)),
                 cell(&finding.message),
-                finding.evidence.as_ref().map(|weighed| cell(&evidence(weighed))).unwrap_or_default(),
+                finding
+                    .evidence
+                    .as_ref()
+                    .map(|weighed| cell(&evidence(weighed)))
+                    .unwrap_or_default(),
                 cell(&edits(&finding.fix)),
             ));
         }
@@ -45,11 +54,18 @@ pub fn render(report: &Report) -> String {
         }
         for finding in &one.findings {
             if let Some(reason) = &finding.ignored {
-                text.push_str(&format!("\n{} is ignored: {}\n", finding.rule.id, cell(reason)));
+                text.push_str(&format!(
+                    "\n{} is ignored: {}\n",
+                    finding.rule.id,
+                    cell(reason)
+                ));
             }
         }
         if !one.asked.is_empty() {
-            text.push_str(&format!("\nAssumed, since no manifest says it: {}.\n", cell(&one.asked.join(", "))));
+            text.push_str(&format!(
+                "\nAssumed, since no manifest says it: {}.\n",
+                cell(&one.asked.join(", "))
+            ));
         }
     }
     for noticed in &report.remarks {

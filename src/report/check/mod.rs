@@ -9,7 +9,8 @@ pub mod text;
 
 use super::figures::{about, amount, grouped, level, number_of, percent, range};
 use crate::check::{
-    Checked, Edit, Evidence, Finding, HookEnds, Judgement, Omission, Remark, Report, Severity, Spot, Verdict,
+    Checked, Edit, Evidence, Finding, HookEnds, Judgement, Omission, Remark, Report, Severity,
+    Spot, Verdict,
 };
 use crate::escape;
 use crate::stats::{Proportion, Summary, zero_bound};
@@ -21,7 +22,11 @@ fn place(spot: &Spot) -> String {
 
 /// `file:line`.
 fn file_and_row(spot: &Spot) -> String {
-    format!("{}:{}", escape::line(&spot.path.to_string_lossy()), spot.row)
+    format!(
+        "{}:{}",
+        escape::line(&spot.path.to_string_lossy()),
+        spot.row
+    )
 }
 
 /// What a configuration costs now and with a fix, in a sentence.
@@ -33,11 +38,17 @@ fn evidence(evidence: &Evidence) -> String {
         cost(&evidence.now),
         cost(&evidence.fixed)
     );
-    let interval = removed.interval.map_or_else(String::new, |(low, high)| format!(" ({})", range(low, high)));
+    let interval = removed.interval.map_or_else(String::new, |(low, high)| {
+        format!(" ({})", range(low, high))
+    });
     if evidence.helps() {
         let (fewer, share) = (amount(removed.mean), percent(better.probability));
-        let price = price(evidence).map(|price| format!("; the price: {price}")).unwrap_or_default();
-        format!("{costs}: {fewer} fewer{interval}, and fewer in {share} of them{price}; intervals at {level}")
+        let price = price(evidence)
+            .map(|price| format!("; the price: {price}"))
+            .unwrap_or_default();
+        format!(
+            "{costs}: {fewer} fewer{interval}, and fewer in {share} of them{price}; intervals at {level}"
+        )
     } else if evidence.harms() {
         format!("{costs}: it costs more here, and is not offered; intervals at {level}")
     } else {
@@ -49,25 +60,37 @@ fn evidence(evidence: &Evidence) -> String {
 fn price(evidence: &Evidence) -> Option<String> {
     let later = evidence.old_pods_stay.filter(|later| later.abs() >= 0.5)?;
     let way = if later > 0.0 { "later" } else { "earlier" };
-    Some(format!("the last old pod is gone {:.0} s {way}", later.abs()))
+    Some(format!(
+        "the last old pod is gone {:.0} s {way}",
+        later.abs()
+    ))
 }
 
 /// `21.3 5xx (7.30 to 35.3)`; of too few rollouts with any for an interval, how many they are and what they cost.
 fn cost(counts: &Summary) -> String {
-    let any = counts.if_any.and_then(|any| Some((Proportion::of(any.runs, counts.n, counts.level)?, any)));
+    let any = counts
+        .if_any
+        .and_then(|any| Some((Proportion::of(any.runs, counts.n, counts.level)?, any)));
     match (counts.mean_interval, any) {
         (Some((low, high)), _) => format!("{} 5xx ({})", amount(counts.mean), range(low, high)),
         (None, Some((share, any))) if share.hits < share.n => {
             format!("any 5xx in {}, if any {}", self::share(&share), about(&any))
         }
         (None, Some((_, any))) => format!("{} 5xx", about(&any)),
-        (None, None) => format!("no 5xx (any in at most {})", percent(zero_bound(counts.n, counts.level))),
+        (None, None) => format!(
+            "no 5xx (any in at most {})",
+            percent(zero_bound(counts.n, counts.level))
+        ),
     }
 }
 
 /// `pod.pre_stop = 30s, pod.termination_grace_period = 60s`.
 fn edits(edits: &[Edit]) -> String {
-    edits.iter().map(|edit| format!("{} = {}", edit.key, edit.value)).collect::<Vec<_>>().join(", ")
+    edits
+        .iter()
+        .map(|edit| format!("{} = {}", edit.key, edit.value))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// How a configuration stands to its objective, in a sentence.
@@ -79,17 +102,29 @@ fn verdict(checked: &Checked) -> String {
     let Judgement { within, now, .. } = judgement;
     let hook = judgement.hook.as_ref().map(hook_ends).unwrap_or_default();
     let allowed = checked.objectives.max_5xx_per_rollout;
-    let with_fixes = judgement
+    let with_fixes = judgement.all_fixes.as_ref().map(|(summary, within)| {
+        format!(
+            "; with every fix {}, and {} of rollouts",
+            cost(summary),
+            share(within)
+        )
+    });
+    // Rules know what is commonly wrong, not everything that a setting could do.
+    let is_left = judgement
         .all_fixes
         .as_ref()
-        .map(|(summary, within)| format!("; with every fix {}, and {} of rollouts", cost(summary), share(within)));
-    // Rules know what is commonly wrong, not everything that a setting could do.
-    let is_left = judgement.all_fixes.as_ref().is_none_or(|(_, fixed)| fixed.high < checked.objectives.probability);
+        .is_none_or(|(_, fixed)| fixed.high < checked.objectives.probability);
     let further = match judgement.verdict {
-        Verdict::Missed if is_left => "; no fix of a rule meets it, `rollcast recommend` searches further",
+        Verdict::Missed if is_left => {
+            "; no fix of a rule meets it, `rollcast recommend` searches further"
+        }
         _ => "",
     };
-    let Judgement { completes, cut_short, .. } = judgement;
+    let Judgement {
+        completes,
+        cut_short,
+        ..
+    } = judgement;
     let complete = match completes.hits < completes.n {
         true => format!("; it completes in {}", share(completes)),
         false => String::new(),
@@ -114,12 +149,19 @@ fn verdict(checked: &Checked) -> String {
 }
 
 fn share(within: &Proportion) -> String {
-    format!("{} ({} to {})", percent(within.probability), percent(within.low), percent(within.high))
+    format!(
+        "{} ({} to {})",
+        percent(within.probability),
+        percent(within.low),
+        percent(within.high)
+    )
 }
 
 /// What a hook that is not read costs at its ends, and which length decides.
 fn hook_ends(hook: &HookEnds) -> String {
-    let HookEnds { what, least, most, .. } = hook;
+    let HookEnds {
+        what, least, most, ..
+    } = hook;
     let decides = match (hook.met_from, hook.met_to) {
         (None, _) => String::new(),
         (Some(from), None) => format!("; it is met from {from} on"),
@@ -154,19 +196,30 @@ const fn word(verdict: Verdict) -> &'static str {
 fn tally(report: &Report) -> String {
     let open = || report.checked.iter().flat_map(Checked::open);
     let of = |severity: Severity| {
-        let count = open().filter(|finding| finding.severity == severity).count();
+        let count = open()
+            .filter(|finding| finding.severity == severity)
+            .count();
         (count > 0).then(|| number_of(count as u64, severity.name()))
     };
-    let mut parts: Vec<String> =
-        [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(of).collect();
+    let mut parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
+        .into_iter()
+        .filter_map(of)
+        .collect();
     if report.checked.is_empty() {
         parts.push("nothing to check".to_owned());
     } else if parts.is_empty() {
         parts.push("no findings".to_owned());
     }
-    let undecided = report.left_out.iter().filter(|omission| omission.is_open).count();
+    let undecided = report
+        .left_out
+        .iter()
+        .filter(|omission| omission.is_open)
+        .count();
     if undecided > 0 {
-        parts.push(format!("{} not forecast", number_of(undecided as u64, "object")));
+        parts.push(format!(
+            "{} not forecast",
+            number_of(undecided as u64, "object")
+        ));
     }
     parts.join(", ")
 }
@@ -178,16 +231,34 @@ fn remark(remark: &Remark) -> String {
 
 /// What was not forecast, with its place and the reason.
 fn left_out(omission: &Omission) -> String {
-    format!("{} ({}): {}", omission.object, file_and_row(&omission.spot), omission.why)
+    format!(
+        "{} ({}): {}",
+        omission.object,
+        file_and_row(&omission.spot),
+        omission.why
+    )
 }
 
 /// All that was looked at, a row each, beneath the names of the columns: service, entrance, 5xx now, 5xx with every
 /// fix, verdict.
 fn overview(report: &Report) -> Vec<[String; 5]> {
-    let mut rows = vec![["service", "entrance", "5xx now", "with every fix", "verdict"].map(str::to_owned)];
+    let mut rows = vec![
+        [
+            "service",
+            "entrance",
+            "5xx now",
+            "with every fix",
+            "verdict",
+        ]
+        .map(str::to_owned),
+    ];
     rows.extend(report.checked.iter().map(row_of_checked));
     rows.extend(report.left_out.iter().map(|omission| {
-        let verdict = if omission.is_open { "not forecast" } else { "left out" };
+        let verdict = if omission.is_open {
+            "not forecast"
+        } else {
+            "left out"
+        };
         [omission.object.as_str(), "-", "-", "-", verdict].map(str::to_owned)
     }));
     rows
@@ -196,12 +267,22 @@ fn overview(report: &Report) -> Vec<[String; 5]> {
 fn row_of_checked(one: &Checked) -> [String; 5] {
     let nothing = || "-".to_owned();
     let entrance = one.exposure.as_ref().map_or_else(nothing, |route| {
-        route.split(" → ").next().unwrap_or_default().split(';').next().unwrap_or_default().to_owned()
+        route
+            .split(" → ")
+            .next()
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
     });
     let (now, fixed, verdict) = match &one.judgement {
         Ok(judgement) => (
             amount(judgement.now.mean),
-            judgement.all_fixes.as_ref().map_or_else(nothing, |(fixed, _)| amount(fixed.mean)),
+            judgement
+                .all_fixes
+                .as_ref()
+                .map_or_else(nothing, |(fixed, _)| amount(fixed.mean)),
             word(judgement.verdict),
         ),
         Err(_) => (nothing(), nothing(), "not simulated"),
@@ -226,7 +307,10 @@ fn paragraph(finding: &Finding) -> String {
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

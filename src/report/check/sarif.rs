@@ -22,8 +22,10 @@ pub fn render(report: &Report) -> String {
             })
         })
         .collect();
-    let results: Vec<Value> =
-        checked.iter().flat_map(|one| one.findings.iter().map(|finding| result(one, finding))).collect();
+    let results: Vec<Value> = checked
+        .iter()
+        .flat_map(|one| one.findings.iter().map(|finding| result(one, finding)))
+        .collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -46,14 +48,35 @@ const fn level(severity: Severity) -> &'static str {
 fn notifications(report: &Report) -> Vec<Value> {
     let mut all = Vec::new();
     for one in &report.checked {
-        let entrance = one.exposure.as_ref().map(|exposure| format!("{exposure}: ")).unwrap_or_default();
-        all.push(notification("note", &one.spot, &format!("{}: {entrance}{}", one.name, verdict(one))));
-        all.extend(one.remarks.iter().map(|noticed| notification("note", &noticed.spot, &remark(noticed))));
+        let entrance = one
+            .exposure
+            .as_ref()
+            .map(|exposure| format!("{exposure}: "))
+            .unwrap_or_default();
+        all.push(notification(
+            "note",
+            &one.spot,
+            &format!("{}: {entrance}{}", one.name, verdict(one)),
+        ));
+        all.extend(
+            one.remarks
+                .iter()
+                .map(|noticed| notification("note", &noticed.spot, &remark(noticed))),
+        );
     }
-    all.extend(report.remarks.iter().map(|noticed| notification("note", &noticed.spot, &remark(noticed))));
+    all.extend(
+        report
+            .remarks
+            .iter()
+            .map(|noticed| notification("note", &noticed.spot, &remark(noticed))),
+    );
     all.extend(report.left_out.iter().map(|omission| {
         let level = if omission.is_open { "warning" } else { "note" };
-        notification(level, &omission.spot, &format!("not forecast: {}", left_out(omission)))
+        notification(
+            level,
+            &omission.spot,
+            &format!("not forecast: {}", left_out(omission)),
+        )
     }));
     all
 }

@@ -8,7 +8,13 @@ use crate::check::{Options, Report, Subject, check};
 use crate::scenario::Document;
 use crate::traffic::EngineChoice;
 
-const OPTIONS: Options = Options { runs: 60, pairs: 40, seed: 1, threads: Some(2), engine: EngineChoice::Request };
+const OPTIONS: Options = Options {
+    runs: 60,
+    pairs: 40,
+    seed: 1,
+    threads: Some(2),
+    engine: EngineChoice::Request,
+};
 
 const SCENARIO: &str = "name = \"small & <plain>\"\n[pod.readiness_probe]\n[pod]\nreadiness_gate = true\n\
     [app]\nstart_up = \"1s\"\nservice_time = \"20ms\"\n[load]\nrate = 20.0\nduration = \"60s\"\n";
@@ -28,11 +34,18 @@ const FORMATS: [Format; 6] = [
 fn held(name: &str, report: &Report) {
     let bless = std::env::var_os("ROLLCAST_BLESS").is_some();
     for (extension, render) in FORMATS {
-        let (path, got) = (format!("tests/golden/report/{name}.{extension}"), render(report));
+        let (path, got) = (
+            format!("tests/golden/report/{name}.{extension}"),
+            render(report),
+        );
         if bless {
             std::fs::write(&path, &got).unwrap();
         }
-        assert_eq!(got, std::fs::read_to_string(&path).unwrap_or_default(), "{path}");
+        assert_eq!(
+            got,
+            std::fs::read_to_string(&path).unwrap_or_default(),
+            "{path}"
+        );
     }
 }
 
@@ -41,7 +54,13 @@ fn every_format_is_as_recorded() {
     let document = Document::parse(Path::new("small, 100 %.toml"), SCENARIO).unwrap();
     let subject = Subject::of_document(document).unwrap();
     let checked = vec![check(&subject, &OPTIONS, &AtomicBool::new(false)).unwrap()];
-    held("check", &Report { checked, ..Report::default() });
+    held(
+        "check",
+        &Report {
+            checked,
+            ..Report::default()
+        },
+    );
 }
 
 #[test]

@@ -16,7 +16,11 @@ pub fn render(report: &Report) -> String {
         }
         for finding in &one.findings {
             let is_new = !explained.contains(&finding.rule.id);
-            text.push_str(&if is_brief(finding) { line(one, finding) } else { block(one, finding, is_new) });
+            text.push_str(&if is_brief(finding) {
+                line(one, finding)
+            } else {
+                block(one, finding, is_new)
+            });
             explained.push(finding.rule.id);
         }
         if one.findings.last().is_some_and(is_brief) {
@@ -27,11 +31,16 @@ pub fn render(report: &Report) -> String {
             text.push_str(&paragraph(&format!("Noticed: {}", remark(noticed))));
         }
         if !one.asked.is_empty() {
-            text.push_str(&paragraph(&format!("Assumed, since no manifest says it: {}.", one.asked.join(", "))));
+            text.push_str(&paragraph(&format!(
+                "Assumed, since no manifest says it: {}.",
+                one.asked.join(", ")
+            )));
         }
         if let Some(patch) = &one.patch {
             text.push_str("Patch, with every fix:\n");
-            patch.lines().for_each(|line| text.push_str(&format!("    {line}\n")));
+            patch
+                .lines()
+                .for_each(|line| text.push_str(&format!("    {line}\n")));
         }
         text.push('\n');
     }
@@ -60,7 +69,10 @@ fn paragraph(words: &str) -> String {
 fn is_brief(finding: &Finding) -> bool {
     finding.ignored.is_none()
         && finding.severity == Severity::Note
-        && finding.evidence.as_ref().is_some_and(|evidence| !evidence.helps())
+        && finding
+            .evidence
+            .as_ref()
+            .is_some_and(|evidence| !evidence.helps())
 }
 
 fn line(checked: &Checked, finding: &Finding) -> String {
@@ -76,7 +88,11 @@ fn line(checked: &Checked, finding: &Finding) -> String {
 
 fn block(checked: &Checked, finding: &Finding, is_new: bool) -> String {
     let (rule, spot) = (finding.rule, &finding.spot);
-    let severity = if finding.ignored.is_some() { "ignored" } else { finding.severity.name() };
+    let severity = if finding.ignored.is_some() {
+        "ignored"
+    } else {
+        finding.severity.name()
+    };
     let mut text = format!(
         "{severity} {} {}: {}: {}\n",
         rule.id,
@@ -87,8 +103,18 @@ fn block(checked: &Checked, finding: &Finding, is_new: bool) -> String {
     let margin = " ".repeat(spot.row.to_string().len());
     text.push_str(&format!("{margin} --> {}\n", place(spot)));
     if !spot.line.is_empty() {
-        let line: String =
-            spot.line.chars().take(120).map(|letter| if escape::is_obeyed(letter) { ' ' } else { letter }).collect();
+        let line: String = spot
+            .line
+            .chars()
+            .take(120)
+            .map(|letter| {
+                if escape::is_obeyed(letter) {
+                    ' '
+                } else {
+                    letter
+                }
+            })
+            .collect();
         text.push_str(&format!("{margin} |\n{} | {line}\n{margin} |\n", spot.row));
     }
     if let Some(reason) = &finding.ignored {
@@ -97,11 +123,17 @@ fn block(checked: &Checked, finding: &Finding, is_new: bool) -> String {
     }
     if let Some(weighed) = &finding.evidence {
         let words = wrapped(&evidence(weighed), 0, WIDTH - 3 - margin.len());
-        text.push_str(&format!("{margin} = {}\n", words.trim_end().replace('\n', &format!("\n{margin}   "))));
+        text.push_str(&format!(
+            "{margin} = {}\n",
+            words.trim_end().replace('\n', &format!("\n{margin}   "))
+        ));
     }
     if is_new {
         let why = wrapped(rule.explanation, 0, WIDTH - 9 - margin.len());
-        text.push_str(&format!("{margin} = why: {}\n", why.trim_end().replace('\n', &format!("\n{margin}        "))));
+        text.push_str(&format!(
+            "{margin} = why: {}\n",
+            why.trim_end().replace('\n', &format!("\n{margin}        "))
+        ));
         text.push_str(&format!("{margin} = source: {}\n", rule.source));
     }
     if !finding.fix.is_empty() {
@@ -111,7 +143,9 @@ fn block(checked: &Checked, finding: &Finding, is_new: bool) -> String {
         let words = wrapped(advice, 0, WIDTH - 13 - margin.len());
         text.push_str(&format!(
             "{margin} = by hand: {}\n",
-            words.trim_end().replace('\n', &format!("\n{margin}            "))
+            words
+                .trim_end()
+                .replace('\n', &format!("\n{margin}            "))
         ));
     }
     text.push('\n');
@@ -120,12 +154,19 @@ fn block(checked: &Checked, finding: &Finding, is_new: bool) -> String {
 
 /// All that was looked at, in columns; one alone needs none.
 fn table(report: &Report) -> String {
-    let rows: Vec<[String; 5]> =
-        overview(report).iter().map(|row| row.each_ref().map(|cell| escape::line(cell))).collect();
+    let rows: Vec<[String; 5]> = overview(report)
+        .iter()
+        .map(|row| row.each_ref().map(|cell| escape::line(cell)))
+        .collect();
     if rows.len() < 3 {
         return String::new();
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or_default()
+    };
     let widths: [usize; 5] = std::array::from_fn(width);
     let mut text = String::new();
     for row in &rows {

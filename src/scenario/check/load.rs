@@ -41,7 +41,10 @@ pub(super) fn load(scenario: &Scenario, at: Places) -> Result<(), Error> {
     let Some(duration) = spec.duration else {
         return match spec.shape {
             Shape::Ramp { .. } => Err(at
-                .refuse(&["load.shape"], "a ramp takes the whole load, and nobody said how long that lasts")
+                .refuse(
+                    &["load.shape"],
+                    "a ramp takes the whole load, and nobody said how long that lasts",
+                )
                 .hint("give `load.duration`")),
             Shape::Constant | Shape::Sine { .. } => Ok(()),
         };
@@ -60,32 +63,43 @@ fn rate(at: Places, key: &str, rate: f64) -> Result<(), Error> {
     if rate.is_finite() && rate >= 0.0 {
         return Ok(());
     }
-    Err(at.refuse(&[key], format!("`{key}` is {rate}")).hint("requests a second: a number from 0"))
+    Err(at
+        .refuse(&[key], format!("`{key}` is {rate}"))
+        .hint("requests a second: a number from 0"))
 }
 
 fn clients(scenario: &Scenario, at: Places) -> Result<(), Error> {
     let spec = &scenario.load;
     if !(1..=MOST_WORKERS).contains(&spec.workers.unwrap_or(1)) {
         let message = format!("`load.workers` is {}", spec.workers.unwrap_or_default());
-        return Err(at.refuse(&["load.workers"], message).hint(format!("1 to {MOST_WORKERS}")));
+        return Err(at
+            .refuse(&["load.workers"], message)
+            .hint(format!("1 to {MOST_WORKERS}")));
     }
     if spec.workers.is_some() && spec.shape != Shape::Constant {
         return Err(at
-            .refuse(&["load.shape"], "a closed loop has no rate that could have a shape")
+            .refuse(
+                &["load.shape"],
+                "a closed loop has no rate that could have a shape",
+            )
             .hint("give `load.rate` or `load.workers`, not both"));
     }
     if let ClientNodes::Known(known) = spec.client_nodes
         && !(1..=scenario.load_balancer.nodes).contains(&known)
     {
-        let message =
-            format!("clients know {known} nodes of a load balancer that has {}", scenario.load_balancer.nodes);
+        let message = format!(
+            "clients know {known} nodes of a load balancer that has {}",
+            scenario.load_balancer.nodes
+        );
         return Err(at
             .refuse(&["load.client_nodes", "load_balancer.nodes"], message)
             .hint("`all`, or 1 to `load_balancer.nodes`"));
     }
     if spec.retries > MOST_RETRIES {
         let message = format!("`load.retries` is {}", spec.retries);
-        return Err(at.refuse(&["load.retries"], message).hint(format!("0 to {MOST_RETRIES}")));
+        return Err(at
+            .refuse(&["load.retries"], message)
+            .hint(format!("0 to {MOST_RETRIES}")));
     }
     at.share("load.idempotent_share", spec.idempotent_share)?;
     at.share("load.stream_share", spec.stream_share)
@@ -105,19 +119,34 @@ impl Excess {
         // Whatever the service time, a request can fail after a round trip.
         let answer = scenario.load_balancer.round_trip.as_secs_f64();
         let requests = scenario.load.mean_rate(answer) * seconds * crowd(scenario);
-        let excess = |keys, message, hint| Some(Excess { keys, message, hint });
+        let excess = |keys, message, hint| {
+            Some(Excess {
+                keys,
+                message,
+                hint,
+            })
+        };
         if requests > MOST_REQUESTS {
             return excess(
                 &["load.workers", "load.shape", "load.rate", "load.duration"],
-                format!("one replication would send {requests:.3e} requests; the limit is {MOST_REQUESTS:.0e}"),
+                format!(
+                    "one replication would send {requests:.3e} requests; the limit is {MOST_REQUESTS:.0e}"
+                ),
                 "a shorter `load.duration` shows the same rollout",
             );
         }
         if requests * runs > MOST_REQUESTS_IN_ALL {
             let total = requests * runs;
             return excess(
-                &["monte_carlo.runs", "load.workers", "load.rate", "load.duration"],
-                format!("{runs} runs would send {total:.3e} requests; the limit is {MOST_REQUESTS_IN_ALL:.0e}"),
+                &[
+                    "monte_carlo.runs",
+                    "load.workers",
+                    "load.rate",
+                    "load.duration",
+                ],
+                format!(
+                    "{runs} runs would send {total:.3e} requests; the limit is {MOST_REQUESTS_IN_ALL:.0e}"
+                ),
                 "fewer runs, or less load",
             );
         }
@@ -125,7 +154,9 @@ impl Excess {
             let total = seconds * runs;
             return excess(
                 &["load.duration", "monte_carlo.runs"],
-                format!("{runs} runs would last {total:.3e} simulated seconds; the limit is {MOST_SECONDS_IN_ALL:.0e}"),
+                format!(
+                    "{runs} runs would last {total:.3e} simulated seconds; the limit is {MOST_SECONDS_IN_ALL:.0e}"
+                ),
                 "a shorter `load.duration`, or fewer runs",
             );
         }
@@ -140,8 +171,12 @@ impl Scenario {
     /// It would break a limit, which the error names.
     pub fn refuse_excess(&self, lasts: Span) -> Result<(), Error> {
         Excess::of(self, lasts).map_or(Ok(()), |excess| {
-            let message = format!("the load lasts as long as the rollout, {lasts} and more: {}", excess.message);
-            Err(Error::too_large(message).hint("give a `load.duration`, a lower rate, or fewer runs"))
+            let message = format!(
+                "the load lasts as long as the rollout, {lasts} and more: {}",
+                excess.message
+            );
+            Err(Error::too_large(message)
+                .hint("give a `load.duration`, a lower rate, or fewer runs"))
         })
     }
 }
@@ -152,7 +187,11 @@ pub(super) fn sizes(scenario: &Scenario, at: Places) -> Result<(), Error> {
     // How long a load without a duration lasts shows when it is simulated: not less than this.
     let lasts = load.duration.unwrap_or(load.rollout_at + load.patience());
     if let Some(excess) = Excess::of(scenario, lasts) {
-        let hint = if load.duration.is_some() { excess.hint } else { "less load, or fewer runs" };
+        let hint = if load.duration.is_some() {
+            excess.hint
+        } else {
+            "less load, or fewer runs"
+        };
         return Err(at.too_large(excess.keys, excess.message).hint(hint));
     }
     let pods = pods(scenario);
@@ -161,7 +200,8 @@ pub(super) fn sizes(scenario: &Scenario, at: Places) -> Result<(), Error> {
         return Err(at.too_large(&["deployment.replicas", "deployment.max_surge"], message));
     }
     if pods * u64::from(runs) > MOST_PODS_IN_ALL {
-        let message = format!("{runs} runs of {pods} pods; the limit is {MOST_PODS_IN_ALL} pods in all");
+        let message =
+            format!("{runs} runs of {pods} pods; the limit is {MOST_PODS_IN_ALL} pods in all");
         return Err(at
             .too_large(&["monte_carlo.runs", "deployment.replicas"], message)
             .hint("fewer runs, or fewer replicas"));
@@ -195,7 +235,12 @@ fn pods(scenario: &Scenario) -> u64 {
             Change::Create | Change::Paused(_) => 0,
         });
     }
-    scenario.disturbances.iter().fold(pods, |pods, disturbance| pods.saturating_add(replaced(disturbance, replicas)))
+    scenario
+        .disturbances
+        .iter()
+        .fold(pods, |pods, disturbance| {
+            pods.saturating_add(replaced(disturbance, replicas))
+        })
 }
 
 /// At most so many pods are replaced for a disturbance.

@@ -8,8 +8,11 @@ use crate::error::Error;
 use crate::scenario::Scenario;
 
 pub(super) fn check(scenario: &Scenario, at: Places) -> Result<(), Error> {
-    let (kind, policy, port) =
-        ("target_group.target_type", "service.external_traffic_policy", "target_group.health_check.port");
+    let (kind, policy, port) = (
+        "target_group.target_type",
+        "service.external_traffic_policy",
+        "target_group.health_check.port",
+    );
     let local = scenario.service.external_traffic_policy == ExternalTrafficPolicy::Local;
     let own_port = scenario.target_group.health_check.port == HealthCheckPort::HealthCheckNodePort;
     if own_port && !(scenario.is_by_host() && local) {
@@ -20,19 +23,32 @@ pub(super) fn check(scenario: &Scenario, at: Places) -> Result<(), Error> {
     if !scenario.is_by_host() {
         return match local {
             true => Err(at
-                .refuse(&[policy], "`external_traffic_policy` says where node ports lead, and targets are pods")
+                .refuse(
+                    &[policy],
+                    "`external_traffic_policy` says where node ports lead, and targets are pods",
+                )
                 .hint("write `target_type = \"instance\"`, or leave it out")),
             false => Ok(()),
         };
     }
-    if scenario.revisions.iter().any(|revision| revision.pod.readiness_gate) {
+    if scenario
+        .revisions
+        .iter()
+        .any(|revision| revision.pod.readiness_gate)
+    {
         return Err(at
-            .refuse(&["pod.readiness_gate", kind], "a pod that is no target has no readiness gate")
+            .refuse(
+                &["pod.readiness_gate", kind],
+                "a pod that is no target has no readiness gate",
+            )
             .hint("the controller injects gates for target type \"ip\" only: leave it out"));
     }
     if scenario.cluster.ip_reuse > 0.0 {
         return Err(at
-            .refuse(&["cluster.ip_reuse", kind], "a host is a target whatever becomes of its pods' IPs")
+            .refuse(
+                &["cluster.ip_reuse", kind],
+                "a host is a target whatever becomes of its pods' IPs",
+            )
             .hint("leave it out: kube-proxy forgets a pod long before its IP has cooled down"));
     }
     if scenario.disturbances.iter().any(takes_a_host) {

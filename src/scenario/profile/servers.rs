@@ -5,16 +5,31 @@ use super::{Profile, Row};
 use crate::setting::Grade;
 
 const fn documented(key: &'static str, value: &'static str, source: &'static str) -> Row {
-    Row { key, value, grade: Grade::Documented, source }
+    Row {
+        key,
+        value,
+        grade: Grade::Documented,
+        source,
+    }
 }
 
 const fn measured(key: &'static str, value: &'static str, source: &'static str) -> Row {
-    Row { key, value, grade: Grade::Measured, source }
+    Row {
+        key,
+        value,
+        grade: Grade::Measured,
+        source,
+    }
 }
 
 /// Container running → listening is mostly the application's own time, which no server decides.
 const fn start_up(value: &'static str, source: &'static str) -> Row {
-    Row { key: "start_up", value, grade: Grade::Assumed, source }
+    Row {
+        key: "start_up",
+        value,
+        grade: Grade::Assumed,
+        source,
+    }
 }
 
 /// What no server limits is bounded by SIGKILL alone: a limit beyond any grace period.
@@ -28,41 +43,55 @@ const fn says_close(source: &'static str) -> Row {
 
 const MEASURED: &str = "measured on loopback, docs/VALIDATION.md";
 
-const SPRING_START_UP: Row =
-    start_up("{ p50 = \"12s\", p99 = \"20s\" }", "a Spring Boot service of middling size; give your own");
-const EMBEDDED_KEEP_ALIVE: Row =
-    documented("keep_alive", "\"60s\"", "Tomcat keepAliveTimeout = connectionTimeout, 60 s");
+const SPRING_START_UP: Row = start_up(
+    "{ p50 = \"12s\", p99 = \"20s\" }",
+    "a Spring Boot service of middling size; give your own",
+);
+const EMBEDDED_KEEP_ALIVE: Row = documented(
+    "keep_alive",
+    "\"60s\"",
+    "Tomcat keepAliveTimeout = connectionTimeout, 60 s",
+);
 const REFUSING: Row = measured(
     "refusing",
     "\"9ms\"",
     "2023 load test: one 503 of the application's own in four shutdowns at 25 to 33 requests a second and pod, a single event (95 % interval 0.2 to 50 ms); the context publishes REFUSING_TRAFFIC before the connector stops (ServletWebServerApplicationContext.doClose)",
 );
 
-const NGINX_START_UP: Row =
-    start_up("{ p50 = \"100ms\", p99 = \"500ms\" }", "a configuration is read and a socket opened; give your own");
+const NGINX_START_UP: Row = start_up(
+    "{ p50 = \"100ms\", p99 = \"500ms\" }",
+    "a configuration is read and a socket opened; give your own",
+);
 const NGINX_KEEP_ALIVE: Row = documented(
     "keep_alive",
     "\"75s\"",
     "ngx_http_core_module, keepalive_timeout; measured 75.0 s. The nginx.conf of the packages says 65 s",
 );
 
-const NODE_START_UP: Row =
-    start_up("{ p50 = \"2s\", p99 = \"5s\" }", "a Node.js service of middling size; give your own");
+const NODE_START_UP: Row = start_up(
+    "{ p50 = \"2s\", p99 = \"5s\" }",
+    "a Node.js service of middling size; give your own",
+);
 const NODE_KEEP_ALIVE: Row = measured(
     "keep_alive",
     "\"6s\"",
     "v20.20.2: http.Server keepAliveTimeout 5 s, and keepAliveTimeoutBuffer 1 s on top; releases without the buffer: 5 s. So up to 26; the next major version keeps 65 s (nodejs/node#62782): give keep_alive = \"65s\"",
 );
 
-const GO_START_UP: Row = start_up("{ p50 = \"500ms\", p99 = \"2s\" }", "a Go service of middling size; give your own");
+const GO_START_UP: Row = start_up(
+    "{ p50 = \"500ms\", p99 = \"2s\" }",
+    "a Go service of middling size; give your own",
+);
 const GO_KEEP_ALIVE: Row = documented(
     "keep_alive",
     "\"120m\"",
     "net/http Server: without IdleTimeout and ReadTimeout there is no limit (not closed in 120 s, measured); written as longer than the load balancer's greatest idle time-out, 4,000 s",
 );
 
-const PYTHON_START_UP: Row =
-    start_up("{ p50 = \"4s\", p99 = \"10s\" }", "a Python service of middling size; give your own");
+const PYTHON_START_UP: Row = start_up(
+    "{ p50 = \"4s\", p99 = \"10s\" }",
+    "a Python service of middling size; give your own",
+);
 
 /// All profiles, in the order of docs/MODEL.md.
 pub const PROFILES: &[Profile] = &[
@@ -72,7 +101,11 @@ pub const PROFILES: &[Profile] = &[
         about: "Spring Boot up to 3.3 with `server.shutdown` left alone: everything closes at SIGTERM",
         rows: &[
             SPRING_START_UP,
-            documented("on_sigterm", "\"exit\"", "server.shutdown = immediate, ServerProperties.java at v3.3.0"),
+            documented(
+                "on_sigterm",
+                "\"exit\"",
+                "server.shutdown = immediate, ServerProperties.java at v3.3.0",
+            ),
             REFUSING,
             EMBEDDED_KEEP_ALIVE,
         ],
@@ -83,9 +116,17 @@ pub const PROFILES: &[Profile] = &[
         about: "Spring Boot from 3.4, or earlier with `server.shutdown=graceful`, on Tomcat: what is in flight is finished; idle connections stay open, but a request on one is rejected, which costs the same 502 as a closed one",
         rows: &[
             SPRING_START_UP,
-            documented("on_sigterm", "\"drain\"", "server.shutdown = graceful, ServerProperties.java at v3.4.0"),
+            documented(
+                "on_sigterm",
+                "\"drain\"",
+                "server.shutdown = graceful, ServerProperties.java at v3.4.0",
+            ),
             REFUSING,
-            documented("drain_timeout", "\"30s\"", "spring.lifecycle.timeout-per-shutdown-phase, LifecycleProperties"),
+            documented(
+                "drain_timeout",
+                "\"30s\"",
+                "spring.lifecycle.timeout-per-shutdown-phase, LifecycleProperties",
+            ),
             documented(
                 "close_connections_on_shutdown",
                 "false",
@@ -99,7 +140,10 @@ pub const PROFILES: &[Profile] = &[
         version: "measured on 10.1.52",
         about: "Apache Tomcat on its own: requests in flight have two seconds; until it exits, new connections are taken by the kernel and then reset, and requests on idle ones are dropped, both of them 502",
         rows: &[
-            start_up("{ p50 = \"8s\", p99 = \"20s\" }", "one web application of middling size; give your own"),
+            start_up(
+                "{ p50 = \"8s\", p99 = \"20s\" }",
+                "one web application of middling size; give your own",
+            ),
             documented(
                 "on_sigterm",
                 "\"drain\"",
@@ -124,7 +168,11 @@ pub const PROFILES: &[Profile] = &[
         about: "nginx that gets SIGTERM: fast shutdown. The official image asks for SIGQUIT instead (STOPSIGNAL): `nginx-quit`",
         rows: &[
             NGINX_START_UP,
-            documented("on_sigterm", "\"exit\"", "nginx.org, Controlling nginx: TERM, INT fast shutdown"),
+            documented(
+                "on_sigterm",
+                "\"exit\"",
+                "nginx.org, Controlling nginx: TERM, INT fast shutdown",
+            ),
             NGINX_KEEP_ALIVE,
         ],
     },
@@ -140,7 +188,9 @@ pub const PROFILES: &[Profile] = &[
                 "nginx.org, Controlling nginx: QUIT graceful shutdown; docker-nginx#377 for the signal",
             ),
             unlimited_drain("ngx_core_module, worker_shutdown_timeout: none unless set"),
-            says_close("nginx 1.22.1 on loopback; ngx_http_finalize_connection keeps nothing alive while exiting"),
+            says_close(
+                "nginx 1.22.1 on loopback; ngx_http_finalize_connection keeps nothing alive while exiting",
+            ),
             NGINX_KEEP_ALIVE,
         ],
     },
@@ -170,7 +220,11 @@ pub const PROFILES: &[Profile] = &[
                 "Node.js http, server.close(): closes idle connections since v19.0.0 (nodejs/node#43522)",
             ),
             unlimited_drain("Node.js http, server.close(): waits for every connection to end"),
-            measured("close_connections_on_shutdown", "false", "v20.20.2 on loopback"),
+            measured(
+                "close_connections_on_shutdown",
+                "false",
+                "v20.20.2 on loopback",
+            ),
             measured(
                 "shutdown",
                 "\"6s\"",
@@ -204,7 +258,9 @@ pub const PROFILES: &[Profile] = &[
                 "\"drain\"",
                 "net/http Server.Shutdown: closes listeners, then idle connections, then waits",
             ),
-            unlimited_drain("net/http Server.Shutdown waits until its context expires; without a deadline, for ever"),
+            unlimited_drain(
+                "net/http Server.Shutdown waits until its context expires; without a deadline, for ever",
+            ),
             says_close("go1.19 on loopback; net/http doKeepAlives is false in shutdown"),
             GO_KEEP_ALIVE,
         ],
@@ -215,10 +271,26 @@ pub const PROFILES: &[Profile] = &[
         about: "gunicorn with its default (sync) workers: one request a connection. Its listener stays with the workers until they are done, so that new connections are reset then and not refused at once: both are 502",
         rows: &[
             PYTHON_START_UP,
-            documented("on_sigterm", "\"drain\"", "gunicorn, Signal Handling: TERM graceful shutdown"),
-            documented("drain_timeout", "\"30s\"", "gunicorn settings, graceful_timeout"),
-            measured("close_connections_on_shutdown", "true", "27.0.1 on loopback: every answer says so"),
-            measured("shutdown", "\"350ms\"", "27.0.1 on loopback: the arbiter looks for ended workers every 0.1 s"),
+            documented(
+                "on_sigterm",
+                "\"drain\"",
+                "gunicorn, Signal Handling: TERM graceful shutdown",
+            ),
+            documented(
+                "drain_timeout",
+                "\"30s\"",
+                "gunicorn settings, graceful_timeout",
+            ),
+            measured(
+                "close_connections_on_shutdown",
+                "true",
+                "27.0.1 on loopback: every answer says so",
+            ),
+            measured(
+                "shutdown",
+                "\"350ms\"",
+                "27.0.1 on loopback: the arbiter looks for ended workers every 0.1 s",
+            ),
             documented(
                 "keep_alive",
                 "\"0s\"",
@@ -232,10 +304,18 @@ pub const PROFILES: &[Profile] = &[
         about: "uvicorn: the listener closes at the next tick, within 0.1 s",
         rows: &[
             PYTHON_START_UP,
-            documented("on_sigterm", "\"drain\"", "uvicorn server.py, Server.shutdown"),
+            documented(
+                "on_sigterm",
+                "\"drain\"",
+                "uvicorn server.py, Server.shutdown",
+            ),
             unlimited_drain("uvicorn settings, --timeout-graceful-shutdown: none unless set"),
             says_close("0.54.0 on loopback"),
-            documented("keep_alive", "\"5s\"", "uvicorn settings, --timeout-keep-alive; measured 4.9 s"),
+            documented(
+                "keep_alive",
+                "\"5s\"",
+                "uvicorn settings, --timeout-keep-alive; measured 4.9 s",
+            ),
         ],
     },
     Profile {
@@ -243,8 +323,15 @@ pub const PROFILES: &[Profile] = &[
         version: "measured on 5.6.5",
         about: "Puma, single mode",
         rows: &[
-            start_up("{ p50 = \"10s\", p99 = \"25s\" }", "a Rails application of middling size; give your own"),
-            documented("on_sigterm", "\"drain\"", "Puma docs/signals.md: TERM stops gracefully"),
+            start_up(
+                "{ p50 = \"10s\", p99 = \"25s\" }",
+                "a Rails application of middling size; give your own",
+            ),
+            documented(
+                "on_sigterm",
+                "\"drain\"",
+                "Puma docs/signals.md: TERM stops gracefully",
+            ),
             unlimited_drain(
                 "Puma dsl.rb, force_shutdown_after: for ever unless set (5.6.5: a request of 30 s is not cut in 14 s, measured)",
             ),
@@ -261,15 +348,30 @@ pub const PROFILES: &[Profile] = &[
         version: ".NET 6 and later, by documentation",
         about: "ASP.NET Core on Kestrel, from .NET 6: not measured",
         rows: &[
-            start_up("{ p50 = \"3s\", p99 = \"8s\" }", "an ASP.NET Core service of middling size; give your own"),
-            documented("on_sigterm", "\"drain\"", ".NET HostShutdown.md: SIGTERM stops the host, which stops Kestrel"),
-            documented("drain_timeout", "\"30s\"", "HostOptions.ShutdownTimeout, 30 s since .NET 6; 5 s before"),
+            start_up(
+                "{ p50 = \"3s\", p99 = \"8s\" }",
+                "an ASP.NET Core service of middling size; give your own",
+            ),
+            documented(
+                "on_sigterm",
+                "\"drain\"",
+                ".NET HostShutdown.md: SIGTERM stops the host, which stops Kestrel",
+            ),
+            documented(
+                "drain_timeout",
+                "\"30s\"",
+                "HostOptions.ShutdownTimeout, 30 s since .NET 6; 5 s before",
+            ),
             documented(
                 "close_connections_on_shutdown",
                 "true",
                 "Http1Connection.StopProcessingNextRequest, HttpProtocol.CreateResponseHeaders",
             ),
-            documented("keep_alive", "\"130s\"", "KestrelServerLimits.KeepAliveTimeout"),
+            documented(
+                "keep_alive",
+                "\"130s\"",
+                "KestrelServerLimits.KeepAliveTimeout",
+            ),
         ],
     },
     Profile {
@@ -277,13 +379,20 @@ pub const PROFILES: &[Profile] = &[
         version: "by documentation",
         about: "Envoy without a drain before it: SIGTERM ends it at once. Not measured",
         rows: &[
-            start_up("{ p50 = \"1s\", p99 = \"3s\" }", "a bootstrap of middling size; give your own"),
+            start_up(
+                "{ p50 = \"1s\", p99 = \"3s\" }",
+                "a bootstrap of middling size; give your own",
+            ),
             documented(
                 "on_sigterm",
                 "\"exit\"",
                 "Envoy, Draining: listeners close immediately on server shutdown; draining is asked for through drain_listeners?graceful",
             ),
-            documented("keep_alive", "\"60m\"", "Envoy FAQ, timeouts: the default idle_timeout is 1 hour"),
+            documented(
+                "keep_alive",
+                "\"60m\"",
+                "Envoy FAQ, timeouts: the default idle_timeout is 1 hour",
+            ),
         ],
     },
 ];

@@ -64,14 +64,27 @@ impl Beyond<'_> {
         }
         let trials = count as f64 * mean / likelier;
         let whole = trials as u64;
-        binomial(whole + u64::from(stream.chance(trials - whole as f64)), likelier, stream)
+        binomial(
+            whole + u64::from(stream.chance(trials - whole as f64)),
+            likelier,
+            stream,
+        )
     }
 
     /// The mean of those that do not take longer than x, in seconds.
     ///
     /// ∫E(S; S > x)dx = ∫(x·P(S > x) + E(S − x)⁺)dx, and x·P(S > x) = E(S − x)⁺ − d(x·E(S − x)⁺)/dx.
     pub(super) fn mean_in_time(&self) -> f64 {
-        let (mean, Beyond { from, to, most, least, .. }) = (self.mean(), self);
+        let (
+            mean,
+            Beyond {
+                from,
+                to,
+                most,
+                least,
+                ..
+            },
+        ) = (self.mean(), self);
         let long = from * most.excess - to * least.excess + 2.0 * (most.excesses - least.excesses);
         (self.law.mean - long / (to - from)) / (1.0 - mean)
     }
@@ -95,7 +108,8 @@ impl Beyond<'_> {
         if self.to <= self.from || self.row == knots.len() {
             return self.law.exact_tail(Span::from_secs_f64(self.from));
         }
-        ((self.most.excess - self.least.excess) / (self.to - self.from)).clamp(0.0, knots[self.row - 1].survival)
+        ((self.most.excess - self.least.excess) / (self.to - self.from))
+            .clamp(0.0, knots[self.row - 1].survival)
     }
 
     /// Where x lies, as a share of the way, if it is drawn by its P(S > x) and so much of that is before it.
@@ -103,9 +117,17 @@ impl Beyond<'_> {
         let wanted = self.most.excess + (self.least.excess - self.most.excess) * share;
         let knots = &self.law.knots;
         let rest = &knots[self.row..];
-        let row = self.row + rest.iter().position(|knot| knot.integrals.excess < wanted).unwrap_or(rest.len());
+        let row = self.row
+            + rest
+                .iter()
+                .position(|knot| knot.integrals.excess < wanted)
+                .unwrap_or(rest.len());
         let known = |knot: &Knot| (knot.at, knot.survival, knot.integrals.excess);
-        let low = if row > self.row { known(&knots[row - 1]) } else { (self.from, self.first, self.most.excess) };
+        let low = if row > self.row {
+            known(&knots[row - 1])
+        } else {
+            (self.from, self.first, self.most.excess)
+        };
         let high = knots.get(row).filter(|knot| knot.at < self.to).map(known);
         let high = high.unwrap_or((self.to, self.last, self.least.excess));
         // Between the two the tail is a line, to speak of, and what lies under it a quadratic.
@@ -120,7 +142,8 @@ impl Knot {
     /// Integrals from here on, of those from the next knot on: the tail between them is a line, to speak of.
     pub(super) fn integrate(&mut self, next: &Knot) {
         let (width, a, b) = (next.at - self.at, self.survival, next.survival);
-        let excesses = (self.integrals.excess + next.integrals.excess) / 2.0 + width * (b - a) / 12.0;
+        let excesses =
+            (self.integrals.excess + next.integrals.excess) / 2.0 + width * (b - a) / 12.0;
         self.integrals.squares = next.integrals.squares + width * (a * a + a * b + b * b) / 3.0;
         self.integrals.excesses = next.integrals.excesses + width * excesses;
     }
@@ -138,7 +161,8 @@ impl Knot {
             rest * rest * ((1.0 + 2.0 * t) * low - t * width * falls)
                 + t * t * ((3.0 - 2.0 * t) * high + rest * width * fell)
         };
-        let (low, high, falls, fell) = (self.integrals, next.integrals, self.survival, next.survival);
+        let (low, high, falls, fell) =
+            (self.integrals, next.integrals, self.survival, next.survival);
         let integrals = Integrals {
             excess: between((low.excess, falls), (high.excess, fell)),
             squares: between((low.squares, falls * falls), (high.squares, fell * fell)),
@@ -163,7 +187,16 @@ mod tests {
         let dist = Dist::p50_p99_millis(14, 122);
         let law = Law::new(&dist, 1e4, Span::from_secs(60));
         let mut stream = Streams::new(7, 0).at(Purpose::Arrival, 0);
-        for (low, high) in [(0, 3), (2, 15), (15, 40), (40, 200), (60, 1_000), (150, 170), (300, 310), (700, 720)] {
+        for (low, high) in [
+            (0, 3),
+            (2, 15),
+            (15, 40),
+            (40, 200),
+            (60, 1_000),
+            (150, 170),
+            (300, 310),
+            (700, 720),
+        ] {
             let (low, high) = (Span::from_millis(low), Span::from_millis(high));
             let width = high.saturating_sub(low);
             let beyond = law.beyond(low, high);
@@ -173,21 +206,34 @@ mod tests {
                 let x = low + width.scaled(share);
                 let tail = dist.survival(x) / STEPS as f64;
                 (mean, squares) = (mean + tail, squares + tail * tail * STEPS as f64);
-                (place, long) =
-                    (place + tail * share, long + tail * x.as_secs_f64() + dist.mean_excess(x) / STEPS as f64);
+                (place, long) = (
+                    place + tail * share,
+                    long + tail * x.as_secs_f64() + dist.mean_excess(x) / STEPS as f64,
+                );
             }
             let near = |got: f64, wanted: f64, tolerance: f64| {
-                assert!((got / wanted - 1.0).abs() < tolerance, "from {low} to {high}: {got}, not {wanted}");
+                assert!(
+                    (got / wanted - 1.0).abs() < tolerance,
+                    "from {low} to {high}: {got}, not {wanted}"
+                );
             };
             near(beyond.mean(), mean, 0.002);
-            let (of_squares, all) = (beyond.most.squares - beyond.least.squares, width.as_secs_f64());
+            let (of_squares, all) = (
+                beyond.most.squares - beyond.least.squares,
+                width.as_secs_f64(),
+            );
             near(mean + of_squares / all, mean + squares, 0.002);
             let places = (0..STEPS).map(|step| beyond.place((step as f64 + 0.5) / STEPS as f64));
             near(places.sum::<f64>() / STEPS as f64, place / mean, 0.01);
             let in_time = (law.mean - long) / (1.0 - mean);
             near(beyond.mean_in_time(), in_time, 0.001);
-            let drawn = (0..STEPS * 10).map(|row| beyond.draw_in_time(row as f64 / STEPS as f64 / 10.0, &mut stream));
-            near(drawn.map(Span::as_secs_f64).sum::<f64>() / STEPS as f64 / 10.0, in_time, 0.01);
+            let drawn = (0..STEPS * 10)
+                .map(|row| beyond.draw_in_time(row as f64 / STEPS as f64 / 10.0, &mut stream));
+            near(
+                drawn.map(Span::as_secs_f64).sum::<f64>() / STEPS as f64 / 10.0,
+                in_time,
+                0.01,
+            );
         }
     }
 
@@ -200,12 +246,24 @@ mod tests {
         let spread = (beyond.most.squares - beyond.least.squares) / 0.04 - mean * mean;
         let mut stream = Streams::new(7, 0).at(Purpose::Arrival, 0);
         for (places, taken) in [(None, 0.0), (Some(1), 0.0), (Some(4), 0.75 * spread)] {
-            let counts: Vec<f64> = (0..40_000).map(|_| beyond.count(300, places, &mut stream) as f64).collect();
+            let counts: Vec<f64> = (0..40_000)
+                .map(|_| beyond.count(300, places, &mut stream) as f64)
+                .collect();
             let got = counts.iter().sum::<f64>() / 40_000.0;
-            let variance = counts.iter().map(|count| (count - got).powi(2)).sum::<f64>() / 40_000.0;
+            let variance = counts
+                .iter()
+                .map(|count| (count - got).powi(2))
+                .sum::<f64>()
+                / 40_000.0;
             let expected = 300.0 * (mean * (1.0 - mean) - taken);
-            assert!((got - 300.0 * mean).abs() < 4.0 * (expected / 40_000.0).sqrt(), "{places:?}: {got}");
-            assert!((variance / expected - 1.0).abs() < 0.03, "{places:?}: {variance}, not {expected}");
+            assert!(
+                (got - 300.0 * mean).abs() < 4.0 * (expected / 40_000.0).sqrt(),
+                "{places:?}: {got}"
+            );
+            assert!(
+                (variance / expected - 1.0).abs() < 0.03,
+                "{places:?}: {variance}, not {expected}"
+            );
         }
     }
 }

@@ -103,7 +103,11 @@ impl Counts {
         let mut second = second_of(from);
         while self.from < until {
             let end = Time::from_micros((second as u64 + 1) * SECOND);
-            let end = if told_apart.get(second) == Some(&true) { until.min(end) } else { until };
+            let end = if told_apart.get(second) == Some(&true) {
+                until.min(end)
+            } else {
+                until
+            };
             if singly {
                 self.send(end);
             } else {
@@ -112,7 +116,12 @@ impl Counts {
             self.seconds.push(second);
             second += 1;
         }
-        Cell { from, until, total: self.sent - before, before }
+        Cell {
+            from,
+            until,
+            total: self.sent - before,
+            before,
+        }
     }
 
     /// Counts the requests until then.
@@ -123,7 +132,11 @@ impl Counts {
             if !is_second && span != self.law.0 {
                 self.law = (span, self.law_of(span));
             }
-            let law = if is_second { &self.in_second } else { &self.law.1 };
+            let law = if is_second {
+                &self.in_second
+            } else {
+                &self.law.1
+            };
             for so_far in &mut self.so_far {
                 *so_far += law.draw(&mut self.stream);
                 self.by_then.push(*so_far);
@@ -166,7 +179,11 @@ impl Counts {
             let first = self.sent;
             self.sent = self.sent_before(until);
             for request in first..self.sent {
-                let node = if nodes > 1 { self.stream.below(nodes) } else { 0 };
+                let node = if nodes > 1 {
+                    self.stream.below(nodes)
+                } else {
+                    0
+                };
                 let sent = self.sent_at(request);
                 self.arrivals[node].push(sent);
             }
@@ -209,7 +226,10 @@ impl Counts {
 
     /// One of them, and how many of the cell's requests the node has got by its end.
     pub(super) fn by_second(&self, row: usize, node: usize) -> (usize, u64) {
-        (self.seconds[row], self.by_then[row * self.arrivals.len() + node])
+        (
+            self.seconds[row],
+            self.by_then[row * self.arrivals.len() + node],
+        )
     }
 
     /// Evenly paced requests sent before an instant: request n is sent at ⌊n/rate⌋ µs.
@@ -246,7 +266,10 @@ impl Counts {
             return (cell.from, cell.until);
         }
         let half = Span::from_micros(MILLION_SECONDS as u64 / (2 * self.per_million_seconds));
-        (self.sent_at(cell.before).saturating_sub(half), self.sent_at(cell.before + cell.total - 1) + half)
+        (
+            self.sent_at(cell.before).saturating_sub(half),
+            self.sent_at(cell.before + cell.total - 1) + half,
+        )
     }
 
     /// When the cell's request was sent before which so many of it were.
@@ -277,7 +300,9 @@ pub(super) const fn second_of(at: Time) -> usize {
 
 /// The `nth` order statistic of `count` uniform points in [0, room): what a Poisson process is, given its count.
 fn climb(room: f64, nth: u64, count: u64, stream: &mut Stream) -> f64 {
-    (0..=nth).fold(0.0, |at, passed| at + (room - at) * (1.0 - greatest(count - passed, stream)))
+    (0..=nth).fold(0.0, |at, passed| {
+        at + (room - at) * (1.0 - greatest(count - passed, stream))
+    })
 }
 
 #[cfg(test)]
@@ -286,7 +311,11 @@ mod tests {
     use crate::disturbance::load_step::Stretch;
 
     fn load(pacing: Pacing, rate: f64) -> LoadSpec {
-        LoadSpec { pacing, rate, ..LoadSpec::default() }
+        LoadSpec {
+            pacing,
+            rate,
+            ..LoadSpec::default()
+        }
     }
 
     /// Whatever the cells, the requests are those that even pacing sends.
@@ -298,7 +327,11 @@ mod tests {
             for until in [1, 2, 9_999, 10_001, 20_000, 333_333, 2_000_000, 60_000_000] {
                 counts.next(Time::from_micros(until), until == 10_001, &[true, false]);
                 all += (0..nodes).map(|node| counts.of_node(node)).sum::<u64>();
-                let stretch = Stretch { from: Time::ZERO, to: Time::from_micros(until), rate };
+                let stretch = Stretch {
+                    from: Time::ZERO,
+                    to: Time::from_micros(until),
+                    rate,
+                };
                 let sent = crate::traffic::arrivals::Evenly::new(&stretch).count() as u64;
                 assert_eq!(all, sent, "{rate} until {until}");
             }
@@ -320,7 +353,11 @@ mod tests {
                 }
             }
             let expected = (row + 1) as f64 / 11.0;
-            assert!((sum / 20_000.0 - expected).abs() < 0.004, "{row}: {}", sum / 20_000.0);
+            assert!(
+                (sum / 20_000.0 - expected).abs() < 0.004,
+                "{row}: {}",
+                sum / 20_000.0
+            );
         }
     }
 }

@@ -63,7 +63,11 @@ const SINGLE_CONNECTS: u64 = 16;
 
 impl Kept {
     /// No connection yet.
-    pub(super) const NONE: Kept = Kept { first_answer: Time::NEVER, warm: false, left: Time::ZERO };
+    pub(super) const NONE: Kept = Kept {
+        first_answer: Time::NEVER,
+        warm: false,
+        left: Time::ZERO,
+    };
 
     /// All connections are gone.
     pub(super) fn forget(&mut self) {
@@ -74,7 +78,8 @@ impl Kept {
 impl Turn {
     /// How many of the node's first so many requests go there.
     pub(super) fn until(&self, rank: u64) -> u64 {
-        self.places.map_or(rank, |places| (rank + places - 1 - self.first) / places)
+        self.places
+            .map_or(rank, |places| (rank + places - 1 - self.first) / places)
     }
 }
 
@@ -101,8 +106,13 @@ impl Fare<'_> {
         let mut answered = Vec::new();
         while self.kernels.pass(Time::NEVER, &mut answered) {}
         for one in answered {
-            let timed_out = (CONNECT, self.limits.connect, self.limits.client.saturating_sub(self.limits.connect));
-            self.tally.was_answered(second_of(one.sent), one.at - one.sent, timed_out);
+            let timed_out = (
+                CONNECT,
+                self.limits.connect,
+                self.limits.client.saturating_sub(self.limits.connect),
+            );
+            self.tally
+                .was_answered(second_of(one.sent), one.at - one.sent, timed_out);
         }
         self.tally.finish(self.laws, self.counts);
     }
@@ -122,12 +132,22 @@ impl Fare<'_> {
         if !kept.warm && is_open && idle > Span::ZERO {
             return self.warm_up(batch, count, kept);
         }
-        let way =
-            if kept.warm { batch.port.way(middle, middle + idle, batch.keep, self.limits.one_way) } else { Way::New };
+        let way = if kept.warm {
+            batch
+                .port
+                .way(middle, middle + idle, batch.keep, self.limits.one_way)
+        } else {
+            Way::New
+        };
         match way {
             Way::Kept => self.serve(batch, count, batch.port, Span::ZERO, middle),
             Way::New => self.connect(batch, count, middle),
-            Way::Crossing => self.all_end(batch, count, Verdict::Alb(Cause::KeepAliveRace), self.limits.round_trip),
+            Way::Crossing => self.all_end(
+                batch,
+                count,
+                Verdict::Alb(Cause::KeepAliveRace),
+                self.limits.round_trip,
+            ),
             Way::Lost => {
                 let (verdict, end) = self.wait_in_vain(middle, batch.cut);
                 self.one_ends(verdict, end.saturating_since(middle), batch);
@@ -139,26 +159,41 @@ impl Fare<'_> {
 
     /// Nobody was there to be chosen.
     pub(super) fn no_target(&mut self, node: usize, count: u64) {
-        self.parts.tell_apart(&Turn { node, first: 0, places: Some(1), count }, self.counts);
+        self.parts.tell_apart(
+            &Turn {
+                node,
+                first: 0,
+                places: Some(1),
+                count,
+            },
+            self.counts,
+        );
         self.count_first(Verdict::Alb(Cause::NoTarget), count, node);
         self.tally.took(self.limits.round_trip, count);
     }
 
     /// So many end alike, the first ones of those told apart.
     fn count_first(&mut self, verdict: Verdict, count: u64, node: usize) {
-        let Some(column) = self.tally.ended(verdict, count) else { return };
+        let Some(column) = self.tally.ended(verdict, count) else {
+            return;
+        };
         let mut left = count;
         for (row, part) in self.parts.here.iter_mut().enumerate() {
             let here = left.min(*part);
             *part -= here;
             left -= here;
-            self.tally.in_second(self.counts.by_second(row, node).0, column, here);
+            self.tally
+                .in_second(self.counts.by_second(row, node).0, column, here);
         }
     }
 
     /// Requests, by revision, that nothing but their own length can fail: some outlast a patience.
     pub(super) fn plain(&mut self, cell: &Cell, counts: [u64; 2]) {
-        for (law, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+        for (law, count) in counts
+            .into_iter()
+            .enumerate()
+            .filter(|(_, count)| *count > 0)
+        {
             let start = self.starts[law];
             let limit = self.limits.patience(start);
             let failed = if start > self.limits.client {
@@ -167,7 +202,9 @@ impl Fare<'_> {
                 binomial(count, self.laws[law].exact_tail(limit), &mut self.stream)
             };
             if failed > 0 {
-                let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, &Port::UNSEEN, Time::NEVER);
+                let end = |fare: &Self, sent| {
+                    fare.unanswered(sent, sent + start, &Port::UNSEEN, Time::NEVER)
+                };
                 self.scatter(cell, failed, end, None);
             }
             self.answer(law, start, limit, count - failed, 0.0);
@@ -217,14 +254,30 @@ impl Fare<'_> {
             return self.meet(batch, count, batch.port, Span::ZERO, sent);
         }
         let share = self.silence.unreachable_share(self.limits.connect);
-        let unreachable = if share > 0.0 { self.parts.choose(share, &mut self.stream) } else { 0 };
+        let unreachable = if share > 0.0 {
+            self.parts.choose(share, &mut self.stream)
+        } else {
+            0
+        };
         if unreachable > 0 {
-            self.knock(batch, unreachable, sent, Silence::UNREACHABLE_AFTER.min(self.limits.connect), UNREACHABLE);
+            self.knock(
+                batch,
+                unreachable,
+                sent,
+                Silence::UNREACHABLE_AFTER.min(self.limits.connect),
+                UNREACHABLE,
+            );
         }
         if share > 0.0 {
             self.parts.turn_to_others();
         }
-        self.knock(batch, count - unreachable, sent, self.limits.connect, CONNECT);
+        self.knock(
+            batch,
+            count - unreachable,
+            sent,
+            self.limits.connect,
+            CONNECT,
+        );
     }
 
     /// Nobody answers the first SYN: a later one may meet a pod that has come up, or nobody does.
@@ -242,11 +295,17 @@ impl Fare<'_> {
                 return self.meet(batch, count, &port, wait, sent);
             }
         }
-        let is_lost = batch.pod.is_none_or(|pod| pod.host_lost.is_some_and(|lost| lost <= sent));
+        let is_lost = batch
+            .pod
+            .is_none_or(|pod| pod.host_lost.is_some_and(|lost| lost <= sent));
         if self.kernels.are_on() && law == CONNECT && !is_lost {
             self.ask_kernel(batch);
         }
-        let cause = if law == UNREACHABLE { Cause::HostUnreachable } else { Cause::ConnectTimeout };
+        let cause = if law == UNREACHABLE {
+            Cause::HostUnreachable
+        } else {
+            Cause::ConnectTimeout
+        };
         let limit = self.limits.client.saturating_sub(patience);
         let impatient = if self.limits.client < patience {
             count
@@ -254,25 +313,45 @@ impl Fare<'_> {
             binomial(count, self.laws[law].exact_tail(limit), &mut self.stream)
         };
         if impatient > 0 {
-            self.count_first(Verdict::Alb(Cause::ClientGaveUp), impatient, batch.turn.node);
+            self.count_first(
+                Verdict::Alb(Cause::ClientGaveUp),
+                impatient,
+                batch.turn.node,
+            );
             self.tally.took(self.limits.client, impatient);
-            self.tally.failed_within(&batch.cell, count - impatient, self.counts);
+            self.tally
+                .failed_within(&batch.cell, count - impatient, self.counts);
         } else {
             self.all_failed = true;
         }
         self.count_first(Verdict::Alb(cause), count - impatient, batch.turn.node);
-        self.tally.took_draws(law, patience, limit, count - impatient);
+        self.tally
+            .took_draws(law, patience, limit, count - impatient);
     }
 
     /// The requests at hand, second by second, may be answered by the kernel of the pod's host: in the end.
     fn ask_kernel(&mut self, batch: &Batch<'_>) {
-        for (row, &count) in self.parts.here.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let second = Time::ZERO + Span::from_secs(self.counts.by_second(row, batch.turn.node).0 as u64);
+        for (row, &count) in self
+            .parts
+            .here
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+        {
+            let second =
+                Time::ZERO + Span::from_secs(self.counts.by_second(row, batch.turn.node).0 as u64);
             let (from, until) = match self.parts.here.len() {
                 1 => (batch.cell.from, batch.cell.until),
-                _ => (batch.cell.from.max(second), batch.cell.until.min(second + Span::from_secs(1))),
+                _ => (
+                    batch.cell.from.max(second),
+                    batch.cell.until.min(second + Span::from_secs(1)),
+                ),
             };
-            self.kernels.connect(batch.target, batch.turn.node, Stretch::spread(from, until, count));
+            self.kernels.connect(
+                batch.target,
+                batch.turn.node,
+                Stretch::spread(from, until, count),
+            );
         }
     }
 
@@ -291,7 +370,12 @@ impl Fare<'_> {
         let begin = sent + start;
         let quiet = port.reset.min(port.silence).min(batch.cut);
         if port.socket == Socket::Refusing && begin + self.limits.round_trip <= quiet {
-            return self.all_end(batch, count, Verdict::Target(503), start + self.limits.round_trip);
+            return self.all_end(
+                batch,
+                count,
+                Verdict::Target(503),
+                start + self.limits.round_trip,
+            );
         }
         let (limit, left) = (self.limits.patience(start), quiet.saturating_since(begin));
         // Those that open connections come in blocks; where chance routes, a target's requests come at any time.
@@ -305,8 +389,13 @@ impl Fare<'_> {
         let (first, last) = self.counts.stretch(&batch.cell);
         let beyond = (left < limit).then(|| law.beyond(left_at(last), left_at(first)));
         let (failing, failed) = match &beyond {
-            _ if quiet < begin || port.socket == Socket::Refusing || start > self.limits.client => (1.0, count),
-            Some(beyond) => (beyond.mean(), beyond.count(count, batch.turn.places, &mut self.stream)),
+            _ if quiet < begin || port.socket == Socket::Refusing || start > self.limits.client => {
+                (1.0, count)
+            }
+            Some(beyond) => (
+                beyond.mean(),
+                beyond.count(count, batch.turn.places, &mut self.stream),
+            ),
             None => {
                 let failing = law.exact_tail(limit);
                 (failing, binomial(count, failing, &mut self.stream))
@@ -316,11 +405,16 @@ impl Fare<'_> {
             let end = |fare: &Self, sent| fare.unanswered(sent, sent + start, port, batch.cut);
             self.scatter(&batch.cell, failed, end, beyond.filter(|_| failing < 1.0));
         }
-        let rarely = if law.is_brief() { RARELY_IF_BRIEF } else { RARELY };
+        let rarely = if law.is_brief() {
+            RARELY_IF_BRIEF
+        } else {
+            RARELY
+        };
         match beyond {
             Some(beyond) if failing > rarely => self.answer_in_time(&beyond, start, count - failed),
             beyond => {
-                let gain = beyond.map_or(0.0, |beyond| law.mean_within(limit) - beyond.mean_in_time());
+                let gain =
+                    beyond.map_or(0.0, |beyond| law.mean_within(limit) - beyond.mean_in_time());
                 self.answer(batch.revision, start, limit, count - failed, gain);
             }
         }
@@ -331,7 +425,8 @@ impl Fare<'_> {
         let (law, limit) = (&self.laws[batch.revision], self.limits.patience(start));
         let quiet = port.reset.min(port.silence).min(batch.cut);
         for nth in 0..batch.turn.count {
-            let sent = self.counts.arrivals(batch.turn.node)[(batch.turn.first + nth * places) as usize];
+            let sent =
+                self.counts.arrivals(batch.turn.node)[(batch.turn.first + nth * places) as usize];
             let left = quiet.saturating_since(sent + start).min(limit);
             let service = law.quantile(self.stream.uniform());
             if service <= left && port.socket == Socket::Serving {
@@ -382,14 +477,25 @@ impl Fare<'_> {
     fn answer_in_time(&mut self, beyond: &Beyond<'_>, start: Span, count: u64) {
         self.tally.count(Verdict::Ok, count, 0);
         // The sum of as many strata as the cube root of their number has about the variance of independent draws.
-        let strata = if count > INSTANTS { INSTANTS.max((count as f64).cbrt() as u64) } else { count };
+        let strata = if count > INSTANTS {
+            INSTANTS.max((count as f64).cbrt() as u64)
+        } else {
+            count
+        };
         // Those that are left over go to any of the strata, not to the quickest.
         let shift = (self.stream.uniform() * strata as f64) as u64;
         for row in 0..strata {
             let drawn = self.stream.uniform();
-            let share = if count > strata { (row as f64 + drawn) / strata as f64 } else { drawn };
+            let share = if count > strata {
+                (row as f64 + drawn) / strata as f64
+            } else {
+                drawn
+            };
             let latency = start + beyond.draw_in_time(share, &mut self.stream);
-            self.tally.took(latency, count / strata + u64::from((row + shift) % strata < count % strata));
+            self.tally.took(
+                latency,
+                count / strata + u64::from((row + shift) % strata < count % strata),
+            );
         }
     }
 
@@ -415,7 +521,10 @@ impl Fare<'_> {
     fn unanswered(&self, sent: Time, begin: Time, port: &Port, cut: Time) -> (Verdict, Span) {
         let (verdict, end) = self.wait_in_vain(begin, cut);
         if port.reset <= port.silence && port.reset <= end {
-            return self.unless_impatient(Verdict::Alb(Cause::ResetInFlight), port.reset.saturating_since(sent));
+            return self.unless_impatient(
+                Verdict::Alb(Cause::ResetInFlight),
+                port.reset.saturating_since(sent),
+            );
         }
         self.unless_impatient(verdict, end.saturating_since(sent))
     }

@@ -82,19 +82,26 @@ impl House {
 
     /// Starts over.
     pub(super) fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
-        self.registration.sort(&timeline.targets, &timeline.pods, self.zones);
+        self.registration
+            .sort(&timeline.targets, &timeline.pods, self.zones);
         for (number, node) in self.nodes.iter_mut().enumerate() {
-            node.table.begin(number, beliefs(timeline, number), &self.registration, streams);
+            node.table.begin(
+                number,
+                beliefs(timeline, number),
+                &self.registration,
+                streams,
+            );
             node.kept.clear();
             node.kept.resize(timeline.targets.len(), Kept::NONE);
         }
         self.targets.clear();
-        self.targets.extend(timeline.targets.iter().map(|target| Target {
-            port: Port::UNSEEN,
-            revision: row_of(target.pod),
-            special: true,
-            until: Time::ZERO,
-        }));
+        self.targets
+            .extend(timeline.targets.iter().map(|target| Target {
+                port: Port::UNSEEN,
+                revision: row_of(target.pod),
+                special: true,
+                until: Time::ZERO,
+            }));
         self.until = Time::ZERO;
     }
 
@@ -109,7 +116,8 @@ impl House {
             if target.port.until <= at {
                 let pod = fare.timeline.targets[row].pod;
                 let before = target.port;
-                target.port = Port::look(pod.and_then(|pod| fare.timeline.pods.get(pod.index())), at);
+                target.port =
+                    Port::look(pod.and_then(|pod| fare.timeline.pods.get(pod.index())), at);
                 if target.port.reopened_since(&before) {
                     nodes.iter_mut().for_each(|node| node.kept[row].forget());
                 }
@@ -125,17 +133,37 @@ impl House {
 
     /// A node's requests of a cell find their targets.
     pub(super) fn settle(&mut self, number: usize, count: u64, cell: &Cell, fare: &mut Fare<'_>) {
-        let House { nodes, targets, keep, alike, at_random, registration, .. } = self;
+        let House {
+            nodes,
+            targets,
+            keep,
+            alike,
+            at_random,
+            registration,
+            ..
+        } = self;
         let node = &mut nodes[number];
         if cell.from >= node.until {
-            node.look(cell.from, beliefs(fare.timeline, number), registration, targets, keep, fare);
+            node.look(
+                cell.from,
+                beliefs(fare.timeline, number),
+                registration,
+                targets,
+                keep,
+                fare,
+            );
         }
         if node.table.choices().is_empty() {
             fare.no_target(number, count);
-            return fare.tally.failed_by_rank(cell, number, (0, count - 1), count, fare.counts);
+            return fare
+                .tally
+                .failed_by_rank(cell, number, (0, count - 1), count, fare.counts);
         }
-        let shares =
-            Shares { count, choices: node.table.choices().len() as u64, turn: node.table.take_turns(count) as u64 };
+        let shares = Shares {
+            count,
+            choices: node.table.choices().len() as u64,
+            turn: node.table.take_turns(count) as u64,
+        };
         let (mut special, mut failed) = (0, None::<(u64, u64)>);
         let mut still_watched = node.watched.len();
         if *at_random {
@@ -143,19 +171,31 @@ impl House {
         }
         for (passed, place) in node.watched.iter().enumerate() {
             let first = shares.first(*place);
-            let mut turn = Turn { node: number, first, places: Some(shares.choices), count };
+            let mut turn = Turn {
+                node: number,
+                first,
+                places: Some(shares.choices),
+                count,
+            };
             turn.count = turn.until(count);
             if *at_random {
                 turn.places = None;
-                turn.count = fare.parts.claim(1.0 / (shares.choices - passed as u64) as f64, &mut fare.stream);
+                turn.count = fare.parts.claim(
+                    1.0 / (shares.choices - passed as u64) as f64,
+                    &mut fare.stream,
+                );
             }
             if turn.count == 0 {
                 continue;
             }
             special += turn.count;
             let target = node.table.choices()[*place];
-            let Target { ref port, revision, .. } = targets[target.index()];
-            let record = fare.timeline.targets[target.index()].pod.and_then(|pod| fare.timeline.pods.get(pod.index()));
+            let Target {
+                ref port, revision, ..
+            } = targets[target.index()];
+            let record = fare.timeline.targets[target.index()]
+                .pod
+                .and_then(|pod| fare.timeline.pods.get(pod.index()));
             let batch = Batch {
                 cell: *cell,
                 turn,
@@ -176,12 +216,15 @@ impl House {
                     fare.tally.failed_within(cell, turn.count, fare.counts);
                 } else {
                     let last = first + (turn.count - 1) * shares.choices;
-                    failed = Some(failed.map_or((first, last), |(least, most)| (least.min(first), most.max(last))));
+                    failed = Some(failed.map_or((first, last), |(least, most)| {
+                        (least.min(first), most.max(last))
+                    }));
                 }
             }
         }
         if let Some(ranks) = failed {
-            fare.tally.failed_by_rank(cell, number, ranks, count, fare.counts);
+            fare.tally
+                .failed_by_rank(cell, number, ranks, count, fare.counts);
         }
         let plain = count - special;
         let of_new = match *at_random {
@@ -200,7 +243,11 @@ impl Shares {
     /// The rank, among the node's requests, of the first that a place gets.
     fn first(&self, place: usize) -> u64 {
         let place = place as u64;
-        if place >= self.turn { place - self.turn } else { place + self.choices - self.turn }
+        if place >= self.turn {
+            place - self.turn
+        } else {
+            place + self.choices - self.turn
+        }
     }
 
     /// How many all those places get that a running total counts.
@@ -230,7 +277,8 @@ impl Target {
             let noticed = if over == Time::NEVER {
                 Time::NEVER
             } else {
-                over.saturating_sub(fare.laws[self.revision].reach()).saturating_sub(fare.starts[self.revision])
+                over.saturating_sub(fare.laws[self.revision].reach())
+                    .saturating_sub(fare.starts[self.revision])
             };
             let closes = port.fin().saturating_sub(fare.limits.one_way);
             self.special = at >= noticed.min(closes);
@@ -257,7 +305,10 @@ impl Node {
         keep: &[KeepAlive; 2],
         fare: &Fare<'_>,
     ) {
-        self.table.choices().iter().for_each(|target| self.kept[target.index()].left = at);
+        self.table
+            .choices()
+            .iter()
+            .for_each(|target| self.kept[target.index()].left = at);
         self.table.update(at, changes, registration);
         self.until = self.table.until();
         self.watched.clear();
@@ -275,7 +326,8 @@ impl Node {
             let noticed = if cut == Time::NEVER {
                 Time::NEVER
             } else {
-                cut.saturating_sub(fare.laws[target.revision].reach()).saturating_sub(fare.starts[target.revision])
+                cut.saturating_sub(fare.laws[target.revision].reach())
+                    .saturating_sub(fare.starts[target.revision])
             };
             if noticed > at {
                 self.until = self.until.min(noticed);

@@ -58,7 +58,12 @@ impl Tail {
     fn new(most: f64, quantile: impl Fn(f64) -> Span) -> Tail {
         let rows = 0..=(most.to_bits() - FARTHEST.to_bits()) >> WITHIN;
         let share = |row: u64| f64::from_bits(most.to_bits() - (row << WITHIN));
-        Tail { most: most.to_bits(), quantiles: rows.map(|row| quantile(share(row)).as_micros() as f64).collect() }
+        Tail {
+            most: most.to_bits(),
+            quantiles: rows
+                .map(|row| quantile(share(row)).as_micros() as f64)
+                .collect(),
+        }
     }
 
     /// The quantile beyond which this share is, which is no more than the tail's, if the table goes so far.
@@ -67,7 +72,9 @@ impl Tail {
         let row = (place >> WITHIN) as usize;
         let (near, far) = (self.quantiles.get(row)?, self.quantiles.get(row + 1)?);
         let between = (place & ((1 << WITHIN) - 1)) as f64 / (1_u64 << WITHIN) as f64;
-        Some(Span::from_micros((near + (far - near) * between + 0.5) as i64 as u64))
+        Some(Span::from_micros(
+            (near + (far - near) * between + 0.5) as i64 as u64,
+        ))
     }
 }
 
@@ -78,8 +85,12 @@ impl Law {
     /// flight then: λ∫P(S > x)dx of them.
     pub(super) fn new(dist: &Dist, rate: f64, patience: Span) -> Law {
         let mean = dist.mean();
-        let (variance, quantile) = (dist.variance(), |row| dist.quantile(row as f64 / TABLE as f64));
-        let quantiles = (0..TABLE).map(|row| quantile(row).as_micros() as f64).collect();
+        let (variance, quantile) = (dist.variance(), |row| {
+            dist.quantile(row as f64 / TABLE as f64)
+        });
+        let quantiles = (0..TABLE)
+            .map(|row| quantile(row).as_micros() as f64)
+            .collect();
         let mut law = Law {
             dist: dist.clone(),
             mean,
@@ -88,7 +99,11 @@ impl Law {
             steps: Vec::new(),
             sparse: None,
             reach: Span::ZERO,
-            usual: (patience, dist.survival(patience), mean_within(dist, patience)),
+            usual: (
+                patience,
+                dist.survival(patience),
+                mean_within(dist, patience),
+            ),
             quantiles,
             lower: Tail::new(LOWER, |share| dist.quantile(share)),
             upper: Tail::new(UPPER, |share| dist.quantile(1.0 - share)),
@@ -98,16 +113,30 @@ impl Law {
             let is_last = excess * rate <= FEW;
             let survival = if is_last { 0.0 } else { dist.survival(at) };
             let row = law.knots.len();
-            let integrals = Integrals { excess: if is_last { 0.0 } else { excess }, ..Integrals::default() };
-            law.knots.push(Knot { at: at.as_secs_f64(), survival, integrals });
-            if row < EVEN_STEPS && row.is_multiple_of(EVEN_STEPS / CUTS) || row + 1 == EVEN_STEPS || is_last {
+            let integrals = Integrals {
+                excess: if is_last { 0.0 } else { excess },
+                ..Integrals::default()
+            };
+            law.knots.push(Knot {
+                at: at.as_secs_f64(),
+                survival,
+                integrals,
+            });
+            if row < EVEN_STEPS && row.is_multiple_of(EVEN_STEPS / CUTS)
+                || row + 1 == EVEN_STEPS
+                || is_last
+            {
                 law.steps.push(at);
             }
             if is_last {
                 law.reach = at;
                 break;
             }
-            share = if row + 1 < EVEN_STEPS { 1.0 - (row + 1) as f64 / EVEN_STEPS as f64 } else { share * LATE_SHARE };
+            share = if row + 1 < EVEN_STEPS {
+                1.0 - (row + 1) as f64 / EVEN_STEPS as f64
+            } else {
+                share * LATE_SHARE
+            };
             at = law.excess_falls_to(share * mean, at);
             excess = dist.mean_excess(at);
         }
@@ -115,7 +144,9 @@ impl Law {
             let next = law.knots[row];
             law.knots[row - 1].integrate(&next);
         }
-        let most = Span::from_secs_f64(law.knots[(law.knots.len() - 1).min(EVEN_STEPS - EVEN_STEPS / 8)].at);
+        let most = Span::from_secs_f64(
+            law.knots[(law.knots.len() - 1).min(EVEN_STEPS - EVEN_STEPS / 8)].at,
+        );
         // Where service takes seconds, each second is a cell.
         if most.as_secs_f64() * rate < SPARSE * (CUTS as f64 + most.as_secs_f64()) {
             (law.sparse, law.steps) = (Some(most), vec![Span::ZERO, most, law.reach]);
@@ -131,7 +162,11 @@ impl Law {
         }
         while low < high {
             let middle = (low + high) / 2;
-            if self.dist.mean_excess(Span::from_micros(middle)) > excess { low = middle + 1 } else { high = middle }
+            if self.dist.mean_excess(Span::from_micros(middle)) > excess {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
         }
         Span::from_micros(low)
     }
@@ -166,7 +201,16 @@ impl Law {
             None => (0.0, Integrals::default()),
         };
         let ((first, most), (last, least)) = (look(row, from), look(until, to));
-        Beyond { law: self, row, from, to, first, last, most, least }
+        Beyond {
+            law: self,
+            row,
+            from,
+            to,
+            first,
+            last,
+            most,
+            least,
+        }
     }
 
     /// P(S > x), exactly, if it matters at all.
@@ -180,7 +224,11 @@ impl Law {
 
     /// The mean of those that are no longer, in seconds.
     pub(super) fn mean_within(&self, patience: Span) -> f64 {
-        if patience == self.usual.0 { self.usual.2 } else { mean_within(&self.dist, patience) }
+        if patience == self.usual.0 {
+            self.usual.2
+        } else {
+            mean_within(&self.dist, patience)
+        }
     }
 
     /// One draw, in microseconds.
@@ -193,7 +241,11 @@ impl Law {
     pub(super) fn quantile(&self, p: f64) -> Span {
         let beyond = 1.0 - p;
         if p <= LOWER || beyond <= UPPER {
-            let found = if p <= LOWER { self.lower.quantile(p) } else { self.upper.quantile(beyond) };
+            let found = if p <= LOWER {
+                self.lower.quantile(p)
+            } else {
+                self.upper.quantile(beyond)
+            };
             return found.unwrap_or_else(|| self.dist.quantile(p));
         }
         let place = p * TABLE as f64;
@@ -227,16 +279,37 @@ mod tests {
         ] {
             let law = Law::new(&dist, 1e4, Span::from_secs(60));
             assert!(
-                (law.beyond(Span::ZERO, law.reach()).mean() * law.reach().as_secs_f64() / law.mean - 1.0).abs() < 1e-6
+                (law.beyond(Span::ZERO, law.reach()).mean() * law.reach().as_secs_f64() / law.mean
+                    - 1.0)
+                    .abs()
+                    < 1e-6
             );
-            assert_eq!(law.beyond(law.reach(), law.reach() + Span::from_secs(1)).mean(), 0.0);
-            let steps: Vec<Span> = law.knots.iter().map(|knot| Span::from_secs_f64(knot.at)).collect();
-            for pair in steps.windows(2).filter(|pair| pair[1] > pair[0] + Span::from_micros(6)) {
+            assert_eq!(
+                law.beyond(law.reach(), law.reach() + Span::from_secs(1))
+                    .mean(),
+                0.0
+            );
+            let steps: Vec<Span> = law
+                .knots
+                .iter()
+                .map(|knot| Span::from_secs_f64(knot.at))
+                .collect();
+            for pair in steps
+                .windows(2)
+                .filter(|pair| pair[1] > pair[0] + Span::from_micros(6))
+            {
                 let width = (pair[1].as_micros() - pair[0].as_micros()) / 3;
-                let (low, high) = (pair[0] + Span::from_micros(width), pair[0] + Span::from_micros(2 * width));
-                let exact = (dist.mean_excess(low) - dist.mean_excess(high)) / Span::from_micros(width).as_secs_f64();
+                let (low, high) = (
+                    pair[0] + Span::from_micros(width),
+                    pair[0] + Span::from_micros(2 * width),
+                );
+                let exact = (dist.mean_excess(low) - dist.mean_excess(high))
+                    / Span::from_micros(width).as_secs_f64();
                 let got = law.beyond(low, high).mean();
-                assert!((got - exact).abs() < 0.001 * exact + 1e-9, "{dist} from {low} to {high}: {got}, not {exact}");
+                assert!(
+                    (got - exact).abs() < 0.001 * exact + 1e-9,
+                    "{dist} from {low} to {high}: {got}, not {exact}"
+                );
             }
         }
     }
@@ -245,9 +318,29 @@ mod tests {
     fn the_table_agrees_with_the_formula() {
         let dist = Dist::p50_p99_millis(14, 122);
         let law = Law::new(&dist, 1e4, Span::from_secs(60));
-        for p in [0.0, 1e-12, 1e-6, 0.0005, 0.01, 0.3, 0.5, 0.9, 0.9688, 0.99, 0.9995, 1.0 - 1e-7, 1.0 - 1e-12] {
-            let (table, formula) = (law.quantile(p).as_secs_f64(), dist.quantile(p).as_secs_f64());
-            assert!((table - formula).abs() <= 1e-3 * formula, "{p}: {table} is not {formula}");
+        for p in [
+            0.0,
+            1e-12,
+            1e-6,
+            0.0005,
+            0.01,
+            0.3,
+            0.5,
+            0.9,
+            0.9688,
+            0.99,
+            0.9995,
+            1.0 - 1e-7,
+            1.0 - 1e-12,
+        ] {
+            let (table, formula) = (
+                law.quantile(p).as_secs_f64(),
+                dist.quantile(p).as_secs_f64(),
+            );
+            assert!(
+                (table - formula).abs() <= 1e-3 * formula,
+                "{p}: {table} is not {formula}"
+            );
         }
     }
 }

@@ -93,13 +93,24 @@ impl<'a> IntervalEngine<'a> {
     pub fn new(scenario: &'a Scenario) -> Result<IntervalEngine<'a>, Refusal> {
         refusal::examine(scenario)?;
         let balancer = &scenario.load_balancer;
-        let apps = [RevisionId::OLD, RevisionId::NEW].map(|revision| &scenario.revision(revision).app);
+        let apps =
+            [RevisionId::OLD, RevisionId::NEW].map(|revision| &scenario.revision(revision).app);
         let keep = apps.map(|app| KeepAlive::new(app, balancer.idle_timeout));
         let (patience, ever) = (scenario.load.client_timeout, Span::from_micros(u64::MAX));
         let law = |dist: &Dist, before: Span, most: Span| {
-            Law::new(dist, scenario.load.rate, most.min(patience.saturating_sub(before)))
+            Law::new(
+                dist,
+                scenario.load.rate,
+                most.min(patience.saturating_sub(before)),
+            )
         };
-        let starts = keep.map(|keep| if keep.idle() == Span::ZERO { balancer.round_trip } else { Span::ZERO });
+        let starts = keep.map(|keep| {
+            if keep.idle() == Span::ZERO {
+                balancer.round_trip
+            } else {
+                Span::ZERO
+            }
+        });
         let unreachable = Dist::Uniform(Span::ZERO, Silence::UNREACHABLE_SPREAD);
         let alike = apps[0].service_time == apps[1].service_time && starts[0] == starts[1];
         Ok(IntervalEngine {
@@ -114,8 +125,16 @@ impl<'a> IntervalEngine<'a> {
             laws: [
                 law(&apps[0].service_time, starts[0], balancer.idle_timeout),
                 law(&apps[1].service_time, starts[1], balancer.idle_timeout),
-                law(&Dist::LogNormal(Silence::late()), balancer.connect_timeout, ever),
-                law(&unreachable, Silence::UNREACHABLE_AFTER.min(balancer.connect_timeout), ever),
+                law(
+                    &Dist::LogNormal(Silence::late()),
+                    balancer.connect_timeout,
+                    ever,
+                ),
+                law(
+                    &unreachable,
+                    Silence::UNREACHABLE_AFTER.min(balancer.connect_timeout),
+                    ever,
+                ),
             ],
             starts,
             cuts: Cuts::default(),
@@ -129,7 +148,18 @@ impl<'a> IntervalEngine<'a> {
 
     /// Sends the whole load against one timeline; `outcome` is overwritten. Single failures are not kept.
     pub fn simulate(&mut self, timeline: &Timeline, streams: &Streams, outcome: &mut Outcome) {
-        let IntervalEngine { scenario, limits, laws, starts, cuts, house, counts, parts, kernels, books } = self;
+        let IntervalEngine {
+            scenario,
+            limits,
+            laws,
+            starts,
+            cuts,
+            house,
+            counts,
+            parts,
+            kernels,
+            books,
+        } = self;
         house.begin(timeline, streams);
         let end = load_end(&scenario.load, timeline);
         outcome.begin(end);

@@ -29,7 +29,8 @@ impl Order {
         }
         self.cell = Some(*cell);
         self.left.clear();
-        self.left.extend((0..counts.nodes()).map(|node| counts.of_node(node)));
+        self.left
+            .extend((0..counts.nodes()).map(|node| counts.of_node(node)));
         self.ends.iter_mut().for_each(Vec::clear);
     }
 
@@ -61,8 +62,16 @@ impl Order {
             passed += 1;
         }
         // The ends have met: what follows was found from the other one.
-        let rest = self.ends[1 - end].iter().rev().enumerate().filter(|(_, other)| **other == node);
-        passed + rest.map(|(further, _)| further).nth((nth - own) as usize).unwrap_or(0)
+        let rest = self.ends[1 - end]
+            .iter()
+            .rev()
+            .enumerate()
+            .filter(|(_, other)| **other == node);
+        passed
+            + rest
+                .map(|(further, _)| further)
+                .nth((nth - own) as usize)
+                .unwrap_or(0)
     }
 
     /// The node of the next request from either end: any of those whose place is open.
@@ -93,7 +102,11 @@ mod tests {
     /// either end, and no two nodes have the same instant.
     #[test]
     fn nodes_share_the_instants() {
-        let load = LoadSpec { pacing: Pacing::Constant, rate: 20.0, ..LoadSpec::default() };
+        let load = LoadSpec {
+            pacing: Pacing::Constant,
+            rate: 20.0,
+            ..LoadSpec::default()
+        };
         let mut counts = Counts::new(&load, 2);
         let mut stream = Streams::new(3, 0).at(Purpose::IntervalFate, 0);
         let (mut order, mut sums, mut expected) = (Order::default(), [0.0; 3], [0.0; 3]);
@@ -108,21 +121,35 @@ mod tests {
             order.begin(&cell, &counts);
             let first = order.before(0, 0, &mut stream);
             let last = order.after(1, own[1] - 1, &mut stream);
-            let all: Vec<usize> = (0..own[0]).map(|nth| order.before(0, nth, &mut stream)).collect();
-            let others: Vec<usize> = (0..own[1]).map(|nth| 19 - order.after(1, nth, &mut stream)).collect();
+            let all: Vec<usize> = (0..own[0])
+                .map(|nth| order.before(0, nth, &mut stream))
+                .collect();
+            let others: Vec<usize> = (0..own[1])
+                .map(|nth| 19 - order.after(1, nth, &mut stream))
+                .collect();
             let mut both = [all.clone(), others.clone()].concat();
             both.sort_unstable();
             assert_eq!(both, (0..20).collect::<Vec<usize>>());
             assert!(all[0] == first && others.last() == Some(&(19 - last)) && all.is_sorted());
             // Of 20 instants, the mean of the first of m is 21/(m + 1) − 1, counted from 0.
             let place = |own: u64| 21.0 / (own + 1) as f64 - 1.0;
-            let got = [first as f64, (19 - last) as f64, *all.last().unwrap_or(&0) as f64];
+            let got = [
+                first as f64,
+                (19 - last) as f64,
+                *all.last().unwrap_or(&0) as f64,
+            ];
             sums.iter_mut().zip(got).for_each(|(sum, got)| *sum += got);
             let wanted = [place(own[0]), place(own[1]), 19.0 - place(own[0])];
-            expected.iter_mut().zip(wanted).for_each(|(sum, wanted)| *sum += wanted);
+            expected
+                .iter_mut()
+                .zip(wanted)
+                .for_each(|(sum, wanted)| *sum += wanted);
         }
         for (sum, expected) in sums.iter().zip(expected) {
-            assert!((sum - expected).abs() / 20_000.0 < 0.04, "{sums:?}, not {expected:?}");
+            assert!(
+                (sum - expected).abs() / 20_000.0 < 0.04,
+                "{sums:?}, not {expected:?}"
+            );
         }
     }
 }

@@ -46,7 +46,9 @@ impl Parts {
     /// Each of those that no target has got yet goes to the next one with this probability, second by second; how
     /// many do.
     pub(super) fn claim(&mut self, probability: f64, stream: &mut Stream) -> u64 {
-        let Parts { here, unclaimed, .. } = self;
+        let Parts {
+            here, unclaimed, ..
+        } = self;
         here.clear();
         for left in unclaimed {
             let claimed = binomial(*left, probability, stream);

@@ -41,14 +41,20 @@ pub(super) fn examine(scenario: &Scenario) -> Result<(), Refusal> {
     if scenario.load.stream_share > 0.0 {
         return refuse("some requests are streams, which last until they are cut".to_owned());
     }
-    if scenario.revisions.iter().any(|revision| revision.app.cold_start.is_some()) {
+    if scenario
+        .revisions
+        .iter()
+        .any(|revision| revision.app.cold_start.is_some())
+    {
         return refuse("a cold start makes the same request slower at first".to_owned());
     }
     if scenario.cluster.ip_reuse > 0.0 {
         return refuse("an IP may be reused: the pod behind a target changes".to_owned());
     }
     if scenario.target_group.health != TargetGroupHealthSpec::default() {
-        return refuse("a minimum of healthy targets opens the group while some are healthy".to_owned());
+        return refuse(
+            "a minimum of healthy targets opens the group while some are healthy".to_owned(),
+        );
     }
     let balancer = &scenario.load_balancer;
     let patience = balancer.connect_timeout + LATEST;
@@ -58,18 +64,39 @@ pub(super) fn examine(scenario: &Scenario) -> Result<(), Refusal> {
     if scenario.target_group.slow_start > Span::ZERO {
         return refuse("slow_start gives a new target a share that grows".to_owned());
     }
-    if scenario.disturbances.iter().any(|disturbance| matches!(disturbance, Disturbance::LoadStep(_))) {
+    if scenario
+        .disturbances
+        .iter()
+        .any(|disturbance| matches!(disturbance, Disturbance::LoadStep(_)))
+    {
         return refuse("a load_step changes the rate".to_owned());
     }
-    let replicas = scenario.steps.iter().zip(scenario.deployment_over_time()).map(|(_, (_, object))| object.replicas);
-    let replicas = replicas.chain([scenario.deployment.replicas]).max().unwrap_or(0);
+    let replicas = scenario
+        .steps
+        .iter()
+        .zip(scenario.deployment_over_time())
+        .map(|(_, (_, object))| object.replicas);
+    let replicas = replicas
+        .chain([scenario.deployment.replicas])
+        .max()
+        .unwrap_or(0);
     let targets = f64::from(replicas + scenario.deployment.surge(replicas));
-    let of_node = scenario.load.rate / scenario.load.nodes_known(scenario.load_balancer.nodes) as f64;
+    let of_node =
+        scenario.load.rate / scenario.load.nodes_known(scenario.load_balancer.nodes) as f64;
     for revision in [RevisionId::OLD, RevisionId::NEW] {
-        let idle = KeepAlive::new(&scenario.revision(revision).app, scenario.load_balancer.idle_timeout).idle();
+        let idle = KeepAlive::new(
+            &scenario.revision(revision).app,
+            scenario.load_balancer.idle_timeout,
+        )
+        .idle();
         let requests = of_node * idle.as_secs_f64();
-        if idle > Span::ZERO && scenario.load.rate > 0.0 && requests - targets < CERTAIN * requests.sqrt() {
-            return refuse(format!("requests are so few that connections stay idle for {idle} and are closed"));
+        if idle > Span::ZERO
+            && scenario.load.rate > 0.0
+            && requests - targets < CERTAIN * requests.sqrt()
+        {
+            return refuse(format!(
+                "requests are so few that connections stay idle for {idle} and are closed"
+            ));
         }
     }
     Ok(())

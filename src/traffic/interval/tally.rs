@@ -56,12 +56,22 @@ struct Window {
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(outcome: &'a mut Outcome, books: &'a mut Books, streams: &Streams) -> Tally<'a> {
+    pub(super) fn new(
+        outcome: &'a mut Outcome,
+        books: &'a mut Books,
+        streams: &Streams,
+    ) -> Tally<'a> {
         books.pools.clear();
         books.latest.clear();
         books.order.clear();
         let stream = streams.at(Purpose::IntervalLatency, 0);
-        Tally { outcome, books, window: Window::default(), gain: 0.0, stream }
+        Tally {
+            outcome,
+            books,
+            window: Window::default(),
+            gain: 0.0,
+            stream,
+        }
     }
 
     /// So many requests, sent in this second, ended so.
@@ -114,15 +124,27 @@ impl<'a> Tally<'a> {
         let same = |pool: &&mut Pool| (pool.law, pool.start, pool.limit) == (law, start, limit);
         match self.books.pools.iter_mut().find(same) {
             Some(pool) => pool.count += count,
-            None => self.books.pools.push(Pool { law, start, limit, count }),
+            None => self.books.pools.push(Pool {
+                law,
+                start,
+                limit,
+                count,
+            }),
         }
     }
 
     /// One of those booked as timed out was answered by a kernel, so soon.
-    pub(super) fn was_answered(&mut self, second: usize, latency: Span, (law, start, limit): (usize, Span, Span)) {
+    pub(super) fn was_answered(
+        &mut self,
+        second: usize,
+        latency: Span,
+        (law, start, limit): (usize, Span, Span),
+    ) {
         let [late, soon] = [Cause::ConnectTimeout, Cause::HostUnreachable].map(Cause::index);
         let same = |pool: &&mut Pool| (pool.law, pool.start, pool.limit) == (law, start, limit);
-        let Some(pool) = self.books.pools.iter_mut().find(same) else { return };
+        let Some(pool) = self.books.pools.iter_mut().find(same) else {
+            return;
+        };
         pool.count -= 1;
         self.outcome.causes[late] -= 1;
         self.outcome.causes[soon] += 1;
@@ -157,8 +179,18 @@ impl<'a> Tally<'a> {
 
     /// Of a node's `count` requests of this cell, those from rank `first` to rank `last` include the first
     /// and the last 5xx. Cells come in order of time.
-    pub(super) fn failed_by_rank(&mut self, cell: &Cell, node: usize, ranks: (u64, u64), count: u64, counts: &Counts) {
-        let may_be_first = self.window.points.is_none_or(|(first, _)| first >= cell.from);
+    pub(super) fn failed_by_rank(
+        &mut self,
+        cell: &Cell,
+        node: usize,
+        ranks: (u64, u64),
+        count: u64,
+        counts: &Counts,
+    ) {
+        let may_be_first = self
+            .window
+            .points
+            .is_none_or(|(first, _)| first >= cell.from);
         if counts.is_evenly_paced() {
             self.books.order.begin(cell, counts);
             if may_be_first {
@@ -188,12 +220,17 @@ impl<'a> Tally<'a> {
         for row in 0..self.books.latest.len() {
             let (cell, node, rank, count) = self.books.latest[row];
             if counts.is_evenly_paced() {
-                let after = self.books.order.after(node, count - 1 - rank, &mut self.stream);
+                let after = self
+                    .books
+                    .order
+                    .after(node, count - 1 - rank, &mut self.stream);
                 self.failed_at(counts.sent_from_last(&cell, after));
                 continue;
             }
             let place = match self.window.origin {
-                Some((first_cell, first_node, first, place)) if (first_cell, first_node) == (cell, node) => {
+                Some((first_cell, first_node, first, place))
+                    if (first_cell, first_node) == (cell, node) =>
+                {
                     if rank == first {
                         continue;
                     }
@@ -209,19 +246,26 @@ impl<'a> Tally<'a> {
     fn draw(&mut self, pool: &Pool, law: &Law) {
         if pool.count <= ONE_BY_ONE {
             for _ in 0..pool.count {
-                let drawn = std::iter::repeat_with(|| law.draw(&mut self.stream)).find(|draw| *draw <= pool.limit);
+                let drawn = std::iter::repeat_with(|| law.draw(&mut self.stream))
+                    .find(|draw| *draw <= pool.limit);
                 self.took(pool.start + drawn.unwrap_or_default(), 1);
             }
             return;
         }
         let share = 1.0 - law.exact_tail(pool.limit);
         let most = pool.start + law.quantile(share * greatest(pool.count, &mut self.stream));
-        let least = pool.start + law.quantile(share * (1.0 - greatest(pool.count, &mut self.stream)));
+        let least =
+            pool.start + law.quantile(share * (1.0 - greatest(pool.count, &mut self.stream)));
         self.outcome.min_latency = self.outcome.min_latency.min(least);
         self.outcome.max_latency = self.outcome.max_latency.max(most);
         let n = pool.count as f64;
-        let sum = normal_sum(n * law.mean_within(pool.limit) * 1e6, n * law.variance * 1e12, &mut self.stream);
-        self.outcome.latency_sum += sum as u128 + u128::from(pool.start.as_micros()) * u128::from(pool.count);
+        let sum = normal_sum(
+            n * law.mean_within(pool.limit) * 1e6,
+            n * law.variance * 1e12,
+            &mut self.stream,
+        );
+        self.outcome.latency_sum +=
+            sum as u128 + u128::from(pool.start.as_micros()) * u128::from(pool.count);
         self.fill_histogram(pool, law, share, (least, most));
     }
 
@@ -241,19 +285,44 @@ impl<'a> Tally<'a> {
         let width = 1.0 / f64::from(1 << RANGES);
         let (tail, body) = counts.split_last_mut().expect("there are ranges");
         for (row, count) in body.iter().enumerate() {
-            self.fill(pool, law, (row as f64 * width * share, width * share), *count, bounds);
+            self.fill(
+                pool,
+                law,
+                (row as f64 * width * share, width * share),
+                *count,
+                bounds,
+            );
         }
         let mut width = width;
         for _ in 0..TAIL_HALVINGS {
             let left = heads(*tail, &mut self.stream);
-            self.fill(pool, law, ((1.0 - width) * share, width / 2.0 * share), left, bounds);
+            self.fill(
+                pool,
+                law,
+                ((1.0 - width) * share, width / 2.0 * share),
+                left,
+                bounds,
+            );
             *tail -= left;
             width /= 2.0;
         }
-        self.fill(pool, law, ((1.0 - width) * share, width * share), *tail, bounds);
+        self.fill(
+            pool,
+            law,
+            ((1.0 - width) * share, width * share),
+            *tail,
+            bounds,
+        );
     }
 
-    fn fill(&mut self, pool: &Pool, law: &Law, (from, width): (f64, f64), count: u64, bounds: (Span, Span)) {
+    fn fill(
+        &mut self,
+        pool: &Pool,
+        law: &Law,
+        (from, width): (f64, f64),
+        count: u64,
+        bounds: (Span, Span),
+    ) {
         if count > 0 {
             let latency = pool.start + law.quantile(from + width * self.stream.uniform());
             let latency = latency.clamp(bounds.0, bounds.1);

@@ -45,7 +45,8 @@ impl Cuts {
         self.times.clear();
         self.singly.clear();
         self.seconds.clear();
-        self.seconds.resize(margins.end.as_micros().div_ceil(SECOND) as usize + 1, false);
+        self.seconds
+            .resize(margins.end.as_micros().div_ceil(SECOND) as usize + 1, false);
         self.foresee_choices(timeline, margins.by_zone);
         for changes in &timeline.beliefs {
             self.cut_for_node(changes, margins, timeline, laws);
@@ -55,7 +56,8 @@ impl Cuts {
             self.cut_for_target(pod, self.chosen_until[row], margins, laws);
         }
         self.times.push(margins.end);
-        self.times.retain(|at| *at > Time::ZERO && *at <= margins.end);
+        self.times
+            .retain(|at| *at > Time::ZERO && *at <= margins.end);
         self.times.sort_unstable();
         self.times.dedup();
         self.singly.sort_unstable();
@@ -117,7 +119,13 @@ impl Cuts {
     }
 
     /// What the end of the deregistration delay leaves in flight cuts.
-    fn cut_for_node(&mut self, changes: &[BeliefChange], margins: &Margins, timeline: &Timeline, laws: &[Law]) {
+    fn cut_for_node(
+        &mut self,
+        changes: &[BeliefChange],
+        margins: &Margins,
+        timeline: &Timeline,
+        laws: &[Law],
+    ) {
         self.draining_since.clear();
         self.draining_since.resize(self.chosen_until.len(), None);
         for change in changes {
@@ -126,14 +134,27 @@ impl Cuts {
             if change.belief == Belief::Draining {
                 self.draining_since[row] = Some(change.at);
             } else if let (Belief::Gone, Some(since)) = (change.belief, since) {
-                let chosen_until = if self.chosen_until[row] == Time::NEVER { change.at } else { since };
-                let revision = timeline.targets.get(row).map_or(0, |target| row_of(target.pod));
+                let chosen_until = if self.chosen_until[row] == Time::NEVER {
+                    change.at
+                } else {
+                    since
+                };
+                let revision = timeline
+                    .targets
+                    .get(row)
+                    .map_or(0, |target| row_of(target.pod));
                 self.step_before(change.at, Time::ZERO..chosen_until, margins, revision, laws);
             }
         }
     }
 
-    fn cut_for_target(&mut self, pod: Option<&PodRecord>, chosen_until: Time, margins: &Margins, laws: &[Law]) {
+    fn cut_for_target(
+        &mut self,
+        pod: Option<&PodRecord>,
+        chosen_until: Time,
+        margins: &Margins,
+        laws: &[Law],
+    ) {
         let revision = row_of(pod.map(|pod| pod.pod));
         let mut from = Time::ZERO;
         while from < margins.end.min(chosen_until) {
@@ -163,15 +184,29 @@ impl Cuts {
     }
 
     /// Cuts where the share of requests that outlast `over` takes a step.
-    fn step_before(&mut self, over: Time, when: Range<Time>, margins: &Margins, revision: usize, laws: &[Law]) {
+    fn step_before(
+        &mut self,
+        over: Time,
+        when: Range<Time>,
+        margins: &Margins,
+        revision: usize,
+        laws: &[Law],
+    ) {
         let latest = over.saturating_sub(margins.starts[revision]);
         // Until then a process that refuses at once has refused.
-        self.push(latest.saturating_sub(margins.round_trip), when.start, when.end);
+        self.push(
+            latest.saturating_sub(margins.round_trip),
+            when.start,
+            when.end,
+        );
         for step in laws[revision].steps() {
             self.push(latest.saturating_sub(*step), when.start, when.end);
         }
         if let Some(before) = laws[revision].sparse() {
-            let stretch = (latest.saturating_sub(before).max(when.start), over.min(when.end));
+            let stretch = (
+                latest.saturating_sub(before).max(when.start),
+                over.min(when.end),
+            );
             if stretch.0 < stretch.1 {
                 self.singly.push(stretch);
                 self.times.push(stretch.1);
@@ -179,7 +214,11 @@ impl Cuts {
         }
         let reach = laws[revision].reach();
         if reach > margins.patience[revision] {
-            self.push(latest.saturating_sub(margins.patience[revision]), when.start, when.end);
+            self.push(
+                latest.saturating_sub(margins.patience[revision]),
+                when.start,
+                when.end,
+            );
         }
         let first = latest.saturating_sub(reach).max(when.start);
         if first >= when.end {

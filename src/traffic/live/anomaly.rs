@@ -81,7 +81,11 @@ impl Record {
             } else {
                 (self.weight * 2.0).min(1.0)
             };
-            self.next = if self.weight < 1.0 { self.next + step } else { Time::NEVER };
+            self.next = if self.weight < 1.0 {
+                self.next + step
+            } else {
+                Time::NEVER
+            };
         }
     }
 }
@@ -90,7 +94,12 @@ impl Anomalies {
     pub(super) fn new(scenario: &Scenario) -> Anomalies {
         let group = &scenario.target_group;
         let is_on = group.anomaly_mitigation && group.algorithm == Algorithm::WeightedRandom;
-        Anomalies { is_on, step: STEP.0, records: Vec::new(), weights: Vec::new() }
+        Anomalies {
+            is_on,
+            step: STEP.0,
+            records: Vec::new(),
+            weights: Vec::new(),
+        }
     }
 
     /// Whether anything is remembered.
@@ -101,7 +110,8 @@ impl Anomalies {
     /// Nothing is remembered yet.
     pub(super) fn begin(&mut self, lanes: usize, streams: &Streams) {
         if self.is_on {
-            self.step = LogNormal::new(STEP.0, STEP.1).sample(&mut streams.at(Purpose::AnomalyStep, 0));
+            self.step =
+                LogNormal::new(STEP.0, STEP.1).sample(&mut streams.at(Purpose::AnomalyStep, 0));
             self.step = self.step.max(Span::from_millis(1));
             self.records.clear();
             self.records.resize(lanes, Record::EMPTY);
@@ -133,10 +143,18 @@ impl Anomalies {
             return &[];
         }
         let records = &mut self.records[lanes.clone()];
-        records.iter_mut().for_each(|record| record.step(now, self.step));
-        let mut anomalous = records.iter().filter(|record| record.is_anomalous()).count();
+        records
+            .iter_mut()
+            .for_each(|record| record.step(now, self.step));
+        let mut anomalous = records
+            .iter()
+            .filter(|record| record.is_anomalous())
+            .count();
         for (record, weight) in records.iter_mut().zip(&mut self.weights[lanes.clone()]) {
-            if !record.is_anomalous() && anomalous < healthy / 2 && record.has_failed(LEAST_FAILURES, now) {
+            if !record.is_anomalous()
+                && anomalous < healthy / 2
+                && record.has_failed(LEAST_FAILURES, now)
+            {
                 record.fade(now);
                 if record.failed >= LEAST_SHARE * record.ended {
                     record.next = now + self.step;
@@ -172,10 +190,18 @@ mod tests {
         let each = |second| {
             let now = Time::from_micros(second * 1_000_000);
             for target in 0..targets {
-                let verdict = if target < failing && second < until { REFUSED } else { Verdict::Ok };
+                let verdict = if target < failing && second < until {
+                    REFUSED
+                } else {
+                    Verdict::Ok
+                };
                 anomalies.note(target, verdict, now);
             }
-            anomalies.weights(0..targets, targets, now).get(failing - 1).copied().unwrap_or(1.0)
+            anomalies
+                .weights(0..targets, targets, now)
+                .get(failing - 1)
+                .copied()
+                .unwrap_or(1.0)
         };
         (0..seconds).map(each).collect()
     }
@@ -193,10 +219,19 @@ mod tests {
     /// For at most half of the targets, and for none where there are fewer than three.
     #[test]
     fn for_half_of_the_targets_at_most() {
-        for (targets, failing, is_reduced) in [(6, 3, true), (6, 4, false), (5, 2, true), (5, 3, false), (2, 1, false)]
-        {
+        for (targets, failing, is_reduced) in [
+            (6, 3, true),
+            (6, 4, false),
+            (5, 2, true),
+            (5, 3, false),
+            (2, 1, false),
+        ] {
             let last = weights(targets, failing, 100, 100)[99];
-            assert_eq!(last < 1.0, is_reduced, "target {failing} of {targets}: {last}");
+            assert_eq!(
+                last < 1.0,
+                is_reduced,
+                "target {failing} of {targets}: {last}"
+            );
         }
     }
 

@@ -72,7 +72,12 @@ impl Attempt {
     /// It has just been sent.
     #[inline(always)]
     pub(super) const fn new(request: Request) -> Attempt {
-        Attempt { request, end: (Verdict::Ok, request.sent), refused: false, is_watched: false }
+        Attempt {
+            request,
+            end: (Verdict::Ok, request.sent),
+            refused: false,
+            is_watched: false,
+        }
     }
 }
 
@@ -169,7 +174,10 @@ impl Flights {
     fn grow(&mut self) -> u32 {
         self.slots.push(Flight::NONE);
         self.attempts.push(Attempt::new(Request::NONE));
-        assert!(self.slots.len() <= 1 << SLOT, "more requests are in flight than events can name");
+        assert!(
+            self.slots.len() <= 1 << SLOT,
+            "more requests are in flight than events can name"
+        );
         (self.slots.len() - 1) as u32
     }
 
@@ -187,7 +195,10 @@ impl Flights {
 
     /// What has been put there.
     pub(super) fn look_up(&self, slot: u32) -> (Flight, Request) {
-        (self.slots[slot as usize], self.attempts[slot as usize].request)
+        (
+            self.slots[slot as usize],
+            self.attempts[slot as usize].request,
+        )
     }
 
     #[inline]

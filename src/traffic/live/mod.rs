@@ -103,7 +103,13 @@ impl<'a> LiveEngine<'a> {
     }
 
     fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
-        begin(&mut self.tables, &mut self.registration, self.scenario, timeline, streams);
+        begin(
+            &mut self.tables,
+            &mut self.registration,
+            self.scenario,
+            timeline,
+            streams,
+        );
         let mut count = 0;
         for target in self.limits.targets(timeline) {
             match self.servers.get_mut(count) {
@@ -124,7 +130,8 @@ impl<'a> LiveEngine<'a> {
         self.in_flight.resize(lanes, 0);
         self.anomalies.begin(lanes, streams);
         self.doubtful.begin(self.scenario, timeline, streams);
-        self.users.begin(streams, super::load_end(&self.scenario.load, timeline));
+        self.users
+            .begin(streams, super::load_end(&self.scenario.load, timeline));
         self.flights.clear();
         self.schedule.clear();
     }
@@ -143,7 +150,11 @@ impl<'a> LiveEngine<'a> {
         }
         let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
         let open_loop = User::new(self.scenario, streams, 0);
-        let mut run = Run { engine: self, around, witness };
+        let mut run = Run {
+            engine: self,
+            around,
+            witness,
+        };
         let mut number = 0;
         open_loop.ask(arrivals, |times, wishes| {
             for (row, sent) in times.iter().enumerate() {
@@ -206,18 +217,49 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// A node takes the request, which a user sent first at that time, and gives it to a target. What is known of the
     /// request stays in registers until something has to remember it.
     #[inline(always)]
-    fn dispatch(&mut self, slot: u32, (user, first): (u32, Time), number: u64, wish: &Wish, now: Time) {
+    fn dispatch(
+        &mut self,
+        slot: u32,
+        (user, first): (u32, Time),
+        number: u64,
+        wish: &Wish,
+        now: Time,
+    ) {
         let engine = &mut *self.engine;
-        let Wish { work, is_stream, .. } = *wish;
+        let Wish {
+            work, is_stream, ..
+        } = *wish;
         let node = engine.users.node(user, wish, now);
-        let flight = Flight { first, sent: now, user, node: node as u16, is_stream, ..Flight::NONE };
-        let request = Request { number, sent: now, work, cut: Time::NEVER, is_stream };
+        let flight = Flight {
+            first,
+            sent: now,
+            user,
+            node: node as u16,
+            is_stream,
+            ..Flight::NONE
+        };
+        let request = Request {
+            number,
+            sent: now,
+            work,
+            cut: Time::NEVER,
+            is_stream,
+        };
         let Some((target, cut)) = self.choose(node, user, wish.luck, now) else {
             self.engine.flights.put(slot, flight, request);
-            return self.end(slot, (Verdict::Alb(Cause::NoTarget), now + self.around.limits.round_trip));
+            return self.end(
+                slot,
+                (
+                    Verdict::Alb(Cause::NoTarget),
+                    now + self.around.limits.round_trip,
+                ),
+            );
         };
         let engine = &mut *self.engine;
-        let flight = Flight { lane: (node * engine.choices + target.index()) as u32, ..flight };
+        let flight = Flight {
+            lane: (node * engine.choices + target.index()) as u32,
+            ..flight
+        };
         let request = Request { cut, ..request };
         if engine.node_ports.is_some() {
             engine.flights.put(slot, flight, request);
@@ -233,16 +275,41 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let engine = &mut *self.engine;
         let table = &mut engine.tables[node];
         if now >= table.until() {
-            table.update(now, beliefs(self.around.timeline, node), &engine.registration);
+            table.update(
+                now,
+                beliefs(self.around.timeline, node),
+                &engine.registration,
+            );
         }
         let lane = node * engine.choices;
         let in_flight = &mut engine.in_flight[lane..];
         let chosen = if engine.has_memory {
-            let weights = engine.anomalies.weights(lane..lane + engine.choices, table.healthy(), now);
-            let kept = engine.users.cookie(user, now).filter(|target| table.believes_healthy(*target));
-            kept.or_else(|| table.choose(now, Choice { luck, in_flight, weights }))
+            let weights =
+                engine
+                    .anomalies
+                    .weights(lane..lane + engine.choices, table.healthy(), now);
+            let kept = engine
+                .users
+                .cookie(user, now)
+                .filter(|target| table.believes_healthy(*target));
+            kept.or_else(|| {
+                table.choose(
+                    now,
+                    Choice {
+                        luck,
+                        in_flight,
+                        weights,
+                    },
+                )
+            })
         } else {
-            table.choose(now, Choice { in_flight, ..Choice::by(luck) })
+            table.choose(
+                now,
+                Choice {
+                    in_flight,
+                    ..Choice::by(luck)
+                },
+            )
         };
         let target = chosen?;
         in_flight[target.index()] += ONE_IN_FLIGHT;
@@ -252,17 +319,39 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// The request gets to the target itself, on a connection that leaves its pool, or on a new one.
     #[inline(always)]
     fn reach_target(&mut self, slot: u32, flight: Flight, request: Request, target: TargetId) {
-        let LiveEngine { limits, flights, servers, pools, .. } = &mut *self.engine;
+        let LiveEngine {
+            limits,
+            flights,
+            servers,
+            pools,
+            ..
+        } = &mut *self.engine;
         let server = &mut servers[target.index()];
         let found = &server.target;
         if request.sent >= found.port.until {
             flights.put(slot, flight, request);
             return self.reach_changed_target(slot, target);
         }
-        let way = pools[flight.lane as usize].take(&found.port, request.sent, found.habits.keep, limits.one_way);
+        let way = pools[flight.lane as usize].take(
+            &found.port,
+            request.sent,
+            found.habits.keep,
+            limits.one_way,
+        );
         let answer = server.answers(&self.around, way, &request);
         let (life, is_held) = (server.life, answer.is_some() && server.is_limited());
-        self.set_out(slot, Flight { server: target.0, life, is_held, ..flight }, request, way, answer);
+        self.set_out(
+            slot,
+            Flight {
+                server: target.0,
+                life,
+                is_held,
+                ..flight
+            },
+            request,
+            way,
+            answer,
+        );
     }
 
     /// The target is looked at first: it is not what it was.
@@ -275,10 +364,22 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     /// The request is on its way. Nearly always it is known when the answer comes: then nothing need be known but that.
     #[inline(always)]
-    fn set_out(&mut self, slot: u32, flight: Flight, request: Request, way: Way, answer: Option<Time>) {
-        let LiveEngine { flights, schedule, .. } = &mut *self.engine;
+    fn set_out(
+        &mut self,
+        slot: u32,
+        flight: Flight,
+        request: Request,
+        way: Way,
+        answer: Option<Time>,
+    ) {
+        let LiveEngine {
+            flights, schedule, ..
+        } = &mut *self.engine;
         if let Some(end) = answer {
-            flights[slot] = Flight { is_in_time: true, ..flight };
+            flights[slot] = Flight {
+                is_in_time: true,
+                ..flight
+            };
             schedule.push(end, slot);
         } else {
             flights.put(slot, flight, request);
@@ -323,7 +424,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         match verdict {
             Verdict::Alb(Cause::ConnectTimeout) => {
                 let expires = attempt.request.sent + engine.limits.connect;
-                engine.schedule.queue(CONNECTS, expires, Event::ConnectExpires(slot).code());
+                engine
+                    .schedule
+                    .queue(CONNECTS, expires, Event::ConnectExpires(slot).code());
             }
             Verdict::Alb(Cause::ClientGaveUp) => engine.schedule.queue(CLIENTS, at, ends),
             Verdict::Alb(Cause::ResponseTimeout) => engine.schedule.queue(ANSWERS, at, ends),
@@ -372,12 +475,19 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             }
         }
         engine.users.hear(flight, engine.choices, verdict, now);
-        let Flight { first, user, node, is_held, .. } = *flight;
+        let Flight {
+            first,
+            user,
+            node,
+            is_held,
+            ..
+        } = *flight;
         if verdict != Verdict::Ok && verdict.is_5xx() && self.repeat(slot, now) {
             return;
         }
         let engine = &mut *self.engine;
-        self.witness.record(first, AlbNodeId(node as u8), pod, verdict, now - first);
+        self.witness
+            .record(first, AlbNodeId(node as u8), pod, verdict, now - first);
         if let Some(next) = engine.users.next_request(user, first, now) {
             engine.schedule.push(next, Event::Sends(user).code());
         }
@@ -398,9 +508,16 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         if attempt >= u64::from(load.retries) {
             return false;
         }
-        let may = self.around.streams.at(Purpose::Retry, first).chance(load.idempotent_share);
+        let may = self
+            .around
+            .streams
+            .at(Purpose::Retry, first)
+            .chance(load.idempotent_share);
         if may {
-            let mut chance = self.around.streams.at(Purpose::Retry, first | (attempt + 1) << ATTEMPT);
+            let mut chance = self
+                .around
+                .streams
+                .at(Purpose::Retry, first | (attempt + 1) << ATTEMPT);
             let at = now + load.retry_backoff.sample(&mut chance);
             // A server that still works on the failed attempt keeps its slot.
             if flight.is_held {
@@ -430,7 +547,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
 /// How long a request usually takes.
 fn usual(scenario: &Scenario) -> Span {
-    let means = scenario.revisions.iter().map(|revision| revision.app.service_time.mean());
+    let means = scenario
+        .revisions
+        .iter()
+        .map(|revision| revision.app.service_time.mean());
     Span::from_secs_f64(means.fold(0.0, f64::max))
 }
 

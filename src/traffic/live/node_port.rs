@@ -40,7 +40,11 @@ impl NodePorts {
     /// Those of a scenario, if its targets are hosts.
     pub(super) fn new(scenario: &Scenario) -> Option<NodePorts> {
         let drops = scenario.service.external_traffic_policy == ExternalTrafficPolicy::Local;
-        scenario.is_by_host().then(|| NodePorts { drops, tables: Vec::new(), pools: Vec::new() })
+        scenario.is_by_host().then(|| NodePorts {
+            drops,
+            tables: Vec::new(),
+            pools: Vec::new(),
+        })
     }
 
     /// Before a replication.
@@ -67,7 +71,12 @@ impl NodePorts {
 impl Table {
     /// The pod that a new connection gets to: any of them, as iptables' statistic module has it.
     #[inline]
-    fn lead(&mut self, changes: &[NodePortChange], now: Time, chance: impl FnOnce() -> Stream) -> Option<PodId> {
+    fn lead(
+        &mut self,
+        changes: &[NodePortChange],
+        now: Time,
+        chance: impl FnOnce() -> Stream,
+    ) -> Option<PodId> {
         if now >= self.until {
             self.learn(changes, now);
         }
@@ -80,7 +89,10 @@ impl Table {
 
     #[cold]
     fn learn(&mut self, changes: &[NodePortChange], now: Time) {
-        while let Some(change) = changes.get(self.next_change).filter(|change| change.at <= now) {
+        while let Some(change) = changes
+            .get(self.next_change)
+            .filter(|change| change.at <= now)
+        {
             self.next_change += 1;
             if change.forwards {
                 self.pods.push(change.pod);
@@ -88,13 +100,18 @@ impl Table {
                 self.pods.retain(|pod| *pod != change.pod);
             }
         }
-        self.until = changes.get(self.next_change).map_or(Time::NEVER, |change| change.at);
+        self.until = changes
+            .get(self.next_change)
+            .map_or(Time::NEVER, |change| change.at);
     }
 }
 
 /// The changes of a host's node port.
 fn changes(timeline: &Timeline, host: TargetId) -> &[NodePortChange] {
-    timeline.node_ports.get(host.index()).map_or(&[], Vec::as_slice)
+    timeline
+        .node_ports
+        .get(host.index())
+        .map_or(&[], Vec::as_slice)
 }
 
 impl<W: Witness> Run<'_, '_, '_, W> {
@@ -128,7 +145,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 let end = if drops {
                     self.around.connect_in_vain(&request)
                 } else {
-                    (Verdict::Alb(Cause::Refused), now + self.engine.limits.round_trip)
+                    (
+                        Verdict::Alb(Cause::Refused),
+                        now + self.engine.limits.round_trip,
+                    )
                 };
                 let end = self.around.unless_the_client_gives_up(end, &request);
                 self.end(slot, end);
@@ -142,7 +162,18 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let server = &mut self.engine.servers[usize::from(pod)];
         let answer = server.answers(&self.around, way, &request);
         let (life, is_held) = (server.life, answer.is_some() && server.is_limited());
-        self.set_out(slot, Flight { server: pod, life, is_held, ..flight }, request, way, answer);
+        self.set_out(
+            slot,
+            Flight {
+                server: pod,
+                life,
+                is_held,
+                ..flight
+            },
+            request,
+            way,
+            answer,
+        );
     }
 
     fn ports(&mut self) -> Option<&mut NodePorts> {

@@ -12,7 +12,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// The request is on its way to its server, and something will keep it waiting.
     #[inline(never)]
     pub(super) fn approach(&mut self, slot: u32, server: u16, way: Way, now: Time) {
-        let LiveEngine { flights, servers, .. } = &mut *self.engine;
+        let LiveEngine {
+            flights, servers, ..
+        } = &mut *self.engine;
         let found = &servers[usize::from(server)];
         if !found.is_limited() || flights[slot].is_stream {
             return self.end_by_fate(slot, server, way);
@@ -35,11 +37,21 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let engine = &mut *self.engine;
         let request = &engine.flights.attempt(slot).request;
         let (limits, sent) = (engine.limits, request.sent);
-        let end = self.around.trouble(&engine.servers[usize::from(server)].target, way, request);
+        let end = self
+            .around
+            .trouble(&engine.servers[usize::from(server)].target, way, request);
         self.end(slot, end);
         if way == Way::New {
             let is_late = end.0 == Verdict::Alb(Cause::ConnectTimeout);
-            self.doubt(slot, server, if is_late { sent + limits.connect } else { end.1 });
+            self.doubt(
+                slot,
+                server,
+                if is_late {
+                    sent + limits.connect
+                } else {
+                    end.1
+                },
+            );
         }
     }
 
@@ -72,7 +84,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
             if connected == now {
                 self.serve_at(slot, server, now);
             } else {
-                self.engine.schedule.queue(ROUND_TRIPS, connected, Event::Reaches(slot).code());
+                self.engine
+                    .schedule
+                    .queue(ROUND_TRIPS, connected, Event::Reaches(slot).code());
             }
         }
     }
@@ -81,7 +95,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     #[cold]
     fn connect_in_vain(&mut self, slot: u32, server: u16, now: Time) {
         let engine = &mut *self.engine;
-        let (request, found) = (engine.flights.attempt(slot).request, &engine.servers[usize::from(server)].target);
+        let (request, found) = (
+            engine.flights.attempt(slot).request,
+            &engine.servers[usize::from(server)].target,
+        );
         let after = now - request.sent;
         let is_first = after == Span::ZERO;
         let end = match found.port.socket {
@@ -96,25 +113,36 @@ impl<W: Witness> Run<'_, '_, '_, W> {
                 Knock::InVain(end) => end,
             },
             Socket::Serving => {
-                match SYN_RETRIES.into_iter().find(|wait| *wait > after && *wait < engine.limits.connect) {
+                match SYN_RETRIES
+                    .into_iter()
+                    .find(|wait| *wait > after && *wait < engine.limits.connect)
+                {
                     Some(wait) => return self.try_again(slot, request.sent + wait),
                     None => self.around.connect_in_vain(&request),
                 }
             }
-            Socket::Closed | Socket::Refusing => (Verdict::Alb(Cause::Refused), now + engine.limits.round_trip),
+            Socket::Closed | Socket::Refusing => {
+                (Verdict::Alb(Cause::Refused), now + engine.limits.round_trip)
+            }
         };
         let is_silent = found.port.socket == Socket::Silent;
         let end = self.around.unless_the_client_gives_up(end, &request);
         self.end(slot, end);
         if is_silent && is_first {
-            self.doubt(slot, server, end.1.min(request.sent + self.around.limits.connect));
+            self.doubt(
+                slot,
+                server,
+                end.1.min(request.sent + self.around.limits.connect),
+            );
         }
     }
 
     /// A lost SYN is sent again, if the client waits for it.
     fn try_again(&mut self, slot: u32, syn: Time) {
         let request = self.engine.flights.attempt(slot).request;
-        let end = self.around.unless_the_client_gives_up((Verdict::Ok, syn), &request);
+        let end = self
+            .around
+            .unless_the_client_gives_up((Verdict::Ok, syn), &request);
         if end.0 == Verdict::Ok {
             self.engine.schedule.push(syn, Event::Syn(slot).code());
         } else {
@@ -130,7 +158,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let attempt = engine.flights.attempt(slot);
         let port = &engine.servers[usize::from(server)].target.port;
         let end = self.around.unanswered(port, start, &attempt.request);
-        let (verdict, at) = self.around.unless_the_client_gives_up(end, &attempt.request);
+        let (verdict, at) = self
+            .around
+            .unless_the_client_gives_up(end, &attempt.request);
         attempt.end = (verdict, at.max(now));
         attempt.refused = port.socket == Socket::Refusing;
         let arrives = at >= start;
@@ -149,11 +179,20 @@ impl<W: Witness> Run<'_, '_, '_, W> {
 
     #[inline(always)]
     fn serve_at(&mut self, slot: u32, server: u16, now: Time) {
-        let LiveEngine { flights, servers, limits, .. } = &mut *self.engine;
+        let LiveEngine {
+            flights,
+            servers,
+            limits,
+            ..
+        } = &mut *self.engine;
         let attempt = flights.attempt(slot);
         if attempt.refused {
             let answered = now + limits.round_trip;
-            let end = if answered <= attempt.end.1 { (Verdict::Target(503), answered) } else { attempt.end };
+            let end = if answered <= attempt.end.1 {
+                (Verdict::Target(503), answered)
+            } else {
+                attempt.end
+            };
             return self.end(slot, end);
         }
         let process = &mut servers[usize::from(server)];
@@ -212,7 +251,9 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     /// request, unless its process has died.
     #[inline(always)]
     pub(super) fn served(&mut self, slot: u32, now: Time) {
-        let LiveEngine { flights, servers, .. } = &mut *self.engine;
+        let LiveEngine {
+            flights, servers, ..
+        } = &mut *self.engine;
         let flight = &mut flights[slot];
         let (row, mut next) = (flight.server, None);
         if flight.is_held {

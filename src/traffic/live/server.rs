@@ -26,14 +26,22 @@ pub(super) struct Pool(Vec<Time>);
 
 impl Server {
     pub(super) fn new(target: Target) -> Server {
-        Server { target, busy: 0, waiting: VecDeque::new(), life: 0 }
+        Server {
+            target,
+            busy: 0,
+            waiting: VecDeque::new(),
+            life: 0,
+        }
     }
 
     /// As new, with its memory.
     pub(super) fn begin(&mut self, target: Target) {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.clear();
-        *self = Server { waiting, ..Server::new(target) };
+        *self = Server {
+            waiting,
+            ..Server::new(target)
+        };
     }
 
     /// Whether it serves only so many requests at once.
@@ -57,7 +65,12 @@ impl Server {
     /// When the answer comes, if a worker starts on the request at once and nothing ends it before: one that serves
     /// only so many at once sees it when it is there.
     #[inline(always)]
-    pub(super) fn answers(&mut self, around: &Surroundings, way: Way, request: &Request) -> Option<Time> {
+    pub(super) fn answers(
+        &mut self,
+        around: &Surroundings,
+        way: Way,
+        request: &Request,
+    ) -> Option<Time> {
         let end = around.answered_at_once(&self.target, way, request)?;
         if let Some(workers) = self.target.habits.concurrency {
             let is_there = way == Way::Kept || around.limits.round_trip == Span::ZERO;
@@ -107,7 +120,9 @@ impl Pool {
     /// How a request gets to the target; the connection that it takes leaves the pool.
     #[inline]
     pub(super) fn take(&mut self, port: &Port, at: Time, keep: KeepAlive, one_way: Span) -> Way {
-        let Some(&kept_until) = self.0.last() else { return Way::New };
+        let Some(&kept_until) = self.0.last() else {
+            return Way::New;
+        };
         let way = port.way(at, kept_until, keep, one_way);
         if way == Way::New {
             // If the one used last is dead, all are.

@@ -12,7 +12,12 @@ fn memory_does_not_grow_with_the_number_of_requests() {
         scenario.load.duration = Some(Span::from_secs(secs));
         let mut engine = LiveEngine::new(&scenario);
         let mut ended: Vec<crate::traffic::outcome::Failure> = Vec::new();
-        engine.simulate(std::iter::empty(), &Timeline::default(), &Streams::new(1, 0), &mut ended);
+        engine.simulate(
+            std::iter::empty(),
+            &Timeline::default(),
+            &Streams::new(1, 0),
+            &mut ended,
+        );
         (ended.len(), engine.flights.peak())
     };
     let ((few, small), (many, large)) = (peak(5), peak(50));

@@ -51,7 +51,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         }
         let flight = &engine.flights[slot];
         let (address, node, sent) = (usize::from(server), usize::from(flight.node), flight.sent);
-        if !self.around.has_kernel(&engine.servers[address].target, sent) {
+        if !self
+            .around
+            .has_kernel(&engine.servers[address].target, sent)
+        {
             return;
         }
         doubtful.slots[address * doubtful.nodes + node].push((slot, until));
@@ -74,7 +77,10 @@ impl<W: Witness> Run<'_, '_, '_, W> {
         let mut answered = std::mem::take(&mut self.engine.doubtful.answered);
         self.engine.doubtful.wake = Time::NEVER;
         while self.engine.doubtful.kernels.pass(now, &mut answered) {}
-        for Answered { address, node, nth, .. } in answered.drain(..) {
+        for Answered {
+            address, node, nth, ..
+        } in answered.drain(..)
+        {
             let doubtful = &self.engine.doubtful;
             let (slot, until) = doubtful.slots[address * doubtful.nodes + node][nth as usize];
             if now < until {

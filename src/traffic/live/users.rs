@@ -45,16 +45,32 @@ impl<'a> Users<'a> {
         let load = &scenario.load;
         let (is_closed, reuses) = (load.workers.is_some(), load.reuses_connections());
         let has_cookies = is_closed && scenario.target_group.stickiness > Span::ZERO;
-        Users { scenario, is_closed, reuses, has_cookies, users: Vec::new(), idle: Vec::new(), end: Time::ZERO }
+        Users {
+            scenario,
+            is_closed,
+            reuses,
+            has_cookies,
+            users: Vec::new(),
+            idle: Vec::new(),
+            end: Time::ZERO,
+        }
     }
 
     /// Everybody is new, and sends as these streams say, until `end`.
     pub(super) fn begin(&mut self, streams: &Streams, end: Time) {
-        let Users { scenario, users, idle, .. } = self;
+        let Users {
+            scenario,
+            users,
+            idle,
+            ..
+        } = self;
         self.end = end;
         idle.clear();
         users.clear();
-        let numbers = scenario.load.workers.map_or(0..1, |workers| 1..u64::from(workers) + 1);
+        let numbers = scenario
+            .load
+            .workers
+            .map_or(0..1, |workers| 1..u64::from(workers) + 1);
         users.extend(numbers.map(|number| Worker {
             user: User::new(scenario, streams, number),
             think: streams.at(Purpose::ThinkTime, number),
@@ -78,19 +94,32 @@ impl<'a> Users<'a> {
 
     /// The same request once more.
     pub(super) fn wish_again(&self, user: u32, request: &Request, chance: &mut Stream) -> Wish {
-        let wish = Wish { node: 0, work: request.work, luck: 0.0, is_stream: request.is_stream };
+        let wish = Wish {
+            node: 0,
+            work: request.work,
+            luck: 0.0,
+            is_stream: request.is_stream,
+        };
         self.users[user as usize].user.again(wish, chance)
     }
 
     /// The node that a request goes to: that of a connection that is there, or else one for a new connection.
     #[inline(always)]
     pub(super) fn node(&mut self, user: u32, wish: &Wish, now: Time) -> usize {
-        let kept = if self.reuses { self.kept(user, now) } else { None };
+        let kept = if self.reuses {
+            self.kept(user, now)
+        } else {
+            None
+        };
         kept.unwrap_or(wish.node)
     }
 
     fn kept(&mut self, user: u32, now: Time) -> Option<usize> {
-        let kept = if self.is_closed { self.users[user as usize].connection.take() } else { self.idle.pop() };
+        let kept = if self.is_closed {
+            self.users[user as usize].connection.take()
+        } else {
+            self.idle.pop()
+        };
         let lives = kept.filter(|kept| kept.until > now);
         if lives.is_none() {
             // If the one used last is closed, all are.
@@ -118,7 +147,10 @@ impl<'a> Users<'a> {
     #[inline(always)]
     pub(super) fn hear(&mut self, flight: &Flight, targets: usize, verdict: Verdict, now: Time) {
         if self.reuses && verdict != Verdict::Alb(Cause::ClientGaveUp) && !flight.is_stream {
-            let kept = Connection { node: flight.node, until: now + self.scenario.load_balancer.idle_timeout };
+            let kept = Connection {
+                node: flight.node,
+                until: now + self.scenario.load_balancer.idle_timeout,
+            };
             if self.is_closed {
                 self.users[flight.user as usize].connection = Some(kept);
             } else {
@@ -127,14 +159,20 @@ impl<'a> Users<'a> {
         }
         if self.has_cookies && matches!(verdict, Verdict::Ok | Verdict::Target(_)) {
             let stickiness = self.scenario.target_group.stickiness;
-            self.users[flight.user as usize].cookie = flight.target(targets).map(|target| (target, now + stickiness));
+            self.users[flight.user as usize].cookie = flight
+                .target(targets)
+                .map(|target| (target, now + stickiness));
         }
     }
 
     /// When a user sends another request, if it is for the user to say; the last, sent at `first`, has just ended.
     #[inline(always)]
     pub(super) fn next_request(&mut self, user: u32, first: Time, now: Time) -> Option<Time> {
-        if self.is_closed { self.think(user, first, now) } else { None }
+        if self.is_closed {
+            self.think(user, first, now)
+        } else {
+            None
+        }
     }
 
     fn think(&mut self, user: u32, first: Time, now: Time) -> Option<Time> {

@@ -16,21 +16,45 @@ pub(super) struct Held {
 }
 
 /// Tells how all of them end; they are held by target, then node, in order of sending.
-pub(super) fn answer<W: Witness>(kernels: &mut Kernels, all: &mut [Vec<Held>], nodes: usize, witness: &mut W) {
+pub(super) fn answer<W: Witness>(
+    kernels: &mut Kernels,
+    all: &mut [Vec<Held>],
+    nodes: usize,
+    witness: &mut W,
+) {
     if !kernels.are_on() {
         return;
     }
     let mut answered = Vec::new();
     while kernels.pass(Time::NEVER, &mut answered) {}
-    for Answered { address, node, nth, sent, at } in answered {
+    for Answered {
+        address,
+        node,
+        nth,
+        sent,
+        at,
+    } in answered
+    {
         let held = &mut all[address * nodes + node][nth as usize];
         if at - sent < held.latency {
             (held.verdict, held.latency) = (Verdict::Alb(Cause::HostUnreachable), at - sent);
         }
     }
     for (lane, held) in all.iter().enumerate() {
-        for Held { sent, pod, verdict, latency } in held {
-            witness.record(*sent, AlbNodeId((lane % nodes) as u8), *pod, *verdict, *latency);
+        for Held {
+            sent,
+            pod,
+            verdict,
+            latency,
+        } in held
+        {
+            witness.record(
+                *sent,
+                AlbNodeId((lane % nodes) as u8),
+                *pod,
+                *verdict,
+                *latency,
+            );
         }
     }
 }
