@@ -118,6 +118,8 @@ pub enum Purpose {
     NodePortConnect = 90,
     /// How long a kernel asks by ARP for an IP that no pod has, per IP and round.
     ArpRound = 91,
+    /// Service times of revisions beyond the first two, per revision and request.
+    ServiceOfAnother = 92,
 
     /// Requests of an interval, per ALB node.
     IntervalCount = 96,

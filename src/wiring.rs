@@ -151,10 +151,12 @@ impl Telling<'_> {
         request: api_server::Input,
         reply: Option<Event>,
     ) {
-        let (takes, answer) = self.wiring.links.write(self.now, by, at_once, self.streams);
+        let links = &mut self.wiring.links;
+        let takes = links.write(self.now, by, at_once, self.streams);
         let delay = self.wiring.rules.delay(Link::ApiWrite, self.now, takes);
         self.later(delay, Event::Api(request));
         if let Some(reply) = reply {
+            let answer = self.wiring.links.answer(by.0, self.streams);
             self.later(delay + answer, reply);
         }
     }
@@ -303,10 +305,9 @@ impl Telling<'_> {
                 // One GET, then one PATCH.
                 let message = pod_message(status.pod.index(), nth);
                 let links = &mut self.wiring.links;
-                let (read, _) =
-                    links.write(self.now, (Writer::KubeletGet, message), 1, self.streams);
-                let (patch, answer) =
-                    links.write(self.now, (Writer::KubeletPatch, message), 1, self.streams);
+                let [read, patch] = [Writer::KubeletGet, Writer::KubeletPatch]
+                    .map(|writer| links.write(self.now, (writer, message), 1, self.streams));
+                let answer = links.answer(Writer::KubeletPatch, self.streams);
                 let [read, patch] = [read, patch]
                     .map(|span| self.wiring.rules.delay(Link::ApiWrite, self.now, span));
                 self.later(

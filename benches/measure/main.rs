@@ -2,10 +2,12 @@
 //!
 //! - `cargo run --release --example measure -- figures`: the tables of docs/PERFORMANCE.md;
 //! - `… -- list` and `… -- run NAME RUNS`: the workloads whose instructions are budgeted (benches/instructions);
+//! - `… -- fleets`: how the cost of a replication grows with the fleet (benches/fleets);
 //! - `… -- rare`, `… -- within`: those about P(any 5xx), and about what the requests' own chance adds, alone;
 //! - `… -- w2 ENGINE RUNS`: resets and time-outs a replication and nanoseconds a logical event of W2 (benches/peers).
 
 mod figures;
+mod fleets;
 mod rare;
 mod within;
 mod workloads;
@@ -36,6 +38,7 @@ fn main() {
     let number = |text: &str| text.parse::<u64>().expect("a number of replications");
     match words[..] {
         ["figures"] => figures::print(),
+        ["fleets"] => fleets::print(),
         ["rare"] => rare::print(),
         ["within"] => within::print(),
         ["run", name, runs] => println!("{name} {runs} {:016x}", workload(name)(0, number(runs))),
@@ -44,7 +47,9 @@ fn main() {
             .iter()
             .for_each(|(name, runs)| println!("{name} {runs}")),
         _ => {
-            panic!("what to measure: figures, list, run NAME RUNS, rare, within, or w2 ENGINE RUNS")
+            panic!(
+                "what to measure: figures, fleets, list, run NAME RUNS, rare, within, or w2 ENGINE RUNS"
+            )
         }
     }
 }

@@ -34,6 +34,9 @@ pub fn workload(name: &str) -> Workload {
         "whole-1m-rps" => whole(before(|scenario| scenario.load.rate = 1e6)),
         "whole-20-pods" => whole(before(|scenario| scenario.deployment.replicas = 20)),
         "whole-100-pods" => whole(before(|scenario| scenario.deployment.replicas = 100)),
+        "fleet-100" => whole(fleet(|scenario| scenario.deployment.replicas = 100)),
+        "fleet-1000" => whole(fleet(|scenario| scenario.deployment.replicas = 1_000)),
+        "fleet-5000" => whole(fleet(|scenario| scenario.deployment.replicas = 5_000)),
         other => panic!("no workload is called {other}"),
     }
 }
@@ -43,6 +46,14 @@ pub fn scenario(file: &str, change: fn(&mut Scenario)) -> &'static Scenario {
     let mut scenario = rollcast::scenario::load(&path).expect("the scenario is in the repository");
     change(&mut scenario);
     Box::leak(Box::new(scenario))
+}
+
+/// A fleet of so many pods, 20 a host, that gets 10,000 requests a second.
+fn fleet(pods: fn(&mut Scenario)) -> &'static Scenario {
+    let mut large = scenario("scenarios/no-prestop.toml", pods).clone();
+    large.load.rate = 10_000.0;
+    large.cluster.nodes = (large.deployment.replicas / 20) as u16;
+    Box::leak(Box::new(large))
 }
 
 /// Stage 1 alone.

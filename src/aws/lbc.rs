@@ -12,6 +12,7 @@
 
 mod endpoint;
 mod leader;
+mod rows;
 mod throttle;
 pub mod version;
 mod words;
@@ -20,8 +21,10 @@ mod workqueue;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
+
 use crate::actor::{Actor, Outbox};
-use crate::aws::target::{Call, TargetState};
+use crate::aws::target::Call;
 use crate::cluster::pod::NodeReady;
 use crate::dist::Dist;
 use crate::id::{PodId, TargetId};
@@ -29,7 +32,7 @@ use crate::random::{Purpose, Streams};
 use crate::setting::settings;
 use crate::time::{Span, Time};
 pub use endpoint::{Endpoint, PodStatus};
-use endpoint::{Standing, standing};
+use rows::Rows;
 use throttle::Throttle;
 use version::LbcVersion;
 pub use words::{Fact, Input};
@@ -74,58 +77,6 @@ impl LbcSpec {
     }
 }
 
-/// What is known of a target, and of the pod that has its `ip:port`.
-#[derive(Debug, Clone, Copy, Default)]
-struct Row {
-    pod: Option<PodId>,
-    endpoint: Option<Endpoint>,
-    status: Option<PodStatus>,
-    /// Counts as an endpoint, as this reconcile resolved it.
-    wanted: bool,
-    /// Was wanted when the checkpoint was saved.
-    saved: bool,
-    /// What the API said last.
-    shown: Option<TargetState>,
-    cached: Cached,
-    /// The describe call under way asks for it.
-    asked: bool,
-    plan: Plan,
-    /// The gate's condition as last patched.
-    gate: Option<bool>,
-}
-
-/// A target in the controller's cache (pkg/targetgroupbinding/targets_manager.go).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Cached {
-    #[default]
-    Absent,
-    /// Just registered or deregistered: its health is to be asked for.
-    Unknown,
-    Known(TargetState),
-}
-
-impl Cached {
-    /// Registered, for all the controller knows: matching leaves draining targets out.
-    fn is_registered(self) -> bool {
-        !matches!(self, Cached::Absent | Cached::Known(TargetState::Draining))
-    }
-
-    /// Not known to be healthy: to be asked for within the cache's lifetime, too.
-    fn is_doubtful(self) -> bool {
-        !matches!(self, Cached::Absent | Cached::Known(TargetState::Healthy))
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Plan {
-    #[default]
-    Keep,
-    Deregister,
-    Register,
-    /// In the call under way.
-    Sent,
-}
-
 /// Where a reconcile stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -151,8 +102,11 @@ const CACHE_LIFETIME: Span = Span::from_secs(300);
 pub struct Lbc {
     version: LbcVersion,
     requeue: Span,
-    /// By target.
-    rows: Vec<Row>,
+    rows: Rows,
+    /// What the present reconcile is yet to deregister and to register, and what is in the call under way.
+    to_deregister: VecDeque<TargetId>,
+    to_register: VecDeque<TargetId>,
+    sent: Vec<TargetId>,
     queue: Workqueue,
     throttle: Throttle,
     stage: Stage,
@@ -166,8 +120,6 @@ pub struct Lbc {
     lists_all: bool,
     /// Whether a checkpoint is saved; which endpoints it covers, the rows know.
     checkpoint: bool,
-    /// An endpoint that does not count may come to, without an event: a gated pod that starts.
-    potential: bool,
 }
 
 impl Actor for Lbc {
@@ -182,9 +134,7 @@ impl Actor for Lbc {
                 target,
                 endpoint,
             } => {
-                if let Some(row) = self.row(pod, target) {
-                    row.endpoint = endpoint;
-                }
+                self.rows.see_endpoint(pod, target, endpoint);
                 self.enqueue(out);
             }
             Input::Pod {
@@ -192,7 +142,7 @@ impl Actor for Lbc {
                 target,
                 status,
             } => self.hear_pod(pod, target, status, out),
-            Input::TargetHealth { target, state } => self.rows[target.index()].shown = state,
+            Input::TargetHealth { target, state } => self.rows.see_health(target, state),
             Input::Returned { call } if self.awaits(call) => self.returned(now, out),
             Input::Failed { call } if self.awaits(call) => {
                 self.end(now, Ending::RequeueRateLimited, out);
@@ -215,21 +165,14 @@ impl Actor for Lbc {
 impl Lbc {
     /// A controller that knows no pod yet.
     pub fn new(spec: &LbcSpec) -> Lbc {
-        Lbc::with_rows(spec.version, spec.requeue, Vec::new())
-    }
-
-    /// Forgets everything, keeps the memory.
-    pub fn reset(&mut self) {
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.clear();
-        *self = Lbc::with_rows(self.version, self.requeue, rows);
-    }
-
-    fn with_rows(version: LbcVersion, requeue: Span, rows: Vec<Row>) -> Lbc {
+        let (version, requeue) = (spec.version, spec.requeue);
         Lbc {
             version,
             requeue,
-            rows,
+            rows: Rows::new(),
+            to_deregister: VecDeque::new(),
+            to_register: VecDeque::new(),
+            sent: Vec::new(),
             queue: Workqueue::new(version.events_absorb_polls()),
             throttle: Throttle::new(version),
             stage: Stage::Idle,
@@ -238,52 +181,37 @@ impl Lbc {
             cached_until: None,
             lists_all: false,
             checkpoint: true,
-            potential: false,
         }
     }
 
-    /// The row of a pod at its target. A pod that was given an earlier one's IP takes its place: the
-    /// checkpoint, which has their times of creation, does not cover it. Nothing if a younger one has.
-    fn row(&mut self, pod: PodId, target: TargetId) -> Option<&mut Row> {
-        if self.rows.len() <= target.index() {
-            self.rows.resize(target.index() + 1, Row::default());
-        }
-        let row = &mut self.rows[target.index()];
-        match row.pod {
-            Some(last) if last.index() > pod.index() => return None,
-            Some(last) if last.index() < pod.index() => {
-                (row.endpoint, row.status, row.gate, row.saved) = (None, None, None, false);
-            }
-            _ => {}
-        }
-        row.pod = Some(pod);
-        Some(row)
+    /// Forgets everything, keeps the memory.
+    pub fn reset(&mut self) {
+        self.rows.clear();
+        self.to_deregister.clear();
+        self.to_register.clear();
+        self.sent.clear();
+        self.queue = Workqueue::new(self.version.events_absorb_polls());
+        self.throttle = Throttle::new(self.version);
+        (self.stage, self.leads) = (Stage::Idle, true);
+        self.call = Call::INITIAL;
+        self.cached_until = None;
+        (self.lists_all, self.checkpoint) = (false, true);
     }
 
     /// Long registered: listed by the API, covered by the checkpoint. The cache is cold, for it
     /// lives minutes and the last reconcile was long ago.
     fn know(&mut self, pod: PodId, target: TargetId, gated: bool) {
-        let Some(row) = self.row(pod, target) else {
-            return;
+        let endpoint = Endpoint {
+            ready: true,
+            terminating: false,
         };
-        *row = Row {
-            pod: Some(pod),
-            endpoint: Some(Endpoint {
-                ready: true,
-                terminating: false,
-            }),
-            status: Some(PodStatus {
-                containers_ready: true,
-                gated,
-                gate: gated,
-                host: NodeReady::True,
-            }),
-            wanted: true,
-            saved: true,
-            shown: Some(TargetState::Healthy),
-            gate: gated.then_some(true),
-            ..Row::default()
+        let status = PodStatus {
+            containers_ready: true,
+            gated,
+            gate: gated,
+            host: NodeReady::True,
         };
+        self.rows.know(pod, target, endpoint, status);
     }
 
     /// The pod cache; by itself an event only where pods are watched, and for gated ones.
@@ -294,12 +222,8 @@ impl Lbc {
         status: Option<PodStatus>,
         out: &mut Outbox<'_, Input, Fact>,
     ) {
-        let Some(row) = self.row(pod, target) else {
-            return;
-        };
-        let gated = status.or(row.status).is_some_and(|status| status.gated);
-        row.status = status;
-        if gated && self.version.watches_pods() {
+        let gated = self.rows.see_pod(pod, target, status);
+        if gated == Some(true) && self.version.watches_pods() {
             self.enqueue(out);
         }
     }
@@ -316,51 +240,27 @@ impl Lbc {
 
     fn reconcile(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) {
         self.queue.take();
-        self.resolve();
+        self.rows.resolve();
         if self.is_unchanged() {
             return self.end(now, Ending::Done, out);
         }
         self.lists_all = self.cached_until.is_none_or(|until| now >= until);
-        let mut asks = self.lists_all;
-        for row in &mut self.rows {
-            row.asked = self.lists_all || row.cached.is_doubtful();
-            asks |= row.asked;
-        }
-        if asks {
+        if self.lists_all || self.rows.any_doubtful() {
             self.start_call(now, Operation::Describe, out);
         } else {
             self.plan(now, out);
         }
     }
 
-    fn resolve(&mut self) {
-        let of = |row: &Row| standing(row.endpoint, row.status);
-        let some_count = self.rows.iter().any(|row| of(row) == Standing::Counts);
-        let wanted = if some_count {
-            Standing::Counts
-        } else {
-            Standing::LastResort
-        };
-        self.potential = self.rows.iter().any(|row| of(row) == Standing::Potential);
-        self.rows
-            .iter_mut()
-            .for_each(|row| row.wanted = of(row) == wanted);
-    }
-
     /// Whether the checkpoint ends this reconcile before any call. Up to 3.3 an unhealthy gate did
     /// not prevent that, a pod that might yet become ready did.
     fn is_unchanged(&self) -> bool {
         let unsettled = if self.version.watches_pods() {
-            self.rows.iter().any(|row| {
-                row.wanted
-                    && row
-                        .status
-                        .is_some_and(|status| status.gated && !status.gate)
-            })
+            self.rows.any_gate_closed()
         } else {
-            self.potential
+            self.rows.any_potential()
         };
-        let covered = self.checkpoint && self.rows.iter().all(|row| row.wanted == row.saved);
+        let covered = self.checkpoint && self.rows.are_covered();
         self.version.keeps_checkpoint() && covered && !unsettled
     }
 
@@ -378,26 +278,25 @@ impl Lbc {
 
     fn send(&mut self, out: &mut Outbox<'_, Input, Fact>) {
         let call = self.call;
-        let planned = match self.stage {
-            Stage::Calling(Operation::Deregister) => Plan::Deregister,
-            Stage::Calling(Operation::Register) => Plan::Register,
+        let operation = match self.stage {
             Stage::Calling(Operation::Describe) => {
                 return out.say(Fact::DescribeTargetHealth { call });
             }
+            Stage::Calling(operation) => operation,
             Stage::Idle => return,
         };
-        let planned_rows = (0..)
-            .zip(&mut self.rows)
-            .filter(|(_, row)| row.plan == planned);
-        for (target, row) in planned_rows.take(CHUNK) {
-            let (target, Some(pod)) = (TargetId(target), row.pod) else {
-                continue;
-            };
-            row.plan = Plan::Sent;
-            out.say(match planned {
-                Plan::Register => Fact::RegisterTargets { call, target, pod },
-                _ => Fact::DeregisterTargets { call, target },
-            });
+        let planned = if operation == Operation::Register {
+            &mut self.to_register
+        } else {
+            &mut self.to_deregister
+        };
+        for target in planned.drain(..CHUNK.min(planned.len())) {
+            self.sent.push(target);
+            if operation == Operation::Deregister {
+                out.say(Fact::DeregisterTargets { call, target });
+            } else if let Some(pod) = self.rows.pod(target) {
+                out.say(Fact::RegisterTargets { call, target, pod });
+            }
         }
     }
 
@@ -406,19 +305,15 @@ impl Lbc {
             self.list(now);
             return self.plan(now, out);
         }
-        for row in self.rows.iter_mut().filter(|row| row.plan == Plan::Sent) {
-            row.plan = Plan::Keep;
-            row.cached = Cached::Unknown;
+        for target in self.sent.drain(..) {
+            self.rows.sent(target);
         }
         self.advance(now, out);
     }
 
     /// Takes the answer into the cache; a full list starts its lifetime, which nothing prolongs.
     fn list(&mut self, now: Time) {
-        for row in self.rows.iter_mut().filter(|row| row.asked) {
-            row.asked = false;
-            row.cached = row.shown.map_or(Cached::Absent, Cached::Known);
-        }
+        self.rows.take_answer(self.lists_all);
         if self.lists_all {
             self.cached_until = Some(now + CACHE_LIFETIME);
         }
@@ -426,23 +321,26 @@ impl Lbc {
 
     /// Matches endpoints with targets. A change that is about to be made voids the checkpoint.
     fn plan(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) {
-        for row in &mut self.rows {
-            row.plan = match (row.wanted, row.cached.is_registered()) {
-                (true, false) => Plan::Register,
-                (false, true) => Plan::Deregister,
-                _ => Plan::Keep,
+        self.to_deregister.clear();
+        self.to_register.clear();
+        self.sent.clear();
+        for (target, wanted) in self.rows.misplaced() {
+            let planned = if wanted {
+                &mut self.to_register
+            } else {
+                &mut self.to_deregister
             };
-            self.checkpoint &= row.plan == Plan::Keep;
+            planned.push_back(target);
+            self.checkpoint = false;
         }
         self.advance(now, out);
     }
 
     /// The next call: all deregistrations come before the first registration.
     fn advance(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) {
-        let is_planned = |plan| self.rows.iter().any(|row| row.plan == plan);
-        if is_planned(Plan::Deregister) {
+        if !self.to_deregister.is_empty() {
             self.start_call(now, Operation::Deregister, out);
-        } else if is_planned(Plan::Register) {
+        } else if !self.to_register.is_empty() {
             self.start_call(now, Operation::Register, out);
         } else {
             let ending = self.set_gates(out);
@@ -452,26 +350,12 @@ impl Lbc {
 
     /// Patches the gates whose status has changed, and says whether somebody is waited for.
     fn set_gates(&mut self, out: &mut Outbox<'_, Input, Fact>) -> Ending {
-        let (mut waits, mut initial) = (false, false);
-        for row in self.rows.iter_mut().filter(|row| row.wanted) {
-            // Just registered counts as `initial` (Elb.RegistrationInProgress).
-            initial |= matches!(
-                row.cached,
-                Cached::Unknown | Cached::Known(TargetState::Initial)
-            );
-            let (Some(pod), Some(PodStatus { gated: true, .. })) = (row.pod, row.status) else {
-                continue;
-            };
-            let status = row.cached == Cached::Known(TargetState::Healthy);
-            waits |= !status;
-            if row.gate != Some(status) {
-                row.gate = Some(status);
-                out.say(Fact::GatePatched { pod, status });
-            }
-        }
+        let patch = |pod, status| out.say(Fact::GatePatched { pod, status });
+        self.rows.patch_gates(patch);
+        let (waits, initial) = self.rows.waits();
         // From 3.4 an unhealthy gated target voids the checkpoint like a change about to be made.
         self.checkpoint &= !(waits && self.version.watches_pods());
-        let potential = self.potential && !self.version.watches_pods();
+        let potential = self.rows.any_potential() && !self.version.watches_pods();
         match (waits, potential, self.version.polls_at_fixed_period()) {
             (false, false, _) => Ending::Done,
             (_, _, true) => Ending::RequeueAfterPeriod,
@@ -485,7 +369,7 @@ impl Lbc {
         let due = match ending {
             Ending::Done => {
                 self.checkpoint = true;
-                self.rows.iter_mut().for_each(|row| row.saved = row.wanted);
+                self.rows.save();
                 self.queue.forget();
                 None
             }

@@ -254,6 +254,8 @@ pub struct TargetGroup {
     first_node: usize,
     nodes: usize,
     rows: Vec<Row>,
+    /// Rows whose state has changed since the last answer.
+    news: Vec<u16>,
     /// By target, then node.
     verdicts: Vec<NodeVerdict>,
     /// The call that is being heard.
@@ -300,6 +302,7 @@ impl TargetGroup {
             first_node: usize::from(nodes.start),
             nodes: nodes.len(),
             rows: Vec::new(),
+            news: Vec::new(),
             verdicts: Vec::new(),
             answering: None,
         }
@@ -308,6 +311,7 @@ impl TargetGroup {
     /// Forgets everything, keeps the memory.
     pub fn reset(&mut self) {
         self.rows.clear();
+        self.news.clear();
         self.verdicts.clear();
         self.answering = None;
     }
@@ -382,11 +386,13 @@ impl TargetGroup {
 
     /// The answer is the whole list; what has not changed since the last one need not be said.
     fn describe(&mut self, out: &mut Outbox<'_, Input, Fact>) {
-        for (index, row) in self.rows.iter_mut().enumerate().filter(|(_, row)| row.news) {
-            row.news = false;
+        self.news.sort_unstable();
+        for row in self.news.drain(..) {
+            let known = &mut self.rows[usize::from(row)];
+            known.news = false;
             out.say(Fact::TargetHealth {
-                target: TargetId(index as u16),
-                state: row.state,
+                target: TargetId(row),
+                state: known.state,
             });
         }
     }
@@ -425,8 +431,7 @@ impl TargetGroup {
     fn end_draining(&mut self, target: TargetId, call: Call, out: &mut Outbox<'_, Input, Fact>) {
         let row = self.row(target);
         if row.call == call && row.state == Some(TargetState::Draining) {
-            row.state = None;
-            row.news = true;
+            self.set(target, None);
             out.say(Fact::DrainingOver { target, call });
         }
     }
@@ -434,9 +439,16 @@ impl TargetGroup {
     fn show(&mut self, target: TargetId, state: TargetState, out: &mut Outbox<'_, Input, Fact>) {
         let row = self.row(target);
         if row.state != Some(state) {
-            row.state = Some(state);
-            row.news = true;
+            self.set(target, Some(state));
             out.say(Fact::StateChanged { target, state });
+        }
+    }
+
+    fn set(&mut self, target: TargetId, state: Option<TargetState>) {
+        let row = self.row(target);
+        row.state = state;
+        if !std::mem::replace(&mut row.news, true) {
+            self.news.push(target.0);
         }
     }
 }

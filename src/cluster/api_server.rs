@@ -117,6 +117,10 @@ pub struct ApiServer {
     /// The Deployment's `spec.replicas`.
     replicas: u32,
     pods: Vec<PodObject>,
+    /// By revision: how many there have been.
+    created: Vec<u16>,
+    /// Active and Ready ones.
+    healthy: u32,
     replica_sets: Vec<ReplicaSetObject>,
 }
 
@@ -128,6 +132,8 @@ impl ApiServer {
             budget,
             replicas: 0,
             pods: Vec::new(),
+            created: Vec::new(),
+            healthy: 0,
             replica_sets: Vec::new(),
         }
     }
@@ -135,6 +141,8 @@ impl ApiServer {
     /// Forgets all pods, and starts with a Deployment whose only ReplicaSet is this one, or without any.
     pub fn reset(&mut self, settled: Option<ReplicaSetObject>) {
         self.pods.clear();
+        self.created.clear();
+        self.healthy = 0;
         self.replica_sets.clear();
         self.replica_sets.extend(settled);
         self.replicas = settled.map_or(0, |set| set.desired);
@@ -142,22 +150,30 @@ impl ApiServer {
 
     /// Starts with a pod that exists.
     pub fn seed_pod(&mut self, object: PodObject) {
+        self.healthy += u32::from(is_healthy(&object));
+        self.next_ordinal(object.pod.revision());
         self.pods.push(object);
     }
 
     fn create_pod(&mut self, now: Time, revision: RevisionId) -> PodObject {
-        let ordinal = 1 + self
-            .pods
-            .iter()
-            .filter(|object| object.pod.revision() == revision)
-            .count();
+        let ordinal = self.next_ordinal(revision);
         let object = PodObject::new(
-            PodId::new(self.pods.len() as u16, revision, ordinal as u16),
+            PodId::new(self.pods.len() as u16, revision, ordinal),
             now,
             self.admission[usize::from(revision.0)].gates,
         );
         self.pods.push(object);
         object
+    }
+
+    /// Which of its revision's pods is created, from 1.
+    fn next_ordinal(&mut self, revision: RevisionId) -> u16 {
+        let revision = usize::from(revision.0);
+        if self.created.len() <= revision {
+            self.created.resize(revision + 1, 0);
+        }
+        self.created[revision] += 1;
+        self.created[revision]
     }
 
     fn write_replica_set(
@@ -237,7 +253,9 @@ impl ApiServer {
             .pods
             .get_mut(pod.index())
             .filter(|object| !object.removed)?;
+        let before = is_healthy(object);
         edit(object);
+        self.healthy = self.healthy + u32::from(is_healthy(object)) - u32::from(before);
         Some(Fact::Pod(*object, change))
     }
 
@@ -278,13 +296,12 @@ impl ApiServer {
         out: &mut Outbox<'_, Input, Fact>,
     ) -> Option<Fact> {
         let object = self.pods[pod.index()];
-        let healthy = self
-            .pods
-            .iter()
-            .filter(|object| object.is_active() && object.ready)
-            .count() as u32;
         let runs = object.is_active() && object.phase == Phase::Running;
-        if runs && !self.budget.permits(self.replicas, healthy, object.ready) {
+        if runs
+            && !self
+                .budget
+                .permits(self.replicas, self.healthy, object.ready)
+        {
             return Some(Fact::EvictionRefused { job, pod, attempt });
         }
         self.delete_pod(pod, out)
@@ -359,6 +376,10 @@ impl ApiServer {
             object.restarts = status.restarts;
         })
     }
+}
+
+const fn is_healthy(object: &PodObject) -> bool {
+    object.is_active() && object.ready
 }
 
 impl Actor for ApiServer {

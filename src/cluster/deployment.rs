@@ -135,7 +135,9 @@ pub struct DeploymentController {
     /// As the present sync took it from the cache: what arrives meanwhile is for the next sync.
     synced: DeploymentObject,
     fleet: Fleet,
-    pods: Vec<PodObject>,
+    /// By pod: whether it runs; and by revision, how many do.
+    runs: Vec<bool>,
+    running: Vec<u32>,
     /// Writes of the present sync that are still to be sent, last first.
     plan: Vec<Write>,
     /// The write among them that creates a ReplicaSet, until its condition is written too.
@@ -166,7 +168,8 @@ impl DeploymentController {
             object,
             synced: object,
             fleet: Fleet::default(),
-            pods: Vec::new(),
+            runs: Vec::new(),
+            running: Vec::new(),
             plan: Vec::new(),
             created: None,
             observed: Some(object),
@@ -192,7 +195,8 @@ impl DeploymentController {
             paused: false,
         };
         self.fleet.reset(settled);
-        self.pods.clear();
+        self.runs.clear();
+        self.running.clear();
         self.plan.clear();
         self.created = None;
         self.observed = settled.map(|_| self.object);
@@ -220,7 +224,7 @@ impl DeploymentController {
 
     /// Knows a pod that ran before the run started.
     pub fn seed_pod(&mut self, object: PodObject) {
-        self.pods.push(object);
+        self.see_pod(&object);
     }
 
     /// One sync of the Deployment's key, unless one is under way: the same key is never synced twice at once.
@@ -295,12 +299,9 @@ impl DeploymentController {
 
     /// Whether any pod of another revision still runs; terminating ones count (`oldPodsRunning`).
     fn old_pods_run(&self) -> bool {
-        let revision = self.object.revision;
-        let runs =
-            |object: &PodObject| !object.removed && !object.isolated && !object.is_finished();
-        self.pods
-            .iter()
-            .any(|object| object.pod.revision() != revision && runs(object))
+        let revision = usize::from(self.object.revision.0);
+        let mut others = self.running.iter().enumerate();
+        others.any(|(row, running)| row != revision && *running > 0)
     }
 
     /// Recomputes counts and conditions; whether there is anything to write.
@@ -408,11 +409,18 @@ impl DeploymentController {
         }
     }
 
-    fn see_pod(&mut self, object: PodObject) {
-        match self.pods.iter_mut().find(|seen| seen.pod == object.pod) {
-            Some(seen) => *seen = object,
-            None => self.pods.push(object),
+    fn see_pod(&mut self, object: &PodObject) {
+        let (row, revision) = (object.pod.index(), usize::from(object.pod.revision().0));
+        if self.runs.len() <= row {
+            self.runs.resize(row + 1, false);
         }
+        if self.running.len() <= revision {
+            self.running.resize(revision + 1, 0);
+        }
+        let runs = !object.removed && !object.isolated && !object.is_finished();
+        let ran = std::mem::replace(&mut self.runs[row], runs);
+        let running = &mut self.running[revision];
+        *running = *running + u32::from(runs) - u32::from(ran);
     }
 }
 
@@ -434,7 +442,7 @@ impl Actor for DeploymentController {
                 self.trigger(now, out);
             }
             Input::Pod(object, change) => {
-                self.see_pod(object);
+                self.see_pod(&object);
                 // Pods do not trigger a sync, except the last one of a Recreate (deletePod).
                 if change == PodChange::Removed
                     && self.spec.strategy == Strategy::Recreate

@@ -48,7 +48,12 @@ struct Row {
 #[derive(Debug)]
 pub struct EndpointSliceController {
     publish_not_ready: bool,
+    /// In the order in which their pods were first seen.
     rows: Vec<Row>,
+    /// By pod: its row.
+    row_of: Vec<Option<u16>>,
+    /// Rows that may have to be written.
+    changed: Vec<u16>,
     writes: u32,
     /// Endpoints of the write under way that are not committed yet.
     unanswered: u32,
@@ -63,6 +68,8 @@ impl EndpointSliceController {
         EndpointSliceController {
             publish_not_ready,
             rows: Vec::new(),
+            row_of: Vec::new(),
+            changed: Vec::new(),
             writes: 0,
             unanswered: 0,
             unseen: 0,
@@ -73,29 +80,40 @@ impl EndpointSliceController {
     /// An empty slice again.
     pub fn reset(&mut self) {
         self.rows.clear();
+        self.row_of.clear();
+        self.changed.clear();
         (self.writes, self.unanswered, self.unseen, self.triggered) = (0, 0, 0, false);
     }
 
     /// Knows a pod whose endpoint was written before the run started.
     pub fn seed_pod(&mut self, object: PodObject) {
         let written = self.endpoint_of(&object);
-        self.rows.push(Row {
-            pod: object.pod,
-            wanted: written,
-            written,
-        });
+        let row = self.row(object.pod);
+        (self.rows[row].wanted, self.rows[row].written) = (written, written);
     }
 
     fn see_pod(&mut self, object: &PodObject) {
         let wanted = self.endpoint_of(object);
-        match self.rows.iter_mut().find(|row| row.pod == object.pod) {
-            Some(row) => row.wanted = wanted,
-            None => self.rows.push(Row {
-                pod: object.pod,
-                wanted,
-                written: None,
-            }),
+        let row = self.row(object.pod);
+        if std::mem::replace(&mut self.rows[row].wanted, wanted) != wanted {
+            self.changed.push(row as u16);
         }
+    }
+
+    fn row(&mut self, pod: PodId) -> usize {
+        if self.row_of.len() <= pod.index() {
+            self.row_of.resize(pod.index() + 1, None);
+        }
+        let new = self.rows.len() as u16;
+        let row = *self.row_of[pod.index()].get_or_insert(new);
+        if row == new {
+            self.rows.push(Row {
+                pod,
+                wanted: None,
+                written: None,
+            });
+        }
+        usize::from(row)
     }
 
     /// `podToEndpoint` and `ShouldPodBeInEndpoints`: in the slice from the moment it has an IP,
@@ -120,13 +138,23 @@ impl EndpointSliceController {
             return;
         }
         self.triggered = false;
-        if self.rows.iter().all(|row| row.wanted == row.written) {
+        let rows = &self.rows;
+        self.changed.retain(|row| {
+            let Row {
+                wanted, written, ..
+            } = rows[usize::from(*row)];
+            wanted != written
+        });
+        if self.changed.is_empty() {
             return;
         }
         if self.unseen > 0 {
             return out.wake(STALE_RETRY, Input::Retry);
         }
-        for row in self.rows.iter_mut().filter(|row| row.wanted != row.written) {
+        self.changed.sort_unstable();
+        self.changed.dedup();
+        for row in self.changed.drain(..) {
+            let row = &mut self.rows[usize::from(row)];
             row.written = row.wanted;
             self.unanswered += 1;
             out.say(Wrote {

@@ -88,8 +88,12 @@ pub struct KubeProxy {
     policy: ExternalTrafficPolicy,
     /// Runs that may follow each other at once before `min_sync_period` tells, counted from their starts.
     bursts: bool,
-    /// What the watch has said.
-    slice: Vec<Row>,
+    /// What the watch has said, in the order in which endpoints came; none: it has left.
+    slice: Vec<Option<Row>>,
+    /// By pod: its place there.
+    places: Vec<Option<u32>>,
+    /// By pod, while two tables are compared: whether it is in one of them.
+    marked: Vec<bool>,
     /// What the run under way programs.
     next: Vec<PodId>,
     /// What the kernel has.
@@ -116,6 +120,8 @@ impl KubeProxy {
             policy,
             bursts,
             slice: Vec::new(),
+            places: Vec::new(),
+            marked: Vec::new(),
             next: Vec::new(),
             table: Vec::new(),
             ready: (false, false),
@@ -133,6 +139,7 @@ impl KubeProxy {
     /// Knows nobody again.
     pub fn reset(&mut self) {
         self.slice.clear();
+        self.places.clear();
         self.next.clear();
         self.table.clear();
         self.ready = (false, false);
@@ -146,9 +153,32 @@ impl KubeProxy {
             serving: true,
             terminating: false,
         };
-        self.slice.push(Row { pod, endpoint });
-        choose(&self.slice, self.policy, self.host, &mut self.table);
-        self.ready = (false, self.is_ready());
+        self.put(pod, Some(endpoint));
+        if self.policy == ExternalTrafficPolicy::Cluster || node == self.host {
+            self.table.push(pod);
+        }
+        self.ready.1 |= node == self.host;
+    }
+
+    /// An endpoint comes, changes or leaves; whether that is anything new.
+    fn put(&mut self, pod: PodId, endpoint: Option<Endpoint>) -> bool {
+        if self.places.len() <= pod.index() {
+            self.places.resize(pod.index() + 1, None);
+        }
+        let place = &mut self.places[pod.index()];
+        let row = endpoint.map(|endpoint| Row { pod, endpoint });
+        match *place {
+            Some(known) => self.slice[known as usize] = row,
+            None if row.is_none() => return false,
+            None => {
+                *place = Some(self.slice.len() as u32);
+                self.slice.push(row);
+            }
+        }
+        if row.is_none() {
+            *place = None;
+        }
+        true
     }
 
     fn hear(
@@ -158,14 +188,8 @@ impl KubeProxy {
         endpoint: Option<Endpoint>,
         out: &mut Outbox<'_, Input, Fact>,
     ) {
-        let row = self.slice.iter().position(|row| row.pod == pod);
-        match (row, endpoint) {
-            (Some(row), Some(endpoint)) => self.slice[row].endpoint = endpoint,
-            (Some(row), None) => {
-                self.slice.remove(row);
-            }
-            (None, Some(endpoint)) => self.slice.push(Row { pod, endpoint }),
-            (None, None) => return,
+        if !self.put(pod, endpoint) {
+            return;
         }
         match &mut self.runner {
             Runner::Idle => self.ask_for_run(now, out),
@@ -214,10 +238,11 @@ impl KubeProxy {
     }
 
     fn end_run(&mut self, now: Time, out: &mut Outbox<'_, Input, Fact>) {
-        for pod in self.table.iter().filter(|pod| !self.next.contains(pod)) {
+        let (table, next) = (&self.table, &self.next);
+        for pod in without(table, next, &mut self.marked) {
             out.say(Fact::Forgets(*pod));
         }
-        for pod in self.next.iter().filter(|pod| !self.table.contains(pod)) {
+        for pod in without(next, table, &mut self.marked) {
             out.say(Fact::Forwards(*pod));
         }
         self.table.clone_from(&self.next);
@@ -257,13 +282,19 @@ impl KubeProxy {
     fn is_ready(&self) -> bool {
         self.slice
             .iter()
+            .flatten()
             .any(|row| row.endpoint.ready && row.endpoint.node == Some(self.host))
     }
 }
 
 /// Ready endpoints; if there is none, those that serve while they terminate. The policy says which
 /// endpoints are looked at: all of the cluster's, or those on the host.
-fn choose(slice: &[Row], policy: ExternalTrafficPolicy, host: NodeId, table: &mut Vec<PodId>) {
+fn choose(
+    slice: &[Option<Row>],
+    policy: ExternalTrafficPolicy,
+    host: NodeId,
+    table: &mut Vec<PodId>,
+) {
     let is_near =
         |row: &&Row| policy == ExternalTrafficPolicy::Cluster || row.endpoint.node == Some(host);
     let mut fill = |counts: fn(&Endpoint) -> bool| {
@@ -271,6 +302,7 @@ fn choose(slice: &[Row], policy: ExternalTrafficPolicy, host: NodeId, table: &mu
         table.extend(
             slice
                 .iter()
+                .flatten()
                 .filter(is_near)
                 .filter(|row| counts(&row.endpoint))
                 .map(|row| row.pod),
@@ -280,6 +312,24 @@ fn choose(slice: &[Row], policy: ExternalTrafficPolicy, host: NodeId, table: &mu
     if fill(|endpoint| endpoint.ready) {
         fill(|endpoint| endpoint.serving && endpoint.terminating);
     }
+}
+
+/// The pods of one table that another one lacks.
+fn without<'t>(
+    table: &'t [PodId],
+    other: &[PodId],
+    marked: &'t mut Vec<bool>,
+) -> impl Iterator<Item = &'t PodId> {
+    marked.clear();
+    for pod in other {
+        if marked.len() <= pod.index() {
+            marked.resize(pod.index() + 1, false);
+        }
+        marked[pod.index()] = true;
+    }
+    table
+        .iter()
+        .filter(|pod| marked.get(pod.index()) != Some(&true))
 }
 
 impl Actor for KubeProxy {

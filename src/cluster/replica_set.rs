@@ -4,17 +4,18 @@
 //! twice on the same difference. Source: Kubernetes 1.36, pkg/controller/replicaset/replica_set.go,
 //! replica_set_utils.go, pkg/controller/controller_utils.go.
 
+mod pods;
 #[cfg(test)]
 mod tests;
 
 use crate::actor::{Actor, Outbox};
-use crate::cluster::pod::{Phase, PodChange, PodObject};
+use crate::cluster::pod::{PodChange, PodObject};
 use crate::cluster::spec::ClusterSpec;
 use crate::cluster::token_bucket::TokenBucket;
 use crate::cluster::workload::{ReplicaSetObject, ReplicaSetStatus};
 use crate::id::{PodId, RevisionId};
-use crate::random::{Purpose, Streams};
 use crate::time::{Span, Time};
+use pods::PodCache;
 
 /// Pods created or deleted in one sync at most (`BurstReplicas`).
 const BURST_REPLICAS: usize = 500;
@@ -99,7 +100,7 @@ struct Set {
     /// Creates that the cache has not shown yet.
     creates_expected: u32,
     /// Deletions that the cache has not shown yet.
-    deletes_expected: Vec<PodId>,
+    deletes_expected: u32,
     created: u32,
     events: u32,
     status_writes: u32,
@@ -111,7 +112,6 @@ struct Set {
 /// The ReplicaSet controller, working on the ReplicaSets of one Deployment.
 #[derive(Debug)]
 pub struct ReplicaSetController {
-    min_ready: Span,
     /// `status.terminatingReplicas` exists (`DeploymentReplicaSetTerminatingReplicas`, on from 1.35).
     reports_terminating: bool,
     /// No sync before the cache shows the controller's own writes (`StaleControllerConsistencyReplicaSet`,
@@ -119,7 +119,8 @@ pub struct ReplicaSetController {
     waits_for_cache: bool,
     bucket: TokenBucket,
     sets: Vec<Set>,
-    pods: Vec<Option<PodObject>>,
+    pods: PodCache,
+    /// Those that are being deleted, while that is decided.
     doomed: Vec<PodObject>,
 }
 
@@ -127,7 +128,6 @@ impl ReplicaSetController {
     /// A controller that knows nothing yet.
     pub fn new(min_ready: Span, cluster: &ClusterSpec) -> ReplicaSetController {
         ReplicaSetController {
-            min_ready,
             reports_terminating: cluster.kubernetes.at_least(35),
             waits_for_cache: cluster.kubernetes.at_least(36),
             bucket: TokenBucket::new(
@@ -135,7 +135,7 @@ impl ReplicaSetController {
                 cluster.controller_burst.into(),
             ),
             sets: Vec::new(),
-            pods: Vec::new(),
+            pods: PodCache::new(min_ready),
             doomed: Vec::new(),
         }
     }
@@ -150,28 +150,13 @@ impl ReplicaSetController {
 
     /// Knows a pod that ran before the run started.
     pub fn seed_pod(&mut self, object: PodObject) {
-        self.see_pod(object);
-    }
-
-    fn see_pod(&mut self, object: PodObject) {
-        let row = object.pod.index();
-        if self.pods.len() <= row {
-            self.pods.resize(row + 1, None);
-        }
-        self.pods[row] = Some(object);
+        self.pods.see(Time::ZERO, object);
     }
 
     fn row(&self, revision: RevisionId) -> Option<usize> {
         self.sets
             .iter()
             .position(|set| set.object.revision == revision)
-    }
-
-    fn pods_of(&self, revision: RevisionId) -> impl Iterator<Item = &PodObject> {
-        self.pods
-            .iter()
-            .flatten()
-            .filter(move |object| object.pod.revision() == revision)
     }
 
     /// One sync of a ReplicaSet's key, unless one is under way (`syncReplicaSet`).
@@ -193,7 +178,7 @@ impl ReplicaSetController {
         let revision = self.sets[row].object.revision;
         let status = ReplicaSetStatus {
             observed: self.sets[row].object.generation,
-            ..self.status(revision, now)
+            ..self.pods.status(revision, now, self.reports_terminating)
         };
         let active = status.replicas;
         self.check_availability_later(revision, now, out);
@@ -201,7 +186,7 @@ impl ReplicaSetController {
         set.triggered = false;
         set.next_status = status;
         let wanted = set.object.replicas;
-        if set.creates_expected == 0 && set.deletes_expected.is_empty() && wanted != active {
+        if set.creates_expected == 0 && set.deletes_expected == 0 && wanted != active {
             if wanted > active {
                 let left = (wanted - active).min(BURST_REPLICAS as u32);
                 set.creates_expected = left;
@@ -267,19 +252,15 @@ impl ReplicaSetController {
         let revision = self.sets[row].object.revision;
         let mut doomed = std::mem::take(&mut self.doomed);
         doomed.clear();
-        doomed.extend(self.pods_of(revision).filter(|object| object.is_active()));
         let count = count.min(BURST_REPLICAS);
-        if count < doomed.len() {
-            let (pods, streams) = (&self.pods, out.streams());
-            doomed.sort_by_cached_key(|object| deletion_rank(object, pods, now, streams));
-            doomed.truncate(count);
-        }
+        doomed.extend(self.pods.to_delete(revision, count, now, out.streams()));
         self.sets[row].work = Work::Deleting {
             unanswered: doomed.len() as u32,
         };
-        self.sets[row]
-            .deletes_expected
-            .extend(doomed.iter().map(|object| object.pod));
+        self.sets[row].deletes_expected += doomed.len() as u32;
+        doomed
+            .iter()
+            .for_each(|object| self.pods.expect_deletion(object));
         let mut at_once = 0;
         for object in &doomed {
             let wait = self.take_tokens(now, row);
@@ -358,42 +339,27 @@ impl ReplicaSetController {
         }
     }
 
-    fn status(&self, revision: RevisionId, now: Time) -> ReplicaSetStatus {
-        let mut status = ReplicaSetStatus::default();
-        for object in self.pods_of(revision) {
-            if object.is_active() {
-                status.replicas += 1;
-                status.ready += u32::from(object.ready);
-                status.available += u32::from(object.is_available(self.min_ready, now));
-            } else if self.reports_terminating
-                && object.deleting
-                && !object.removed
-                && !object.is_finished()
-            {
-                status.terminating += u32::from(!object.isolated);
-            }
-        }
-        status
-    }
-
     /// `FindMinNextPodAvailabilityCheck`: back at the next instant a Ready pod becomes available.
     fn check_availability_later(
-        &self,
+        &mut self,
         revision: RevisionId,
         now: Time,
         out: &mut Outbox<'_, Input, Fact>,
     ) {
-        if self.min_ready == Span::ZERO {
-            return;
-        }
-        let waiting = self
-            .pods_of(revision)
-            .filter(|object| object.is_active() && object.ready);
-        let due = waiting
-            .filter_map(|object| object.ready_since)
-            .map(|since| since + self.min_ready);
-        if let Some(at) = due.filter(|&at| at > now).min() {
+        if let Some(at) = self.pods.next_available(revision, now) {
             out.wake_at(at, Input::CheckAvailability(revision));
+        }
+    }
+
+    /// A pod event settles what it was expected to bring.
+    fn expectation_met(&mut self, row: usize, object: &PodObject, change: PodChange) {
+        let set = &mut self.sets[row];
+        match change {
+            PodChange::Created => set.creates_expected = set.creates_expected.saturating_sub(1),
+            PodChange::Deleting | PodChange::Removed | PodChange::Isolated => {
+                set.deletes_expected -= u32::from(self.pods.was_expected(object));
+            }
+            _ => {}
         }
     }
 }
@@ -405,7 +371,7 @@ impl Set {
             work: Work::Idle,
             triggered: false,
             creates_expected: 0,
-            deletes_expected: Vec::new(),
+            deletes_expected: 0,
             created: 0,
             events: 0,
             status_writes: 0,
@@ -417,61 +383,9 @@ impl Set {
     /// Whether the cache shows all that the controller wrote.
     fn is_fresh(&self) -> bool {
         self.creates_expected == 0
-            && self.deletes_expected.is_empty()
+            && self.deletes_expected == 0
             && self.object.status == self.status
     }
-
-    /// A pod event settles what it was expected to bring.
-    fn expectation_met(&mut self, object: &PodObject, change: PodChange) {
-        match change {
-            PodChange::Created => self.creates_expected = self.creates_expected.saturating_sub(1),
-            PodChange::Deleting | PodChange::Removed | PodChange::Isolated => {
-                self.deletes_expected.retain(|&pod| pod != object.pod);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Who dies first: the order of `ActivePodsWithRanks.Less`, least first. Ages are compared in
-/// logarithmic buckets; equal ones by UID, which is as good as random.
-fn deletion_rank(
-    object: &PodObject,
-    pods: &[Option<PodObject>],
-    now: Time,
-    streams: &Streams,
-) -> (
-    bool,
-    bool,
-    bool,
-    std::cmp::Reverse<usize>,
-    u32,
-    std::cmp::Reverse<u32>,
-    u32,
-    u64,
-) {
-    let neighbours = pods
-        .iter()
-        .flatten()
-        .filter(|other| other.is_active() && other.node == object.node)
-        .count();
-    let bucket = |since: Time| 64 - now.saturating_since(since).as_micros().leading_zeros();
-    let ready_for = if object.ready {
-        object.ready_since.map_or(u32::MAX, bucket)
-    } else {
-        0
-    };
-    let uid = streams.at(Purpose::Uid, object.pod.index() as u64).bits();
-    (
-        object.node.is_some(),
-        object.phase != Phase::Pending,
-        object.ready,
-        std::cmp::Reverse(neighbours),
-        ready_for,
-        std::cmp::Reverse(object.restarts),
-        bucket(object.created),
-        uid,
-    )
 }
 
 impl Actor for ReplicaSetController {
@@ -488,9 +402,9 @@ impl Actor for ReplicaSetController {
                 self.trigger(now, object.revision, out);
             }
             Input::Pod(object, change) => {
-                self.see_pod(object);
+                self.pods.see(now, object);
                 if let Some(row) = self.row(object.pod.revision()) {
-                    self.sets[row].expectation_met(&object, change);
+                    self.expectation_met(row, &object, change);
                 }
                 self.trigger(now, object.pod.revision(), out);
             }

@@ -3,6 +3,8 @@
 //! The default plugins spread the pods of a Service over hosts; which of several equal hosts wins is
 //! chance in Kubernetes and the first one here, since it has no bearing on timing.
 
+use std::collections::BTreeSet;
+
 use crate::actor::{Actor, Outbox};
 use crate::cluster::pod::{PodChange, PodObject};
 use crate::cluster::token_bucket::TokenBucket;
@@ -33,6 +35,8 @@ pub struct Scheduler {
     siblings: Vec<u32>,
     /// By host: whether it takes no new pods.
     cordoned: Vec<bool>,
+    /// Hosts that take pods, the one with the fewest first.
+    open: BTreeSet<(u32, usize)>,
     /// Pods for which there is no host, in order of creation.
     unschedulable: Vec<PodId>,
     bucket: TokenBucket,
@@ -47,6 +51,7 @@ impl Scheduler {
         Scheduler {
             siblings: vec![0; nodes],
             cordoned: vec![false; nodes],
+            open: (0..nodes).map(|node| (0, node)).collect(),
             unschedulable: Vec::new(),
             bucket,
         }
@@ -56,16 +61,35 @@ impl Scheduler {
     pub fn reset(&mut self) {
         self.siblings.fill(0);
         self.cordoned.fill(false);
+        self.open.clear();
+        self.open
+            .extend((0..self.siblings.len()).map(|node| (0, node)));
         self.unschedulable.clear();
         self.bucket.reset();
     }
 
     /// Chooses a host that takes pods, and counts the pod there.
     pub fn place(&mut self) -> Option<NodeId> {
-        let open = (0..self.siblings.len()).filter(|&node| !self.cordoned[node]);
-        let fewest = open.min_by_key(|&node| self.siblings[node])?;
-        self.siblings[fewest] += 1;
+        let (siblings, fewest) = self.open.pop_first()?;
+        self.siblings[fewest] = siblings + 1;
+        self.open.insert((siblings + 1, fewest));
         Some(NodeId(fewest as u16))
+    }
+
+    /// A host has a pod less.
+    fn leave(&mut self, node: NodeId) {
+        let node = node.index();
+        let before = self.siblings[node];
+        self.siblings[node] = before.saturating_sub(1);
+        if self.open.remove(&(before, node)) {
+            self.open.insert((self.siblings[node], node));
+        }
+    }
+
+    fn cordon(&mut self, node: NodeId) {
+        self.cordoned[node.index()] = true;
+        self.open
+            .remove(&(self.siblings[node.index()], node.index()));
     }
 
     fn bind(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Bound>) {
@@ -83,6 +107,8 @@ impl Scheduler {
     /// A host more moves the pods that waited for one (`MoveAllToActiveOrBackoffQueue`).
     fn uncordon(&mut self, now: Time, node: NodeId, out: &mut Outbox<'_, Input, Bound>) {
         self.cordoned[node.index()] = false;
+        self.open
+            .insert((self.siblings[node.index()], node.index()));
         for pod in std::mem::take(&mut self.unschedulable) {
             self.bind(now, pod, out);
         }
@@ -103,16 +129,13 @@ impl Actor for Scheduler {
                     node: Some(node), ..
                 },
                 PodChange::Deleting | PodChange::Isolated,
-            ) => {
-                let siblings = &mut self.siblings[node.index()];
-                *siblings = siblings.saturating_sub(1);
-            }
+            ) => self.leave(node),
             Input::Pod(object, PodChange::Removed) => {
                 self.unschedulable.retain(|pod| *pod != object.pod);
             }
             Input::Pod(..) => {}
             Input::SendBinding(pod, node) => out.say(Bound(pod, node)),
-            Input::Cordon(node) => self.cordoned[node.index()] = true,
+            Input::Cordon(node) => self.cordon(node),
             Input::Uncordon(node) => self.uncordon(now, node, out),
         }
     }

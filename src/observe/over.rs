@@ -51,10 +51,8 @@ pub fn over(timeline: &Timeline, goal: &Goal, now: Time) -> Option<Time> {
 
 /// Whether no pod is on its way out.
 pub fn nobody_is_leaving(timeline: &Timeline, now: Time) -> bool {
-    timeline
-        .pods
-        .iter()
-        .all(|pod| pod.terminating.is_none() || pod.gone.is_some() || is_lost(pod, now))
+    let mut leaving = timeline.leaving.iter();
+    leaving.all(|pod| is_lost(&timeline.pods[pod.index()], now))
 }
 
 fn is_lost(pod: &PodRecord, now: Time) -> bool {

@@ -175,6 +175,18 @@ impl Timeline {
     }
 
     fn note_pod(&mut self, now: Time, object: &PodObject, change: PodChange) {
+        match change {
+            PodChange::Deleting => self.leaving.push(object.pod),
+            PodChange::Removed => {
+                if let Some(place) = self.leaving.iter().position(|pod| *pod == object.pod) {
+                    self.leaving.remove(place);
+                }
+            }
+            _ => {}
+        }
+        if matches!(change, PodChange::Created | PodChange::Removed) {
+            self.progressed = now;
+        }
         let record = self.pod(object.pod);
         match change {
             PodChange::Created => record.created = Some(now),
@@ -196,8 +208,9 @@ impl Timeline {
         if object.containers_ready && !record.initial {
             record.containers_ready.get_or_insert(now);
         }
-        if object.ready && !record.initial {
-            record.ready.get_or_insert(now);
+        if object.ready && !record.initial && record.ready.is_none() {
+            record.ready = Some(now);
+            self.progressed = now;
         }
     }
 

@@ -21,6 +21,10 @@ pub struct Timeline {
     pub fingerprint: u64,
     /// Pods in creation order: the row is [`PodId::index`].
     pub pods: Vec<PodRecord>,
+    /// Those of them that are being deleted and not gone, in order of deletion.
+    pub leaving: Vec<PodId>,
+    /// When a pod was last created, Ready for the first time, or gone.
+    pub progressed: Time,
     /// Targets: the row is [`TargetId::index`]. With target type `ip`, a target has the row of the pod
     /// that had its IP first, with `instance` that of the host.
     pub targets: Vec<TargetRecord>,
@@ -164,6 +168,8 @@ impl Timeline {
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
         self.pods.clear();
+        self.leaving.clear();
+        self.progressed = Time::ZERO;
         self.targets.clear();
         self.other_targets.iter_mut().for_each(Vec::clear);
         self.beliefs.iter_mut().for_each(Vec::clear);

@@ -77,13 +77,11 @@ impl<'a> Ending<'a> {
 
     /// When a rollout is left to itself that has come no further than this.
     fn left_alone(&self, timeline: &Timeline) -> Time {
-        let pods = timeline
-            .pods
-            .iter()
-            .flat_map(|pod| [pod.created, pod.ready, pod.gone])
-            .flatten();
-        let scales = timeline.scales.last().map(|change| change.at);
-        pods.chain(scales).fold(self.acted, Time::max)
+        let scaled = timeline
+            .scales
+            .last()
+            .map_or(Time::ZERO, |change| change.at);
+        self.acted.max(timeline.progressed).max(scaled)
             + self.scenario.deployment.min_ready
             + PATIENCE
     }

@@ -1,31 +1,40 @@
 //! How a request ends once a node has chosen its target, as far as the timeline alone decides it.
 
+use std::sync::Arc;
+
 use crate::cluster::app::AppSpec;
 use crate::id::{PodId, RevisionId, TargetId};
 use crate::observe::timeline::{Socket, Timeline};
-use crate::random::Streams;
+use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::connection::{KeepAlive, Port, SYN_RETRIES, Silence, Way};
 use crate::verdict::{Cause, Verdict};
 
-/// Before the rollout and after it.
-pub(super) const REVISIONS: usize = 2;
+/// Service times that are drawn with a request: those of the revisions before the rollout and after it. Most rollouts
+/// have no others; what others take is drawn where it is needed.
+pub(super) const DRAWN: usize = 2;
+
+/// Where in a request's number the number of its attempt stands.
+pub(super) const ATTEMPT: u32 = 56;
 
 /// What bounds a request's life, and what differs between revisions.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Limits {
     pub(super) round_trip: Span,
     pub(super) one_way: Span,
     pub(super) connect: Span,
     pub(super) idle: Span,
     pub(super) client: Span,
-    habits: [Habits; REVISIONS],
+    /// By revision.
+    habits: Arc<[Habits]>,
 }
 
 /// What a revision's processes do to their requests.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Habits {
+    /// Which of the service times that are drawn with a request it takes, or else the number of the revision.
+    pub(super) work: usize,
     pub(super) keep: KeepAlive,
     /// Requests that a process serves at once; none: any number.
     pub(super) concurrency: Option<u32>,
@@ -45,8 +54,7 @@ pub(super) struct Target {
     /// The target itself, if it stands for a pod's IP, which another pod may get.
     address: Option<TargetId>,
     pub(super) pod: Option<PodId>,
-    /// Its row in tables by revision, and what it would find there: looked up once, not for every request.
-    pub(super) revision: usize,
+    /// Those of its revision: looked up once, not for every request.
     pub(super) habits: Habits,
     /// From when on every answer closes its connection.
     pub(super) goodbye: Time,
@@ -59,8 +67,8 @@ pub(super) struct Target {
 pub(super) struct Request {
     pub(super) number: u64,
     pub(super) sent: Time,
-    /// How long an answer takes, by revision; of a stream: how long it lasts.
-    pub(super) work: [Span; REVISIONS],
+    /// How long an answer takes, by revision, as far as that is drawn beforehand; of a stream: how long it lasts.
+    pub(super) work: [Span; DRAWN],
     /// When its target's deregistration delay runs out.
     pub(super) cut: Time,
     /// A WebSocket or a stream: bytes flow all the time, so nobody's patience ends.
@@ -72,7 +80,7 @@ impl Request {
     pub(super) const NONE: Request = Request {
         number: 0,
         sent: Time::ZERO,
-        work: [Span::ZERO; REVISIONS],
+        work: [Span::ZERO; DRAWN],
         cut: Time::NEVER,
         is_stream: false,
     };
@@ -91,6 +99,7 @@ pub(super) enum Knock {
 
 /// One replication's surroundings, the same for all its requests.
 pub(super) struct Surroundings<'r> {
+    scenario: &'r Scenario,
     pub(super) timeline: &'r Timeline,
     pub(super) streams: &'r Streams,
     pub(super) limits: Limits,
@@ -100,21 +109,32 @@ pub(super) struct Surroundings<'r> {
 impl Limits {
     pub(super) fn new(scenario: &Scenario) -> Limits {
         let balancer = &scenario.load_balancer;
-        let apps =
-            [RevisionId::OLD, RevisionId::NEW].map(|revision| &scenario.revision(revision).app);
+        let apps: Vec<&AppSpec> = scenario.revisions.iter().map(|one| &one.app).collect();
+        let habits = (0..apps.len()).map(|row| {
+            let same = |known: &&AppSpec| known.service_time == apps[row].service_time;
+            let drawn = apps.iter().take(DRAWN).rposition(same);
+            Habits::new(
+                apps[row],
+                drawn.filter(|_| row >= DRAWN).unwrap_or(row),
+                balancer.idle_timeout,
+            )
+        });
         Limits {
             round_trip: balancer.round_trip,
             one_way: Span::from_micros(balancer.round_trip.as_micros() / 2),
             connect: balancer.connect_timeout,
             idle: balancer.idle_timeout,
             client: scenario.load.client_timeout,
-            habits: apps.map(|app| Habits::new(app, balancer.idle_timeout)),
+            habits: habits.collect(),
         }
     }
 
     /// What requests can get to on a timeline, none looked at yet: its targets, or, if those are
     /// hosts, its pods.
-    pub(super) fn targets(self, timeline: &Timeline) -> impl Iterator<Item = Target> + '_ {
+    pub(super) fn targets<'t>(
+        &'t self,
+        timeline: &'t Timeline,
+    ) -> impl Iterator<Item = Target> + 't {
         let by_host = !timeline.node_ports.is_empty();
         let targets = (0..).zip(&timeline.targets).filter(move |_| !by_host);
         let targets = targets.map(|(row, target)| (Some(TargetId(row)), target.pod));
@@ -130,9 +150,9 @@ impl Limits {
 
     /// A pod that is not looked at yet.
     fn unseen(&self, timeline: &Timeline, address: Option<TargetId>, pod: Option<PodId>) -> Target {
-        let revision = usize::from(pod.is_some_and(|pod| pod.revision() != RevisionId::OLD));
+        let revision = pod.map_or(RevisionId::OLD, PodId::revision);
         let record = pod.and_then(|pod| timeline.pods.get(pod.index()));
-        let habits = self.habits[revision];
+        let habits = self.habits[usize::from(revision.0)];
         let sigterm = record.and_then(|pod| pod.sigterm).unwrap_or(Time::NEVER);
         let goodbye = if habits.closes_connections {
             sigterm
@@ -148,7 +168,6 @@ impl Limits {
             port: Port::UNSEEN,
             address,
             pod,
-            revision,
             habits,
             goodbye,
             streams_end,
@@ -157,8 +176,9 @@ impl Limits {
 }
 
 impl Habits {
-    fn new(app: &AppSpec, idle_timeout: Span) -> Habits {
+    fn new(app: &AppSpec, work: usize, idle_timeout: Span) -> Habits {
         Habits {
+            work,
             keep: KeepAlive::new(app, idle_timeout),
             concurrency: app.concurrency,
             backlog: app.backlog,
@@ -173,13 +193,14 @@ impl Habits {
 
 impl<'r> Surroundings<'r> {
     pub(super) fn new(
-        scenario: &Scenario,
+        scenario: &'r Scenario,
         limits: Limits,
         timeline: &'r Timeline,
         streams: &'r Streams,
     ) -> Self {
         let silence = Silence::new(scenario.load_balancer.host_unreachable_share, streams);
         Surroundings {
+            scenario,
             timeline,
             streams,
             limits,
@@ -213,14 +234,31 @@ impl<'r> Surroundings<'r> {
         start: Time,
         request: &Request,
     ) -> Span {
-        let [old, new] = request.work;
-        let work = if target.revision == 0 { old } else { new };
+        let work = match request.work.get(target.habits.work) {
+            Some(work) => *work,
+            None => self.work_of_another(target.habits.work, request),
+        };
         let (factor, over) = target.habits.cold;
         if over == Span::ZERO {
             work
         } else {
             slowed(work, factor, over, port, start)
         }
+    }
+
+    /// How long a request takes a revision beyond the first two: the same for each of its attempts.
+    #[cold]
+    fn work_of_another(&self, revision: usize, request: &Request) -> Span {
+        if request.is_stream {
+            return request.work[0];
+        }
+        let first = request.number & ((1 << ATTEMPT) - 1);
+        let mut chance = self.streams.at(
+            Purpose::ServiceOfAnother,
+            (revision as u64) << ATTEMPT | first,
+        );
+        let dist = &self.scenario.revisions[revision].app.service_time;
+        dist.sample(&mut chance)
     }
 
     /// When the answer comes, if the target is reached at once and nothing comes before it.

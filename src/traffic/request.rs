@@ -20,7 +20,7 @@ use crate::time::{Span, Time};
 use crate::traffic::arrivals::{AHEAD, Arrivals, Evenly, Poisson, Shaped};
 use crate::traffic::connection::{SYN_RETRIES, Way};
 use crate::traffic::counting::Counting;
-use crate::traffic::fate::{End, Limits, Request, Surroundings, Target};
+use crate::traffic::fate::{DRAWN, End, Limits, Request, Surroundings, Target};
 use crate::traffic::live::LiveEngine;
 use crate::traffic::load_end;
 use crate::traffic::outcome::{Outcome, Witness};
@@ -76,7 +76,8 @@ struct Lane {
     idle: Span,
     kept_until: Time,
     pod: Option<PodId>,
-    is_new: bool,
+    /// Which of the service times that are drawn with a request it takes.
+    work: usize,
 }
 
 /// What became of requests that were sent together, in order of sending.
@@ -281,7 +282,7 @@ impl<'a> AtArrival<'a> {
         witness: &mut W,
     ) {
         self.begin(timeline, streams);
-        let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
+        let around = Surroundings::new(self.scenario, self.limits.clone(), timeline, streams);
         let mut ends = Ends::new();
         User::new(self.scenario, streams, 0).ask(arrivals, |times, wishes| {
             self.send(times, wishes, &around, &mut ends);
@@ -353,7 +354,7 @@ impl<'a> AtArrival<'a> {
             };
             let lane = &mut lanes[node * targets.len() + chosen.index()];
             // Nearly always the answer comes in time; that path stays free of anything a failure needs.
-            if let Some(latency) = lane.answered(sent, wishes.work[usize::from(lane.is_new)][row]) {
+            if let Some(latency) = lane.answered(sent, wishes.work[lane.work][row]) {
                 ends.put(row, lane.pod, Verdict::Ok, latency);
                 continue;
             }
@@ -449,7 +450,7 @@ impl Lane {
         idle: Span::ZERO,
         kept_until: Time::ZERO,
         pod: None,
-        is_new: false,
+        work: 0,
     };
 
     /// The node has chosen, and the usual need not hold.
@@ -483,7 +484,7 @@ impl Lane {
     fn look(&mut self, target: &Target, request: &Request, until: Time, around: &Surroundings) {
         let (port, limits, keep) = (&target.port, &around.limits, target.habits.keep);
         (self.steady_until, self.silent_until) = (Time::ZERO, Time::ZERO);
-        (self.pod, self.is_new) = (target.pod, target.revision != 0);
+        self.pod = target.pod;
         // Who once opens a new connection to a silent target finds no old one later.
         if around.loses_every_syn(port)
             && port.way(request.sent, self.kept_until, keep, limits.one_way) == Way::New
@@ -493,9 +494,11 @@ impl Lane {
                 .until
                 .saturating_sub(SYN_RETRIES[SYN_RETRIES.len() - 1]);
         }
-        if port.socket != Socket::Serving {
+        // What further revisions take is not drawn with the request: each of theirs is decided on its own.
+        if port.socket != Socket::Serving || target.habits.work >= DRAWN {
             return;
         }
+        self.work = target.habits.work;
         self.idle = keep.idle();
         self.steady_until = port
             .until

@@ -56,6 +56,8 @@ pub(super) struct RoutingTable {
     /// few are healthy.
     choices: Vec<TargetId>,
     healthy: usize,
+    /// How many it knows, whatever their health.
+    known: usize,
     /// Whether too few are healthy.
     has_failed_open: bool,
     /// Whether all take their turns, and nobody is in slow start.
@@ -85,6 +87,7 @@ impl RoutingTable {
             beliefs: Vec::new(),
             choices: Vec::new(),
             healthy: 0,
+            known: 0,
             has_failed_open: false,
             is_plain: false,
             turn: 0,
@@ -122,6 +125,7 @@ impl RoutingTable {
         self.choices.clear();
         self.ramps.clear();
         self.healthy = 0;
+        self.known = 0;
         self.has_failed_open = false;
         self.next_change = 0;
         self.learn(Time::ZERO, changes, registration);
@@ -241,6 +245,24 @@ impl RoutingTable {
         &self.choices
     }
 
+    /// Whether a target is one of them, as of the last update.
+    pub(super) fn is_choice(&self, target: TargetId, registration: &Registration) -> bool {
+        if !self.has_failed_open {
+            return self.believes_healthy(target);
+        }
+        self.choices.get(self.place(target, registration)) == Some(&target)
+    }
+
+    /// How many changes it has learned of.
+    pub(super) const fn learned(&self) -> usize {
+        self.next_change
+    }
+
+    /// Whether it chooses among others than the healthy ones, since too few are healthy.
+    pub(super) const fn has_failed_open(&self) -> bool {
+        self.has_failed_open
+    }
+
     /// The first instant at which the choices may differ.
     pub(super) const fn until(&self) -> Time {
         self.until
@@ -300,18 +322,15 @@ impl RoutingTable {
                 continue;
             }
             let before = std::mem::replace(&mut self.beliefs[target], change.belief);
+            self.known += usize::from(is_known(change.belief));
+            self.known -= usize::from(is_known(before));
             match (before == Belief::Healthy, change.belief == Belief::Healthy) {
                 (false, true) => self.add(change, registration),
                 (true, false) => self.remove(change.target, registration),
                 _ => {}
             }
         }
-        let known = self
-            .beliefs
-            .iter()
-            .filter(|belief| is_known(**belief))
-            .count();
-        self.has_failed_open = self.healthy < self.health.least(known);
+        self.has_failed_open = self.healthy < self.health.least(self.known);
         if self.has_failed_open {
             self.fall_back(registration);
         }
@@ -353,7 +372,8 @@ impl RoutingTable {
         }
     }
 
-    fn place(&self, target: TargetId, registration: &Registration) -> usize {
+    /// A target's place among the choices, or the one that it would have.
+    pub(super) fn place(&self, target: TargetId, registration: &Registration) -> usize {
         self.choices
             .partition_point(|choice| registration.rank(*choice) < registration.rank(target))
     }

@@ -7,7 +7,7 @@ use crate::random::{Purpose, Stream, Streams};
 use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::arrivals::{AHEAD, Arrivals};
-use crate::traffic::fate::REVISIONS;
+use crate::traffic::fate::DRAWN;
 
 /// The users of an open loop together, or one worker of a closed loop. Its streams are read once a
 /// request: two configurations see the same users.
@@ -27,8 +27,8 @@ pub(super) struct User<'a> {
 pub(super) struct Wish {
     /// The ALB node that a new connection goes to.
     pub(super) node: usize,
-    /// How long an answer takes, by revision.
-    pub(super) work: [Span; REVISIONS],
+    /// How long an answer takes, by revision, as far as that is drawn beforehand.
+    pub(super) work: [Span; DRAWN],
     /// What a random choice of a target comes to, in [0, 1).
     pub(super) luck: f64,
     pub(super) is_stream: bool,
@@ -47,7 +47,7 @@ struct ServiceTimes<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Wishes<const N: usize> {
     pub(super) node: [usize; N],
-    pub(super) work: [[Span; N]; REVISIONS],
+    pub(super) work: [[Span; N]; DRAWN],
     pub(super) luck: [f64; N],
     is_stream: [bool; N],
 }
@@ -56,7 +56,7 @@ impl<const N: usize> Wishes<N> {
     /// Nothing has been drawn.
     const NONE: Wishes<N> = Wishes {
         node: [0; N],
-        work: [[Span::ZERO; N]; REVISIONS],
+        work: [[Span::ZERO; N]; DRAWN],
         luck: [0.0; N],
         is_stream: [false; N],
     };
@@ -163,7 +163,7 @@ impl<'a> ServiceTimes<'a> {
         }
     }
 
-    fn draw<const N: usize>(&mut self, [before, after]: &mut [[Span; N]; REVISIONS], count: usize) {
+    fn draw<const N: usize>(&mut self, [before, after]: &mut [[Span; N]; DRAWN], count: usize) {
         let (before, after) = (&mut before[..count], &mut after[..count]);
         let (dist, stream) = &mut self.old;
         dist.fill(stream, before);

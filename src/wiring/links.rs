@@ -107,13 +107,19 @@ pub(super) struct Pace {
 struct Batch {
     sent: Time,
     takes: Span,
-    answer: Span,
+    /// Whose chance is all the batch's, and by what it takes longer than one alone.
+    entity: u64,
+    shared: f64,
+    /// How long its answer takes, once somebody has waited for it.
+    answer: Option<Span>,
 }
 
 const NOTHING_SENT: Batch = Batch {
     sent: Time::NEVER,
     takes: Span::ZERO,
-    answer: Span::ZERO,
+    entity: 0,
+    shared: 1.0,
+    answer: None,
 };
 
 /// The ways to the API server and from it.
@@ -186,15 +192,15 @@ impl Links {
         pace
     }
 
-    /// A request's time to its commit, and its answer's from there. `at_once` requests are sent together, this
-    /// one among them: they share the server, and all of them end when the last one does.
+    /// A request's time to its commit. `at_once` requests are sent together, this one among them: they share the
+    /// server, and all of them end when the last one does.
     pub(super) fn write(
         &mut self,
         now: Time,
         by: (Writer, u64),
         at_once: u32,
         streams: &Streams,
-    ) -> (Span, Span) {
+    ) -> Span {
         let (writer, message) = by;
         let batch = &mut self.written[writer as usize];
         if batch.sent != now {
@@ -204,17 +210,29 @@ impl Links {
                 .write
                 .sample(streams, Purpose::ApiWrite, entity)
                 .scaled(shared);
-            let answer = self
-                .write
-                .sample(streams, Purpose::ApiAnswer, entity)
-                .scaled(shared);
             *batch = Batch {
                 sent: now,
                 takes,
-                answer,
+                entity,
+                shared,
+                answer: None,
             };
         }
-        (batch.takes, batch.answer)
+        batch.takes
+    }
+
+    /// From the commit of this writer's last request to its answer.
+    pub(super) fn answer(&mut self, writer: Writer, streams: &Streams) -> Span {
+        let batch = &mut self.written[writer as usize];
+        let draw = || {
+            self.write
+                .sample(streams, Purpose::ApiAnswer, batch.entity)
+                .scaled(batch.shared)
+        };
+        match batch.answer {
+            Some(answer) => answer,
+            None => *batch.answer.insert(draw()),
+        }
     }
 
     /// A watch event's time to its listener.
@@ -232,7 +250,7 @@ impl Links {
             *batch = Batch {
                 sent: now,
                 takes,
-                answer: Span::ZERO,
+                ..NOTHING_SENT
             };
         }
         batch.takes
@@ -273,7 +291,8 @@ mod tests {
         for replication in 0..1_000 {
             let streams = Streams::new(1, replication);
             links.reset(&streams);
-            let (takes, answer) = links.write(NOW, (Writer::Scheduler, 1), 1, &streams);
+            let takes = links.write(NOW, (Writer::Scheduler, 1), 1, &streams);
+            let answer = links.answer(Writer::Scheduler, &streams);
             assert_eq!(takes, answer);
             assert_eq!(links.watch(NOW, Watch::Kubelet, 1, &streams), takes);
             below += u32::from(takes < Span::from_millis(10).scaled((-0.6f64).exp()));
@@ -309,12 +328,15 @@ mod tests {
         let mut links = links(Preset::Typical, false, 0.6);
         let streams = Streams::new(1, 0);
         links.reset(&streams);
-        let [first, second] =
-            [5, 6].map(|message| links.write(NOW, (Writer::Delete, message), 2, &streams));
+        let mut write = |at: Time, message, at_once| {
+            let takes = links.write(at, (Writer::Delete, message), at_once, &streams);
+            (takes, links.answer(Writer::Delete, &streams))
+        };
+        let [first, second] = [5, 6].map(|message| write(NOW, message, 2));
         assert_eq!(first, second);
-        let later = links.write(Time::from_micros(8), (Writer::Delete, 6), 2, &streams);
+        let later = write(Time::from_micros(8), 6, 2);
         assert_ne!(later, second);
-        let alone = links.write(Time::from_micros(9), (Writer::Delete, 5), 1, &streams);
+        let alone = write(Time::from_micros(9), 5, 1);
         let close = |one: Span, two: Span| one.as_micros().abs_diff(two.as_micros()) <= 1;
         assert!(close(alone.0.scaled(2.0), first.0) && close(alone.1.scaled(2.0), first.1));
     }

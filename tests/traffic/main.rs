@@ -8,5 +8,6 @@ mod feedback;
 mod laws;
 mod queues;
 mod rare;
+mod revisions;
 mod rollouts;
 mod staged;

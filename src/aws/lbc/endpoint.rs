@@ -26,11 +26,12 @@ pub struct PodStatus {
 }
 
 /// Whether an endpoint counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Standing {
     /// Is, or is to become, a target.
     Counts,
     /// Is none, and will not become one without a further event.
+    #[default]
     Ignored,
     /// Is a target only if there is no other (feature gate `EndpointsFailOpen`, on).
     LastResort,

@@ -1,7 +1,7 @@
 //! What is the process's rather than one TargetGroupBinding's: the throttle, and the loss of the lead,
 //! a "15-second to 2 minute stoppage of CRUD operations" (docs/deploy/scaling.md).
 
-use super::{Cached, Fact, Input, Lbc, Plan, Stage, Throttle, Workqueue};
+use super::{Fact, Input, Lbc, Stage, Throttle, Workqueue};
 use crate::actor::Outbox;
 
 impl Lbc {
@@ -22,13 +22,10 @@ impl Lbc {
     pub(super) fn lead(&mut self, out: &mut Outbox<'_, Input, Fact>) {
         self.leads = true;
         self.cached_until = None;
-        for row in &mut self.rows {
-            (row.cached, row.asked, row.plan) = (Cached::Absent, false, Plan::Keep);
-            row.gate = row
-                .status
-                .filter(|status| status.gated)
-                .map(|status| status.gate);
-        }
+        self.rows.lead();
+        self.to_deregister.clear();
+        self.to_register.clear();
+        self.sent.clear();
         self.enqueue(out);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::actor::transcript;
+use crate::aws::target::TargetState;
 use crate::aws::target::target_of;
 use crate::id::RevisionId;
 

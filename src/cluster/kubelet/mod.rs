@@ -9,6 +9,7 @@ mod probing;
 #[cfg(test)]
 mod tests;
 mod worker;
+mod workers;
 
 use std::collections::VecDeque;
 
@@ -23,6 +24,7 @@ use crate::random::{Purpose, Streams};
 use crate::time::{Span, Time};
 use ip::FreeIps;
 use worker::{Host, PodWorker};
+use workers::PodWorkers;
 
 /// What a kubelet needs to know of a revision.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,7 +116,7 @@ pub struct Kubelet {
     node: NodeId,
     cluster: ClusterSpec,
     templates: Vec<Template>,
-    pods: Vec<PodWorker>,
+    pods: PodWorkers,
     /// Pods whose status is to be patched: one goroutine, GET and PATCH in turn.
     queue: VecDeque<PodId>,
     writing: bool,
@@ -136,7 +138,7 @@ impl Kubelet {
             cluster,
             images: vec![None; templates.len()],
             templates,
-            pods: Vec::new(),
+            pods: PodWorkers::default(),
             queue: VecDeque::new(),
             writing: false,
             // pkg/kubelet/apis/config/v1beta1/defaults.go: 50 a second, burst 100.
@@ -185,7 +187,7 @@ impl Kubelet {
         out: &mut Outbox<'_, Input, Fact>,
         act: impl FnOnce(&mut PodWorker, Host, &mut Outbox<'_, Input, Fact>),
     ) {
-        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else {
+        let Some(worker) = self.pods.get_mut(pod) else {
             return;
         };
         let host = Host {
@@ -201,7 +203,7 @@ impl Kubelet {
 
     /// A pod's container starts once its sandbox and its image are there.
     fn start(&mut self, now: Time, pod: PodId, run: u32, out: &mut Outbox<'_, Input, Fact>) {
-        let Some(worker) = self.pods.iter().find(|worker| worker.pod == pod) else {
+        let Some(worker) = self.pods.get(pod) else {
             return;
         };
         let due = if now < worker.prepared {
@@ -235,7 +237,7 @@ impl Kubelet {
             template: &self.templates[usize::from(pod.revision().0)],
             relist_phase: self.relist_phase,
         };
-        if let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) {
+        if let Some(worker) = self.pods.get_mut(pod) {
             worker.refresh_status(now, host, true);
             self.ips.give_back(now, worker.ip, pod);
         }
@@ -244,7 +246,7 @@ impl Kubelet {
 
     /// Queues a pod for the status goroutine. A pod that waits already is written once, with the latest status.
     fn publish(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
-        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else {
+        let Some(worker) = self.pods.get_mut(pod) else {
             return;
         };
         if !std::mem::replace(&mut worker.queued, true) {
@@ -272,7 +274,7 @@ impl Kubelet {
         let Some(pod) = self.queue.pop_front() else {
             return;
         };
-        let Some(worker) = self.pods.iter_mut().find(|worker| worker.pod == pod) else {
+        let Some(worker) = self.pods.get_mut(pod) else {
             return;
         };
         worker.queued = false;
@@ -282,10 +284,7 @@ impl Kubelet {
 
     fn status_written(&mut self, now: Time, pod: PodId, out: &mut Outbox<'_, Input, Fact>) {
         self.next_status(now, out);
-        let finished = self
-            .pods
-            .iter()
-            .any(|worker| worker.pod == pod && worker.is_done());
+        let finished = self.pods.get(pod).is_some_and(PodWorker::is_done);
         if finished {
             let mut stream = out.streams().at(Purpose::PodRemoval, pod.index() as u64);
             out.wake(
@@ -316,7 +315,7 @@ impl Kubelet {
                     .pod_start_work
                     .scaled(1.0 / f64::from(self.cluster.cores));
                 self.pods
-                    .iter_mut()
+                    .in_start(now)
                     .for_each(|other| worker.share_cores(other, now, work));
                 if !self.templates[usize::from(object.pod.revision().0)].image_missing {
                     out.wake_at(worker.prepared, Input::Start(object.pod, 0));
@@ -409,7 +408,7 @@ impl Actor for Kubelet {
             Input::SidecarEnded(pod) => self.work(now, pod, out, PodWorker::sidecar_ended),
             Input::SandboxStopped(pod) => self.sandbox_stopped(now, pod, out),
             Input::CleanedUp(pod) => {
-                self.pods.retain(|worker| worker.pod != pod);
+                self.pods.remove(pod);
                 out.say(Fact::RemovedPod(pod));
             }
             Input::ShutDown(limit) => self.shut_down(now, limit, out),

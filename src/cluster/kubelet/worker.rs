@@ -172,7 +172,7 @@ impl PodWorker {
     }
 
     /// How much of the way to its sandbox is still before a pod, from 0 to 1.
-    fn unprepared(&self, now: Time) -> f64 {
+    pub(super) fn unprepared(&self, now: Time) -> f64 {
         let left = self.prepared.saturating_since(now).as_secs_f64();
         if self.stage == Stage::Starting && left > 0.0 {
             left / self.prepared.secs_since(self.bound)

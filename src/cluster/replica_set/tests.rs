@@ -3,7 +3,9 @@
 use super::*;
 use crate::actor::transcript;
 use crate::cluster::pod::Gates;
+use crate::cluster::pod::Phase;
 use crate::cluster::spec::KubernetesVersion;
+use crate::random::Streams;
 
 const OLD: RevisionId = RevisionId::OLD;
 

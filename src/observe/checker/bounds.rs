@@ -5,13 +5,15 @@
 //! late: readiness lost, a pod deleted by somebody else, another rollout begun before the last one
 //! was over, another number of replicas (kubernetes pkg/controller/deployment/rolling.go, sync.go).
 
+use std::collections::BTreeSet;
+
 use crate::cluster::deployment::{self, DeploymentSpec, Strategy};
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject};
-use crate::id::RevisionId;
+use crate::id::{PodId, RevisionId};
 use crate::observe::checker::pod::Pod;
 use crate::observe::checker::{Held, Rule, Subject, demand};
 use crate::setting::Count;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// The bounds of one rollout.
 #[derive(Debug)]
@@ -30,13 +32,16 @@ pub struct Bounds {
     paused: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Set {
     replicas: u32,
     /// The most that it was ever to have.
     most: u32,
     /// Pods that count, in the API.
     pods: u32,
+    /// Available ones, and when others will be: Ready ones, by row.
+    available: u32,
+    waiting: BTreeSet<(Time, usize)>,
     /// Its `desired-replicas` annotation.
     desired: u32,
     /// Available pods and pods, by its status.
@@ -81,6 +86,7 @@ impl Bounds {
             replicas,
             most: replicas,
             pods: replicas,
+            available: replicas,
             desired: replicas,
             status,
             ..Set::default()
@@ -88,6 +94,11 @@ impl Bounds {
         self.write = None;
         self.held = self.spec.strategy == Strategy::RollingUpdate;
         self.paused = false;
+    }
+
+    /// How long a pod has to be Ready to count as available.
+    pub const fn min_ready(&self) -> Span {
+        self.spec.min_ready
     }
 
     /// From now on availability is nobody's fault.
@@ -185,18 +196,15 @@ impl Bounds {
             self.write == Some(written),
             "scaled, and the Deployment controller did not ask for it",
         )?;
-        let (
-            to,
-            Set {
-                replicas: was,
-                desired,
-                ..
-            },
-        ) = (object.replicas, *self.set(object.revision));
+        let to = object.replicas;
+        let (was, desired) = {
+            let set = self.set(object.revision);
+            (set.replicas, set.desired)
+        };
         // Scaled in proportion: the largest first, so that between two writes the sum may be too large.
         let in_proportion = self.paused || was > 0 && desired != object.desired;
         demand(from.unwrap_or(0) == was, "scaled from what it was not")?;
-        let before = self.available(now, pods);
+        let before = self.available(now);
         let set = self.set(object.revision);
         set.replicas = to;
         set.most = set.most.max(to);
@@ -212,7 +220,7 @@ impl Bounds {
         if self.held {
             let floor = object.desired - self.unavailable(object.desired);
             demand(
-                self.available(now, pods) >= floor.min(before),
+                self.available(now) >= floor.min(before),
                 "scaled down below what must be available",
             )?;
         }
@@ -232,18 +240,31 @@ impl Bounds {
     }
 
     /// Pods that are available and will be left alone, given what the ReplicaSets are to have.
-    fn available(&self, now: Time, pods: &[Pod]) -> u32 {
+    fn available(&mut self, now: Time) -> u32 {
         if !self.held {
             return 0;
         }
-        let of = |row: usize| {
-            pods.iter()
-                .filter(move |pod| usize::from(pod.id().revision().0) == row)
-        };
-        let counts = |pod: &&Pod| pod.is_available(self.spec.min_ready, now);
-        let kept =
-            |(row, set): (usize, &Set)| set.replicas.min(of(row).filter(counts).count() as u32);
-        self.sets.iter().enumerate().map(kept).sum()
+        self.sets.iter_mut().map(|set| set.kept(now)).sum()
+    }
+
+    /// A pod was available from one instant on, and is from another; `None`: it is not.
+    pub fn changed(&mut self, pod: PodId, before: Option<Time>, after: Option<Time>) {
+        if before == after {
+            return;
+        }
+        let (row, set) = (pod.index(), self.set(pod.revision()));
+        match before {
+            Some(from) if set.waiting.remove(&(from, row)) => {}
+            Some(_) => set.available -= 1,
+            None => {}
+        }
+        match after {
+            Some(from) if from > Time::ZERO => {
+                set.waiting.insert((from, row));
+            }
+            Some(_) => set.available += 1,
+            None => {}
+        }
     }
 
     /// A ReplicaSet asks for a pod.
@@ -289,6 +310,17 @@ impl Bounds {
         } else {
             unavailable.min(replicas)
         }
+    }
+}
+
+impl Set {
+    /// Available pods that are to stay.
+    fn kept(&mut self, now: Time) -> u32 {
+        while self.waiting.first().is_some_and(|(from, _)| *from <= now) {
+            self.waiting.pop_first();
+            self.available += 1;
+        }
+        self.replicas.min(self.available)
     }
 }
 

@@ -285,16 +285,21 @@ impl Checker {
         change: PodChange,
     ) -> Result<(), (Subject, Rule)> {
         let (mut counted, mut counts, mut excused) = (false, false, false);
+        let min_ready = self.bounds.min_ready();
+        let mut available = (None, None);
         self.pod(object.pod, |pod, template| {
             counted = pod.is_active();
             let was_ready = pod.is_ready();
+            available.0 = pod.available_from(min_ready);
             pod.changed(now, object, change, template)?;
+            available.1 = pod.available_from(min_ready);
             counts = pod.is_active();
             // What the Deployment controller did not take itself it may learn of too late.
             excused =
                 counted && (was_ready && counts && !pod.is_ready() || !counts && !pod.is_doomed());
             Ok(())
         })?;
+        self.bounds.changed(object.pod, available.0, available.1);
         if counted && !counts {
             self.bounds.ended(object.pod.revision());
         }

@@ -1,5 +1,7 @@
 //! Where node ports may lead: to pods that the slice once offered, changed no oftener than allowed.
 
+use std::collections::BTreeSet;
+
 use crate::cluster::kube_proxy;
 use crate::cluster::pod::Endpoint;
 use crate::cluster::service::ExternalTrafficPolicy;
@@ -23,7 +25,7 @@ pub struct NodePorts {
 
 #[derive(Debug, Clone, Default)]
 struct Table {
-    pods: Vec<PodId>,
+    pods: BTreeSet<PodId>,
     changed: Option<Time>,
 }
 
@@ -53,9 +55,9 @@ impl NodePorts {
             let host = pod.index() % self.hosts;
             self.offered.push(Some(NodeId(host as u16)));
             let leads_there = |row: &usize| !self.local || *row == host;
-            (0..self.hosts)
-                .filter(leads_there)
-                .for_each(|row| self.tables[row].pods.push(pod));
+            for row in (0..self.hosts).filter(leads_there) {
+                self.tables[row].pods.insert(pod);
+            }
         }
     }
 
@@ -91,15 +93,12 @@ impl NodePorts {
                     !self.local || offered == Some(host),
                     "leads to another host's pod",
                 )?;
-                demand(!table.pods.contains(&pod), "leads to a pod twice")?;
-                table.pods.push(pod);
+                demand(table.pods.insert(pod), "leads to a pod twice")?;
                 table.changes(now, self.pause)
             }
             kube_proxy::Fact::Forgets(pod) => {
-                let known = table.pods.len();
-                table.pods.retain(|other| *other != pod);
                 demand(
-                    table.pods.len() < known,
+                    table.pods.remove(&pod),
                     "forgets a pod that it did not lead to",
                 )?;
                 table.changes(now, self.pause)

@@ -218,14 +218,15 @@ impl Pod {
         self.object.ready
     }
 
-    /// Counts as available.
-    pub fn is_available(&self, min_ready: Span, now: Time) -> bool {
-        self.is_active()
-            && self.object.ready
-            && self
-                .object
-                .ready_since
-                .is_none_or(|since| min_ready == Span::ZERO || now >= since + min_ready)
+    /// Since when it counts as available, or from when on it will if nothing happens to it; `None`: not so.
+    /// What needs no waiting counts from [`Time::ZERO`].
+    pub fn available_from(&self, min_ready: Span) -> Option<Time> {
+        let since = self
+            .object
+            .ready_since
+            .filter(|_| min_ready > Span::ZERO)
+            .map(|since| since + min_ready);
+        (self.is_active() && self.object.ready).then(|| since.unwrap_or(Time::ZERO))
     }
 
     /// Its ReplicaSet asked for its deletion.

@@ -5,12 +5,12 @@ use crate::observe::timeline::{PodRecord, Socket, Timeline};
 use crate::random::Stream;
 use crate::time::{Span, Time};
 use crate::traffic::connection::{KeepAlive, Port, SYN_RETRIES, Silence, Way};
+use crate::traffic::interval::Limits;
 use crate::traffic::interval::beyond::Beyond;
 use crate::traffic::interval::counts::{Cell, Counts, second_of};
 use crate::traffic::interval::law::Law;
 use crate::traffic::interval::parts::Parts;
 use crate::traffic::interval::tally::Tally;
-use crate::traffic::interval::{CONNECT, Limits, UNREACHABLE};
 use crate::traffic::unreachable::{Kernels, Stretch};
 use crate::verdict::{Cause, Verdict};
 
@@ -88,7 +88,7 @@ pub(super) struct Fare<'a> {
     pub(super) timeline: &'a Timeline,
     pub(super) laws: &'a [Law],
     pub(super) limits: Limits,
-    pub(super) starts: [Span; 2],
+    pub(super) starts: &'a [Span],
     pub(super) silence: Silence,
     pub(super) counts: &'a mut Counts,
     pub(super) tally: Tally<'a>,
@@ -101,16 +101,24 @@ pub(super) struct Fare<'a> {
 }
 
 impl Fare<'_> {
+    /// The law of how late a connect time-out is.
+    const fn connect_law(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The law of how late an answer from the network is.
+    const fn unreachable_law(&self) -> usize {
+        self.starts.len() + 1
+    }
+
     /// Closes the books.
     pub(super) fn finish(mut self) {
-        let mut answered = Vec::new();
-        while self.kernels.pass(Time::NEVER, &mut answered) {}
-        for one in answered {
-            let timed_out = (
-                CONNECT,
-                self.limits.connect,
-                self.limits.client.saturating_sub(self.limits.connect),
-            );
+        let timed_out = (
+            self.connect_law(),
+            self.limits.connect,
+            self.limits.client.saturating_sub(self.limits.connect),
+        );
+        for one in self.kernels.pass_all() {
             self.tally
                 .was_answered(second_of(one.sent), one.at - one.sent, timed_out);
         }
@@ -187,10 +195,11 @@ impl Fare<'_> {
         }
     }
 
-    /// Requests, by revision, that nothing but their own length can fail: some outlast a patience.
-    pub(super) fn plain(&mut self, cell: &Cell, counts: [u64; 2]) {
+    /// Requests, by row of their revision, that nothing but their own length can fail: some outlast a patience.
+    pub(super) fn plain(&mut self, cell: &Cell, counts: &[u64]) {
         for (law, count) in counts
-            .into_iter()
+            .iter()
+            .copied()
             .enumerate()
             .filter(|(_, count)| *count > 0)
         {
@@ -265,7 +274,7 @@ impl Fare<'_> {
                 unreachable,
                 sent,
                 Silence::UNREACHABLE_AFTER.min(self.limits.connect),
-                UNREACHABLE,
+                self.unreachable_law(),
             );
         }
         if share > 0.0 {
@@ -276,7 +285,7 @@ impl Fare<'_> {
             count - unreachable,
             sent,
             self.limits.connect,
-            CONNECT,
+            self.connect_law(),
         );
     }
 
@@ -298,10 +307,10 @@ impl Fare<'_> {
         let is_lost = batch
             .pod
             .is_none_or(|pod| pod.host_lost.is_some_and(|lost| lost <= sent));
-        if self.kernels.are_on() && law == CONNECT && !is_lost {
+        if self.kernels.are_on() && law == self.connect_law() && !is_lost {
             self.ask_kernel(batch);
         }
-        let cause = if law == UNREACHABLE {
+        let cause = if law == self.unreachable_law() {
             Cause::HostUnreachable
         } else {
             Cause::ConnectTimeout

@@ -1,118 +1,102 @@
 //! What each node believes and each port does, cell by cell, and who gets how many requests.
 
+mod node;
+
+use std::ops::Range;
+
+use crate::agenda::Heap;
 use crate::aws::target_group::Algorithm;
-use crate::dist::count::binomial;
 use crate::observe::timeline::{BeliefChange, Socket, Timeline};
 use crate::random::Streams;
 use crate::scenario::Scenario;
-use crate::time::{Span, Time};
+use crate::time::Time;
 use crate::traffic::connection::{KeepAlive, Port};
 use crate::traffic::interval::counts::Cell;
-use crate::traffic::interval::fare::{Batch, Fare, Kept, Turn};
-use crate::traffic::interval::row_of;
+use crate::traffic::interval::fare::{Batch, Fare, Turn};
+use crate::traffic::interval::revisions::Revisions;
 use crate::traffic::registration::Registration;
-use crate::traffic::routing::RoutingTable;
+use node::Node;
 
 /// The nodes and the targets at the start of a cell.
 #[derive(Debug, Clone)]
 pub(super) struct House {
-    keep: [KeepAlive; 2],
-    /// Whether requests to both revisions take alike.
-    alike: bool,
+    /// By row of a revision.
+    keep: Vec<KeepAlive>,
     at_random: bool,
     zones: u8,
     registration: Registration,
     nodes: Vec<Node>,
     targets: Vec<Target>,
-    /// When the next target has to be looked at again.
-    until: Time,
-}
-
-/// One node of the load balancer.
-#[derive(Debug, Clone)]
-struct Node {
-    table: RoutingTable,
-    /// Places among the choices whose requests are not plain.
-    watched: Vec<usize>,
-    /// Plain choices of the new revision before each place, and in all.
-    new_before: Vec<u64>,
-    kept: Vec<Kept>,
-    /// When all this has to be looked at again.
-    until: Time,
+    /// When targets have to be looked at again, and which, as one number each.
+    due: Heap,
 }
 
 /// A target as the packets find it.
 #[derive(Debug, Clone, Copy)]
-struct Target {
+pub(super) struct Target {
     port: Port,
-    revision: usize,
+    /// Its row in tables by revision.
+    pub(super) revision: usize,
     /// Whether something other than their own length can fail requests to it.
-    special: bool,
+    pub(super) special: bool,
     until: Time,
 }
 
 /// Who gets how many of a node's requests.
-struct Shares {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shares {
     count: u64,
     choices: u64,
     turn: u64,
 }
 
 impl House {
-    pub(super) fn new(scenario: &Scenario, keep: [KeepAlive; 2], alike: bool) -> House {
+    /// That of a scenario; `keep` is by row of a revision, `alike` whether those rows take alike.
+    pub(super) fn new(scenario: &Scenario, keep: Vec<KeepAlive>, alike: bool) -> House {
         let balancer = &scenario.load_balancer;
-        let node = |number| Node {
-            table: RoutingTable::new(scenario, number),
-            watched: Vec::new(),
-            new_before: Vec::new(),
-            kept: Vec::new(),
-            until: Time::ZERO,
-        };
+        let told_apart = if alike { 1 } else { keep.len() };
+        let node = |number| Node::new(scenario, number, told_apart);
         House {
             keep,
-            alike,
             at_random: scenario.target_group.algorithm == Algorithm::WeightedRandom,
             zones: balancer.zones,
             registration: Registration::default(),
             nodes: (0..balancer.nodes.max(1)).map(node).collect(),
             targets: Vec::new(),
-            until: Time::ZERO,
+            due: Heap::new(),
         }
     }
 
     /// Starts over.
-    pub(super) fn begin(&mut self, timeline: &Timeline, streams: &Streams) {
+    pub(super) fn begin(&mut self, timeline: &Timeline, rows: &Revisions, streams: &Streams) {
         self.registration
             .sort(&timeline.targets, &timeline.pods, self.zones);
         for (number, node) in self.nodes.iter_mut().enumerate() {
-            node.table.begin(
-                number,
-                beliefs(timeline, number),
-                &self.registration,
-                streams,
-            );
-            node.kept.clear();
-            node.kept.resize(timeline.targets.len(), Kept::NONE);
+            let beliefs = beliefs(timeline, number);
+            node.begin(number, beliefs, &self.registration, streams);
         }
         self.targets.clear();
         self.targets
             .extend(timeline.targets.iter().map(|target| Target {
                 port: Port::UNSEEN,
-                revision: row_of(target.pod),
+                revision: rows.row_of(target.pod),
                 special: true,
                 until: Time::ZERO,
             }));
-        self.until = Time::ZERO;
+        self.due.clear();
+        (0..self.targets.len()).for_each(|row| self.due.push(at_row(Time::ZERO, row)));
     }
 
     /// Looks at the targets whose port may have changed.
     pub(super) fn look_at_targets(&mut self, at: Time, fare: &Fare<'_>) {
-        if at < self.until {
-            return;
-        }
-        let House { targets, nodes, .. } = self;
-        let mut until = Time::NEVER;
-        for (row, target) in targets.iter_mut().enumerate() {
+        let House {
+            targets,
+            nodes,
+            due,
+            ..
+        } = self;
+        while let Some(row) = pop_due(due, at) {
+            let target = &mut targets[row];
             if target.port.until <= at {
                 let pod = fare.timeline.targets[row].pod;
                 let before = target.port;
@@ -122,13 +106,12 @@ impl House {
                     nodes.iter_mut().for_each(|node| node.kept[row].forget());
                 }
             }
-            if target.until <= at {
-                target.foresee(at, fare);
+            target.foresee(at, fare);
+            if target.until < Time::NEVER {
+                due.push(at_row(target.until, row));
             }
-            until = until.min(target.until);
+            nodes.iter_mut().for_each(|node| node.look_again(row));
         }
-        self.until = until;
-        nodes.iter_mut().for_each(|node| node.until = Time::ZERO);
     }
 
     /// A node's requests of a cell find their targets.
@@ -137,22 +120,13 @@ impl House {
             nodes,
             targets,
             keep,
-            alike,
             at_random,
             registration,
             ..
         } = self;
         let node = &mut nodes[number];
-        if cell.from >= node.until {
-            node.look(
-                cell.from,
-                beliefs(fare.timeline, number),
-                registration,
-                targets,
-                keep,
-                fare,
-            );
-        }
+        let beliefs = beliefs(fare.timeline, number);
+        node.look(cell.from, beliefs, registration, targets, keep, fare);
         if node.table.choices().is_empty() {
             fare.no_target(number, count);
             return fare
@@ -165,31 +139,36 @@ impl House {
             turn: node.table.take_turns(count) as u64,
         };
         let (mut special, mut failed) = (0, None::<(u64, u64)>);
-        let mut still_watched = node.watched.len();
         if *at_random {
             fare.parts.begin_by_chance(number, fare.counts);
         }
-        for (passed, place) in node.watched.iter().enumerate() {
-            let first = shares.first(*place);
+        // Where all take turns, only those whose turn it is get any.
+        let whose_turn = if *at_random {
+            [0..node.watched.len(), 0..0]
+        } else {
+            node.watched_of(&shares, registration)
+        };
+        for row in whose_turn.into_iter().flatten() {
+            let target = node.watched[row].1;
+            let first = shares.first(node.table.place(target, registration));
             let mut turn = Turn {
                 node: number,
                 first,
                 places: Some(shares.choices),
                 count,
             };
-            turn.count = turn.until(count);
             if *at_random {
                 turn.places = None;
-                turn.count = fare.parts.claim(
-                    1.0 / (shares.choices - passed as u64) as f64,
-                    &mut fare.stream,
-                );
+                turn.count = fare
+                    .parts
+                    .claim(1.0 / (shares.choices - row as u64) as f64, &mut fare.stream);
+            } else {
+                turn.count = turn.until(count);
             }
             if turn.count == 0 {
                 continue;
             }
             special += turn.count;
-            let target = node.table.choices()[*place];
             let Target {
                 ref port, revision, ..
             } = targets[target.index()];
@@ -209,7 +188,7 @@ impl House {
             let was_warm = node.kept[target.index()].warm;
             fare.settle(&batch, &mut node.kept[target.index()]);
             if !was_warm && node.kept[target.index()].warm {
-                still_watched = 0;
+                node.look_again(target.index());
             }
             if fare.all_failed {
                 if *at_random {
@@ -226,16 +205,14 @@ impl House {
             fare.tally
                 .failed_by_rank(cell, number, ranks, count, fare.counts);
         }
-        let plain = count - special;
-        let of_new = match *at_random {
-            _ if *alike => 0,
-            true => binomial(plain, node.share_of_new(), &mut fare.stream),
-            false => shares.of_places(&node.new_before),
-        };
-        fare.plain(cell, [plain - of_new, of_new]);
-        if still_watched < node.watched.len() {
-            node.until = cell.until;
-        }
+        node.share_plain(
+            count - special,
+            &shares,
+            *at_random,
+            registration,
+            &mut fare.stream,
+        );
+        fare.plain(cell, &node.plain);
     }
 }
 
@@ -250,18 +227,30 @@ impl Shares {
         }
     }
 
-    /// How many all those places get that a running total counts.
-    fn of_places(&self, before: &[u64]) -> u64 {
-        let all = before.last().copied().unwrap_or(0);
+    /// How many all those places get of which so many lie before each place.
+    pub(super) fn of_places(&self, before: impl Fn(u64) -> u64) -> u64 {
+        let all = before(self.choices);
         let (rounds, rest) = (self.count / self.choices, self.count % self.choices);
         let end = self.turn + rest;
-        let started = before[self.turn as usize];
+        let started = before(self.turn);
         let in_rest = if end <= self.choices {
-            before[end as usize] - started
+            before(end) - started
         } else {
-            all - started + before[(end - self.choices) as usize]
+            all - started + before(end - self.choices)
         };
         rounds * all + in_rest
+    }
+
+    /// The places whose turn comes at all, which may be two stretches of them.
+    pub(super) fn places(&self) -> [Range<u64>; 2] {
+        let end = self.turn + self.count;
+        if self.count >= self.choices {
+            [0..self.choices, 0..0]
+        } else if end <= self.choices {
+            [self.turn..end, 0..0]
+        } else {
+            [0..end - self.choices, self.turn..self.choices]
+        }
     }
 }
 
@@ -287,62 +276,21 @@ impl Target {
     }
 }
 
-impl Node {
-    /// Of the targets that are not watched, the share that are of the new revision.
-    fn share_of_new(&self) -> f64 {
-        let places = self.table.choices().len() - self.watched.len();
-        let new = self.new_before.last().copied().unwrap_or(0);
-        new as f64 / places.max(1) as f64
-    }
-
-    /// Looks at the table and at what is behind the choices.
-    fn look(
-        &mut self,
-        at: Time,
-        changes: &[BeliefChange],
-        registration: &Registration,
-        targets: &[Target],
-        keep: &[KeepAlive; 2],
-        fare: &Fare<'_>,
-    ) {
-        self.table
-            .choices()
-            .iter()
-            .for_each(|target| self.kept[target.index()].left = at);
-        self.table.update(at, changes, registration);
-        self.until = self.table.until();
-        self.watched.clear();
-        self.new_before.clear();
-        let mut new = 0;
-        for (place, id) in self.table.choices().iter().enumerate() {
-            self.new_before.push(new);
-            let target = &targets[id.index()];
-            let idle = keep[target.revision].idle();
-            let kept = &mut self.kept[id.index()];
-            if kept.left + idle <= at {
-                kept.forget();
-            }
-            let cut = self.table.cut(*id);
-            let noticed = if cut == Time::NEVER {
-                Time::NEVER
-            } else {
-                cut.saturating_sub(fare.laws[target.revision].reach())
-                    .saturating_sub(fare.starts[target.revision])
-            };
-            if noticed > at {
-                self.until = self.until.min(noticed);
-            }
-            if target.special || noticed <= at || (!kept.warm && idle > Span::ZERO) {
-                self.watched.push(place);
-            } else {
-                new += target.revision as u64;
-            }
-        }
-        self.new_before.push(new);
-    }
-}
-
 /// What a node came to believe; a node of which nothing is known believes nothing.
 fn beliefs(timeline: &Timeline, node: usize) -> &[BeliefChange] {
     timeline.beliefs.get(node).map_or(&[], Vec::as_slice)
+}
+
+/// An instant and a row as a number that is the greater the later.
+fn at_row(at: Time, row: usize) -> u128 {
+    u128::from(at.as_micros()) << 64 | row as u128
+}
+
+/// The next row of those that are due.
+fn pop_due(due: &mut Heap, at: Time) -> Option<usize> {
+    let next = due
+        .least()
+        .filter(|key| key >> 64 <= u128::from(at.as_micros()))?;
+    due.pop();
+    Some(next as u64 as usize)
 }

@@ -25,11 +25,11 @@ mod law;
 mod order;
 mod parts;
 mod refusal;
+mod revisions;
 mod tally;
 mod truth;
 
 use crate::dist::Dist;
-use crate::id::{PodId, RevisionId};
 use crate::observe::timeline::Timeline;
 use crate::random::{Purpose, Streams};
 use crate::scenario::Scenario;
@@ -44,21 +44,22 @@ use house::House;
 use law::Law;
 use parts::Parts;
 pub use refusal::Refusal;
+use revisions::Revisions;
 use tally::{Books, Tally};
 use truth::{Cuts, Margins};
-
-/// Rows of the laws after the service times before and after the rollout: what the network does.
-const CONNECT: usize = 2;
-const UNREACHABLE: usize = 3;
 
 /// Counts the requests of one scenario; keeps its buffers between replications.
 #[derive(Debug, Clone)]
 pub struct IntervalEngine<'a> {
     scenario: &'a Scenario,
     limits: Limits,
-    laws: [Law; 4],
-    /// From the sending until the answer can begin, on the usual kind of connection, by revision.
-    starts: [Span; 2],
+    revisions: Revisions,
+    /// Service times by row of a revision, and then what the network does.
+    laws: Vec<Law>,
+    /// By row of a revision: from the sending until the answer can begin, on the usual kind of connection, and how
+    /// long an answer is waited for.
+    starts: Vec<Span>,
+    patience: Vec<Span>,
     cuts: Cuts,
     house: House,
     counts: Counts,
@@ -93,9 +94,11 @@ impl<'a> IntervalEngine<'a> {
     pub fn new(scenario: &'a Scenario) -> Result<IntervalEngine<'a>, Refusal> {
         refusal::examine(scenario)?;
         let balancer = &scenario.load_balancer;
-        let apps =
-            [RevisionId::OLD, RevisionId::NEW].map(|revision| &scenario.revision(revision).app);
-        let keep = apps.map(|app| KeepAlive::new(app, balancer.idle_timeout));
+        let (revisions, apps) = Revisions::new(scenario);
+        let keep: Vec<KeepAlive> = apps
+            .iter()
+            .map(|app| KeepAlive::new(app, balancer.idle_timeout))
+            .collect();
         let (patience, ever) = (scenario.load.client_timeout, Span::from_micros(u64::MAX));
         let law = |dist: &Dist, before: Span, most: Span| {
             Law::new(
@@ -104,38 +107,38 @@ impl<'a> IntervalEngine<'a> {
                 most.min(patience.saturating_sub(before)),
             )
         };
-        let starts = keep.map(|keep| {
+        let start = |keep: &KeepAlive| {
             if keep.idle() == Span::ZERO {
                 balancer.round_trip
             } else {
                 Span::ZERO
             }
-        });
+        };
+        let starts: Vec<Span> = keep.iter().map(start).collect();
+        let limits = Limits {
+            round_trip: balancer.round_trip,
+            one_way: Span::from_micros(balancer.round_trip.as_micros() / 2),
+            connect: balancer.connect_timeout,
+            idle: balancer.idle_timeout,
+            client: scenario.load.client_timeout,
+        };
         let unreachable = Dist::Uniform(Span::ZERO, Silence::UNREACHABLE_SPREAD);
-        let alike = apps[0].service_time == apps[1].service_time && starts[0] == starts[1];
+        let alike = (1..apps.len())
+            .all(|row| apps[0].service_time == apps[row].service_time && starts[0] == starts[row]);
+        let services = apps.iter().zip(&starts);
+        let mut laws: Vec<Law> = services
+            .map(|(app, start)| law(&app.service_time, *start, balancer.idle_timeout))
+            .collect();
+        let late = Dist::LogNormal(Silence::late());
+        laws.push(law(&late, balancer.connect_timeout, ever));
+        let after = Silence::UNREACHABLE_AFTER.min(balancer.connect_timeout);
+        laws.push(law(&unreachable, after, ever));
         Ok(IntervalEngine {
             scenario,
-            limits: Limits {
-                round_trip: balancer.round_trip,
-                one_way: Span::from_micros(balancer.round_trip.as_micros() / 2),
-                connect: balancer.connect_timeout,
-                idle: balancer.idle_timeout,
-                client: scenario.load.client_timeout,
-            },
-            laws: [
-                law(&apps[0].service_time, starts[0], balancer.idle_timeout),
-                law(&apps[1].service_time, starts[1], balancer.idle_timeout),
-                law(
-                    &Dist::LogNormal(Silence::late()),
-                    balancer.connect_timeout,
-                    ever,
-                ),
-                law(
-                    &unreachable,
-                    Silence::UNREACHABLE_AFTER.min(balancer.connect_timeout),
-                    ever,
-                ),
-            ],
+            limits,
+            revisions,
+            laws,
+            patience: starts.iter().map(|start| limits.patience(*start)).collect(),
             starts,
             cuts: Cuts::default(),
             house: House::new(scenario, keep, alike),
@@ -151,8 +154,10 @@ impl<'a> IntervalEngine<'a> {
         let IntervalEngine {
             scenario,
             limits,
+            revisions,
             laws,
             starts,
+            patience,
             cuts,
             house,
             counts,
@@ -160,25 +165,25 @@ impl<'a> IntervalEngine<'a> {
             kernels,
             books,
         } = self;
-        house.begin(timeline, streams);
+        house.begin(timeline, revisions, streams);
         let end = load_end(&scenario.load, timeline);
         outcome.begin(end);
         let margins = Margins {
             one_way: limits.one_way,
             round_trip: limits.round_trip,
-            starts: *starts,
-            patience: starts.map(|start| limits.patience(start)),
+            starts,
+            patience,
             end,
             by_zone: !scenario.target_group.cross_zone,
         };
-        cuts.cut(timeline, &margins, laws);
+        cuts.cut(timeline, &margins, laws, revisions);
         counts.begin(streams);
         kernels.begin(scenario, timeline, streams);
         let mut fare = Fare {
             timeline,
             laws,
             limits: *limits,
-            starts: *starts,
+            starts,
             silence: Silence::new(scenario.load_balancer.host_unreachable_share, streams),
             counts,
             tally: Tally::new(outcome, books, streams),
@@ -199,9 +204,4 @@ impl<'a> IntervalEngine<'a> {
         }
         fare.finish();
     }
-}
-
-/// The row of a pod's revision in tables of two.
-fn row_of(pod: Option<PodId>) -> usize {
-    usize::from(pod.is_some_and(|pod| pod.revision() != RevisionId::OLD))
 }

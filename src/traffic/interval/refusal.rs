@@ -4,7 +4,6 @@ use std::fmt;
 
 use crate::aws::target_group::TargetGroupHealthSpec;
 use crate::disturbance::Disturbance;
-use crate::id::RevisionId;
 use crate::scenario::Scenario;
 use crate::scenario::load::Shape;
 use crate::time::Span;
@@ -83,12 +82,8 @@ pub(super) fn examine(scenario: &Scenario) -> Result<(), Refusal> {
     let targets = f64::from(replicas + scenario.deployment.surge(replicas));
     let of_node =
         scenario.load.rate / scenario.load.nodes_known(scenario.load_balancer.nodes) as f64;
-    for revision in [RevisionId::OLD, RevisionId::NEW] {
-        let idle = KeepAlive::new(
-            &scenario.revision(revision).app,
-            scenario.load_balancer.idle_timeout,
-        )
-        .idle();
+    for revision in &scenario.revisions {
+        let idle = KeepAlive::new(&revision.app, scenario.load_balancer.idle_timeout).idle();
         let requests = of_node * idle.as_secs_f64();
         if idle > Span::ZERO
             && scenario.load.rate > 0.0

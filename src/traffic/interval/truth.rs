@@ -8,7 +8,7 @@ use crate::time::{Span, Time};
 use crate::traffic::connection::{Port, SYN_RETRIES};
 use crate::traffic::interval::counts::{SECOND, second_of};
 use crate::traffic::interval::law::Law;
-use crate::traffic::interval::row_of;
+use crate::traffic::interval::revisions::Revisions;
 
 /// The instants at which something changes for some request, in order and only once.
 #[derive(Debug, Clone, Default)]
@@ -27,21 +27,27 @@ pub(super) struct Cuts {
 
 /// What cutting depends on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Margins {
+pub(super) struct Margins<'a> {
     pub(super) one_way: Span,
     pub(super) round_trip: Span,
-    /// From the sending until the answer can begin, by revision: a connect, or nothing.
-    pub(super) starts: [Span; 2],
-    /// How long an answer is waited for, by revision.
-    pub(super) patience: [Span; 2],
+    /// From the sending until the answer can begin, by row of a revision: a connect, or nothing.
+    pub(super) starts: &'a [Span],
+    /// How long an answer is waited for, by row of a revision.
+    pub(super) patience: &'a [Span],
     pub(super) end: Time,
     /// Whether a node chooses among the targets of its own zone only, of which it may have none.
     pub(super) by_zone: bool,
 }
 
 impl Cuts {
-    /// Cuts the load's time. The first two laws are the service times by revision.
-    pub(super) fn cut(&mut self, timeline: &Timeline, margins: &Margins, laws: &[Law]) {
+    /// Cuts the load's time. The first laws are the service times by row of a revision.
+    pub(super) fn cut(
+        &mut self,
+        timeline: &Timeline,
+        margins: &Margins<'_>,
+        laws: &[Law],
+        revisions: &Revisions,
+    ) {
         self.times.clear();
         self.singly.clear();
         self.seconds.clear();
@@ -49,11 +55,16 @@ impl Cuts {
             .resize(margins.end.as_micros().div_ceil(SECOND) as usize + 1, false);
         self.foresee_choices(timeline, margins.by_zone);
         for changes in &timeline.beliefs {
-            self.cut_for_node(changes, margins, timeline, laws);
+            let row_of = |target: usize| {
+                let target = timeline.targets.get(target);
+                revisions.row_of(target.and_then(|target| target.pod))
+            };
+            self.cut_for_node(changes, margins, row_of, laws);
         }
         for (row, target) in timeline.targets.iter().enumerate() {
             let pod = target.pod.and_then(|pod| timeline.pods.get(pod.index()));
-            self.cut_for_target(pod, self.chosen_until[row], margins, laws);
+            let revision = revisions.row_of(target.pod);
+            self.cut_for_target(pod, revision, self.chosen_until[row], margins, laws);
         }
         self.times.push(margins.end);
         self.times
@@ -122,8 +133,8 @@ impl Cuts {
     fn cut_for_node(
         &mut self,
         changes: &[BeliefChange],
-        margins: &Margins,
-        timeline: &Timeline,
+        margins: &Margins<'_>,
+        row_of: impl Fn(usize) -> usize,
         laws: &[Law],
     ) {
         self.draining_since.clear();
@@ -139,10 +150,7 @@ impl Cuts {
                 } else {
                     since
                 };
-                let revision = timeline
-                    .targets
-                    .get(row)
-                    .map_or(0, |target| row_of(target.pod));
+                let revision = row_of(row);
                 self.step_before(change.at, Time::ZERO..chosen_until, margins, revision, laws);
             }
         }
@@ -151,11 +159,11 @@ impl Cuts {
     fn cut_for_target(
         &mut self,
         pod: Option<&PodRecord>,
+        revision: usize,
         chosen_until: Time,
-        margins: &Margins,
+        margins: &Margins<'_>,
         laws: &[Law],
     ) {
-        let revision = row_of(pod.map(|pod| pod.pod));
         let mut from = Time::ZERO;
         while from < margins.end.min(chosen_until) {
             let port = Port::look(pod, from);
@@ -188,7 +196,7 @@ impl Cuts {
         &mut self,
         over: Time,
         when: Range<Time>,
-        margins: &Margins,
+        margins: &Margins<'_>,
         revision: usize,
         laws: &[Law],
     ) {
@@ -239,7 +247,7 @@ impl Cuts {
         }
     }
 
-    fn mark_seconds(&mut self, from: Time, until: Time, margins: &Margins) {
+    fn mark_seconds(&mut self, from: Time, until: Time, margins: &Margins<'_>) {
         let (first, last) = (second_of(from), second_of(until.min(margins.end)));
         if first <= last {
             self.seconds[first..=last].fill(true);

@@ -21,7 +21,7 @@ use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::arrivals::Arrivals;
 use crate::traffic::connection::Way;
-use crate::traffic::fate::{End, Limits, Request, Surroundings};
+use crate::traffic::fate::{ATTEMPT, End, Limits, Request, Surroundings};
 use crate::traffic::outcome::Witness;
 use crate::traffic::registration::Registration;
 use crate::traffic::request::{begin, beliefs, tables};
@@ -148,7 +148,7 @@ impl<'a> LiveEngine<'a> {
         for worker in 0..self.scenario.load.workers.unwrap_or(0) {
             self.schedule.push(Time::ZERO, Event::Sends(worker).code());
         }
-        let around = Surroundings::new(self.scenario, self.limits, timeline, streams);
+        let around = Surroundings::new(self.scenario, self.limits.clone(), timeline, streams);
         let open_loop = User::new(self.scenario, streams, 0);
         let mut run = Run {
             engine: self,
@@ -554,6 +554,4 @@ fn usual(scenario: &Scenario) -> Span {
     Span::from_secs_f64(means.fold(0.0, f64::max))
 }
 
-/// Where in a request's number the number of its attempt stands.
-const ATTEMPT: u32 = 56;
 const NUMBER: u64 = (1 << ATTEMPT) - 1;

@@ -36,22 +36,14 @@ impl<W: Witness> Run<'_, '_, '_, W> {
     fn end_by_fate(&mut self, slot: u32, server: u16, way: Way) {
         let engine = &mut *self.engine;
         let request = &engine.flights.attempt(slot).request;
-        let (limits, sent) = (engine.limits, request.sent);
+        let (connect, sent) = (engine.limits.connect, request.sent);
         let end = self
             .around
             .trouble(&engine.servers[usize::from(server)].target, way, request);
         self.end(slot, end);
         if way == Way::New {
             let is_late = end.0 == Verdict::Alb(Cause::ConnectTimeout);
-            self.doubt(
-                slot,
-                server,
-                if is_late {
-                    sent + limits.connect
-                } else {
-                    end.1
-                },
-            );
+            self.doubt(slot, server, if is_late { sent + connect } else { end.1 });
         }
     }
 

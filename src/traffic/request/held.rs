@@ -25,15 +25,13 @@ pub(super) fn answer<W: Witness>(
     if !kernels.are_on() {
         return;
     }
-    let mut answered = Vec::new();
-    while kernels.pass(Time::NEVER, &mut answered) {}
-    for Answered {
+    for &Answered {
         address,
         node,
         nth,
         sent,
         at,
-    } in answered
+    } in kernels.pass_all()
     {
         let held = &mut all[address * nodes + node][nth as usize];
         if at - sent < held.latency {
