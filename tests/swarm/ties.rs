@@ -8,7 +8,7 @@ use rollcast::traffic::outcome::Outcome;
 use rollcast::traffic::request::RequestEngine;
 use rollcast::verdict::Cause;
 
-use super::{scenario, scenarios, swarm, timeline};
+use super::{scenario, swarm, timeline};
 
 /// Cases in which both engines said something.
 static COMPARED: AtomicU64 = AtomicU64::new(0);
@@ -18,9 +18,19 @@ const SHARE: f64 = 0.2;
 
 #[test]
 fn engines_decide_ties_alike() {
-    swarm(1_500, scenarios::plain, alike);
+    swarm(1_500, text, alike);
     let compared = COMPARED.load(Ordering::Relaxed);
     assert!(compared >= 100, "{compared} cases had something to compare");
+}
+
+/// Rollouts in which no request changes another's end.
+fn text(_: u64, case: u64) -> String {
+    let on_sigterm = ["drain", "keep_serving"][case as usize % 2];
+    let (replicas, pre_stop) = (1 + case % 5, case % 3 * 7);
+    format!(
+        "name = \"tie-{case}\"\n[deployment]\nreplicas = {replicas}\n[load]\nduration = \"60s\"\n\
+         rollout_at = \"10s\"\n[pod]\npre_stop = \"{pre_stop}s\"\n[app]\non_sigterm = \"{on_sigterm}\"\n"
+    )
 }
 
 fn alike(text: &str, streams: &Streams) -> Result<(), String> {
