@@ -176,7 +176,7 @@ pub fn judge_replaced<'a>(
     given: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), Error> {
     for (key, value) in given.into_iter().filter(|(replaced, _)| *replaced == key) {
-        let mut alone = Document::parse(Path::new("alone.toml"), "")?;
+        let mut alone = Document::parse(Path::new(key), "name = \"alone\"")?;
         alone.set(key, value)?;
         match alone.resolve() {
             Err(error) if error.exit_code() == 2 => return Err(error),

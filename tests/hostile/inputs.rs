@@ -170,6 +170,11 @@ fn excesses(cases: &mut Vec<Case>) {
     for set in runs {
         cases.push(case(REFUSED, &["run", SMALL, "--set", set, "--runs", "1"]));
     }
+    let fine = ["--set", "monte_carlo.runs=5", "--runs", "1"];
+    cases.push(case(
+        &[0],
+        &["run", SMALL, fine[0], fine[1], fine[2], fine[3]],
+    ));
     let share = ["objectives.probability=nan", "--probability", "0.9"];
     for file in [SMALL, manifests] {
         let line = ["check", file, "--set", share[0], share[1], share[2]];
