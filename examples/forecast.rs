@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use rollcast::error::Error;
-use rollcast::monte_carlo::{Options, Sample, forecast};
+use rollcast::monte_carlo::{Count, Options, forecast};
 use rollcast::scenario;
 use rollcast::traffic::EngineChoice;
 
@@ -30,14 +30,14 @@ fn main() -> Result<(), Error> {
         &AtomicBool::new(false),
     )?;
     for status in [502, 503, 504] {
-        if let Some(count) = forecast.counts(|sample| sample.status(status)) {
+        if let Some(count) = forecast.counts(Count::Status(status)) {
             println!(
                 "{status}: {:7.1} on average, {:.0} to {:.0} in 90 % of rollouts",
                 count.mean, count.p05, count.p95
             );
         }
     }
-    if let Some(any) = forecast.proportion(|sample: &Sample| sample.count_5xx() > 0) {
+    if let Some(any) = forecast.any(Count::Failed) {
         println!(
             "any 5xx: {:.1} % of rollouts ({:.1} % to {:.1} %)",
             100.0 * any.probability,

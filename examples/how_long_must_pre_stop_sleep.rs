@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use rollcast::error::Error;
-use rollcast::monte_carlo::{Options, Sample, forecast};
+use rollcast::monte_carlo::{Count, Options, forecast};
 use rollcast::scenario::document::Document;
 use rollcast::traffic::EngineChoice;
 
@@ -33,10 +33,10 @@ fn main() -> Result<(), Error> {
             &AtomicBool::new(false),
         )?;
         let mean = forecast
-            .counts(Sample::count_5xx)
+            .counts(Count::Failed)
             .map_or(0.0, |count| count.mean);
         let any = forecast
-            .proportion(|sample| sample.count_5xx() > 0)
+            .any(Count::Failed)
             .map_or(0.0, |any| any.probability);
         println!("{:>7}s  {mean:>15.1}  {:>15.1} %", seconds, 100.0 * any);
     }

@@ -43,7 +43,8 @@ pub fn scenario(bytes: &[u8]) {
 
 /// A manifest file: every draft is a document, and nothing that the manifest says sets a key that it does not stand for.
 pub fn manifest(bytes: &[u8]) {
-    let Ok(import) = manifest::import(&[file("yaml", bytes)], &[]) else {
+    let file = OnDisk::new("yaml", bytes);
+    let Ok(import) = manifest::import(&file.0, &[]) else {
         return;
     };
     for draft in import.drafts {
@@ -60,17 +61,17 @@ pub fn manifest(bytes: &[u8]) {
 
 /// An ALB access log.
 pub fn alb_log(bytes: &[u8]) {
-    let _ = calibrate::gather(&[file("log", bytes)], None);
+    let _ = calibrate::gather(&OnDisk::new("log", bytes).0, None);
 }
 
 /// Results of vegeta.
 pub fn vegeta(bytes: &[u8]) {
-    let _ = calibrate::gather(&[file("csv", bytes)], None);
+    let _ = calibrate::gather(&OnDisk::new("csv", bytes).0, None);
 }
 
 /// What a watch of EndpointSlices and events saw.
 pub fn watch(bytes: &[u8]) {
-    let _ = calibrate::gather(&[file("jsonl", bytes)], None);
+    let _ = calibrate::gather(&OnDisk::new("jsonl", bytes).0, None);
 }
 
 /// The record of a sweep: what is accepted can be merged and told, and reads back.
@@ -104,14 +105,24 @@ pub fn json_output(bytes: &[u8]) {
     assert_eq!(read["name"], text);
 }
 
-/// Parsers that read files read this one, which every thread has for itself.
-fn file(extension: &str, bytes: &[u8]) -> PathBuf {
-    let name = format!(
-        "rollcast-fuzz-{}-{:?}.{extension}",
-        std::process::id(),
-        std::thread::current().id()
-    );
-    let path = std::env::temp_dir().join(name.replace(['(', ')'], ""));
-    std::fs::write(&path, bytes).expect("the temporary directory takes files");
-    path
+/// A file for parsers that read files: every thread has one of its own, as long as it needs it.
+struct OnDisk([PathBuf; 1]);
+
+impl OnDisk {
+    fn new(extension: &str, bytes: &[u8]) -> OnDisk {
+        let name = format!(
+            "rollcast-fuzz-{}-{:?}.{extension}",
+            std::process::id(),
+            std::thread::current().id()
+        );
+        let path = std::env::temp_dir().join(name.replace(['(', ')'], ""));
+        std::fs::write(&path, bytes).expect("the temporary directory takes files");
+        OnDisk([path])
+    }
+}
+
+impl Drop for OnDisk {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0[0]);
+    }
 }

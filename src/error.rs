@@ -105,7 +105,19 @@ impl Error {
 
     /// Says in which file, and where in its `source`: a byte range.
     #[must_use]
-    pub fn at(mut self, path: &Path, source: &str, range: std::ops::Range<usize>) -> Error {
+    pub fn at(self, path: &Path, source: &str, range: std::ops::Range<usize>) -> Error {
+        self.at_row(path, 1, source, range)
+    }
+
+    /// As [`Error::at`], of a source that begins with this row of the file.
+    #[must_use]
+    pub fn at_row(
+        mut self,
+        path: &Path,
+        first: usize,
+        source: &str,
+        range: std::ops::Range<usize>,
+    ) -> Error {
         let start = source.floor_char_boundary(range.start.min(source.len()));
         let (before, after) = source.split_at_checked(start).unwrap_or((source, ""));
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -113,7 +125,7 @@ impl Error {
             .get(line_start..)
             .and_then(|rest| rest.lines().next())
             .unwrap_or_default();
-        let row = before.matches('\n').count() + 1;
+        let row = first + before.matches('\n').count();
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
         let end = source.floor_char_boundary(
             range
@@ -143,13 +155,8 @@ impl Error {
     /// Says in which file and on which line of it, from 1; for files too long to be kept.
     #[must_use]
     pub fn on_line(self, path: &Path, row: usize, line: &str) -> Error {
-        let mut error = self.at(path, line.lines().next().unwrap_or_default(), 0..usize::MAX);
-        if let Some(Spot { row: first, .. }) =
-            error.place.as_mut().and_then(|place| place.spot.as_mut())
-        {
-            *first = row;
-        }
-        error
+        let line = line.lines().next().unwrap_or_default();
+        self.at_row(path, row, line, 0..usize::MAX)
     }
 
     /// Says which replication of which seed broke. What was refused or interrupted is not replayed.

@@ -1,8 +1,10 @@
 //! What a sample says about what it was drawn from. Plain structs; each formula cites its source.
 
+mod frequencies;
 mod paired;
 pub mod zero_inflated;
 
+pub use frequencies::{Frequencies, Measurements};
 pub use paired::PairedDifference;
 use statrs::distribution::{Beta, ContinuousCDF, Normal, StudentsT};
 pub use zero_inflated::IfAny;
@@ -96,12 +98,32 @@ impl Moments {
         }
     }
 
+    /// Of `n` numbers by the sums of their whole multiples of `unit`, where some may be negative.
+    fn of_signed_sums(n: u64, sum: i128, squares: i128, unit: f64) -> Moments {
+        let mean = sum as f64 / n.max(1) as f64;
+        let spread = (squares as f64 - sum as f64 * mean).max(0.0);
+        Moments {
+            n,
+            mean: mean * unit,
+            squares: spread * unit * unit,
+        }
+    }
+
     /// Takes one number in.
     pub fn push(&mut self, x: f64) {
-        self.n += 1;
+        self.push_many(x, 1);
+    }
+
+    /// Takes the same number in so many times (West, *Updating mean and variance estimates*, Communications of the
+    /// ACM 22(9), 1979).
+    pub fn push_many(&mut self, x: f64, times: u64) {
+        if times == 0 {
+            return;
+        }
+        self.n += times;
         let delta = x - self.mean;
-        self.mean += delta / self.n as f64;
-        self.squares += delta * (x - self.mean);
+        self.mean += delta * (times as f64 / self.n as f64);
+        self.squares += times as f64 * delta * (x - self.mean);
     }
 
     /// How many numbers.
@@ -150,49 +172,73 @@ impl Summary {
     /// Of any measurement; `None` if there is none.
     ///
     /// Where one value is usual, what counts is how the others differ from it: see [`zero_inflated`].
-    pub fn of(mut values: Vec<f64>, level: f64) -> Option<Summary> {
-        values.sort_by(f64::total_cmp);
-        let usual = values
-            .chunk_by(|a, b| a == b)
-            .max_by_key(|same| same.len())?;
-        let interval = if usual.len() as u64 >= zero_inflated::FEWEST || usual.len() == values.len()
-        {
-            let usual = usual[0];
-            zero_inflated::mean_interval(values.iter().map(|x| (x - usual, 1)), level)
+    pub fn of(values: impl IntoIterator<Item = f64>, level: f64) -> Option<Summary> {
+        let values: Frequencies = values.into_iter().collect();
+        let moments = values.moments();
+        Summary::around_the_usual(&values, moments, values.max()?, level)
+    }
+
+    /// Of measurements that were counted: as [`Summary::of`].
+    pub fn of_measurements(values: &Measurements, level: f64) -> Option<Summary> {
+        Summary::around_the_usual(values.frequencies(), values.moments(), values.max()?, level)
+    }
+
+    /// Of amounts that every replication has, none of them an exception: as [`Summary::of`].
+    pub fn of_amounts(values: &Frequencies, level: f64) -> Option<Summary> {
+        Summary::around_the_usual(values, values.moments(), values.max()?, level)
+    }
+
+    fn around_the_usual(
+        values: &Frequencies,
+        moments: Moments,
+        max: f64,
+        level: f64,
+    ) -> Option<Summary> {
+        let (usual, times) = values.usual()?;
+        let interval = if times >= zero_inflated::FEWEST || times == values.n() {
+            let others = values.iter().map(|(x, times)| (x - usual, times));
+            zero_inflated::mean_interval(others, level)
                 .map(|(low, high)| (usual + low, usual + high))
         } else {
-            values
-                .iter()
-                .copied()
-                .collect::<Moments>()
-                .mean_interval(level)
+            moments.mean_interval(level)
         };
-        Summary::of_sorted(&values, interval, level)
+        Summary::with(values, moments, max, interval, level)
     }
 
     /// Of counts, of which none is usual but zero: [`zero_inflated::mean_interval`].
     pub fn of_counts(counts: impl IntoIterator<Item = u64>, level: f64) -> Option<Summary> {
-        let mut values: Vec<f64> = counts.into_iter().map(|count| count as f64).collect();
-        values.sort_by(f64::total_cmp);
-        let interval = zero_inflated::mean_interval(values.iter().map(|x| (*x, 1)), level);
+        let counts = counts.into_iter().map(|count| count as f64).collect();
+        Summary::of_counted(&counts, level)
+    }
+
+    /// Of counts that were counted: as [`Summary::of_counts`].
+    pub fn of_counted(counts: &Frequencies, level: f64) -> Option<Summary> {
+        let interval = zero_inflated::mean_interval(counts.iter(), level);
         let interval = interval.map(|(low, high)| (low.max(0.0), high));
+        let summary = Summary::with(counts, counts.moments(), counts.max()?, interval, level)?;
         Some(Summary {
-            if_any: IfAny::of(&values),
-            ..Summary::of_sorted(&values, interval, level)?
+            if_any: counts.if_any(),
+            ..summary
         })
     }
 
-    fn of_sorted(values: &[f64], mean_interval: Option<(f64, f64)>, level: f64) -> Option<Summary> {
-        let moments: Moments = values.iter().copied().collect();
+    fn with(
+        values: &Frequencies,
+        moments: Moments,
+        max: f64,
+        mean_interval: Option<(f64, f64)>,
+        level: f64,
+    ) -> Option<Summary> {
+        let [p05, p50, p95] = values.quantiles([0.05, 0.50, 0.95])?;
         Some(Summary {
             n: moments.n,
             mean: moments.mean,
             mean_interval,
             level,
-            p05: quantile(values, 0.05)?,
-            p50: quantile(values, 0.50)?,
-            p95: quantile(values, 0.95)?,
-            max: *values.last()?,
+            p05,
+            p50,
+            p95,
+            max,
             if_any: None,
         })
     }
@@ -386,7 +432,7 @@ mod tests {
 
     #[test]
     fn a_summary_of_ten() {
-        let summary = Summary::of((1..=10).map(f64::from).collect(), 0.95).unwrap();
+        let summary = Summary::of((1..=10).map(f64::from), 0.95).unwrap();
         assert_eq!((summary.n, summary.mean, summary.max), (10, 5.5, 10.0));
         let (low, high) = summary.mean_interval.unwrap();
         close(low, 3.3341494103318);
@@ -438,19 +484,11 @@ mod tests {
             .unwrap()
             .mean_interval
             .unwrap();
-        let left = Summary::of(
-            clumps(40).map(|count| (12_000 - count) as f64).collect(),
-            0.95,
-        )
-        .unwrap();
+        let left = Summary::of(clumps(40).map(|count| (12_000 - count) as f64), 0.95).unwrap();
         let left = left.mean_interval.unwrap();
         close(left.0, 12_000.0 - failed.1);
         close(left.1, 12_000.0 - failed.0);
-        let few = Summary::of(
-            clumps(19).map(|count| (12_000 - count) as f64).collect(),
-            0.95,
-        )
-        .unwrap();
+        let few = Summary::of(clumps(19).map(|count| (12_000 - count) as f64), 0.95).unwrap();
         assert_eq!((few.mean_interval, few.max), (None, 12_000.0));
         assert_eq!(
             Summary::of(vec![2.0; 40], 0.95).unwrap().mean_interval,

@@ -8,7 +8,7 @@ mod page;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use rollcast::monte_carlo::{Forecast, Options, Sample, forecast};
+use rollcast::monte_carlo::{Count, Forecast, Options, forecast};
 use rollcast::scenario::{Scenario, document::Document};
 use rollcast::traffic::EngineChoice;
 use rollcast::verdict::Cause;
@@ -37,9 +37,7 @@ fn forecast_of(document: &Document) -> Forecast {
     .unwrap_or_else(|error| panic!("{error}"))
 }
 
-type Count = fn(&Sample) -> u64;
-
-/// What was published, and how a replication counts it.
+/// What was published, and what a replication counts of it.
 struct Published {
     what: &'static str,
     value: u64,
@@ -50,39 +48,39 @@ const BEFORE: &[Published] = &[
     Published {
         what: "200",
         value: 11_300,
-        count: |sample| sample.status(200),
+        count: Count::Status(200),
     },
     Published {
         what: "502",
         value: 27,
-        count: |sample| sample.status(502),
+        count: Count::Status(502),
     },
     Published {
         what: "503",
         value: 1,
-        count: |sample| sample.status(503),
+        count: Count::Status(503),
     },
     Published {
         what: "504",
         value: 672,
-        count: |sample| sample.status(504),
+        count: Count::Status(504),
     },
     Published {
         what: "all 5xx",
         value: 700,
-        count: Sample::count_5xx,
+        count: Count::Failed,
     },
 ];
 const AFTER: &[Published] = &[
     Published {
         what: "200",
         value: 10_000,
-        count: |sample| sample.status(200),
+        count: Count::Status(200),
     },
     Published {
         what: "all 5xx",
         value: 0,
-        count: Sample::count_5xx,
+        count: Count::Failed,
     },
 ];
 
@@ -128,13 +126,13 @@ fn before_and_after() {
     check_inside(&before, BEFORE);
     check_inside(&after, AFTER);
 
-    let (low, _, high) = interval(&before, |sample| sample.status(504));
+    let (low, _, high) = interval(&before, Count::Status(504));
     assert!(
         high / low <= 10.0,
         "504s from {low} to {high}: more than a factor of 10"
     );
     let no_target = before
-        .counts(|sample| sample.causes[Cause::NoTarget.index()])
+        .counts(Count::Cause(Cause::NoTarget))
         .expect("there are replications");
     assert!(
         no_target.mean < 0.5,
@@ -157,16 +155,13 @@ fn before_and_after() {
     typical
         .set("load_balancer.deregistration_propagation", "typical")
         .unwrap_or_else(|error| panic!("{error}"));
-    let (low_typical, _, high_typical) =
-        interval(&forecast_of(&typical), |sample| sample.status(504));
+    let (low_typical, _, high_typical) = interval(&forecast_of(&typical), Count::Status(504));
     assert!(
         high_typical / low_typical <= 3.0,
         "typical: 504s from {low_typical} to {high_typical}"
     );
 
-    let any = after
-        .proportion(|sample| sample.count_5xx() > 0)
-        .expect("there are replications");
+    let any = after.any(Count::Failed).expect("there are replications");
     let split = after
         .variance_split(|sample| f64::from(sample.count_5xx() > 0))
         .expect("there are twins");

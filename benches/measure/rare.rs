@@ -9,7 +9,7 @@ use rollcast::aws::target_group::Algorithm;
 use rollcast::dist::{Dist, LogNormal};
 use rollcast::id::{AlbNodeId, PodId, RevisionId, TargetId};
 use rollcast::monte_carlo::Sample;
-use rollcast::monte_carlo::rare::{Lags, Rare, estimate};
+use rollcast::monte_carlo::rare::{Lags, Plain, Rare, estimate};
 use rollcast::observe::measure::Measures;
 use rollcast::observe::timeline::{BeliefChange, PodRecord, Socket, TargetRecord, Timeline};
 use rollcast::random::Streams;
@@ -71,6 +71,7 @@ fn measure(closes_after: Span) -> Rare {
     let entities = propagation.jumping((0..PODS).map(|row| (TargetId(row), AlbNodeId(0))));
     let plain =
         simulate(0..RUNS, &|replication| Streams::new(1, replication)).expect("it only counts");
+    let plain = Plain::of(plain.iter().map(Sample::count_5xx));
     estimate(
         &Lags {
             propagation: &propagation,

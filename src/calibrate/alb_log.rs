@@ -79,6 +79,7 @@ pub(super) fn read(
 }
 
 /// The value of a name, made if it is not there; looking it up copies no name.
+#[allow(clippy::expect_used, reason = "it was just inserted")]
 fn entry<'a, V: Default>(
     map: &'a mut std::collections::BTreeMap<String, V>,
     name: &str,

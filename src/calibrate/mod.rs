@@ -6,7 +6,7 @@
 //! EndpointSlice has when Kubernetes gave it up. What lies between the two and is no lag of the load
 //! balancer (the controller's own way, mostly) is taken from the model itself: a [`Pilot`].
 
-#![warn(clippy::string_slice)]
+#![cfg_attr(not(test), deny(clippy::string_slice, clippy::expect_used))]
 
 mod alb_log;
 mod estimate;

@@ -73,7 +73,8 @@ impl Calibrate {
         output::check(&self.output)?;
         let mut document = self.edits.document(&self.scenario, self.chance.runs)?;
         let scenario = self.edits.resolve(&document, terminal)?;
-        let evidence = calibrate::gather(&self.logs, self.target_group.as_deref())?;
+        let read = || calibrate::gather(&self.logs, self.target_group.as_deref());
+        let evidence = progress::during("reading", terminal, read)?;
         evidence
             .damaged
             .iter()

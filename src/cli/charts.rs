@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rollcast::error::Error;
-use rollcast::monte_carlo::{Forecast, Replay, Sample, replay};
+use rollcast::monte_carlo::{Count, Forecast, Replay, replay};
 use rollcast::plot::{self, Caption, Summary};
 use rollcast::report::Answer;
 use rollcast::report::caption::{self, Words};
@@ -69,7 +69,11 @@ pub fn of_answer(
         &forecast.series,
         scenario.load.rollout_at.as_secs_f64(),
     )?;
-    let distribution = plot::distribution(&caption, &forecast.counts_5xx(), &summary(forecast))?;
+    let distribution = plot::distribution(
+        &caption,
+        forecast.counted.counts(Count::Failed),
+        &summary(forecast),
+    )?;
     let replay = replay(scenario, forecast.seed, 0)?;
     Ok(vec![
         ("errors", errors.to_png()?),
@@ -102,9 +106,9 @@ pub fn caption(words: &Words) -> Caption<'_> {
 }
 
 fn summary(forecast: &Forecast) -> Summary {
-    let counts = forecast.counts(Sample::count_5xx);
+    let counts = forecast.counts(Count::Failed);
     let [p05, p50, p95] = counts.map_or([0.0; 3], |counts| [counts.p05, counts.p50, counts.p95]);
-    let any = forecast.proportion(|sample| sample.count_5xx() > 0);
+    let any = forecast.any(Count::Failed);
     Summary {
         p05,
         p50,

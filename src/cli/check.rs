@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use rollcast::check::{self, Checked, Options, Report, Severity, Subject, Verdict};
 use rollcast::error::Error;
-use rollcast::manifest::{self, Given};
+use rollcast::manifest::{self, Given, Import};
 use rollcast::report;
 use rollcast::scenario::Document;
 use rollcast::traffic::EngineChoice;
@@ -14,7 +14,7 @@ use rollcast::traffic::EngineChoice;
 use super::import::{Known, tell_of_folders};
 use super::output::{self, Delivery, Sink};
 use super::terminal::Terminal;
-use super::{interrupt, options};
+use super::{interrupt, options, progress};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -143,10 +143,17 @@ impl Check {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         options::refuse_stdin_twice(&self.files)?;
         output::check(&self.output)?;
-        let (subjects, mut report) = self.subjects(terminal)?;
+        let read = progress::during("reading", terminal, || self.subjects());
+        let (subjects, mut report, import) = read?;
+        import
+            .iter()
+            .for_each(|import| tell_of_folders(import, "check", terminal));
         subjects
             .iter()
             .try_for_each(|subject| self.affordable(subject))?;
+        if subjects.iter().any(|subject| subject.scenario.is_ok()) {
+            options::refuse_kept(self.runs.into())?;
+        }
         interrupt::watch()?;
         let options = Options {
             runs: self.runs.into(),
@@ -156,8 +163,12 @@ impl Check {
             engine: EngineChoice::Auto,
         };
         let mut checked = Vec::new();
-        for subject in &subjects {
-            checked.push(check::check(subject, &options, interrupt::cancelled())?);
+        for (number, subject) in (1..).zip(&subjects) {
+            let what = format!("{number} of {}, {}", subjects.len(), subject.name);
+            let judged = progress::during(&what, terminal, || {
+                check::check(subject, &options, interrupt::cancelled())
+            });
+            checked.push(judged?);
         }
         checked.append(&mut report.checked);
         report.checked = checked;
@@ -188,12 +199,12 @@ impl Check {
     }
 
     /// Scenarios by their files' names, the rest as manifests; and what is known of those without a simulation.
-    fn subjects(&self, terminal: &Terminal) -> Result<(Vec<Subject>, Report), Error> {
+    fn subjects(&self) -> Result<(Vec<Subject>, Report, Option<Import>), Error> {
         let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|end| end == "toml");
         let (scenarios, manifests): (Vec<&PathBuf>, Vec<&PathBuf>) =
             self.files.iter().partition(is_scenario);
         let config = self.config()?;
-        let (mut subjects, mut report) = (Vec::new(), Report::default());
+        let (mut subjects, mut report, mut read) = (Vec::new(), Report::default(), None);
         for path in scenarios {
             subjects.push(self.scenario(path, &config)?);
         }
@@ -208,6 +219,9 @@ impl Check {
         if has_manifests {
             let mut given = config;
             given.extend(self.known.given());
+            for (key, ..) in self.objectives() {
+                options::judge_replaced(key, pairs(&given))?;
+            }
             given.extend(
                 self.objectives()
                     .into_iter()
@@ -223,7 +237,6 @@ impl Check {
                 manifest::import_texts(self.texts.clone(), &given)?
             };
             import.select(&self.only, &self.skip)?;
-            tell_of_folders(&import, "check", terminal);
             let (judged, left_out) = import.judged(self.assume_alb);
             for draft in judged {
                 subjects.push(Subject::of_draft(draft)?);
@@ -231,8 +244,9 @@ impl Check {
             report.left_out = left_out.into_iter().map(Into::into).collect();
             report.remarks = import.notices.iter().map(Into::into).collect();
             report.checked = import.dangling.iter().map(check::dangling).collect();
+            read = Some(import);
         }
-        Ok((subjects, report))
+        Ok((subjects, report, read))
     }
 
     /// What the project has settled for all its checks.
@@ -265,6 +279,7 @@ impl Check {
             document.set(&given.key, &given.value)?;
         }
         for (key, value, _) in self.objectives() {
+            options::judge_replaced(key, pairs(&self.known.given()))?;
             document.set(key, &value)?;
         }
         Subject::of_document(document)
@@ -331,6 +346,12 @@ impl Check {
             ExitCode::SUCCESS
         }
     }
+}
+
+fn pairs(given: &[Given]) -> impl Iterator<Item = (&str, &str)> {
+    given
+        .iter()
+        .map(|given| (given.key.as_str(), given.value.as_str()))
 }
 
 fn render(format: Format, report: &Report) -> String {

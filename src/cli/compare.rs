@@ -65,13 +65,18 @@ impl Compare {
             a.monte_carlo.runs.into(),
             a.monte_carlo.confidence,
         );
-        let lasts = [about_how_long(&a, seed)?, about_how_long(&b, seed)?];
+        options::refuse_kept(runs)?;
+        let first = || Ok([about_how_long(&a, seed)?, about_how_long(&b, seed)?]);
+        let lasts: Result<_, Error> = progress::during("pairs", terminal, first);
+        let lasts = lasts?;
         let engine = self
             .chance
             .engine()
             .alike(&[(&a, lasts[0]), (&b, lasts[1])]);
         let workers = Workers::new(self.chance.threads())?;
-        let ends = workers.ends(&[&a, &b], seed, 0..runs, interrupt::cancelled())?;
+        let ends = progress::during("pairs", terminal, || {
+            workers.ends(&[&a, &b], seed, 0..runs, interrupt::cancelled())
+        })?;
         let bar = progress::bar("pairs", 2 * runs, terminal);
         let sampled = |scenario: &Scenario, path| -> Result<Vec<Sample>, Error> {
             const PORTION: u64 = 250;

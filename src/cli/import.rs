@@ -10,7 +10,7 @@ use rollcast::manifest::{self, Draft, Given};
 use super::charts::Names;
 use super::output::{self, Delivery};
 use super::terminal::Terminal;
-use super::{interrupt, options};
+use super::{interrupt, options, progress};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -118,7 +118,8 @@ impl Import {
         self.directory
             .as_deref()
             .map_or(Ok(()), output::make_directory)?;
-        let import = manifest::import(&self.manifests, &self.known.given())?;
+        let read = || manifest::import(&self.manifests, &self.known.given());
+        let import = progress::during("reading", terminal, read)?;
         let is_refused =
             import.drafts.is_empty() && import.left_out.iter().any(|left_out| left_out.is_open);
         let import = if is_refused { import } else { import.some()? };

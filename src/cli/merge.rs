@@ -7,9 +7,9 @@ use clap::Args;
 use rollcast::error::Error;
 use rollcast::sweep::{Record, Survey};
 
-use super::checkpoint;
 use super::sweep::Results;
 use super::terminal::Terminal;
+use super::{checkpoint, progress};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,13 +36,12 @@ impl Merge {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         self.results.check()?;
         let read = |path: &PathBuf| Ok((path.display().to_string(), checkpoint::read(path)?));
-        let records = self
-            .files
-            .iter()
-            .map(read)
-            .collect::<Result<Vec<_>, Error>>()?;
-        self.results
-            .deliver(&Survey::of(Record::merge(records)?)?, terminal)?;
+        let survey = || -> Result<Survey, Error> {
+            let records = self.files.iter().map(read).collect::<Result<_, _>>()?;
+            Survey::of(Record::merge(records)?)
+        };
+        let survey = progress::during("reading", terminal, survey)?;
+        self.results.deliver(&survey, terminal)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -82,6 +82,8 @@ impl Edits {
         }
         // Through the document, because limits depend on the number of runs.
         if let Some(runs) = runs {
+            let edits = self.edits.iter().map(|(key, value)| (&**key, &**value));
+            judge_replaced("monte_carlo.runs", edits)?;
             document.set("monte_carlo.runs", &runs.to_string())?;
         }
         Ok(document)
@@ -148,6 +150,40 @@ pub fn with_replay(error: Error, path: &Path, edits: &Edits) -> Error {
         }
         None => error,
     }
+}
+
+/// Runs of which every one is kept, for what is paired: about 300 bytes each, of two or three configurations.
+const MOST_KEPT: u64 = 1_000_000;
+
+/// Refuses more runs than can be kept one by one.
+///
+/// # Errors
+/// There are more; exit code 4.
+pub fn refuse_kept(runs: u64) -> Result<(), Error> {
+    if runs <= MOST_KEPT {
+        return Ok(());
+    }
+    let words = format!("{runs} runs, each kept to be paired; the limit is {MOST_KEPT}");
+    Err(Error::too_large(words).hint("fewer runs; `run` counts its own, and takes any number"))
+}
+
+/// Judges the values of a key that an option of its own replaces: what is out of range is refused all the same.
+///
+/// # Errors
+/// One of them is no value of the key.
+pub fn judge_replaced<'a>(
+    key: &str,
+    given: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<(), Error> {
+    for (key, value) in given.into_iter().filter(|(replaced, _)| *replaced == key) {
+        let mut alone = Document::parse(Path::new(key), "name = \"alone\"")?;
+        alone.set(key, value)?;
+        match alone.resolve() {
+            Err(error) if error.exit_code() == 2 => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// `-` twice would read nothing the second time.

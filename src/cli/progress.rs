@@ -1,6 +1,6 @@
 //! A forecast with a progress bar that Ctrl-C can end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rollcast::error::Error;
@@ -13,6 +13,8 @@ use super::interrupt;
 use super::options::Chance;
 use super::terminal::Terminal;
 
+/// How often a bar is drawn again while nothing ends.
+const TICK: Duration = Duration::from_millis(500);
 /// Letters of a scenario's name beside the bar.
 const LONGEST_NAME: usize = 30;
 
@@ -91,9 +93,33 @@ pub fn bar(name: &str, runs: u64, terminal: &Terminal) -> ProgressBar {
     let style = ProgressStyle::with_template(
         "{prefix} {wide_bar} {human_pos}/{human_len} rollouts, {eta} left",
     );
-    ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::stderr_with_hz(10))
+    let bar = ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::stderr_with_hz(10))
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        .with_prefix(name)
+        .with_prefix(name);
+    // The first rollout may take its time.
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+/// Does work that has no rollouts to count, with a line that says what it is and for how long, where somebody can
+/// see it.
+pub fn during<T>(what: &str, terminal: &Terminal, work: impl FnOnce() -> T) -> T {
+    if !terminal.progress {
+        return work();
+    }
+    let style = ProgressStyle::with_template("{prefix}: {elapsed}");
+    let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        .with_prefix(
+            escape::line(what)
+                .chars()
+                .take(LONGEST_NAME)
+                .collect::<String>(),
+        );
+    line.enable_steady_tick(TICK);
+    let done = work();
+    line.finish_and_clear();
+    done
 }
 
 /// The user's clock.

@@ -71,7 +71,9 @@ impl Recommend {
         let workers = Workers::new(self.chance.threads())?;
         let seed = scenario.monte_carlo.seed;
         let engine = self.chance.engine();
-        let ends = recommend::common_end(&document, &workers, seed, interrupt::cancelled())?;
+        let ends = progress::during("search", terminal, || {
+            recommend::common_end(&document, &workers, seed, interrupt::cancelled())
+        })?;
         let sampler = |scenario: &Scenario, range| {
             workers.replications_until(scenario, engine, seed, range, &ends, interrupt::cancelled())
         };

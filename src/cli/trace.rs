@@ -15,7 +15,7 @@ use rollcast::scenario::Scenario;
 use super::options::{self, Edits};
 use super::output::{self, Delivery, Sink};
 use super::terminal::Terminal;
-use super::{charts, interrupt};
+use super::{charts, interrupt, progress};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,9 +83,12 @@ impl Trace {
             .chain(&self.logs)
             .try_for_each(|directory| output::make_directory(directory))?;
         interrupt::watch()?;
-        let replay = replay(&scenario, scenario.monte_carlo.seed, self.replication)
+        let again = || replay(&scenario, scenario.monte_carlo.seed, self.replication);
+        let replay = progress::during("replication", terminal, again)
             .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
-        self.deliver(&scenario, &replay, terminal)?;
+        progress::during("writing", terminal, || {
+            self.deliver(&scenario, &replay, terminal)
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 

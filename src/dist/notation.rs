@@ -1,6 +1,13 @@
 //! How a scenario writes a distribution, and how it is written back.
 
-#![warn(clippy::string_slice)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::string_slice,
+        clippy::expect_used,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 use std::fmt;
 
@@ -125,10 +132,9 @@ impl Form {
         forms.extend(self.empirical.map(empirical_form).transpose()?);
         forms.extend(self.mixture.map(mixture_form).transpose()?);
         if let Some(delay) = self.delay {
-            forms.push(Dist::Uniform(
-                delay,
-                delay + self.jitter.unwrap_or_default(),
-            ));
+            let jitter = self.jitter.unwrap_or_default().as_micros();
+            let longest = delay.as_micros().saturating_add(jitter);
+            forms.push(Dist::Uniform(delay, Span::from_micros(longest)));
         }
         let [dist] = <[Dist; 1]>::try_from(forms).map_err(|forms| match forms.len() {
             0 => {

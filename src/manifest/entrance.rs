@@ -215,17 +215,8 @@ impl<'a> Entrance<'a> {
         {
             return Ok(Some(of_class));
         }
-        let group = |ingress: &Ingress| {
-            annotation::find(&[&ingress.metadata], "group.name").map(|name| name.value)
-        };
-        let own = group(ingress);
-        let siblings = objects
-            .ingresses
-            .iter()
-            .filter(|other| own.is_some() && group(other) == own);
-        for member in std::iter::once(ingress).chain(siblings) {
-            let text = annotation::find(&[&member.metadata], "load-balancer-attributes");
-            if let Some(found) = Attributes::of_annotation(text)?.whole(key)? {
+        for text in objects.of_group(ingress) {
+            if let Some(found) = Attributes::of_annotation(Some(text))?.whole(key)? {
                 return Ok(Some(found));
             }
         }

@@ -69,7 +69,8 @@ pub(super) enum Exposed<'a> {
 pub(super) fn ways<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Way<'a>> {
     let mut ways = Vec::new();
     for &service in services {
-        let doors = doors(objects).filter_map(|door| {
+        let (name, namespace) = (&service.metadata.name.value, service.metadata.namespace());
+        let doors = objects.doors_to(name).filter_map(|door| {
             let backend = door
                 .backends()
                 .iter()
@@ -82,10 +83,8 @@ pub(super) fn ways<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Wa
             lead: Lead::Door(door.configured(objects, service)),
             controller: door.controller(objects, Some(service)),
         }));
-        let (name, namespace) = (&service.metadata.name.value, service.metadata.namespace());
         let routes = objects
-            .proxy_routes
-            .iter()
+            .proxy_routes_to(name)
             .filter(|route| route.leads_to(name, namespace));
         ways.extend(routes.map(|route| Way {
             service,
@@ -106,17 +105,22 @@ pub(super) fn ways<'a>(objects: &'a Objects, services: &[&'a Service]) -> Vec<Wa
 
 /// Every object that can make a target group.
 pub(super) fn doors(objects: &Objects) -> impl Iterator<Item = Door<'_>> {
-    let bindings = objects.bindings.iter().map(Door::Binding);
-    let ingresses = objects
-        .ingresses
-        .iter()
-        .map(|ingress| Door::Ingress(ingress, None));
-    bindings.chain(ingresses).chain(
-        objects
-            .routes
-            .iter()
-            .map(|route| Door::Route(route, Configurations::default())),
-    )
+    (0..).map_while(|row| door(objects, row))
+}
+
+/// One of them: bindings, then Ingresses, then routes.
+pub(super) fn door(objects: &Objects, row: usize) -> Option<Door<'_>> {
+    if let Some(binding) = objects.bindings.get(row) {
+        return Some(Door::Binding(binding));
+    }
+    let row = row.checked_sub(objects.bindings.len())?;
+    if let Some(ingress) = objects.ingresses.get(row) {
+        return Some(Door::Ingress(ingress, None));
+    }
+    let route = objects
+        .routes
+        .get(row.checked_sub(objects.ingresses.len())?)?;
+    Some(Door::Route(route, Configurations::default()))
 }
 
 /// Whether a backend is this Service.
@@ -244,5 +248,5 @@ pub(super) fn services<'a>(
 ) -> Vec<&'a Service> {
     let selects =
         |service: &&Service| together(&service.metadata, workload) && service.selects(labels);
-    objects.services.iter().filter(selects).collect()
+    objects.services_by_labels(labels).filter(selects).collect()
 }

@@ -207,7 +207,7 @@ impl Contents {
         } else if name == "templates" && chart.is_some_and(|chart| path.parent() == Some(chart)) {
             self.skip(path, "templates of a Helm chart");
         } else {
-            self.walk(path, depth + 1, chart, visited)?;
+            self.walk(path, depth.saturating_add(1), chart, visited)?;
         }
         Ok(())
     }

@@ -14,12 +14,12 @@ pub(super) fn values(text: &str) -> Option<Vec<Range<usize>>> {
                 if depth == 0 {
                     start = at;
                 }
-                depth += 1;
+                depth = depth.checked_add(1)?;
             }
             b'}' | b']' => {
                 depth = depth.checked_sub(1)?;
                 if depth == 0 {
-                    values.push(start..at + 1);
+                    values.push(start..at.saturating_add(1));
                 }
             }
             _ if depth == 0 && !byte.is_ascii_whitespace() => return None,

@@ -1,5 +1,7 @@
 //! Objects of which there is no forecast, each with its reason.
 
+use std::collections::BTreeSet;
+
 use super::annotation::ACTIONS;
 use super::controller::Controller;
 use super::draft::{Draft, Notice};
@@ -21,11 +23,10 @@ const NOTHING: &str = "nothing in these files leads requests of a load balancer 
 /// A Deployment that has nothing to replace, or whose pods another controller replaces.
 pub(super) fn of_deployment(objects: &Objects, deployment: &Deployment) -> Option<LeftOut> {
     let object = format!("Deployment {}", deployment.metadata.called());
-    let is_meant = |other: &&OtherWorkload| {
-        other.deployment.as_ref() == Some(&deployment.metadata.name.value)
-            && super::entrance::together(&other.metadata, &deployment.metadata)
-    };
-    if let Some(other) = objects.other_workloads.iter().find(is_meant) {
+    let is_meant =
+        |other: &&OtherWorkload| super::entrance::together(&other.metadata, &deployment.metadata);
+    let mut rolling = objects.rolling(&deployment.metadata.name.value);
+    if let Some(other) = rolling.find(is_meant) {
         let why = format!(
             "{} {} rolls its pods out: {}",
             other.kind,
@@ -134,28 +135,24 @@ pub(super) fn of_other(
 
 /// What an ALB leads to, as far as that is nowhere or nowhere in these files.
 pub(super) fn leads(objects: &Objects, left_out: &mut Vec<LeftOut>, dangling: &mut Vec<Dangling>) {
-    let mut seen: Vec<&Service> = Vec::new();
+    let mut seen = BTreeSet::new();
+    // Argo writes the annotation itself, with the weights of the moment.
+    let of_rollouts: BTreeSet<&String> = objects
+        .other_workloads
+        .iter()
+        .filter_map(|other| other.ingress.as_ref())
+        .collect();
     for door in exposure::doors(objects) {
         if let Door::Ingress(ingress, _) = door
             && may_be_alb(&door.controller(objects, None))
+            && !of_rollouts.contains(&ingress.metadata.name.value)
         {
-            // Argo writes the annotation itself, with the weights of the moment.
-            let of_rollout = objects
-                .other_workloads
-                .iter()
-                .filter_map(|other| other.ingress.as_ref());
-            if !of_rollout
-                .into_iter()
-                .any(|name| *name == ingress.metadata.name.value)
-            {
-                dangling.extend(ingress.missing_actions.iter().map(missing_action(ingress)));
-            }
+            dangling.extend(ingress.missing_actions.iter().map(missing_action(ingress)));
         }
         for backend in door.backends() {
             let metadata = door.metadata();
             let found = objects
-                .services
-                .iter()
+                .services_named(&backend.service.value)
                 .find(|service| exposure::names(metadata, backend, service));
             let lead = format!("{} {}", door.kind(), metadata.called());
             let open = |why: String| LeftOut {
@@ -173,13 +170,13 @@ pub(super) fn leads(objects: &Objects, left_out: &mut Vec<LeftOut>, dangling: &m
                 }
                 continue;
             };
-            if seen.iter().any(|known| std::ptr::eq(*known, service))
+            if seen.contains(&std::ptr::from_ref(service))
                 || !may_be_alb(&door.controller(objects, Some(service)))
                 || is_selected(objects, service)
             {
                 continue;
             }
-            seen.push(service);
+            seen.insert(std::ptr::from_ref(service));
             match nowhere(objects, &lead, backend, service) {
                 Ok(notice) => {
                     dangling.push(Dangling {
@@ -221,7 +218,7 @@ fn is_selected(objects: &Objects, service: &Service) -> bool {
         meets(&deployment.metadata) && service.selects(&deployment.template.labels)
     };
     let of_other = |other: &OtherWorkload| meets(&other.metadata) && service.selects(&other.labels);
-    objects.deployments.iter().any(of_deployment) || objects.other_workloads.iter().any(of_other)
+    objects.deployments_of(service).any(of_deployment) || objects.others_of(service).any(of_other)
 }
 
 /// A Service that selects nothing here: what its author most likely meant, or why nothing can be said.

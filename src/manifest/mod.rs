@@ -3,7 +3,14 @@
 //! Files are read into trees (`yaml`), trees into the objects that matter (`workload`, `network`); what
 //! belongs together is paired (`entrance`) and written down as a [`Draft`] for each Deployment.
 
-#![warn(clippy::string_slice)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::string_slice,
+        clippy::expect_used,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod action;
 mod annotation;
@@ -20,6 +27,7 @@ mod gateway;
 mod given;
 mod hook;
 mod import;
+mod index;
 mod json;
 mod kind;
 mod left_out;
@@ -37,7 +45,7 @@ mod variables;
 mod workload;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::error::Error;
@@ -213,14 +221,16 @@ impl Import {
 
     /// Deployments of one name in several namespaces get the namespace into their names.
     fn tell_apart(&mut self) {
-        let mut names: BTreeMap<String, usize> = BTreeMap::new();
-        self.drafts
-            .iter()
-            .for_each(|draft| *names.entry(draft.name.clone()).or_default() += 1);
+        let (mut names, mut several) = (BTreeSet::new(), BTreeSet::new());
+        for draft in &self.drafts {
+            if !names.insert(draft.name.clone()) {
+                several.insert(draft.name.clone());
+            }
+        }
         for draft in self
             .drafts
             .iter_mut()
-            .filter(|draft| names[&draft.name] > 1)
+            .filter(|draft| several.contains(&draft.name))
         {
             if let Some(namespace) = &draft.facts.names.namespace {
                 draft.name = format!("{namespace}/{}", draft.name);

@@ -6,6 +6,7 @@ use super::draft::Notice;
 use super::field::Field;
 use super::folder::{self, Rendered, Skipped};
 use super::gateway::{Gateway, GatewayClass, Route};
+use super::index::Index;
 use super::kind::{Identity, Kind, identify};
 use super::load_balancer_configuration::LoadBalancerConfiguration;
 use super::network::{
@@ -45,6 +46,8 @@ pub(super) struct Objects {
     pub(super) autoscalers: Vec<Autoscaler>,
     pub(super) budgets: Vec<Budget>,
     pub(super) config_maps: Vec<ConfigMap>,
+    /// By which words they are found.
+    pub(super) index: Index,
     /// Kinds that are not read: how many, and where the first one is.
     unread: BTreeMap<String, (usize, Place)>,
     /// How many of each kind, known or not.
@@ -101,6 +104,7 @@ impl Objects {
             objects.read_object(gathered)?;
         }
         objects.name_the_unread();
+        objects.index = Index::of(&objects);
         Ok(objects)
     }
 
@@ -189,7 +193,7 @@ impl Objects {
             Identity::List => object
                 .list("items")?
                 .into_iter()
-                .try_for_each(|item| self.gather(found, item, depth - 1, all)),
+                .try_for_each(|item| self.gather(found, item, depth.saturating_sub(1), all)),
             identity => {
                 all.push(Gathered {
                     identity,
@@ -231,11 +235,13 @@ impl Objects {
                 });
             }
         }
-        let mut row = 0;
-        all.retain(|_| {
-            row += 1;
-            !earlier.contains(&(row - 1))
-        });
+        let mut rows = 0..;
+        all.retain(|_| rows.next().is_none_or(|row| !earlier.contains(&row)));
+    }
+
+    fn count(&mut self, kind: &str) {
+        let count = self.kinds.entry(kind.to_owned()).or_default();
+        *count = count.saturating_add(1);
     }
 
     fn read_object(&mut self, gathered: Gathered<'_>) -> Result<(), Error> {
@@ -250,15 +256,14 @@ impl Objects {
                 if kind == "ConfigMap" {
                     self.config_maps.extend(ConfigMap::read(&object));
                 }
-                *self.kinds.entry(kind.clone()).or_default() += 1;
+                self.count(&kind);
                 match ProxyRoute::read(&object, &kind) {
                     Some(route) => self.proxy_routes.push(route),
                     None if kind == "ConfigMap" => {}
                     None => {
-                        self.unread
-                            .entry(kind)
-                            .or_insert_with(|| (0, object.place()))
-                            .0 += 1;
+                        let unread = self.unread.entry(kind);
+                        let (count, _) = unread.or_insert_with(|| (0, object.place()));
+                        *count = count.saturating_add(1);
                     }
                 }
                 return Ok(());
@@ -269,7 +274,7 @@ impl Objects {
             self.skip(&object, "a template");
             return Ok(());
         }
-        *self.kinds.entry(kind.name().to_owned()).or_default() += 1;
+        self.count(kind.name());
         self.read_known(kind, &object)?;
         // Last, for what is read says more about what is wrong with it.
         shape::check(kind, &object)

@@ -65,6 +65,14 @@ impl ProxyRoute {
         })
     }
 
+    /// The names of Services that it may lead to.
+    pub(super) fn services(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().map(|named| {
+            let host = named.split(['/', ':']).next().unwrap_or_default();
+            host.split('.').next().unwrap_or_default()
+        })
+    }
+
     /// Whether it leads to the Service of this name and namespace, which may be unknown.
     pub(super) fn leads_to(&self, service: &str, namespace: &str) -> bool {
         self.named.iter().any(|named| {

@@ -61,7 +61,11 @@ fn whole(text: &str) -> Option<Value> {
         return None;
     }
     let magnitude = i128::from_str_radix(digits, base).ok()?;
-    let value = if negative { -magnitude } else { magnitude };
+    let value = if negative {
+        magnitude.checked_neg()?
+    } else {
+        magnitude
+    };
     Some(i64::try_from(value).map_or(Value::Number(value as f64), Value::Whole))
 }
 

@@ -89,8 +89,8 @@ impl Import {
             .cloned()
             .collect::<Vec<_>>()
             .join(", ");
-        if objects.len() > MOST {
-            found.push_str(&format!(" and {} more", objects.len() - MOST));
+        if let Some(more @ 1..) = objects.len().checked_sub(MOST) {
+            found.push_str(&format!(" and {more} more"));
         }
         let error = Error::input(format!(
             "{option} {}: there is no such object",

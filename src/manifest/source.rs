@@ -34,7 +34,7 @@ impl Source {
 
     /// The line that a byte stands in: its number, from 1, and where it starts.
     fn line_of(&self, byte: usize) -> (usize, usize) {
-        let after = |(newline, _): (usize, &str)| newline + 1;
+        let after = |(newline, _): (usize, &str)| newline.saturating_add(1);
         let starts = self.starts.get_or_init(|| {
             std::iter::once(0)
                 .chain(self.text.match_indices('\n').map(after))
@@ -91,7 +91,7 @@ impl Place {
             .take(row.saturating_sub(1))
             .map(str::len)
             .sum();
-        Place::new(source, start..start + 1)
+        Place::new(source, start..start.saturating_add(1))
     }
 
     /// The file; `<stdin>` for `-`.
@@ -113,7 +113,7 @@ impl Place {
             .unwrap_or_default()
             .chars()
             .count()
-            + 1
+            .saturating_add(1)
     }
 
     /// The line itself.
@@ -128,7 +128,14 @@ impl Place {
 
     /// An error at this place.
     pub(super) fn error(&self, message: impl Into<String>) -> Error {
-        Error::input(message).at(&self.source.path, &self.source.text, self.range.clone())
+        let (row, line) = self.source.line_of(self.start());
+        let (start, end) = (self.range.start, self.range.end);
+        Error::input(message).at_row(
+            &self.source.path,
+            row,
+            self.source.text.get(line..).unwrap_or_default(),
+            start.saturating_sub(line)..end.saturating_sub(line),
+        )
     }
 
     /// What is written here.
@@ -286,8 +293,9 @@ fn decode(bytes: Vec<u8>) -> Result<String, Error> {
             .hint("save it as UTF-8; in PowerShell: `… | Out-File -Encoding utf8 FILE`"));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let row = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let valid = error.as_bytes().get(..error.utf8_error().valid_up_to());
+        let newlines = valid.into_iter().flatten().filter(|byte| **byte == b'\n');
+        let row = newlines.count().saturating_add(1);
         Error::input(format!("line {row} is not UTF-8 text")).hint("save the manifest as UTF-8")
     })?;
     Ok(text

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::entrance;
 use super::field::Field;
 use super::hook::Environment;
+use super::objects::Objects;
 use super::workload::Metadata;
 use super::yaml::Value;
 use crate::error::Error;
@@ -12,7 +13,7 @@ use crate::error::Error;
 /// `v1 ConfigMap`
 #[derive(Debug)]
 pub(super) struct ConfigMap {
-    metadata: Metadata,
+    pub(super) metadata: Metadata,
     data: BTreeMap<String, String>,
 }
 
@@ -105,12 +106,10 @@ impl Variables {
     }
 
     /// What is known of them, by the ConfigMaps beside the pod's controller.
-    pub(super) fn resolve(&self, maps: &[ConfigMap], owner: &Metadata) -> Environment {
+    pub(super) fn resolve(&self, objects: &Objects, owner: &Metadata) -> Environment {
         let map = |name: &str| {
-            let mut beside = maps
-                .iter()
-                .filter(|map| entrance::together(&map.metadata, owner));
-            beside.find(|map| map.metadata.name.value == name)
+            let mut named = objects.config_maps_named(name);
+            named.find(|map| entrance::together(&map.metadata, owner))
         };
         let mut environment = Environment::default();
         for (name, prefix) in &self.all_of {

@@ -103,7 +103,7 @@ impl Value {
             Value::Map(map) => map.values().map(|value| value.value.count()).sum(),
             _ => 0,
         };
-        within + 1
+        within.saturating_add(1)
     }
 }
 
@@ -150,7 +150,7 @@ fn parse(
         budget: serde_saphyr::budget! {
             max_documents: MOST_DOCUMENTS,
             max_nodes: most,
-            max_events: 2 * most,
+            max_events: most.saturating_mul(2),
             max_depth: DEEPEST,
         },
         // Numbers and words are read once more, as Kubernetes does: see `resolve`.
@@ -194,19 +194,24 @@ fn resolve(text: &str, node: &mut Node) {
 /// Each value takes a hundred bytes of memory or so; a manifest writes a dozen for one, with indentation and key.
 fn most_values(length: usize) -> usize {
     const FEW: usize = 100_000;
-    (FEW + length / 6).min(MOST_VALUES)
+    FEW.saturating_add(length / 6).min(MOST_VALUES)
 }
 
 /// Where a value stands in its file. What an alias or a merge brings was written where its anchor is.
 pub(super) fn place(source: &Arc<Source>, start: usize, node: &Node) -> Place {
     let range = range(source.text.get(start..).unwrap_or_default(), node.defined);
-    Place::new(source, start + range.start..start + range.end)
+    Place::new(source, moved(range, start))
+}
+
+/// A part of a document, which begins here in its file.
+const fn moved(range: std::ops::Range<usize>, start: usize) -> std::ops::Range<usize> {
+    start.saturating_add(range.start)..start.saturating_add(range.end)
 }
 
 fn range(text: &str, location: serde_saphyr::Location) -> std::ops::Range<usize> {
     let span = location.span();
     match (span.byte_offset(), span.byte_len()) {
-        (Some(start), Some(length)) => start as usize..(start + length) as usize,
+        (Some(start), Some(length)) => start as usize..start.saturating_add(length) as usize,
         _ => {
             let line_start: usize = text
                 .split_inclusive('\n')
@@ -221,8 +226,8 @@ fn range(text: &str, location: serde_saphyr::Location) -> std::ops::Range<usize>
                 .chars()
                 .take((location.column() as usize).saturating_sub(1))
                 .map(char::len_utf8);
-            let start = line_start + skipped.sum::<usize>();
-            start..start + 1
+            let start = line_start.saturating_add(skipped.sum());
+            start..start.saturating_add(1)
         }
     }
 }
@@ -233,7 +238,7 @@ fn refused(source: &Arc<Source>, text: &str, start: usize, error: &YamlError) ->
         text,
         error.location().unwrap_or(serde_saphyr::Location::UNKNOWN),
     );
-    let range = start + range.start..start + range.end;
+    let range = moved(range, start);
     let place = Place::new(source, range.clone());
     let words = error.without_snippet().to_string();
     let message = words.lines().next().unwrap_or_default();

@@ -1,8 +1,11 @@
 //! What the replications say together.
 
+use std::collections::BTreeMap;
+
 use super::Options;
+use super::counted::{Count, Counted, Measure};
 use super::rare::Rare;
-use super::sample::{Fingerprint, Sample};
+use super::sample::Sample;
 use super::tally::{ErrorSeries, Latency, Tally};
 use crate::scenario::Scenario;
 use crate::scenario::load::LoadSpec;
@@ -35,8 +38,12 @@ pub struct Forecast {
     pub load: LoadSpec,
     /// The first replication in full, its failures not kept.
     pub first: Option<Outcome>,
-    /// One nutshell a replication, in order, independent of each other.
+    /// What all replications came to.
+    pub counted: Counted,
+    /// The first replications in a nutshell, in order, independent of each other: [`super::KEPT`] at most.
     pub samples: Vec<Sample>,
+    /// How many 5xx each replication with any had, by its number; `None` if there are more than 100,000.
+    pub failing: Option<BTreeMap<u64, u64>>,
     /// For the first replications, a second one in the same environment: [`VarianceSplit`].
     pub twins: Vec<Sample>,
     /// All requests of all replications; `None` if there was none.
@@ -56,11 +63,6 @@ impl Forecast {
         options: &Options,
         engine: &Engine<'_>,
     ) -> Forecast {
-        let mut fingerprint = Fingerprint::default();
-        tally
-            .samples
-            .values()
-            .for_each(|sample| fingerprint.push(sample.fingerprint()));
         Forecast {
             scenario: scenario.name.clone(),
             digest,
@@ -69,39 +71,44 @@ impl Forecast {
             runs: options.runs,
             engine: engine.name(),
             refusal: engine.refusal().map(ToString::to_string),
-            fingerprint: format!("{:016x}", fingerprint.value()),
+            fingerprint: format!("{:016x}", tally.fingerprint),
             level: options.level,
             load: scenario.load.clone(),
             latency: tally.latency(),
             series: tally.series(),
             first: tally.first,
             rare: None,
+            counted: tally.counted,
+            failing: tally.failing,
             samples: tally.samples.into_values().collect(),
             twins: tally.twins.into_values().collect(),
         }
     }
 
-    /// A count over the replications.
-    pub fn counts(&self, count: impl Fn(&Sample) -> u64) -> Option<Summary> {
-        Summary::of_counts(self.samples.iter().map(count), self.level)
+    /// A count over the replications, none or many in each.
+    pub fn counts(&self, count: Count) -> Option<Summary> {
+        Summary::of_counted(self.counted.counts(count), self.level)
+    }
+
+    /// A count that is no exception, such as successes: were there none, that is no bound on how few there are.
+    pub fn amounts(&self, count: Count) -> Option<Summary> {
+        Summary::of_amounts(self.counted.counts(count), self.level)
     }
 
     /// A measurement over those replications that have it.
-    pub fn measurements(&self, measure: impl Fn(&Sample) -> Option<f64>) -> Option<Summary> {
-        Summary::of(
-            self.samples.iter().filter_map(measure).collect(),
-            self.level,
-        )
+    pub fn measurements(&self, measure: Measure) -> Option<Summary> {
+        Summary::of_measurements(self.counted.measurements(measure), self.level)
     }
 
-    /// In how many replications something happened.
-    pub fn proportion(&self, happened: impl Fn(&Sample) -> bool) -> Option<Proportion> {
-        let hits = self
-            .samples
-            .iter()
-            .filter(|sample| happened(sample))
-            .count() as u64;
-        Proportion::of(hits, self.samples.len() as u64, self.level)
+    /// In how many replications a count is not zero.
+    pub fn any(&self, count: Count) -> Option<Proportion> {
+        let counts = self.counted.counts(count);
+        Proportion::of(counts.nonzero(), counts.n(), self.level)
+    }
+
+    /// In how many replications the load ended before the rollout was over.
+    pub fn cut_short(&self) -> Option<Proportion> {
+        Proportion::of(self.counted.cut_short(), self.counted.runs(), self.level)
     }
 
     /// Which part of a quantity's variance lies between environments.
@@ -111,10 +118,5 @@ impl Forecast {
             .map(|(one, twin)| (quantity(one), quantity(twin)))
             .collect();
         VarianceSplit::of_twins(&pairs, self.level)
-    }
-
-    /// 5xx per replication, in order.
-    pub fn counts_5xx(&self) -> Vec<u64> {
-        self.samples.iter().map(Sample::count_5xx).collect()
     }
 }

@@ -4,6 +4,7 @@
 //! they count is keyed by index or added as integers, and is judged in order when all is done. The
 //! same seed therefore gives the same bytes for any number of threads.
 
+mod counted;
 mod forecast;
 pub mod rare;
 mod replay;
@@ -12,6 +13,7 @@ mod sampling;
 mod tally;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::ThreadPoolBuilder;
 
@@ -23,16 +25,41 @@ use crate::scenario::Scenario;
 use crate::time::{Span, Time};
 use crate::traffic::outcome::Outcome;
 use crate::traffic::{Engine, EngineChoice};
+pub use counted::{Count, Counted, Measure};
 pub use forecast::Forecast;
 pub use replay::{Replay, replay, requests};
+use sample::InOrder;
 pub use sample::Sample;
 pub use sampling::{Ends, Sampler, Workers};
 use tally::Tally;
-pub use tally::{ErrorSeries, Latency};
+pub use tally::{ErrorSeries, KEPT, Latency};
 
 /// So many of the first replications get a twin, to tell what differs between environments from
 /// chance: at most 200 replications more, a fifth of the default 1,000, for a share known to about ±10 points.
 const TWINS: u64 = 200;
+
+/// Workers of closed loops that all threads remember together at most, about 4 GB of them.
+const MOST_WORKERS: u64 = 8_000_000;
+/// Bytes of each, with its request and its connections: docs/PERFORMANCE.md.
+const WORKER: f64 = 500.0;
+
+/// Refuses a closed loop that so many threads cannot remember at the same time.
+fn refuse_workers(scenario: &Scenario, threads: usize) -> Result<(), Error> {
+    let workers = u64::from(scenario.load.workers.unwrap_or(0));
+    let all = workers * threads as u64;
+    if all <= MOST_WORKERS {
+        return Ok(());
+    }
+    let error = Error::too_large(format!(
+        "{workers} workers on {threads} threads take about {:.0} GB of memory; the limit is {:.0} GB",
+        all as f64 * WORKER / 1e9,
+        MOST_WORKERS as f64 * WORKER / 1e9,
+    ));
+    Err(error.hint(format!(
+        "--threads {}, or fewer workers",
+        MOST_WORKERS / workers
+    )))
+}
 
 /// How to forecast.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +91,10 @@ pub fn forecast(
     progress: &(dyn Fn(u64) + Sync),
     cancelled: &AtomicBool,
 ) -> Result<Forecast, Error> {
+    let threads = options
+        .threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    refuse_workers(scenario, threads)?;
     let lasts = about_how_long(scenario, options.seed)?;
     let (engine, goal) = (
         Engine::new(scenario, options.engine, lasts)?,
@@ -78,7 +109,8 @@ pub fn forecast(
             Ok(Measures::of(timeline, &goal))
         }
     };
-    let tally = gather(options, replications, progress, cancelled)?;
+    let rollout_at = scenario.load.rollout_at;
+    let tally = gather(options, rollout_at, replications, progress, cancelled)?;
     Ok(Forecast::of(tally, scenario, digest, options, &engine))
 }
 
@@ -97,10 +129,11 @@ pub fn about_how_long(scenario: &Scenario, seed: u64) -> Result<Span, Error> {
     }
 }
 
-/// Runs the replications. `replications` makes a worker's simulator of one replication, which overwrites
+/// Runs the replications of a rollout that starts so long after the load. `replications` makes a worker's simulator of one replication, which overwrites
 /// its outcome.
 fn gather<R>(
     options: &Options,
+    rollout_at: Span,
     replications: impl Fn() -> R + Sync,
     progress: &(dyn Fn(u64) + Sync),
     cancelled: &AtomicBool,
@@ -122,8 +155,9 @@ where
     // A replication that was taken is always finished, and they are taken in order: so the lowest one
     // that breaks is found, whatever the number of threads.
     let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < options.runs);
+    let fingerprints = Mutex::new(InOrder::default());
     let shares = pool.broadcast(|_| {
-        let mut share = Tally::default();
+        let mut share = Tally::new(rollout_at);
         // A twin has an outcome of its own: its latencies do not count.
         let [mut outcome, mut twin] = [(); 2].map(|()| Outcome {
             pool_latencies: true,
@@ -141,9 +175,15 @@ where
                 outcomes,
                 &mut share,
             );
-            if let Err(error) = done {
-                broken.store(true, Ordering::Relaxed);
-                return Err((replication, error));
+            match done {
+                Ok(fingerprint) => fingerprints
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(replication, fingerprint),
+                Err(error) => {
+                    broken.store(true, Ordering::Relaxed);
+                    return Err((replication, error));
+                }
             }
             progress(1);
         }
@@ -165,32 +205,36 @@ where
     if cancelled.load(Ordering::Relaxed) {
         return Err(Error::interrupted());
     }
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(rollout_at);
     shares
         .into_iter()
         .flatten()
         .for_each(|share| tally.merge(share));
+    let fingerprints = fingerprints
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    tally.fingerprint = fingerprints.value();
     Ok(tally)
 }
 
-/// Simulates one replication, and its twin if it has one.
+/// Simulates one replication, and its twin if it has one; the replication's fingerprint.
 fn count(
     replication: u64,
     seed: u64,
     replicate: &mut impl FnMut(&Streams, &mut Outcome) -> Result<Measures, Error>,
     (outcome, twin): (&mut Outcome, &mut Outcome),
     share: &mut Tally,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let streams = Streams::new(seed, replication);
     let measures = replicate(&streams, outcome)?;
-    share.count(replication, outcome, measures);
+    let fingerprint = share.count(replication, outcome, measures);
     if replication < TWINS {
         let streams = streams.twin();
         let measures = replicate(&streams, twin)
             .map_err(|error| error.in_replication(seed, streams.replication()))?;
         share.count_twin(replication, twin, measures);
     }
-    Ok(())
+    Ok(fingerprint)
 }
 
 #[cfg(test)]
@@ -225,7 +269,8 @@ mod tests {
     }
 
     fn gathered(options: &Options) -> Result<Tally, Error> {
-        gather(options, || synthetic, &|_| (), &AtomicBool::new(false))
+        let never = AtomicBool::new(false);
+        gather(options, Span::ZERO, || synthetic, &|_| (), &never)
     }
 
     fn judged(options: &Options) -> Forecast {
@@ -317,7 +362,8 @@ mod tests {
         let progress = |runs| {
             ended.fetch_add(runs, Ordering::Relaxed);
         };
-        gather(&OPTIONS, || quiet, &progress, &AtomicBool::new(false)).unwrap();
+        let never = AtomicBool::new(false);
+        gather(&OPTIONS, Span::ZERO, || quiet, &progress, &never).unwrap();
         assert_eq!(ended.into_inner(), 500);
     }
 
@@ -329,7 +375,7 @@ mod tests {
     fn an_interruption_is_an_error_of_its_own() {
         let cancelled = AtomicBool::new(false);
         let progress = |_| cancelled.store(true, Ordering::Relaxed);
-        let error = gather(&OPTIONS, || quiet, &progress, &cancelled).unwrap_err();
+        let error = gather(&OPTIONS, Span::ZERO, || quiet, &progress, &cancelled).unwrap_err();
         assert_eq!(error.exit_code(), 130);
     }
 
@@ -346,7 +392,9 @@ mod tests {
                 threads: Some(threads),
                 ..OPTIONS
             };
-            let error = gather(&options, || broken, &|_| (), &AtomicBool::new(false)).unwrap_err();
+            let never = AtomicBool::new(false);
+            let gathered = gather(&options, Span::ZERO, || broken, &|_| (), &never);
+            let error = gathered.unwrap_err();
             assert_eq!(error.to_string(), "replication 7");
             assert_eq!(error.replication(), Some((1, 7)));
         }
@@ -360,7 +408,8 @@ mod tests {
                 true => Err(Error::invariant("in a twin")),
                 false => Ok(Measures::default()),
             };
-        let error = gather(&OPTIONS, || broken, &|_| (), &AtomicBool::new(false));
+        let never = AtomicBool::new(false);
+        let error = gather(&OPTIONS, Span::ZERO, || broken, &|_| (), &never);
         let (seed, number) = error.unwrap_err().replication().unwrap();
         assert_eq!(Streams::new(seed, number), Streams::new(1, 7).twin());
         let drawn = |purpose, streams: Streams| streams.at(purpose, 0).bits();
@@ -398,10 +447,7 @@ mod tests {
         )
         .unwrap();
         let sent = scenario.load.rate * 120.0;
-        assert_eq!(
-            forecast.counts(|sample| sample.requests).unwrap().mean,
-            sent
-        );
+        assert_eq!(forecast.counts(Count::Requests).unwrap().mean, sent);
         assert!(
             forecast.samples.iter().all(|sample| sample.count_5xx() > 0),
             "nothing protects the default rollout"

@@ -16,11 +16,12 @@
 //!
 //! Replications count with weights: means and probabilities follow, quantiles and histograms do not.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use super::sampling::Workers;
-use super::{Forecast, Options, Sample, about_how_long};
+use super::{Count, Forecast, Options, Sample, about_how_long};
 use crate::aws::alb_node::DeregistrationPropagation;
 use crate::error::Error;
 use crate::id::{AlbNodeId, TargetId};
@@ -28,7 +29,7 @@ use crate::observe::timeline::Timeline;
 use crate::random::{Purpose, Streams};
 use crate::rollout::Rollout;
 use crate::scenario::Scenario;
-use crate::stats::{self, Moments};
+use crate::stats::{self, Frequencies, Moments};
 use crate::time::{Span, Time};
 use crate::traffic::Engine;
 use crate::traffic::outcome::Outcome;
@@ -78,6 +79,15 @@ pub struct Lags<'a> {
     pub entities: Vec<u64>,
 }
 
+/// What plain replications came to, from number 0 on.
+#[derive(Debug, Clone)]
+pub struct Plain {
+    /// How many 5xx each had that had any, by its number; `None`: too many to tell one by one, so errors are not rare.
+    pub failing: Option<BTreeMap<u64, u64>>,
+    /// How often each number of 5xx occurred.
+    pub counts: Frequencies,
+}
+
 /// Simulates the replications of a range, each with the chance that is given for it.
 pub type Simulate<'a> =
     dyn Fn(Range<u64>, &(dyn Fn(u64) -> Streams + Sync)) -> Result<Vec<Sample>, Error> + 'a;
@@ -108,6 +118,17 @@ impl Estimate {
     /// The standard error as a share of the mean; `None` of nothing.
     pub fn relative_error(&self) -> Option<f64> {
         (self.mean > 0.0).then(|| self.standard_error / self.mean)
+    }
+}
+
+impl Plain {
+    /// Replications that had so many 5xx each, in order.
+    pub fn of(counts: impl Iterator<Item = u64> + Clone) -> Plain {
+        let failing = (0..).zip(counts.clone()).filter(|(_, count)| *count > 0);
+        Plain {
+            failing: Some(failing.collect()),
+            counts: counts.map(|count| count as f64).collect(),
+        }
     }
 }
 
@@ -209,7 +230,11 @@ pub fn rare(
         )
     };
     let lags = deregistrations(scenario, options.seed)?;
-    estimate(&lags, options.seed, &forecast.samples, &simulate, progress)
+    let plain = Plain {
+        failing: forecast.failing.clone(),
+        counts: forecast.counted.counts(Count::Failed).clone(),
+    };
+    estimate(&lags, options.seed, &plain, &simulate, progress)
 }
 
 /// The deregistration lags that occur in the first replications of a scenario.
@@ -239,14 +264,14 @@ fn deregistrations(scenario: &Scenario, seed: u64) -> Result<Lags<'_>, Error> {
     })
 }
 
-/// P(any 5xx), given the plain replications of a seed, from number 0 on.
+/// P(any 5xx), given the plain replications of a seed.
 ///
 /// # Errors
 /// As `simulate`.
 pub fn estimate(
     lags: &Lags<'_>,
     seed: u64,
-    plain: &[Sample],
+    plain: &Plain,
     simulate: &Simulate<'_>,
     progress: &dyn Fn(u64),
 ) -> Result<Rare, Error> {
@@ -256,22 +281,38 @@ pub fn estimate(
         simulate,
         pilots: 0,
     };
-    let share = if lags.entities.is_empty() {
+    let share = if lags.entities.is_empty() || plain.failing.is_none() {
         None
     } else {
         search.share()?
     };
     let least = share.map(|share| lags.threshold(share));
     let mut sums = Sums::new(
-        plain.len() as u64,
+        plain.counts.n(),
         least.map(|least| lags.propagation.reach(least)),
     );
-    for (replication, sample) in (0..).zip(plain) {
-        let reaching = least.map_or(0.0, |least| {
+    let reaching = |replication| {
+        least.map_or(0.0, |least| {
             lags.reaching(&Streams::new(seed, replication), least)
-        });
-        sums.plain
-            .push(sample, sums.weight(reaching), reaching > 0.0);
+        })
+    };
+    // One that failed no request adds nothing, whatever it weighs.
+    sums.plain
+        .push(0, 0.0, true, plain.counts.n() - plain.counts.nonzero());
+    match &plain.failing {
+        Some(failing) => {
+            for (replication, count) in failing {
+                let reaching = reaching(*replication);
+                sums.plain
+                    .push(*count, sums.weight(reaching), reaching > 0.0, 1);
+            }
+        }
+        None => {
+            for (count, times) in plain.counts.iter().filter(|(count, _)| *count > 0.0) {
+                sums.plain
+                    .push(count as u64, sums.weight(0.0), false, times);
+            }
+        }
     }
     let mut from = 0;
     while let Some(least) = least.filter(|_| from < sums.jumps) {
@@ -279,7 +320,8 @@ pub fn estimate(
         let until = (from + PORTION).min(sums.jumps);
         for (replication, sample) in (from..).zip(simulate(from..until, &streams)?) {
             let reaching = lags.reaching(&streams(replication), least);
-            sums.jumped.push(&sample, sums.weight(reaching), true);
+            sums.jumped
+                .push(sample.count_5xx(), sums.weight(reaching), true, 1);
         }
         progress(until - from);
         from = until;
@@ -385,12 +427,13 @@ struct Stratum {
 }
 
 impl Stratum {
-    fn push(&mut self, sample: &Sample, weight: f64, is_explained: bool) {
-        let count = sample.count_5xx();
-        self.hits += u64::from(count > 0);
-        self.unexplained += u64::from(count > 0 && !is_explained);
-        self.any.push(if count > 0 { weight } else { 0.0 });
-        self.count.push(weight * count as f64);
+    /// Takes in so many replications with so many 5xx.
+    fn push(&mut self, count: u64, weight: f64, is_explained: bool, times: u64) {
+        self.hits += if count > 0 { times } else { 0 };
+        self.unexplained += if count > 0 && !is_explained { times } else { 0 };
+        let any = if count > 0 { weight } else { 0.0 };
+        self.any.push_many(any, times);
+        self.count.push_many(weight * count as f64, times);
     }
 }
 
@@ -493,11 +536,8 @@ mod tests {
                 weighted[stratum].push(weight);
                 // As an event: the slowest lag is one that a quarter of those beyond the threshold reach.
                 let count = u64::from(lags.longest(streams) >= longer);
-                let sample = Sample {
-                    target: count,
-                    ..Sample::default()
-                };
-                [&mut sums.plain, &mut sums.jumped][stratum].push(&sample, weight, reaching > 0.0);
+                let strata = [&mut sums.plain, &mut sums.jumped];
+                strata[stratum].push(count, weight, reaching > 0.0, 1);
             }
         }
         let total: f64 = weighted

@@ -1,5 +1,7 @@
 //! One replication in a nutshell: a few integers, all that judging needs.
 
+use std::collections::BTreeMap;
+
 use crate::observe::measure::Measures;
 use crate::time::{Span, Time};
 use crate::traffic::outcome::Outcome;
@@ -108,6 +110,29 @@ impl Fingerprint {
 
     pub(super) const fn value(self) -> u64 {
         self.0
+    }
+}
+
+/// The fingerprint of all replications in their order, whoever simulated them. Those wait that are ahead of others:
+/// about as many as end while the slowest takes its time.
+#[derive(Debug, Default)]
+pub(super) struct InOrder {
+    next: u64,
+    waiting: BTreeMap<u64, u64>,
+    all: Fingerprint,
+}
+
+impl InOrder {
+    pub(super) fn push(&mut self, replication: u64, fingerprint: u64) {
+        self.waiting.insert(replication, fingerprint);
+        while let Some(fingerprint) = self.waiting.remove(&self.next) {
+            self.all.push(fingerprint);
+            self.next += 1;
+        }
+    }
+
+    pub(super) const fn value(&self) -> u64 {
+        self.all.value()
     }
 }
 

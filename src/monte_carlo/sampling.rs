@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Sample, about_how_long};
+use super::{Sample, about_how_long, refuse_workers};
 use crate::error::Error;
 use crate::observe::measure::{Goal, Measures};
 use crate::observe::timeline::Timeline;
@@ -89,6 +89,7 @@ impl Workers {
         ends: &Ends,
         cancelled: &AtomicBool,
     ) -> Result<Vec<Sample>, Error> {
+        refuse_workers(scenario, self.threads())?;
         let engine = Engine::new(scenario, choice, about_how_long(scenario, seed)?)?;
         let traffic = || {
             let mut engine = engine.clone();

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::counted::Counted;
 use super::sample::Sample;
 use crate::observe::measure::Measures;
 use crate::stats;
@@ -16,11 +17,24 @@ const COLUMNS: usize = Cause::ALL.len() + 1;
 /// The series per second is taken from no more than so many replications: its band needs every one of their counts.
 const SERIES_RUNS: u64 = 2_000;
 
+/// So many of the first replications are kept one by one.
+pub const KEPT: u64 = SERIES_RUNS;
+
+/// Failing replications are listed one by one while there are no more than this.
+const LISTED: usize = 100_000;
+
 /// Replications counted so far, of any indices.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Tally {
+    /// Of all of them, in order.
+    pub(super) fingerprint: u64,
+    /// What all of them came to.
+    pub(super) counted: Counted,
+    /// The first [`KEPT`].
     pub(super) samples: BTreeMap<u64, Sample>,
     pub(super) twins: BTreeMap<u64, Sample>,
+    /// Those with a 5xx, and how many: `None` if they are more than [`LISTED`].
+    pub(super) failing: Option<BTreeMap<u64, u64>>,
     /// Replication 0.
     pub(super) first: Option<Outcome>,
     latency: LatencyPool,
@@ -77,10 +91,31 @@ pub struct ErrorSeries {
 }
 
 impl Tally {
-    /// Counts a replication, but for the buckets of its latencies. Replication 0 is a worker's first.
-    pub(super) fn count(&mut self, replication: u64, outcome: &Outcome, measures: Measures) {
-        self.samples
-            .insert(replication, Sample::of(outcome, measures));
+    /// Nothing yet, of a rollout that starts so long after the load.
+    pub(super) fn new(rollout_at: Span) -> Tally {
+        Tally {
+            fingerprint: 0,
+            counted: Counted::new(rollout_at),
+            samples: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            failing: Some(BTreeMap::new()),
+            first: None,
+            latency: LatencyPool::default(),
+            seconds: Vec::new(),
+        }
+    }
+
+    /// Counts a replication, but for the buckets of its latencies, and says its fingerprint. Replication 0 is a
+    /// worker's first.
+    pub(super) fn count(&mut self, replication: u64, outcome: &Outcome, measures: Measures) -> u64 {
+        let sample = Sample::of(outcome, measures);
+        self.counted.push(&sample);
+        if sample.count_5xx() > 0 {
+            self.list([(replication, sample.count_5xx())]);
+        }
+        if replication < KEPT {
+            self.samples.insert(replication, sample);
+        }
         self.latency.extend(
             outcome.min_latency,
             outcome.max_latency,
@@ -95,6 +130,16 @@ impl Tally {
                 .iter_mut()
                 .zip(&outcome.per_second)
                 .for_each(|(second, row)| second.count(row));
+        }
+        sample.fingerprint()
+    }
+
+    fn list(&mut self, failing: impl IntoIterator<Item = (u64, u64)>) {
+        if let Some(listed) = &mut self.failing {
+            listed.extend(failing);
+            if listed.len() > LISTED {
+                self.failing = None;
+            }
         }
     }
 
@@ -118,6 +163,11 @@ impl Tally {
 
     /// Adds what somebody else counted.
     pub(super) fn merge(&mut self, other: Tally) {
+        self.counted.merge(&other.counted);
+        match other.failing {
+            Some(failing) => self.list(failing),
+            None => self.failing = None,
+        }
         self.samples.extend(other.samples);
         self.twins.extend(other.twins);
         self.first = self.first.take().or(other.first);
@@ -279,7 +329,7 @@ mod tests {
     }
 
     fn tally(replications: impl Iterator<Item = u64>) -> Tally {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(Span::ZERO);
         for i in replications {
             tally.count(i, &outcome(i), Measures::default());
             tally.pool(&outcome(i).latency);
@@ -293,6 +343,8 @@ mod tests {
         let mut merged = tally((0..100).rev().filter(|i| i % 3 == 0));
         merged.merge(tally((0..100).filter(|i| i % 3 != 0)));
         assert_eq!(whole.samples, merged.samples);
+        assert_eq!(whole.counted, merged.counted);
+        assert_eq!(whole.failing, merged.failing);
         assert_eq!(whole.latency(), merged.latency());
         assert_eq!(whole.series(), merged.series());
     }
@@ -313,7 +365,7 @@ mod tests {
             latency.p50
         );
         assert!(latency.p99 <= latency.max);
-        assert_eq!(Tally::default().latency(), None);
+        assert_eq!(Tally::new(Span::ZERO).latency(), None);
     }
 
     #[test]

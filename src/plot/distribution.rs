@@ -7,6 +7,7 @@ use super::palette;
 use super::sheet::{Drawn, LABEL, Sheet};
 use super::{Caption, Picture};
 use crate::error::Error;
+use crate::stats::Frequencies;
 
 const HEIGHT: f64 = 640.0;
 
@@ -30,7 +31,7 @@ pub struct Summary {
 struct Bin {
     from: u64,
     to: u64,
-    rollouts: usize,
+    rollouts: u64,
 }
 
 /// How far apart counts stand.
@@ -42,26 +43,26 @@ enum Spacing {
     Logarithmic,
 }
 
-/// Draws the distribution of `samples`: 5xx per rollout, one sample per replication, in any order.
+/// Draws the distribution of 5xx per rollout: how often each count occurred.
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
 pub fn distribution(
     caption: &Caption,
-    samples: &[u64],
+    counts: &Frequencies,
     summary: &Summary,
 ) -> Result<Picture, Error> {
-    let spacing = spacing(samples, summary);
-    let bins = bins(samples, spacing);
-    let page = Page::lay_out(caption, &statement(samples, summary), legend(&bins))?;
+    let spacing = spacing(counts, summary);
+    let bins = bins(counts, spacing);
+    let page = Page::lay_out(caption, &statement(counts, summary), legend(&bins))?;
     Picture::draw(&page, HEIGHT, |sheet| {
-        draw(sheet, &page, &bins, spacing, samples.len(), summary)
+        draw(sheet, &page, &bins, spacing, counts.n(), summary)
     })
 }
 
-fn statement(samples: &[u64], summary: &Summary) -> String {
-    let runs = samples.len();
-    let clean = samples.iter().filter(|sample| **sample == 0).count();
+fn statement(counts: &Frequencies, summary: &Summary) -> String {
+    let runs = counts.n();
+    let clean = runs - counts.nonzero();
     let (low, high) = summary.any_5xx;
     let level = format!(
         "{} % confidence",
@@ -72,7 +73,7 @@ fn statement(samples: &[u64], summary: &Summary) -> String {
     }
     let of = format!(
         "{} rollout{}",
-        frame::count(runs as u64),
+        frame::count(runs),
         if runs == 1 { "" } else { "s" }
     );
     if clean == runs {
@@ -114,8 +115,8 @@ impl Bin {
 }
 
 /// Even, unless the worst rollouts would press the usual ones against the axis.
-fn spacing(samples: &[u64], summary: &Summary) -> Spacing {
-    let max = samples.iter().copied().max().unwrap_or(0);
+fn spacing(counts: &Frequencies, summary: &Summary) -> Spacing {
+    let max = counts.max().unwrap_or(0.0) as u64;
     if max >= 50 && max as f64 > 5.0 * summary.p95.max(1.0)
         || max as f64 > 50.0 * summary.p50.max(2.0)
     {
@@ -126,8 +127,8 @@ fn spacing(samples: &[u64], summary: &Summary) -> Spacing {
 }
 
 /// Bins that leave out no sample. Zero always has one of its own: a clean rollout is not like one with an error.
-fn bins(samples: &[u64], spacing: Spacing) -> Vec<Bin> {
-    let max = samples.iter().copied().max().unwrap_or(0);
+fn bins(counts: &Frequencies, spacing: Spacing) -> Vec<Bin> {
+    let max = counts.max().unwrap_or(0.0) as u64;
     let mut edges = vec![0, 1];
     while edges[edges.len() - 1] <= max {
         let last = edges[edges.len() - 1];
@@ -143,14 +144,12 @@ fn bins(samples: &[u64], spacing: Spacing) -> Vec<Bin> {
             break;
         }
     }
-    let mut sorted = samples.to_vec();
-    sorted.sort_unstable();
     let below = |edge: u64| {
-        if edge == u64::MAX {
-            sorted.len()
-        } else {
-            sorted.partition_point(|sample| *sample < edge)
-        }
+        let counts = counts.iter().map(|(count, times)| (count as u64, times));
+        counts
+            .filter(|(count, _)| *count < edge || edge == u64::MAX)
+            .map(|(_, times)| times)
+            .sum::<u64>()
     };
     edges
         .windows(2)
@@ -209,7 +208,7 @@ fn draw<DB: DrawingBackend>(
     page: &Page,
     bins: &[Bin],
     spacing: Spacing,
-    runs: usize,
+    runs: u64,
     summary: &Summary,
 ) -> Drawn<DB> {
     let share = |bin: &Bin| bin.rollouts as f64 / runs.max(1) as f64;
@@ -320,15 +319,18 @@ mod tests {
             &[7, u64::MAX],
         ] {
             for spacing in [Spacing::Even, Spacing::Logarithmic] {
-                let bins = bins(samples, spacing);
+                let bins = bins(
+                    &samples.iter().map(|count| *count as f64).collect(),
+                    spacing,
+                );
                 assert_eq!(
-                    bins.iter().map(|bin| bin.rollouts).sum::<usize>(),
-                    samples.len(),
+                    bins.iter().map(|bin| bin.rollouts).sum::<u64>(),
+                    samples.len() as u64,
                     "{samples:?} {spacing:?}"
                 );
                 assert_eq!(
                     bins[0].rollouts,
-                    samples.iter().filter(|sample| **sample == 0).count()
+                    samples.iter().filter(|sample| **sample == 0).count() as u64
                 );
                 assert!(
                     bins.len() < 80,
@@ -348,8 +350,10 @@ mod tests {
             any_5xx: (0.0, 0.003),
             confidence: 0.95,
         };
-        let check =
-            |samples: &[u64], expected: &str| assert_eq!(statement(samples, &summary), expected);
+        let check = |samples: &[u64], expected: &str| {
+            let counts = samples.iter().map(|count| *count as f64).collect();
+            assert_eq!(statement(&counts, &summary), expected);
+        };
         check(
             &[0; 1_000],
             "0 5xx in 1,000 rollouts: at most 0.30 % of rollouts have any (95 % confidence)",

@@ -184,7 +184,8 @@ mod tests {
     }
 
     fn distribution_of(samples: &[u64], any_5xx: (f64, f64)) -> Picture {
-        distribution(&CAPTION, samples, &summary(samples, any_5xx)).unwrap()
+        let counts = samples.iter().map(|count| *count as f64).collect();
+        distribution(&CAPTION, &counts, &summary(samples, any_5xx)).unwrap()
     }
 
     fn huge(mut series: ErrorSeries) -> ErrorSeries {

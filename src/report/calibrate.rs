@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::figures::{amount, grouped, level, percent};
 use crate::calibrate::{Calibration, Counts, Finding, Unit};
 use crate::escape;
-use crate::monte_carlo::{Forecast, Sample};
+use crate::monte_carlo::{Count, Forecast};
 use crate::verdict::Cause;
 
 /// Statuses that are held against each other; what clients call 0, the access log calls 460.
@@ -36,7 +36,7 @@ impl Row {
 /// What was observed against what a forecast predicts, a row a status.
 pub fn rows(observed: &Counts, forecast: &Forecast) -> Vec<Row> {
     let row = |status: u16| {
-        let predicted = forecast.counts(|sample: &Sample| sample.status(status))?;
+        let predicted = forecast.counts(Count::Status(status))?;
         let gave_up = if status == Cause::ClientGaveUp.status() {
             observed.statuses.get(&0)
         } else {

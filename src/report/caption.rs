@@ -26,7 +26,7 @@ pub struct Words {
 pub fn of_answer(answer: &Answer<'_>, replicas: u32) -> Words {
     let forecast = answer.forecast;
     let seed = forecast.seed;
-    let early = forecast.proportion(|sample| sample.measures.cut_short);
+    let early = forecast.cut_short();
     Words {
         title: forecast.scenario.clone(),
         subtitle: format!(

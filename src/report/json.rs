@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::figures::{json_exact, json_number};
-use super::{Answer, SPLIT, STATUSES, error_window, rare};
+use super::{Answer, SPLIT, STATUSES, rare};
 use crate::escape;
-use crate::monte_carlo::{Forecast, Latency, Sample};
+use crate::monte_carlo::{Count, Forecast, Latency, Measure};
 use crate::stats::{IfAny, Proportion, Summary};
 use crate::time::Span;
 use crate::verdict::Cause;
@@ -34,30 +34,29 @@ fn object(answer: &Answer<'_>) -> Value {
         "engine_reason": forecast.refusal,
         "fingerprint": forecast.fingerprint,
         "load": {
-            "duration_s": measurements(forecast, |sample| Some(sample.measures.load.as_secs_f64())),
-            "ended_too_early": proportion(forecast.proportion(|sample| sample.measures.cut_short)),
+            "duration_s": measurements(forecast, Measure::Load),
+            "ended_too_early": proportion(forecast.cut_short()),
         },
-        "requests": measurements(forecast, |sample| Some(sample.requests as f64)),
+        "requests": amounts(forecast, Count::Requests),
         "statuses": statuses(forecast),
         "causes": causes(forecast),
-        "any_5xx": proportion(forecast.proportion(|sample| sample.count_5xx() > 0)),
+        "any_5xx": proportion(forecast.any(Count::Failed)),
         "latency_ms": latency(forecast.latency),
         "error_window_s": {
-            "first": measurements(forecast, |sample| error_window(forecast, sample).map(|(first, _)| first)),
-            "last": measurements(forecast, |sample| error_window(forecast, sample).map(|(_, last)| last)),
+            "first": measurements(forecast, Measure::First5xx),
+            "last": measurements(forecast, Measure::Last5xx),
         },
         "rollout": {
-            "duration_s": measurements(forecast, |sample| sample.measures.duration.map(Span::as_secs_f64)),
-            "old_pods_gone_s": measurements(forecast, |sample| sample.measures.old_pods_gone.map(Span::as_secs_f64)),
-            "extra_pod_seconds": measurements(forecast, |sample| Some(sample.measures.extra_pod_time.as_secs_f64())),
-            "min_routable_targets":
-                measurements(forecast, |sample| Some(f64::from(sample.measures.min_routable_targets))),
+            "duration_s": measurements(forecast, Measure::Duration),
+            "old_pods_gone_s": measurements(forecast, Measure::OldPodsGone),
+            "extra_pod_seconds": measurements(forecast, Measure::ExtraPodTime),
+            "min_routable_targets": measurements(forecast, Measure::MinRoutableTargets),
         },
         "uncertainty": uncertainty(forecast),
         "assumptions": assumptions,
     });
     if forecast.load.retries > 0 {
-        object["repeated"] = measurements(forecast, |sample| Some(sample.repeated as f64));
+        object["repeated"] = amounts(forecast, Count::Repeated);
     }
     if let Some(rare) = &forecast.rare {
         object["rare"] = rare::object(rare, forecast.level);
@@ -69,8 +68,8 @@ fn statuses(forecast: &Forecast) -> Value {
     let entry = |status: u16| {
         let summary = match status {
             // Successes are no rare event: were there none, that is no bound on how few there are.
-            200 => measurements(forecast, |sample| Some(sample.ok as f64)),
-            _ => counts(forecast, |sample| sample.status(status)),
+            200 => amounts(forecast, Count::Status(200)),
+            _ => counts(forecast, Count::Status(status)),
         };
         (status.to_string(), summary)
     };
@@ -85,13 +84,10 @@ fn causes(forecast: &Forecast) -> Value {
     let entry = |cause: Cause| {
         (
             cause.name().to_owned(),
-            counts(forecast, |sample| sample.causes[cause.index()]),
+            counts(forecast, Count::Cause(cause)),
         )
     };
-    let target = (
-        "target".to_owned(),
-        counts(forecast, |sample| sample.target),
-    );
+    let target = ("target".to_owned(), counts(forecast, Count::Target));
     Cause::ALL
         .map(entry)
         .into_iter()
@@ -114,7 +110,7 @@ fn uncertainty(forecast: &Forecast) -> Value {
     entries.into_iter().collect::<Map<_, _>>().into()
 }
 
-fn counts(forecast: &Forecast, count: impl Fn(&Sample) -> u64) -> Value {
+fn counts(forecast: &Forecast, count: Count) -> Value {
     let counts = forecast.counts(count);
     let any = if_any(counts.as_ref().and_then(|counts| counts.if_any.as_ref()));
     let mut object = summary(counts, forecast.level);
@@ -122,7 +118,11 @@ fn counts(forecast: &Forecast, count: impl Fn(&Sample) -> u64) -> Value {
     object
 }
 
-fn measurements(forecast: &Forecast, measure: impl Fn(&Sample) -> Option<f64>) -> Value {
+fn amounts(forecast: &Forecast, count: Count) -> Value {
+    summary(forecast.amounts(count), forecast.level)
+}
+
+fn measurements(forecast: &Forecast, measure: Measure) -> Value {
     summary(forecast.measurements(measure), forecast.level)
 }
 

@@ -45,11 +45,3 @@ const SPLIT: [Quantity; 4] = [
     ("503", |sample| sample.status(503) as f64),
     ("504", |sample| sample.status(504) as f64),
 ];
-
-/// Seconds from the rollout's start to the first or last 5xx of a replication.
-fn error_window(forecast: &Forecast, sample: &Sample) -> Option<(f64, f64)> {
-    let start = crate::time::Time::ZERO + forecast.load.rollout_at;
-    sample
-        .error_window
-        .map(|(first, last)| (first.secs_since(start), last.secs_since(start)))
-}

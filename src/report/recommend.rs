@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::figures::{amount, json_number, level, number_of, percent, wrapped};
+use super::figures::{about, amount, json_number, level, number_of, percent, wrapped};
 use super::json::if_any;
 use super::sweep::aligned;
 use crate::escape;
 use crate::recommend::{Candidate, Change, Recommendation, Verdict, pareto, why_it_stays};
 use crate::scenario::Scenario;
 use crate::stats::zero_bound;
+use crate::stats::zero_inflated::FEWEST;
 use crate::sweep::Sum;
 use crate::sweep::totals::cause_name;
 
@@ -40,45 +41,45 @@ pub fn text(scenario: &Scenario, found: &Recommendation) -> String {
     escape::lines(&text)
 }
 
-/// The 5xx that stay: where the objective is met, how many; else also why.
+/// The 5xx that stay: where the objective is met, how many; else also why. Of too few rollouts no mean says anything.
 fn remaining(found: &Recommendation) -> String {
     if found.remaining.is_empty() {
         return String::new();
     }
-    if found.verdict == Verdict::Proven {
-        let causes: Vec<_> = found
-            .remaining
-            .iter()
-            .map(|(cause, mean)| format!("{} {}", amount(*mean), cause_name(*cause)))
-            .collect();
-        return format!(
-            "\n{}",
-            wrapped(
-                &format!(
-                    "Within the objective, a rollout still costs {}.",
-                    causes.join(", ")
-                ),
-                0,
-                WIDTH
-            )
-        );
-    }
-    let line = |(cause, mean): &(usize, f64)| {
-        wrapped(
-            &format!(
-                "{} {}: {}",
-                amount(*mean),
-                cause_name(*cause),
-                why_it_stays(*cause)
-            ),
-            2,
-            WIDTH,
-        )
+    let few = found.chosen.totals.if_any().filter(|any| any.runs < FEWEST);
+    let named = |(cause, mean): &(usize, f64)| match few {
+        Some(_) => cause_name(*cause).to_owned(),
+        None => format!("{} {}", amount(*mean), cause_name(*cause)),
     };
-    format!(
-        "\nWhat stays of 5xx a rollout, and why\n{}",
-        found.remaining.iter().map(line).collect::<String>()
-    )
+    if found.verdict == Verdict::Proven {
+        let causes: Vec<_> = found.remaining.iter().map(named).collect();
+        let causes = causes.join(", ");
+        let stays = match few {
+            Some(few) => format!(
+                "Within the objective, {} of rollouts still see a 5xx: if any, {} ({causes}).",
+                any(&found.chosen, found),
+                about(&few)
+            ),
+            None => format!("Within the objective, a rollout still costs {causes}."),
+        };
+        return format!("\n{}", wrapped(&stays, 0, WIDTH));
+    }
+    let line = |stays: &(usize, f64)| {
+        let text = format!("{}: {}", named(stays), why_it_stays(stays.0));
+        wrapped(&text, 2, WIDTH)
+    };
+    let lines = found.remaining.iter().map(line).collect::<String>();
+    match few {
+        Some(few) => {
+            let heading = format!(
+                "What stays of 5xx, in {} of rollouts: if any, {}; and why",
+                any(&found.chosen, found),
+                about(&few)
+            );
+            format!("\n{}{lines}", wrapped(&heading, 0, WIDTH))
+        }
+        None => format!("\nWhat stays of 5xx a rollout, and why\n{lines}"),
+    }
 }
 
 /// A rollout ends old pods, which have the old template.

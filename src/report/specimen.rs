@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Assumption;
 use crate::monte_carlo::rare::{Estimate, Rare};
-use crate::monte_carlo::{ErrorSeries, Forecast, Latency, Sample};
+use crate::monte_carlo::{Counted, ErrorSeries, Forecast, Latency, Sample};
 use crate::observe::measure::Measures;
 use crate::scenario::load::LoadSpec;
 use crate::setting::Grade;
@@ -31,10 +31,9 @@ pub(super) fn before() -> Forecast {
         7_271, 375_650, 18_941, 65_114, 10_005_000, 10_036_000, 10_177_000,
     ];
     Forecast {
-        samples,
         twins,
         latency: Some(pooled(latency)),
-        ..nothing("eks-2048-before")
+        ..of("eks-2048-before", samples)
     }
 }
 
@@ -46,15 +45,15 @@ pub(super) fn retried() -> Forecast {
             ..sample(0, 0, 0)
         })
         .collect();
+    let retried = of("retried", samples);
     let load = LoadSpec {
         retries: 1,
-        ..nothing("retried").load
+        ..retried.load
     };
     Forecast {
-        samples,
         load,
         first: None,
-        ..nothing("retried")
+        ..retried
     }
 }
 
@@ -64,10 +63,9 @@ pub(super) fn after() -> Forecast {
     let samples = vec![sample(0, 0, 0); 40];
     Forecast {
         twins: samples.clone(),
-        samples,
         first: None,
         latency: Some(pooled(latency)),
-        ..nothing("eks-2048-after")
+        ..of("eks-2048-after", samples)
     }
 }
 
@@ -80,9 +78,8 @@ pub(super) fn rare() -> Forecast {
         .for_each(|sample| sample.measures.duration = None);
     Forecast {
         twins: vec![sample(0, 0, 0); 40],
-        samples,
         first: None,
-        ..nothing("rare")
+        ..of("rare", samples)
     }
 }
 
@@ -114,11 +111,9 @@ pub(super) fn weighed() -> Forecast {
 pub(super) fn stuck() -> Forecast {
     let samples = vec![Sample::default()];
     Forecast {
-        runs: 1,
         twins: samples.clone(),
-        samples,
         first: None,
-        ..nothing("stuck")
+        ..of("stuck", samples)
     }
 }
 
@@ -169,23 +164,28 @@ pub(super) fn check(name: &str, report: &str) {
     );
 }
 
-fn nothing(name: &str) -> Forecast {
+fn of(name: &str, samples: Vec<Sample>) -> Forecast {
+    let load = LoadSpec {
+        duration: Some(Span::from_secs(120)),
+        ..LoadSpec::default()
+    };
+    let mut counted = Counted::new(load.rollout_at);
+    samples.iter().for_each(|sample| counted.push(sample));
     Forecast {
         scenario: name.to_owned(),
         digest: "0123456789abcdef".to_owned(),
         version: "0.0.0",
         seed: 1,
-        runs: 40,
+        runs: counted.runs(),
         engine: "request",
         refusal: None,
         fingerprint: "fedcba9876543210".to_owned(),
         level: 0.95,
-        load: LoadSpec {
-            duration: Some(Span::from_secs(120)),
-            ..LoadSpec::default()
-        },
+        load,
         first: Some(published()),
-        samples: Vec::new(),
+        counted,
+        samples,
+        failing: None,
         twins: Vec::new(),
         latency: None,
         series: ErrorSeries::default(),

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::figures::{about, amount, grouped, level, number_of, percent, range, span, wrapped};
-use super::{Answer, SPLIT, caption, error_window, rare, vegeta};
+use super::{Answer, SPLIT, caption, rare, vegeta};
 use crate::escape;
-use crate::monte_carlo::{Forecast, Sample};
+use crate::monte_carlo::{Count, Forecast, Measure};
 use crate::stats::zero_inflated::FEWEST;
 use crate::stats::{self, IfAny, Proportion, Summary, VarianceSplit};
 use crate::time::Span;
@@ -59,8 +59,8 @@ fn title(forecast: &Forecast) -> String {
 /// The answer.
 fn sentence(forecast: &Forecast) -> String {
     let (Some(failed), Some(requests)) = (
-        forecast.counts(Sample::count_5xx),
-        forecast.counts(|sample| sample.requests),
+        forecast.counts(Count::Failed),
+        forecast.counts(Count::Requests),
     ) else {
         return "Nothing was simulated.".to_owned();
     };
@@ -91,10 +91,7 @@ fn sentence(forecast: &Forecast) -> String {
         range(failed.p05, failed.p95)
     );
     let cause = main_cause(forecast, failed.mean);
-    match forecast
-        .proportion(|sample| sample.count_5xx() > 0)
-        .filter(|p| p.hits < p.n)
-    {
+    match forecast.any(Count::Failed).filter(|p| p.hits < p.n) {
         Some(any) => {
             let share = percent(any.probability);
             format!(
@@ -108,7 +105,7 @@ fn sentence(forecast: &Forecast) -> String {
 
 /// In which window requests were sent, where the title does not say it.
 fn window(forecast: &Forecast) -> String {
-    let lasted = forecast.measurements(|sample| Some(sample.measures.load.as_secs_f64()));
+    let lasted = forecast.measurements(Measure::Load);
     match lasted.filter(|_| forecast.load.duration.is_none()) {
         Some(lasted) => format!(" sent until it is over ({} s of load)", amount(lasted.mean)),
         None => String::new(),
@@ -117,9 +114,7 @@ fn window(forecast: &Forecast) -> String {
 
 /// What the answer leaves out.
 fn warning(forecast: &Forecast) -> String {
-    let early = forecast
-        .proportion(|sample| sample.measures.cut_short)
-        .filter(|early| early.hits > 0);
+    let early = forecast.cut_short().filter(|early| early.hits > 0);
     early.map_or_else(String::new, |early| {
         let text = format!(
             "Warning: in {} of rollouts ({}) the load ends before the rollout is over. What it costs later is not \
@@ -133,11 +128,11 @@ fn warning(forecast: &Forecast) -> String {
 
 /// Where too few rollouts failed requests for an interval of the mean: how likely that is, and what it costs then.
 fn few_failed(forecast: &Forecast, few: &IfAny, requests: f64) -> String {
-    let Some(any) = Proportion::of(few.runs, forecast.samples.len() as u64, forecast.level) else {
+    let Some(any) = Proportion::of(few.runs, forecast.runs, forecast.level) else {
         return String::new();
     };
     let mean = forecast
-        .counts(Sample::count_5xx)
+        .counts(Count::Failed)
         .map_or(0.0, |failed| failed.mean);
     format!(
         "{} of {} ({} of all, {} interval {}) see a 5xx: if any, {} of {} requests. {}. An interval of the mean takes \
@@ -171,17 +166,10 @@ fn percents(low: f64, high: f64) -> String {
 
 /// The cause of most 5xx, in words, if there are so many on average.
 fn main_cause(forecast: &Forecast, failed: f64) -> String {
-    let mean =
-        |count: &dyn Fn(&Sample) -> u64| forecast.counts(count).map_or(0.0, |summary| summary.mean);
+    let mean = |count| forecast.counts(count).map_or(0.0, |summary| summary.mean);
     let causes = Cause::ALL.into_iter().filter(|cause| cause.status() >= 500);
-    let by_alb = causes.map(|cause| {
-        (
-            cause.name(),
-            cause.status(),
-            mean(&|sample| sample.causes[cause.index()]),
-        )
-    });
-    let target = ("target", 503, mean(&|sample| sample.target));
+    let by_alb = causes.map(|cause| (cause.name(), cause.status(), mean(Count::Cause(cause))));
+    let target = ("target", 503, mean(Count::Target));
     let (name, status, mean) = by_alb.fold(
         target,
         |most, next| if next.2 > most.2 { next } else { most },
@@ -192,15 +180,13 @@ fn main_cause(forecast: &Forecast, failed: f64) -> String {
 /// The table of statuses and causes.
 fn requests(forecast: &Forecast) -> String {
     let mut text = heading(forecast, "requests a rollout", "rollouts with any");
-    text.push_str(&amount_row(forecast, "sent", &|sample| sample.requests));
+    text.push_str(&amount_row(forecast, "sent", Count::Requests));
     if forecast.load.retries > 0 {
-        text.push_str(&amount_row(forecast, "sent again", &|sample| {
-            sample.repeated
-        }));
+        text.push_str(&amount_row(forecast, "sent again", Count::Repeated));
     }
-    text.push_str(&amount_row(forecast, "200", &|sample| sample.ok));
+    text.push_str(&amount_row(forecast, "200", Count::Status(200)));
     let (mut never, mut few, gave_up) = (Vec::new(), Vec::new(), Cause::ClientGaveUp.status());
-    let mut row = |name: &str, count: &dyn Fn(&Sample) -> u64| {
+    let mut row = |name: &str, count: Count| {
         text.push_str(&count_row(forecast, name, count));
         let any = forecast
             .counts(count)
@@ -210,13 +196,13 @@ fn requests(forecast: &Forecast) -> String {
     };
     for status in [502, 503, 504, gave_up] {
         if status == gave_up {
-            row("any 5xx", &Sample::count_5xx);
+            row("any 5xx", Count::Failed);
         } else {
-            row(&status.to_string(), &|sample| sample.status(status));
+            row(&status.to_string(), Count::Status(status));
         }
         for (name, count) in causes_of(status) {
-            if forecast.samples.iter().any(|sample| count(sample) > 0) {
-                row(&format!("  {name}"), &count);
+            if forecast.counted.counts(count).nonzero() > 0 {
+                row(&format!("  {name}"), count);
             } else {
                 never.push(name);
             }
@@ -227,24 +213,14 @@ fn requests(forecast: &Forecast) -> String {
     text
 }
 
-/// A cause's name, and how many requests of a replication it ended.
-type CauseCount = (&'static str, Box<dyn Fn(&Sample) -> u64>);
-
 /// The causes behind a status; behind 503 also the application's own answer.
-fn causes_of(status: u16) -> Vec<CauseCount> {
+fn causes_of(status: u16) -> Vec<(&'static str, Count)> {
     let causes = Cause::ALL
         .into_iter()
         .filter(|cause| cause.status() == status);
-    let count = |cause: Cause| -> CauseCount {
-        (
-            cause.name(),
-            Box::new(move |sample| sample.causes[cause.index()]),
-        )
-    };
-    let target: CauseCount = ("target", Box::new(|sample| sample.target));
     causes
-        .map(count)
-        .chain((status == 503).then_some(target))
+        .map(|cause| (cause.name(), Count::Cause(cause)))
+        .chain((status == 503).then_some(("target", Count::Target)))
         .collect()
 }
 
@@ -259,16 +235,13 @@ fn line(name: &str, mean: &str, interval: &str, prediction: &str, last: &str) ->
 }
 
 /// What every rollout has: nothing to say about those that have none.
-fn amount_row(forecast: &Forecast, name: &str, count: &dyn Fn(&Sample) -> u64) -> String {
-    let summary = forecast.measurements(|sample| Some(count(sample) as f64));
+fn amount_row(forecast: &Forecast, name: &str, count: Count) -> String {
+    let summary = forecast.amounts(count);
     summary.map_or_else(String::new, |summary| summary_row(name, &summary, ""))
 }
 
-fn count_row(forecast: &Forecast, name: &str, count: &dyn Fn(&Sample) -> u64) -> String {
-    let (Some(summary), Some(any)) = (
-        forecast.counts(count),
-        forecast.proportion(|sample| count(sample) > 0),
-    ) else {
+fn count_row(forecast: &Forecast, name: &str, count: Count) -> String {
+    let (Some(summary), Some(any)) = (forecast.counts(count), forecast.any(count)) else {
         return String::new();
     };
     if any.hits == 0 {
@@ -325,10 +298,8 @@ fn never_seen(forecast: &Forecast, causes: &[&str]) -> String {
 
 /// What the rollout costs besides requests.
 fn rollout(forecast: &Forecast) -> String {
-    let window = |sample: &Sample| error_window(forecast, sample);
-    let seconds = |span: Option<Span>| span.map(Span::as_secs_f64);
     let mut text = heading(forecast, "the rollout", "");
-    let mut row = |name: &str, measure: &dyn Fn(&Sample) -> Option<f64>, otherwise: &str| {
+    let mut row = |name: &str, measure: Measure, otherwise: &str| {
         text.push_str(&match forecast.measurements(measure) {
             Some(summary) if summary.n < forecast.runs => {
                 let seen = format!(
@@ -348,36 +319,16 @@ fn rollout(forecast: &Forecast) -> String {
             ),
         });
     };
-    row(
-        "complete after (s)",
-        &|sample| seconds(sample.measures.duration),
-        "never",
-    );
-    row(
-        "old pods gone (s)",
-        &|sample| seconds(sample.measures.old_pods_gone),
-        "never",
-    );
-    row(
-        "extra pods (pod·s)",
-        &|sample| Some(sample.measures.extra_pod_time.as_secs_f64()),
-        "none",
-    );
+    row("complete after (s)", Measure::Duration, "never");
+    row("old pods gone (s)", Measure::OldPodsGone, "never");
+    row("extra pods (pod·s)", Measure::ExtraPodTime, "none");
     row(
         "least routable targets",
-        &|sample| Some(f64::from(sample.measures.min_routable_targets)),
+        Measure::MinRoutableTargets,
         "none",
     );
-    row(
-        "first 5xx (s)",
-        &|sample| window(sample).map(|(first, _)| first),
-        "none",
-    );
-    row(
-        "last 5xx (s)",
-        &|sample| window(sample).map(|(_, last)| last),
-        "none",
-    );
+    row("first 5xx (s)", Measure::First5xx, "none");
+    row("last 5xx (s)", Measure::Last5xx, "none");
     text + "Seconds count from the rollout's start.\n"
 }
 
@@ -385,7 +336,7 @@ fn latencies(forecast: &Forecast) -> String {
     let Some(l) = forecast.latency else {
         return String::new();
     };
-    let mean = forecast.measurements(Sample::mean_latency);
+    let mean = forecast.measurements(Measure::MeanLatency);
     let interval =
         mean.and_then(|summary| summary.mean_interval)
             .map_or_else(String::new, |(low, high)| {
@@ -510,19 +461,18 @@ fn side_by_side(answers: &[Answer<'_>]) -> String {
         "mean a rollout", "502", "503", "504", "any 5xx", "rollouts with any 5xx"
     );
     for forecast in answers.iter().map(|answer| answer.forecast) {
-        let mean = |count: &dyn Fn(&Sample) -> u64| match forecast.counts(count) {
+        let mean = |count: Count| match forecast.counts(count) {
             Some(summary) if summary.max > 0.0 => amount(summary.mean),
             _ => "none".to_owned(),
         };
         let any = forecast
-            .proportion(|sample| sample.count_5xx() > 0)
+            .any(Count::Failed)
             .map_or_else(String::new, |p| match p.hits {
                 0 => format!("at most {}", percent(stats::zero_bound(p.n, p.level))),
                 _ => format!("{} ({})", percent(p.probability), percents(p.low, p.high)),
             });
-        let [s502, s503, s504] =
-            [502, 503, 504].map(|status| mean(&|sample| sample.status(status)));
-        let all = mean(&Sample::count_5xx);
+        let [s502, s503, s504] = [502, 503, 504].map(|status| mean(Count::Status(status)));
+        let all = mean(Count::Failed);
         let _ = writeln!(
             text,
             "{:<longest$}  {s502:>9}  {s503:>9}  {s504:>9}  {all:>9}  {any}",

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use super::Answer;
 use super::figures::amount;
 use crate::escape;
-use crate::monte_carlo::{Forecast, Latency, Sample};
+use crate::monte_carlo::{Count, Forecast, Latency, Measure};
 use crate::time::Span;
 use crate::traffic::outcome::Outcome;
 use crate::verdict::{Cause, Verdict};
@@ -62,21 +62,17 @@ pub fn of_outcome(outcome: &Outcome, duration: Span) -> String {
 
 /// The mean replication's report: mean counts, and the latencies of all requests of all replications.
 pub fn of_forecast(forecast: &Forecast) -> String {
-    let mean =
-        |count: &dyn Fn(&Sample) -> u64| forecast.counts(count).map_or(0.0, |summary| summary.mean);
+    let mean = |count| forecast.counts(count).map_or(0.0, |summary| summary.mean);
     let counts = [
-        (200, mean(&|sample| sample.ok)),
-        (502, mean(&|sample| sample.status(502))),
-        (503, mean(&|sample| sample.status(503))),
-        (504, mean(&|sample| sample.status(504))),
-        (
-            0,
-            mean(&|sample| sample.causes[Cause::ClientGaveUp.index()]),
-        ),
+        (200, mean(Count::Status(200))),
+        (502, mean(Count::Status(502))),
+        (503, mean(Count::Status(503))),
+        (504, mean(Count::Status(504))),
+        (0, mean(Count::Cause(Cause::ClientGaveUp))),
     ];
-    let lasted = forecast.measurements(|sample| Some(sample.measures.load.as_secs_f64()));
+    let lasted = forecast.measurements(Measure::Load);
     Block {
-        requests: mean(&|sample| sample.requests),
+        requests: mean(Count::Requests),
         counts: counts.into(),
         latency: forecast.latency,
         duration: Span::from_secs_f64(lasted.map_or(0.0, |summary| summary.mean)),

@@ -21,7 +21,7 @@
 
 use std::f64::consts::FRAC_PI_2;
 
-use super::{quantile, student_t};
+use super::student_t;
 
 /// With fewer values that are not zero, no interval of a mean is given: 20.
 pub const FEWEST: u64 = 20;
@@ -40,19 +40,6 @@ pub struct IfAny {
     pub min: f64,
     /// The greatest.
     pub max: f64,
-}
-
-impl IfAny {
-    /// Of counts in ascending order, zeros among them or not; `None` if all are zero.
-    pub fn of(sorted: &[f64]) -> Option<IfAny> {
-        let any = &sorted[sorted.partition_point(|count| *count <= 0.0)..];
-        Some(IfAny {
-            runs: any.len() as u64,
-            median: quantile(any, 0.5)?,
-            min: *any.first()?,
-            max: *any.last()?,
-        })
-    }
 }
 
 /// The interval of the mean of values, each with how often it occurred. `None` if fewer than [`FEWEST`] are not

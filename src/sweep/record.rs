@@ -4,7 +4,14 @@
 //! an interruption drops a last line that was cut short and goes on from there; whoever has the
 //! records of all shares puts them together.
 
-#![warn(clippy::string_slice)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::string_slice,
+        clippy::expect_used,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -99,7 +106,7 @@ impl Share {
 
     /// The points of this share, of so many.
     pub fn of_points(self, points: usize) -> impl Iterator<Item = usize> {
-        (self.number - 1..points).step_by(self.of)
+        (self.number.saturating_sub(1)..points).step_by(self.of)
     }
 }
 
@@ -316,7 +323,11 @@ impl Record {
             reader: reader.take(LONGEST),
             bytes: Vec::new(),
         };
-        if lines.next(FIRST_LINE.len() as u64 + 2)?.as_deref() != Some(FIRST_LINE) {
+        if lines
+            .next((FIRST_LINE.len() as u64).saturating_add(2))?
+            .as_deref()
+            != Some(FIRST_LINE)
+        {
             return Err(Error::input(
                 "it is no record of a sweep by this version of rollcast",
             ));

@@ -143,6 +143,45 @@ fn values(cases: &mut Vec<Case>) {
     }
 }
 
+/// What would not fit, and what an option of its own takes the place of.
+fn excesses(cases: &mut Vec<Case>) {
+    let manifests = "tests/cli/ten-services.yaml";
+    // What is kept of each run would not fit.
+    cases.push(case(&[4], &["check", SMALL, "--runs", "1000001"]));
+    cases.push(case(&[4], &["compare", SMALL, SMALL, "--runs", "1000001"]));
+    let closed = ["load.workers=1000000", "app.service_time=30s"];
+    cases.push(case(
+        &[4],
+        &[
+            "run",
+            SMALL,
+            "--runs",
+            "9",
+            "--threads",
+            "9",
+            "--set",
+            closed[0],
+            "--set",
+            closed[1],
+        ],
+    ));
+    // An option of its own takes the place of what is no value.
+    let runs = ["monte_carlo.runs=nan", "monte_carlo.runs=-1"];
+    for set in runs {
+        cases.push(case(REFUSED, &["run", SMALL, "--set", set, "--runs", "1"]));
+    }
+    let fine = ["--set", "monte_carlo.runs=5", "--runs", "1"];
+    cases.push(case(
+        &[0],
+        &["run", SMALL, fine[0], fine[1], fine[2], fine[3]],
+    ));
+    let share = ["objectives.probability=nan", "--probability", "0.9"];
+    for file in [SMALL, manifests] {
+        let line = ["check", file, "--set", share[0], share[1], share[2]];
+        cases.push(case(REFUSED, &line));
+    }
+}
+
 fn options(cases: &mut Vec<Case>) {
     let manifests = "tests/cli/ten-services.yaml";
     let wrong = [
@@ -501,6 +540,7 @@ fn every_hostile_input_is_answered() {
     let mut cases = Vec::new();
     values(&mut cases);
     options(&mut cases);
+    excesses(&mut cases);
     manifests(&mut cases);
     logs(&mut cases);
     #[cfg(unix)]

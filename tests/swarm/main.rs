@@ -7,6 +7,7 @@ mod hosts;
 mod laws;
 mod outputs;
 mod scenarios;
+mod ties;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

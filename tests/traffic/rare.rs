@@ -10,8 +10,8 @@ use rollcast::aws::target_group::Algorithm;
 use rollcast::dist::{Dist, LogNormal};
 use rollcast::error::Error;
 use rollcast::id::{AlbNodeId, RevisionId, TargetId};
-use rollcast::monte_carlo::rare::{Lags, Rare, estimate, rare};
-use rollcast::monte_carlo::{Options, Sample, forecast};
+use rollcast::monte_carlo::rare::{Lags, Plain, Rare, estimate, rare};
+use rollcast::monte_carlo::{Count, Options, Sample, forecast};
 use rollcast::observe::measure::Measures;
 use rollcast::observe::timeline::{Socket, Timeline};
 use rollcast::random::{Purpose, Streams};
@@ -104,6 +104,7 @@ impl Scene {
         let simulate = |range: Range<u64>, streams: &(dyn Fn(u64) -> Streams + Sync)| {
             self.simulate(range, streams)
         };
+        let plain = Plain::of(plain.iter().map(Sample::count_5xx));
         estimate(&self.lags(), seed, &plain, &simulate, &|_| ()).unwrap()
     }
 
@@ -206,6 +207,7 @@ fn with_another_cause(closes_after: f64, share: f64, runs: u64) -> Rare {
             .collect::<Result<Vec<_>, Error>>()
     };
     let plain = simulate(0..runs, &|replication| Streams::new(5, replication)).unwrap();
+    let plain = Plain::of(plain.iter().map(Sample::count_5xx));
     estimate(&scene.lags(), 5, &plain, &simulate, &|_| ()).unwrap()
 }
 
@@ -272,18 +274,11 @@ fn plain_runs_agree() {
         ..OPTIONS
     };
     let plain = forecast(&scenario, String::new(), &options, &|_| (), &never).unwrap();
-    let (any, count): (Moments, Moments) = (
-        plain
-            .samples
-            .iter()
-            .map(|sample| f64::from(u8::from(sample.count_5xx() > 0)))
-            .collect(),
-        plain
-            .samples
-            .iter()
-            .map(|sample| sample.count_5xx() as f64)
-            .collect(),
-    );
+    let counts = plain.counted.counts(Count::Failed);
+    let mut any = Moments::default();
+    any.push_many(0.0, counts.n() - counts.nonzero());
+    any.push_many(1.0, counts.nonzero());
+    let count = counts.moments();
     let rare = forecast_rare(&scenario, &OPTIONS);
     assert!(rare.least.is_some(), "{rare:?}");
     for (plain, weighed) in [(any, rare.any_5xx), (count, rare.count_5xx)] {

@@ -92,7 +92,7 @@ impl Rollouts<'_> {
             .iter()
             .filter_map(|sample| Some(measure(sample)?.as_secs_f64()));
         Some(Span::from_secs_f64(
-            Summary::of(values.collect(), self.level)?.p50.round(),
+            Summary::of(values, self.level)?.p50.round(),
         ))
     }
 }

@@ -3,6 +3,11 @@
 //! A command is split into a shell's words (`lexer`), these into a list of commands (`syntax`), and the list is run
 //! without running anything (`shell`, `run`): every way that it may go is followed, and time passes on each.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "cursors, which go no further than their text is long, and depths, which are bounded"
+)]
+
 mod environment;
 mod expand;
 mod image;

@@ -44,7 +44,7 @@ impl Import<'_> {
                 facts.command = true;
                 let environment = container
                     .variables
-                    .resolve(&self.objects.config_maps, &self.deployment.metadata);
+                    .resolve(self.objects, &self.deployment.metadata);
                 hook::command(words, &environment, container.image.as_deref())
             }
         };
@@ -121,7 +121,7 @@ impl Import<'_> {
             Some(Hook::Exec(words)) => {
                 let environment = container
                     .variables
-                    .resolve(&self.objects.config_maps, &self.deployment.metadata);
+                    .resolve(self.objects, &self.deployment.metadata);
                 hook::command(words, &environment, container.image.as_deref())
             }
             Some(Hook::TcpSocket) | None => return Span::ZERO,

@@ -46,10 +46,9 @@ impl Import<'_> {
     /// An autoscaler keeps the number between its bounds; where the Deployment leaves it open, or is beyond them, the
     /// fewest are taken.
     fn scaled(&self, deployment: &Deployment) -> Option<(At<u32>, String)> {
-        let autoscaler = self.objects.autoscalers.iter().find(|autoscaler| {
-            entrance::together(&autoscaler.metadata, &deployment.metadata)
-                && autoscaler.target.as_ref() == Some(&deployment.metadata.name.value)
-        })?;
+        let mut autoscalers = self.objects.autoscalers_of(&deployment.metadata.name.value);
+        let autoscaler = autoscalers
+            .find(|autoscaler| entrance::together(&autoscaler.metadata, &deployment.metadata))?;
         let (min, max) = (&autoscaler.min, &autoscaler.max);
         let least = min.as_ref().map_or(1, |min| min.value);
         let is_within = |replicas: &At<u32>| (least..=max.value).contains(&replicas.value);

@@ -5,14 +5,16 @@ use crate::manifest::draft::Origin;
 use crate::manifest::entrance;
 use crate::scenario::Scenario;
 
+/// More Deployments behind the same Service are counted, not named.
+const MOST_NAMED: usize = 10;
+
 impl Import<'_> {
     /// `load.rate`, which is the Service's.
     pub(super) fn share_load(&mut self, scenario: &Scenario) {
         let Some(service) = self.service else { return };
         let others: Vec<_> = self
             .objects
-            .deployments
-            .iter()
+            .deployments_of(service)
             .filter(|other| other.place != self.deployment.place)
             .filter(|other| {
                 entrance::together(&service.metadata, &other.metadata)
@@ -25,8 +27,17 @@ impl Import<'_> {
             return;
         }
         let own = scenario.deployment.replicas;
-        let all = own + others.iter().map(|(_, pods)| pods).sum::<u32>();
-        let names: Vec<String> = others.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let all = others
+            .iter()
+            .fold(own, |all, (_, pods)| all.saturating_add(*pods));
+        let mut names: Vec<String> = others
+            .iter()
+            .take(MOST_NAMED)
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
+        if let Some(more @ 1..) = others.len().checked_sub(MOST_NAMED) {
+            names.push(format!("{more} more"));
+        }
         let place = service.metadata.name.place.clone();
         let shared = format!(
             "Service `{}` leads to the pods of {}, too: this Deployment has {own} of {all} pods",

@@ -45,12 +45,14 @@ impl Budget<'_> {
             u64::from(given(failure_threshold, 3)),
         );
         let delay = u64::from(initial_delay.as_ref().map_or(0, |at| at.value));
-        let last_attempt = Span::from_secs(delay + (failures - 1) * period);
+        let after =
+            |failures: u64| Span::from_secs(delay.saturating_add(failures.saturating_mul(period)));
+        let last_attempt = after(failures.saturating_sub(1));
         Some(Budget {
             place,
             kind,
             last_attempt,
-            restart: Span::from_secs(delay + failures * period),
+            restart: after(failures),
         })
     }
 }
