@@ -148,7 +148,8 @@ impl LogNormal {
     }
 }
 
-fn normal_cdf(z: f64) -> f64 {
+/// P(Z ≤ z) of the standard normal distribution.
+pub fn normal_cdf(z: f64) -> f64 {
     0.5 * erfc(-z / std::f64::consts::SQRT_2)
 }
 

@@ -51,6 +51,7 @@ pub mod escape;
 pub mod event;
 pub mod explain;
 pub mod id;
+pub mod logs;
 pub mod manifest;
 pub mod monte_carlo;
 pub mod observe;

@@ -24,10 +24,23 @@ pub struct Pilot {
     pub(super) closed_to_call: Moments,
     /// From ready in the EndpointSlice until `RegisterTargets` returned.
     pub(super) came_to_call: Moments,
+    /// From the container's start, as the API shows it, until ready in the EndpointSlice, beyond the application's own
+    /// start-up: probes, mostly.
+    pub(super) started_to_came: Moments,
+    /// Mean of the application's start-up, as the scenario has it.
+    pub(super) start_up: f64,
     /// From the rollout's start until the first pod left the EndpointSlice.
     pub(super) start_to_left: Moments,
     /// How long after the news of a registration the first health check comes at the most, in seconds.
     pub(super) check_within: f64,
+    /// From one check to the next, in seconds.
+    pub(super) check_interval: f64,
+    /// How long after a pod's end a node may find it unhealthy, at the earliest, in seconds.
+    pub(super) unhealthy_after: f64,
+    /// The idle time-out of the load balancer, in seconds.
+    pub(super) idle_timeout: f64,
+    /// Whether the load is an open loop, whose rate is a setting.
+    pub(super) is_open_loop: bool,
     /// Whether pods are registered before they are in the EndpointSlice as ready.
     pub(super) is_gated: bool,
 }
@@ -47,7 +60,18 @@ impl Pilot {
                 error.hint("only lags of target_group.target_type = \"ip\" can be estimated")
             );
         }
+        let check = &scenario.target_group.health_check;
+        let interval = check.interval.as_secs_f64();
+        let start_ups = scenario
+            .revisions
+            .iter()
+            .map(|revision| revision.app.start_up.mean());
         let mut pilot = Pilot {
+            check_interval: interval,
+            unhealthy_after: f64::from(check.unhealthy_threshold.saturating_sub(1)) * interval,
+            idle_timeout: scenario.load_balancer.idle_timeout.as_secs_f64(),
+            is_open_loop: scenario.load.workers.is_none(),
+            start_up: start_ups.last().unwrap_or_default(),
             check_within: FIRST_CHECK_WITHIN.as_secs_f64(),
             is_gated: scenario
                 .revisions
@@ -94,6 +118,12 @@ impl Pilot {
             &mut self.came_to_call,
             pod.in_slice_ready,
             target.registered,
+        );
+        let is_new = !pod.initial;
+        push(
+            &mut self.started_to_came,
+            pod.running.filter(|_| is_new),
+            pod.in_slice_ready,
         );
     }
 }

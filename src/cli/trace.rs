@@ -23,7 +23,7 @@ Examples:
   rollcast trace app.toml --seed 7 --replication 41     the 42nd rollout of `run --seed 7`
   rollcast trace app.toml -o transcript                 who did what, and when
   rollcast trace app.toml --png charts                  what pods did and what ALB nodes believed
-  rollcast trace app.toml --logs logs                   as ALB access logs, for `calibrate`
+  rollcast trace app.toml --logs logs                   as an ALB's logs, for `calibrate`
   rollcast trace app.toml -o chrome=app.trace.json      for https://ui.perfetto.dev";
 
 /// Tell one simulated rollout in full: what pods did, what ALB nodes believed, which requests failed
@@ -49,7 +49,8 @@ pub struct Trace {
     #[arg(long, value_name = "DIR")]
     png: Option<PathBuf>,
     /// Write the replication as the real system would have logged it into this directory, made if it is
-    /// not there: ALB access logs, a file a node, and endpointslices.jsonl; `calibrate` reads them
+    /// not there: ALB access and health check logs, a file a node each, and endpointslices.jsonl; `calibrate`
+    /// reads them
     #[arg(long, value_name = "DIR")]
     logs: Option<PathBuf>,
     #[command(flatten)]
@@ -152,6 +153,9 @@ impl Trace {
                 directory.join(name),
                 report::access_log::render(&requests, node).into_bytes(),
             );
+            let name = report::health_check_log::file_name(&scenario.name, node);
+            let checks = report::health_check_log::render(scenario, &replay.timeline, node);
+            delivery.file(directory.join(name), checks.into_bytes());
         }
         let watch = report::access_log::watch(&replay.timeline);
         delivery.file(directory.join("endpointslices.jsonl"), watch.into_bytes());

@@ -1,163 +1,341 @@
-//! What logs said: findings, predicted against observed, and the settings as a fragment of a scenario.
+//! What logs said: whether the scenario explains them, what was measured, what more of them would tell, and the
+//! settings as a fragment of a scenario.
 
 use std::fmt::Write;
 
-use super::figures::{amount, grouped, level, percent};
-use crate::calibrate::{Calibration, Counts, Finding, Unit};
+pub use super::calibrate_json::render as json;
+use super::figures::{amount, grouped, level, number_of, percent, wrapped};
+use crate::calibrate::{
+    Calibration, Change, Finding, Judgement, Levels, Observed, Row, Standing, StatusRow, Unit,
+};
 use crate::escape;
-use crate::monte_carlo::{Forecast, Sample};
-use crate::verdict::Cause;
+use crate::logs::Reading;
+use crate::scenario::merge::Written;
 
-/// Statuses that are held against each other; what clients call 0, the access log calls 460.
-const STATUSES: [u16; 4] = [502, 503, 504, 460];
+/// Columns of a terminal.
+const WIDTH: usize = 80;
 
-/// What was observed and what is predicted of one status.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// The status.
-    pub status: u16,
-    /// Requests observed.
-    pub observed: u64,
-    /// The mean predicted, and the range of nine rollouts in ten.
-    pub predicted: f64,
-    /// 5 % quantile.
-    pub low: f64,
-    /// 95 % quantile.
-    pub high: f64,
+/// Everything that the report tells.
+#[derive(Debug)]
+pub struct Told<'a> {
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// What was measured.
+    pub calibration: &'a Calibration,
+    /// What was seen of rollouts; nothing if the logs do not tell.
+    pub observed: Option<&'a Observed>,
+    /// Whether the scenario explains it.
+    pub judgement: Option<&'a Judgement>,
+    /// The one change that explains it best, and how well.
+    pub change: Option<&'a (Change, Judgement)>,
+    /// Requests that count nowhere, by why.
+    pub left_out: &'a std::collections::BTreeMap<&'static str, u64>,
+    /// Which files were read.
+    pub reading: &'a Reading,
+    /// Where the settings were written.
+    pub written: Option<&'a str>,
 }
 
-impl Row {
-    /// Whether what was observed is among nine rollouts in ten.
-    pub fn is_inside(&self) -> bool {
-        (self.low..=self.high).contains(&(self.observed as f64))
+/// The whole report.
+pub fn text(told: &Told<'_>) -> String {
+    let mut text = sentence(told);
+    if let (Some(judgement), Some(observed)) = (told.judgement, told.observed) {
+        text.push_str(&statuses(judgement, observed));
     }
-}
-
-/// What was observed against what a forecast predicts, a row a status.
-pub fn rows(observed: &Counts, forecast: &Forecast) -> Vec<Row> {
-    let row = |status: u16| {
-        let predicted = forecast.counts(|sample: &Sample| sample.status(status))?;
-        let gave_up = if status == Cause::ClientGaveUp.status() {
-            observed.statuses.get(&0)
-        } else {
-            None
-        };
-        let observed = [observed.statuses.get(&status), gave_up]
-            .into_iter()
-            .flatten()
-            .sum();
-        Some(Row {
-            status,
-            observed,
-            predicted: predicted.mean,
-            low: predicted.p05,
-            high: predicted.p95,
-        })
-    };
-    STATUSES.into_iter().filter_map(row).collect()
-}
-
-/// The whole report. `load` says in words what was simulated for the prediction.
-pub fn text(
-    calibration: &Calibration,
-    observed: &Counts,
-    forecast: &Forecast,
-    load: &str,
-) -> String {
-    let mut text = String::new();
-    if !calibration.findings.is_empty() {
-        let _ = writeln!(
-            text,
-            "{:48} {:>9}  {:>19}  from",
-            "what the logs tell",
-            "estimate",
-            interval(calibration)
-        );
+    if let Some(change) = told.change {
+        text.push('\n');
+        text.push_str(&advice(change, told));
     }
-    for finding in &calibration.findings {
-        let Finding {
-            name,
-            estimate,
-            low,
-            high,
-            from,
-            ..
-        } = finding;
-        let shown = |x: f64| number(finding.unit, x);
-        let _ = writeln!(
-            text,
-            "{name:48} {:>9}  {:>19}  {from}",
-            shown(*estimate),
-            format!("{} to {}", shown(*low), shown(*high))
-        );
+    if !told.calibration.findings.is_empty() {
+        text.push_str(&measured(told.calibration));
     }
-    for note in &calibration.notes {
-        let _ = writeln!(text, "note: {note}");
+    if let Some(levels) = &told.calibration.levels {
+        text.push_str(&narrowing(levels, told.calibration.rollouts.len()));
     }
-    let _ = writeln!(
-        text,
-        "\n{} requests observed; predicted for {load}",
-        grouped(observed.requests())
-    );
-    let _ = writeln!(
-        text,
-        "{:8} {:>9}  {:>14}  {:>20}",
-        "status", "observed", "predicted mean", "90 % of rollouts"
-    );
-    for row in rows(observed, forecast) {
-        let range = format!("{} to {}", amount(row.low), amount(row.high));
-        let verdict = if row.is_inside() { "inside" } else { "OUTSIDE" };
-        let _ = writeln!(
-            text,
-            "{:<8} {:>9}  {:>14}  {range:>20}  {verdict}",
-            row.status,
-            grouped(row.observed),
-            amount(row.predicted)
-        );
-    }
-    let settings = toml(calibration);
-    if !settings.is_empty() {
-        text.push_str(
-            "predicted with these settings, which are fitted to the same logs: another rollout's are the harder test\n",
-        );
+    if let Some(row) = &told.calibration.row {
         let _ = write!(
             text,
-            "\nto be laid over a scenario (--config FILE):\n\n{settings}"
+            "\nFor the collection of measured lags; nothing in it says whose they are:\n{}\n{}\n",
+            HEADER,
+            csv(row)
         );
     }
+    text.push('\n');
+    text.push_str(&notes(told));
     escape::lines(&text)
+}
+
+/// The verdict.
+fn sentence(told: &Told<'_>) -> String {
+    let Some(judgement) = told.judgement else {
+        let words = "Nothing was judged: these logs do not tell when a rollout was. Give those of one rollout, or the watch of an EndpointSlice with them.";
+        return wrapped(words, 0, WIDTH);
+    };
+    if judgement.explains {
+        return "This scenario explains your logs.\n".to_owned();
+    }
+    let why = judgement.worst().map_or_else(String::new, |row| {
+        format!(
+            ": {} × {} were seen, {} expected",
+            grouped(row.seen),
+            row.status,
+            range(row)
+        )
+    });
+    wrapped(
+        &format!("This scenario does not explain your logs{why}."),
+        0,
+        WIDTH,
+    )
+}
+
+fn range(row: &StatusRow) -> String {
+    format!("{} to {}", amount(row.low), amount(row.high))
+}
+
+fn statuses(judgement: &Judgement, observed: &Observed) -> String {
+    let mut text = String::new();
+    let load = format!(
+        "the load seen, {} requests/s for {} s{}",
+        amount(observed.rate),
+        amount(observed.duration),
+        observed.rollout_at.map_or_else(String::new, |at| format!(
+            ", the rollout after {} s of it",
+            amount(at)
+        ))
+    );
+    if judgement.rows.is_empty() {
+        let words = format!("No request failed, and none is expected to: {load}.");
+        return wrapped(&words, 0, WIDTH);
+    }
+    let many = if observed.rollouts > 1 {
+        format!("90 % of {} rollouts", observed.rollouts)
+    } else {
+        "90 % of rollouts".to_owned()
+    };
+    let _ = writeln!(
+        text,
+        "\n{:<6} {:>7} {:>10}   {many:<22}",
+        "status", "seen", "expected"
+    );
+    for row in &judgement.rows {
+        let standing = match row.standing {
+            Standing::Fits => "fits",
+            Standing::Unusual => "unusual, but chance",
+            Standing::TooMany => "too many",
+            Standing::TooFew => "too few",
+        };
+        let _ = writeln!(
+            text,
+            "{:<6} {:>7} {:>10}   {:<22} {standing}",
+            row.status,
+            grouped(row.seen),
+            amount(row.expected),
+            range(row)
+        );
+    }
+    text.push_str(&wrapped(
+        &format!("Expected of {load}, with what was measured below."),
+        0,
+        WIDTH,
+    ));
+    text
+}
+
+/// What would explain the logs, and what speaks for it.
+fn advice((change, judgement): &(Change, Judgement), told: &Told<'_>) -> String {
+    let Change {
+        key,
+        value,
+        instead_of,
+    } = change;
+    let how = if judgement.explains {
+        "What would explain them"
+    } else {
+        "What fits them better, though it does not explain them"
+    };
+    let mut words = format!("{how}: {key} = {value} instead of {instead_of}.");
+    let rows = judgement.rows.iter().map(|row| {
+        let range = range(row);
+        format!("{} × {} ({range} expected)", grouped(row.seen), row.status)
+    });
+    let _ = write!(words, " With it: {}.", rows.collect::<Vec<_>>().join(", "));
+    if let (&"pod.pre_stop", Some(secs)) = (key, told.calibration.gone_after) {
+        let _ = write!(
+            words,
+            " The pods in these logs went {} s after they left the EndpointSlice; a preStop of {instead_of} would keep them that much longer.",
+            amount(secs)
+        );
+    }
+    wrapped(&words, 0, WIDTH)
+}
+
+fn measured(calibration: &Calibration) -> String {
+    let mut text = format!(
+        "\n{:<37} {:>8}   {:<18} from\n",
+        "measured",
+        "value",
+        format!("{} of it", level(calibration.level))
+    );
+    for finding in &calibration.findings {
+        let shown = |x: f64| number(finding.unit, x);
+        let range = if finding.low == finding.high {
+            String::new()
+        } else {
+            format!("{} to {}", shown(finding.low), shown(finding.high))
+        };
+        let (value, from) = (shown(finding.estimate), &finding.from);
+        let _ = writeln!(text, "{:<37} {value:>8}   {range:<18} {from}", finding.name);
+    }
+    for finding in &calibration.findings {
+        if let Err(why) = &finding.setting
+            && !finding.name.starts_with(' ')
+        {
+            let _ = writeln!(text, "{} is not set: {why}.", finding.key);
+        }
+    }
+    text
+}
+
+fn narrowing(levels: &Levels, rollouts: usize) -> String {
+    let seen = number_of(rollouts as u64, "rollout");
+    let mut text = format!(
+        "\n{:<11} {:>14} {:>16} {:>16}   (these logs: {seen})\n",
+        "rollouts", "lag to within", "drift to within", "slow, at most"
+    );
+    for row in &levels.narrowing {
+        let drift = row
+            .drift_within
+            .map_or_else(|| "not told".to_owned(), rounded);
+        let _ = writeln!(
+            text,
+            "{:<11} {:>14} {drift:>16} {:>16}",
+            row.rollouts,
+            rounded(row.median_within),
+            rounded(row.slow_at_most)
+        );
+    }
+    text
+}
+
+fn rounded(share: f64) -> String {
+    format!("{} %", amount((share * 1000.0).round() / 10.0))
+}
+
+/// Columns of the collection of measured lags.
+pub const HEADER: &str = "month,target_type,deregistrations,median_s,jitter,drift,source";
+
+/// One row of it.
+pub fn csv(row: &Row) -> String {
+    format!(
+        "{},{},{},{:.2},{:.2},{},rollcast {}",
+        row.month,
+        row.target_type,
+        row.deregistrations,
+        row.median_s,
+        row.jitter,
+        row.drift
+            .map_or_else(String::new, |drift| format!("{drift:.3}")),
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+fn notes(told: &Told<'_>) -> String {
+    let mut text = String::new();
+    for note in told.calibration.notes.iter().chain(&told.reading.notes()) {
+        text.push_str(&wrapped(&format!("note: {note}"), 0, WIDTH));
+    }
+    for (why, count) in told.left_out {
+        let words = format!("left out: {}, {why}", number_of(*count, "request"));
+        text.push_str(&wrapped(&words, 0, WIDTH));
+    }
+    let given = told.calibration.findings.iter();
+    let given = given.filter(|finding| finding.given().is_some()).count();
+    match told.written {
+        Some(path) => {
+            let _ = writeln!(
+                text,
+                "Written: {} ({} of {}).",
+                escape::line(path),
+                given,
+                number_of(told.calibration.findings.len() as u64, "value")
+            );
+        }
+        None if given > 0 => {
+            let _ = writeln!(
+                text,
+                "Next    --write rollcast.toml puts {} into a file for --config",
+                number_of(given as u64, "measured value")
+            );
+        }
+        None => {}
+    }
+    let Reading {
+        files,
+        lines,
+        damaged,
+        ..
+    } = told.reading;
+    let _ = writeln!(
+        text,
+        "{}, {}, {} left out as damaged",
+        number_of(*files, "file"),
+        number_of(*lines, "line"),
+        grouped(*damaged)
+    );
+    text
 }
 
 /// The settings, as keys of a scenario; nothing if there are none.
 pub fn toml(calibration: &Calibration) -> String {
     let mut text = String::new();
-    for finding in &calibration.findings {
-        let Some((key, value)) = &finding.setting else {
-            continue;
-        };
-        let shown = |x: f64| number(finding.unit, x);
-        let _ = writeln!(
-            text,
-            "# {}: {}, {} to {} ({}), from {}",
-            finding.name,
-            shown(finding.estimate),
-            shown(finding.low),
-            shown(finding.high),
-            interval(calibration),
-            escape::line(&finding.from)
-        );
-        let _ = writeln!(text, "{key} = {value}");
+    for written in settings(calibration) {
+        let Written {
+            key,
+            value,
+            comment,
+        } = written;
+        let _ = writeln!(text, "# {}\n{key} = {value}", escape::line(&comment));
     }
     text
 }
 
-fn interval(calibration: &Calibration) -> String {
-    format!("{} interval", level(calibration.level))
+/// The settings, each with where it comes from.
+pub fn settings(calibration: &Calibration) -> Vec<Written> {
+    let settings = calibration.findings.iter().filter_map(|finding| {
+        let (key, value) = finding.given()?;
+        Some(Written {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            comment: comment(finding, calibration.level),
+        })
+    });
+    settings.collect()
+}
+
+fn comment(finding: &Finding, at: f64) -> String {
+    let shown = |x: f64| number(finding.unit, x);
+    let Finding {
+        name,
+        estimate,
+        low,
+        high,
+        from,
+        ..
+    } = finding;
+    let range = if low == high {
+        String::new()
+    } else {
+        format!(" ({}: {} to {})", level(at), shown(*low), shown(*high))
+    };
+    format!("measured: {name} {}{range}, from {from}", shown(*estimate))
 }
 
 fn number(unit: Unit, x: f64) -> String {
     match unit {
         Unit::Seconds => format!("{} s", amount(x)),
         Unit::Share => percent(x),
+        Unit::PerSecond => format!("{}/s", amount(x)),
+        Unit::Count => grouped(x as u64),
     }
 }

@@ -2,11 +2,13 @@
 
 pub mod access_log;
 pub mod calibrate;
+mod calibrate_json;
 pub mod caption;
 pub mod check;
 pub mod chrome;
 pub mod compare;
 mod figures;
+pub mod health_check_log;
 pub mod json;
 mod rare;
 pub mod recommend;

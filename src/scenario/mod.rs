@@ -11,6 +11,7 @@ pub mod document;
 pub mod keys;
 mod layer;
 pub mod load;
+pub mod merge;
 pub mod objectives;
 mod print;
 pub mod prior;

@@ -52,6 +52,7 @@ const STEPS: &[(&str, &[&str])] = &[
         "judging",
         &[
             "calibrate",
+            "logs",
             "manifest",
             "check",
             "monte_carlo",
@@ -158,7 +159,17 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("traffic", "scenario", "stage 2 sends the scenario's load"),
     ("traffic", "observe", "stage 2 starts from a timeline"),
     ("monte_carlo", "stats", "replications end in intervals"),
+    (
+        "calibrate",
+        "logs",
+        "what logs say is what is estimated from",
+    ),
     ("calibrate", "stats", "logs end in settings with intervals"),
+    (
+        "calibrate",
+        "monte_carlo",
+        "what was seen is held against many replications",
+    ),
     ("check", "manifest", "what is checked may be manifests"),
     (
         "check",
@@ -221,7 +232,7 @@ const DOORS: &[Door] = &[
     door("clap", &["src/cli", "src/main"]),
     door("clap_complete", &["src/cli"]),
     door("clap_mangen", &["src/cli"]),
-    door("flate2", &["src/calibrate"]),
+    door("flate2", &["src/logs"]),
     door("hdrhistogram", &["src/traffic", "src/monte_carlo"]),
     door("indicatif", &["src/cli", "src/main"]),
     door("jiff", &["src/time"]),
@@ -234,7 +245,13 @@ const DOORS: &[Door] = &[
     door("serde_saphyr", &["src/manifest"]),
     door(
         "serde_json",
-        &["src/report", "src/cli", "src/calibrate", "src/manifest"],
+        &[
+            "src/report",
+            "src/cli",
+            "src/calibrate",
+            "src/logs",
+            "src/manifest",
+        ],
     ),
     door("signal_hook", &["src/cli"]),
     door("statrs", &["src/stats", "src/dist"]),
