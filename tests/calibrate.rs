@@ -160,7 +160,7 @@ fn the_environments_median_lies_in_its_interval() {
         .enumerate()
         {
             let found = calibrated(logged, trial, kinds, pilot, "calibrate-median");
-            hits[row] += u64::from(holds(&found, "lag after a dereg", truth));
+            hits[row] += u64::from(holds(&found, "deregistration lag", truth));
         }
     }
     assert_most(hits[0], "requests and a watch");
@@ -191,7 +191,7 @@ fn what_else_was_put_there_lies_in_its_interval() {
         let found = calibrated(&logged, trial, WATCHED, &pilot, "calibrate-others");
         let truths = [
             ("jitter", jitter),
-            ("lag after a registration", registered),
+            ("registration lag", registered),
             ("requests a second", rate),
             ("service time", 0.020),
             ("start-up", start_up),
@@ -199,7 +199,7 @@ fn what_else_was_put_there_lies_in_its_interval() {
         for (hits, (name, truth)) in hits.iter_mut().zip(truths) {
             *hits += u64::from(holds(&found, name, truth));
         }
-        assert!(holds(&found, "nodes", 2.0), "{found:?}");
+        assert!(holds(&found, "load balancer's nodes", 2.0), "{found:?}");
     }
     for (hits, name) in
         hits.into_iter()
@@ -235,7 +235,7 @@ fn several_rollouts_tell_drift() {
     let [one, many] = [one, many].map(|place| calibrate::estimate(&gathered(&place), &pilot, 0.95));
     assert_eq!((one.rollouts.len(), many.rollouts.len()), (1, 8));
     assert!(
-        holds(&many, "drift", 0.15) && holds(&many, "lag after a dereg", 9.0),
+        holds(&many, "drift", 0.15) && holds(&many, "deregistration lag", 9.0),
         "{many:?}"
     );
     let width = |found: &Calibration| {
@@ -274,8 +274,8 @@ fn judged(evidence: &Evidence, assumed: &[(&str, &str)]) -> (Judgement, Calibrat
     let mut document = document(assumed);
     let pilot = Pilot::of(&document.resolve().unwrap()).unwrap();
     let found = calibrate::estimate(evidence, &pilot, 0.95);
-    for (key, value) in found.findings.iter().filter_map(Finding::given) {
-        document.set(key, value).unwrap();
+    for (key, value) in found.judged() {
+        document.set(key, &value).unwrap();
     }
     let observed = calibrate::observed(evidence, &found, &pilot).unwrap();
     document
@@ -288,7 +288,8 @@ fn judged(evidence: &Evidence, assumed: &[(&str, &str)]) -> (Judgement, Calibrat
             .set("load.rollout_at", &format!("{at:.3}s"))
             .unwrap();
     }
-    let judgement = calibrate::judge(&observed, &forecasted(&document.resolve().unwrap()));
+    let assumed = document.resolve().unwrap();
+    let judgement = calibrate::judge(&observed, &forecasted(&assumed), &pilot);
     (judgement, found, document)
 }
 
@@ -339,7 +340,12 @@ fn the_change_that_fits_best_is_the_one_that_was_made() {
         let Ok(scenario) = changed.resolve() else {
             return Ok(None);
         };
-        Ok(Some(calibrate::judge(&observed, &forecasted(&scenario))))
+        let pilot = Pilot::of(&scenario)?;
+        Ok(Some(calibrate::judge(
+            &observed,
+            &forecasted(&scenario),
+            &pilot,
+        )))
     });
     let (change, judgement) = best.unwrap().unwrap();
     assert_eq!((change.key, change.value.as_str()), ("pod.pre_stop", "0s"));
@@ -489,7 +495,7 @@ fn damaged_lines_are_counted_and_too_many_refused() {
     let packed = packed.finish().unwrap();
     let evidence = check(&packed[..packed.len() / 2]).unwrap();
     assert!(
-        (400..500).contains(&evidence.logged.requests()),
+        (400..=500).contains(&evidence.logged.requests()),
         "{:?}",
         evidence.logged.requests()
     );

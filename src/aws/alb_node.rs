@@ -33,7 +33,7 @@ settings! {
         connect_timeout: Span = Span::from_secs(10), Documented "AWS guide, load-balancer-troubleshooting, HTTP 504; not an attribute";
         /// From a node to a target and back: what a new connection costs, and how late the target's FIN may come.
         round_trip: Span = Span::from_millis(1), Assumed "targets in the VPC of the load balancer, half of them in another zone";
-        /// From the answer to DeregisterTargets until a node stops choosing the target: a preset (`published`, `fast`, `typical`, `slow`) or a span.
+        /// From the answer to DeregisterTargets until a node stops choosing the target: a preset (`published`, `fast`, `typical`, `slow`), what was measured (`{ median = "8s", jitter = "0.9s", drift = 0.05 }`: of one environment, between targets and nodes, σ of the logarithm between rollouts) or a span.
         deregistration_propagation: DeregistrationPropagation = DeregistrationPropagation::Preset(DeregistrationPreset::Published), Assumed "some 45 lags of about 15 sessions, 3 s to 20 s; thirty in a row: mean 12.60 s, sd 0.474 s (pricelees.github.io; LBC#2366, ecs-agent#2316, the 2023 load test)";
         /// From the answer to RegisterTargets until a node knows the target and starts to check it: a preset (`published`, `fast`, `as_deregistration`) or a span.
         registration_propagation: RegistrationPropagation = RegistrationPropagation::Published, Assumed "0.3 s to 2.5 s behind a readiness gate on EKS, 12 s to 14 s where deregistrations took 12.6 s (pricelees.github.io), at once (LBC#2366, containers-roadmap#1270)";

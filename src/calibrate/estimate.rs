@@ -10,6 +10,9 @@ use crate::time::Span;
 /// The prior of the median lag spans this factor between its 2.5 % and its 97.5 % quantile, (18/9)^(2 × 1.96/1.645):
 /// an interval that is wider says less than the prior does.
 const PRIOR_FACTOR: f64 = 5.2;
+/// The setting that holds the law of the lag; the finding about its episodes.
+const LAG: &str = "load_balancer.deregistration_propagation";
+const SLOW: &str = "slow rollouts";
 /// z of the 95 % quantile of the standard normal distribution.
 const Z95: f64 = 1.645;
 
@@ -47,6 +50,21 @@ pub struct Finding {
     pub setting: Result<String, &'static str>,
 }
 
+impl Calibration {
+    /// The settings to judge a scenario with: what was measured, of rollouts like those in the logs. If none of these was
+    /// slow, none of the simulated ones is.
+    pub fn judged(&self) -> Vec<(&'static str, String)> {
+        let is_slow = |finding: &Finding| finding.name == SLOW && finding.estimate > 0.0;
+        let has_slow = self.findings.iter().any(is_slow);
+        let given = self.findings.iter().filter_map(Finding::given);
+        let value = |(key, value): (&'static str, &str)| match &self.levels {
+            Some(levels) if key == LAG && !has_slow => (key, setting(levels, ", episodes = 0.0")),
+            _ => (key, value.to_owned()),
+        };
+        given.map(value).collect()
+    }
+}
+
 impl Finding {
     /// The key and the value in TOML that it gives.
     pub fn given(&self) -> Option<(&'static str, &str)> {
@@ -62,13 +80,13 @@ pub struct Row {
     pub month: String,
     /// Of the scenario: `ip` or `instance`.
     pub target_type: &'static str,
-    /// Deregistrations whose lag is known.
+    /// Lags, one a target and node.
     pub deregistrations: u64,
     /// M, in seconds.
     pub median_s: f64,
-    /// Half-width of the spread over targets and nodes, in seconds.
-    pub jitter: f64,
-    /// σ of the logarithm between rollouts; one rollout does not tell it.
+    /// σ of one rollout's lags around their middle, relative to M; one lag does not tell it.
+    pub jitter: Option<f64>,
+    /// σ of rollouts' middles, relative to M; one rollout does not tell it.
     pub drift: Option<f64>,
 }
 
@@ -153,30 +171,30 @@ fn deregistration(rollouts: Vec<Rollout>, evidence: &Evidence, calibration: &mut
         .filter(|rollout| !rollout.lags.is_empty())
         .count();
     let many = told > 1;
-    let key = "load_balancer.deregistration_propagation";
+    let key = LAG;
     let is_fine = levels.median.high / levels.median.low < PRIOR_FACTOR;
     let findings = &mut calibration.findings;
     findings.push(Finding {
-        name: "lag after a deregistration, median",
+        name: "deregistration lag, median",
         unit: Unit::Seconds,
         estimate: levels.median.value,
         low: levels.median.low,
         high: levels.median.high,
-        from: format!("{}, {lags} lags", number_of(targets, "deregistration")),
+        from: format!("{}, {lags} lags", number_of(targets, "pod")),
         key,
         setting: if is_fine {
-            Ok(setting(&levels))
+            Ok(setting(&levels, ""))
         } else {
             Err("its prior says more than these logs")
         },
     });
     findings.push(Finding {
-        name: "  jitter between targets and nodes",
+        name: "  jitter within a rollout",
         unit: Unit::Seconds,
         estimate: levels.jitter.value,
         low: levels.jitter.low,
         high: levels.jitter.high,
-        from: format!("{lags} lags in {}", number_of(told as u64, "rollout")),
+        from: format!("{lags} lags, {}", number_of(told as u64, "rollout")),
         key,
         setting: Err("part of the lag"),
     });
@@ -189,7 +207,7 @@ fn deregistration(rollouts: Vec<Rollout>, evidence: &Evidence, calibration: &mut
         from: if many {
             number_of(told as u64, "rollout")
         } else {
-            "published values: one rollout does not show it".to_owned()
+            "what is published".to_owned()
         },
         key,
         setting: Err("part of the lag"),
@@ -197,14 +215,14 @@ fn deregistration(rollouts: Vec<Rollout>, evidence: &Evidence, calibration: &mut
     let seen = (slow.len() + ordinary.len()) as u64;
     if let Some(share) = Proportion::of(slow.len() as u64, seen, level) {
         findings.push(Finding {
-            name: "slow rollouts",
+            name: SLOW,
             unit: Unit::Share,
             estimate: share.probability,
             low: share.low,
             high: share.high,
             from: format!("{} of {seen}", slow.len()),
             key,
-            setting: Err("hundreds of rollouts would tell: 1 % stays assumed"),
+            setting: Err("only hundreds of rollouts tell; 1 % stays assumed"),
         });
     }
     calibration.row = Some(Row {
@@ -214,19 +232,19 @@ fn deregistration(rollouts: Vec<Rollout>, evidence: &Evidence, calibration: &mut
             .take(7)
             .collect(),
         target_type: "ip",
-        deregistrations: targets,
+        deregistrations: lags as u64,
         median_s: levels.median.value,
-        jitter: levels.jitter.value,
+        jitter: (lags > 1).then(|| levels.jitter_sigma / levels.median.value),
         drift: many.then_some(levels.drift.value),
     });
     calibration.levels = Some(levels);
 }
 
 /// The law as a scenario writes it: M as well as it is known, and what spreads about it.
-fn setting(levels: &Levels) -> String {
+fn setting(levels: &Levels, more: &str) -> String {
     let median = levels.median.value;
     format!(
-        "{{ median = {{ p50 = \"{}\", p95 = \"{}\" }}, jitter = \"{}\", drift = {:.3} }}",
+        "{{ median = {{ p50 = \"{}\", p95 = \"{}\" }}, jitter = \"{}\", drift = {:.3}{more} }}",
         span(median),
         span(median * (Z95 * levels.median_sigma).exp()),
         span(levels.jitter.value),

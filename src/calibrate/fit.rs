@@ -49,6 +49,8 @@ pub struct Levels {
     pub median: Estimate,
     /// Half-width of what differs between targets and nodes of one rollout, in seconds.
     pub jitter: Estimate,
+    /// Its standard deviation, in seconds: of a uniform law, the half-width divided by √3.
+    pub jitter_sigma: f64,
     /// σ of the logarithm between rollouts.
     pub drift: Estimate,
     /// σ of ln M: how well M is known.
@@ -105,6 +107,7 @@ pub(super) fn levels(rollouts: &[Rollout], level: f64) -> Option<Levels> {
             low: spread.low * SQRT_3,
             high: spread.high * SQRT_3,
         },
+        jitter_sigma: spread.value,
         drift,
         median_sigma: posterior.sigma(),
         narrowing: [1, 5, 30]

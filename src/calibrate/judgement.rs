@@ -22,6 +22,8 @@ pub const FEWEST_RUNS: u32 = 200;
 /// What is held against the forecast: before a rollout's first deregistration, and after its last.
 const BEFORE: f64 = 30.0;
 const AFTER: f64 = 120.0;
+/// A rollout may pause for so long between two pods.
+const APART: f64 = 30.0;
 /// Logs that are longer are cut to their rollouts.
 const LONG: f64 = 1800.0;
 
@@ -38,6 +40,8 @@ pub struct Observed {
     pub statuses: BTreeMap<u16, u64>,
     /// How many rollouts these are, one at least.
     pub rollouts: usize,
+    /// Pods that each rollout took away, if a watch tells and went on for longer than the rollout.
+    pub pods: Vec<u64>,
 }
 
 /// How a count that was seen stands to those expected.
@@ -79,6 +83,8 @@ pub struct Judgement {
     pub explains: bool,
     /// A row a status that was seen or is expected.
     pub rows: Vec<StatusRow>,
+    /// Pods that a rollout took away, and how many were expected, at least and at most; nothing if these agree.
+    pub pods: Option<(u64, u64, u64)>,
 }
 
 /// A setting that might be another than the scenario says.
@@ -132,14 +138,27 @@ pub fn observed(evidence: &Evidence, calibration: &Calibration, pilot: &Pilot) -
         rollout_at: (!starts.is_empty()).then(|| mean(&starts)),
         statuses,
         rollouts,
+        pods: pods(evidence, calibration, whole),
     })
+}
+
+/// Of each rollout. One that touches the end of the logs may have gone on.
+fn pods(evidence: &Evidence, calibration: &Calibration, whole: f64) -> Vec<u64> {
+    let is_whole = |rollout: &&(f64, f64, u64)| rollout.1 + APART < whole;
+    let rollouts = calibration.rollouts.iter().filter(is_whole);
+    let is_watched = !evidence.membership.left.is_empty();
+    rollouts
+        .filter(|_| is_watched)
+        .map(|rollout| rollout.2)
+        .collect()
 }
 
 /// Holds what was seen against a forecast of the same load. Of several rollouts the sums are compared.
 ///
 /// Each count is judged by the share of simulated ones that lie as far out, on either side, and that by how many counts
-/// are judged (Bonferroni): a true scenario fails in one case of twenty at most.
-pub fn judge(observed: &Observed, forecast: &Forecast) -> Judgement {
+/// are judged (Bonferroni): a true scenario fails in one case of twenty at most. Counts of requests do not tell how many
+/// pods there were, as each of few pods gets a larger share of them: pods are compared as such.
+pub fn judge(observed: &Observed, forecast: &Forecast, pilot: &Pilot) -> Judgement {
     let seen = |status: u16| {
         let gave_up = (status == Cause::ClientGaveUp.status()).then_some(0);
         let statuses = [Some(status), gave_up].into_iter().flatten();
@@ -163,8 +182,16 @@ pub fn judge(observed: &Observed, forecast: &Forecast) -> Judgement {
             (false, false) => Standing::Unusual,
         };
     }
-    let explains = rows.iter().all(|row| row.probability >= each);
-    Judgement { explains, rows }
+    let (fewest, most) = pilot.deregistrations.unwrap_or((0, u64::MAX));
+    let mut pods = observed.pods.iter();
+    let pods = pods.find(|pods| !(fewest..=most).contains(pods));
+    let pods = pods.map(|pods| (*pods, fewest, most));
+    let explains = pods.is_none() && rows.iter().all(|row| row.probability >= each);
+    Judgement {
+        explains,
+        rows,
+        pods,
+    }
 }
 
 /// The counts of so many rollouts together, in order.

@@ -12,6 +12,8 @@ use crate::time::{Span, Time};
 
 /// A lag of registration known no better than this is better left to its prior.
 const COARSE: f64 = 1.0;
+/// So is a start-up that is known no better than to this share of it.
+const COARSE_SHARE: f64 = 0.25;
 /// A target that a node chose more rarely says too little about when the node began.
 const FEWEST_CHOICES: usize = 10;
 /// So many connects that nobody answered tell that nobody does; so many answers, that somebody does: under the
@@ -41,12 +43,12 @@ pub(super) fn add(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibrat
     if evidence.nodes() > 0 {
         let nodes = evidence.nodes();
         calibration.findings.push(Finding {
-            name: "nodes of the load balancer",
+            name: "load balancer's nodes",
             unit: Unit::Count,
             estimate: nodes as f64,
             low: nodes as f64,
             high: nodes as f64,
-            from: "lines and names of files".to_owned(),
+            from: "lines, names of files".to_owned(),
             key: "load_balancer.nodes",
             setting: u8::try_from(nodes)
                 .ok()
@@ -90,7 +92,7 @@ fn registration(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibratio
     };
     let lag = |wait: f64| (wait - pilot.check_within / 2.0).max(0.0);
     calibration.findings.push(Finding {
-        name: "lag after a registration, mean",
+        name: "registration lag, mean",
         unit: Unit::Seconds,
         estimate: lag(waits.mean()),
         low: lag(low),
@@ -177,7 +179,7 @@ fn removed_addresses(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calib
         Err("too few connects to removed pods")
     };
     calibration.findings.push(Finding {
-        name: "removed pods: unreachable, not silent",
+        name: "removed pods: unreachable",
         unit: Unit::Share,
         estimate: share.probability,
         low: share.low,
@@ -301,23 +303,23 @@ fn start_up(evidence: &Evidence, pilot: &Pilot, calibration: &mut Calibration) {
     }
     let added = pilot.started_to_came.mean() - pilot.start_up;
     let times: Moments = waits.iter().map(|wait| (wait - added).max(0.0)).collect();
-    // The phase of the probes is the model's.
-    let least = pilot.started_to_came.variance() / 4.0;
-    let Some((low, high)) = times.mean_interval_varying(calibration.level, least) else {
+    let Some((low, high)) = times.mean_interval(calibration.level) else {
         return;
     };
-    let mean = times.mean();
+    // Where in a period of the probes an application is up, they do not tell.
+    let phase = pilot.probe_period / 2.0;
+    let (low, high, mean) = (low - phase, high + phase, times.mean());
     let sigma = (times.variance().sqrt() / mean.max(1e-3)).min(1.0);
     calibration.findings.push(Finding {
-        name: "start-up of the application, mean",
+        name: "start-up, mean",
         unit: Unit::Seconds,
         estimate: mean,
         low: low.max(0.0),
         high,
-        from: format!("{} of the EndpointSlice's", number_of(times.n(), "new pod")),
+        from: number_of(times.n(), "new pod"),
         key: "app.start_up",
-        setting: if mean < 0.05 {
-            Err("it is too short to tell from the probes'")
+        setting: if (high - low) / 2.0 > COARSE_SHARE * mean {
+            Err("too coarse: the period of the probes hides it")
         } else if sigma > 0.02 {
             let (p50, p99) = (span(mean), span(mean * (2.326 * sigma).exp()));
             Ok(format!("{{ p50 = \"{p50}\", p99 = \"{p99}\" }}"))
@@ -361,7 +363,7 @@ fn keep_alive(evidence: &Evidence, calibration: &mut Calibration) {
         && low > quantile(&usual, 0.99);
     if is_told {
         calibration.findings.push(Finding {
-            name: "keep-alive of the application",
+            name: "keep-alive",
             unit: Unit::Seconds,
             estimate: median,
             low,

@@ -27,12 +27,16 @@ pub struct Pilot {
     /// From the container's start, as the API shows it, until ready in the EndpointSlice, beyond the application's own
     /// start-up: probes, mostly.
     pub(super) started_to_came: Moments,
+    /// From one readiness probe to the next, in seconds; 0 without probes.
+    pub(super) probe_period: f64,
     /// Mean of the application's start-up, as the scenario has it.
     pub(super) start_up: f64,
     /// From the rollout's start until the first pod left the EndpointSlice.
     pub(super) start_to_left: Moments,
     /// How long after the news of a registration the first health check comes at the most, in seconds.
     pub(super) check_within: f64,
+    /// Targets that a rollout deregisters, the fewest and the most.
+    pub(super) deregistrations: Option<(u64, u64)>,
     /// From one check to the next, in seconds.
     pub(super) check_interval: f64,
     /// How long after a pod's end a node may find it unhealthy, at the earliest, in seconds.
@@ -66,7 +70,12 @@ impl Pilot {
             .revisions
             .iter()
             .map(|revision| revision.app.start_up.mean());
+        let probe = scenario
+            .revisions
+            .last()
+            .and_then(|last| last.pod.readiness_probe.as_ref());
         let mut pilot = Pilot {
+            probe_period: probe.map_or(0.0, |probe| probe.period.as_secs_f64()),
             check_interval: interval,
             unhealthy_after: f64::from(check.unhealthy_threshold.saturating_sub(1)) * interval,
             idle_timeout: scenario.load_balancer.idle_timeout.as_secs_f64(),
@@ -90,6 +99,13 @@ impl Pilot {
                     pilot.note(target, pod);
                 }
             }
+            let called = timeline
+                .targets
+                .iter()
+                .filter(|target| target.deregister_called.is_some());
+            let count = called.count() as u64;
+            let (fewest, most) = pilot.deregistrations.unwrap_or((count, count));
+            pilot.deregistrations = Some((fewest.min(count), most.max(count)));
             if let Some(left) = timeline
                 .pods
                 .iter()

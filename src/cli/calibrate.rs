@@ -84,11 +84,12 @@ impl Calibrate {
         let scenario = self.edits.resolve(&document, terminal)?;
         let evidence = calibrate::gather(&self.logs, self.target_group.as_deref())?;
         interrupt::watch()?;
-        let pilot = Pilot::of(&scenario)
-            .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
+        let pilot = self.pilot(&scenario)?;
         let calibration = calibrate::estimate(&evidence, &pilot, scenario.monte_carlo.confidence);
         let observed = calibrate::observed(&evidence, &calibration, &pilot);
-        set_measured(&mut document, &calibration)?;
+        for (key, value) in calibration.judged() {
+            document.set(key, &value)?;
+        }
         let mut judgement = None;
         let mut change = None;
         if let Some(observed) = &observed {
@@ -118,6 +119,11 @@ impl Calibrate {
         }))
     }
 
+    fn pilot(&self, scenario: &Scenario) -> Result<Pilot, Error> {
+        Pilot::of(scenario)
+            .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))
+    }
+
     /// Holds the scenario of a document against what was seen, with enough rollouts to tell.
     fn judge(
         &self,
@@ -129,7 +135,11 @@ impl Calibrate {
         scenario.monte_carlo.runs = scenario.monte_carlo.runs.max(calibrate::FEWEST_RUNS);
         let forecast = progress::forecast(&scenario, &self.chance, terminal)
             .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
-        Ok(calibrate::judge(observed, &forecast))
+        Ok(calibrate::judge(
+            observed,
+            &forecast,
+            &self.pilot(&scenario)?,
+        ))
     }
 
     /// The one change of a setting that explains best what was seen.
@@ -189,15 +199,6 @@ fn present(path: &Path) -> Result<String, Error> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Error::input(format!("cannot read: {error}")).in_file(path)),
     }
-}
-
-/// Sets what was measured.
-fn set_measured(document: &mut Document, calibration: &Calibration) -> Result<(), Error> {
-    let mut given = calibration
-        .findings
-        .iter()
-        .filter_map(|finding| finding.given());
-    given.try_for_each(|(key, value)| document.set(key, value))
 }
 
 /// Sets the load to what was seen.

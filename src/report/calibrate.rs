@@ -55,7 +55,7 @@ pub fn text(told: &Told<'_>) -> String {
     if let Some(row) = &told.calibration.row {
         let _ = write!(
             text,
-            "\nFor the collection of measured lags; nothing in it says whose they are:\n{}\n{}\n",
+            "\nA row for docs/deregistrations.csv; nothing in it says whose lags they are:\n{}\n{}\n",
             HEADER,
             csv(row)
         );
@@ -74,14 +74,25 @@ fn sentence(told: &Told<'_>) -> String {
     if judgement.explains {
         return "This scenario explains your logs.\n".to_owned();
     }
-    let why = judgement.worst().map_or_else(String::new, |row| {
-        format!(
+    let why = match (judgement.pods, judgement.worst()) {
+        (Some((seen, fewest, most)), _) => {
+            let expected = if fewest == most {
+                grouped(fewest)
+            } else {
+                format!("{} to {}", grouped(fewest), grouped(most))
+            };
+            let were = if seen == 1 { "was" } else { "were" };
+            let pods = number_of(seen, "pod");
+            format!(": {pods} {were} taken away, {expected} expected")
+        }
+        (None, Some(row)) => format!(
             ": {} × {} were seen, {} expected",
             grouped(row.seen),
             row.status,
             range(row)
-        )
-    });
+        ),
+        (None, None) => String::new(),
+    };
     wrapped(
         &format!("This scenario does not explain your logs{why}."),
         0,
@@ -115,7 +126,7 @@ fn statuses(judgement: &Judgement, observed: &Observed) -> String {
     };
     let _ = writeln!(
         text,
-        "\n{:<6} {:>7} {:>10}   {many:<22}",
+        "\n{:<6} {:>7} {:>10}   {many}",
         "status", "seen", "expected"
     );
     for row in &judgement.rows {
@@ -172,29 +183,48 @@ fn advice((change, judgement): &(Change, Judgement), told: &Told<'_>) -> String 
 
 fn measured(calibration: &Calibration) -> String {
     let mut text = format!(
-        "\n{:<37} {:>8}   {:<18} from\n",
+        "\n{:<27} {:>8}   {:<17} from\n",
         "measured",
         "value",
         format!("{} of it", level(calibration.level))
     );
     for finding in &calibration.findings {
-        let shown = |x: f64| number(finding.unit, x);
-        let range = if finding.low == finding.high {
-            String::new()
-        } else {
-            format!("{} to {}", shown(finding.low), shown(finding.high))
-        };
-        let (value, from) = (shown(finding.estimate), &finding.from);
-        let _ = writeln!(text, "{:<37} {value:>8}   {range:<18} {from}", finding.name);
+        let from: Vec<String> = finding.from.split(' ').map(digits).collect();
+        let _ = writeln!(
+            text,
+            "{:<27} {:>8}   {:<17} {}",
+            finding.name,
+            number(finding.unit, finding.estimate),
+            interval(finding),
+            from.join(" ")
+        );
     }
     for finding in &calibration.findings {
         if let Err(why) = &finding.setting
             && !finding.name.starts_with(' ')
         {
-            let _ = writeln!(text, "{} is not set: {why}.", finding.key);
+            text.push_str(&wrapped(&format!("{}: {why}.", finding.name), 0, WIDTH));
         }
     }
     text
+}
+
+/// A word, which may be a number.
+fn digits(word: &str) -> String {
+    word.parse().map_or_else(|_| word.to_owned(), grouped)
+}
+
+/// `8.96 to 12.1 s`; nothing if the number is exact.
+fn interval(finding: &Finding) -> String {
+    let [low, high] = [finding.low, finding.high].map(|end| number(finding.unit, end));
+    if finding.low == finding.high {
+        return String::new();
+    }
+    let unit = ["/s", " s", " %"]
+        .into_iter()
+        .find(|unit| high.ends_with(unit));
+    let low = unit.and_then(|unit| low.strip_suffix(unit)).unwrap_or(&low);
+    format!("{low} to {high}")
 }
 
 fn narrowing(levels: &Levels, rollouts: usize) -> String {
@@ -227,16 +257,15 @@ pub const HEADER: &str = "month,target_type,deregistrations,median_s,jitter,drif
 
 /// One row of it.
 pub fn csv(row: &Row) -> String {
+    let share = |sigma: Option<f64>| sigma.map_or_else(String::new, |sigma| format!("{sigma:.3}"));
     format!(
-        "{},{},{},{:.2},{:.2},{},rollcast {}",
+        "{},{},{},{:.2},{},{},calibrate",
         row.month,
         row.target_type,
         row.deregistrations,
         row.median_s,
-        row.jitter,
-        row.drift
-            .map_or_else(String::new, |drift| format!("{drift:.3}")),
-        env!("CARGO_PKG_VERSION")
+        share(row.jitter),
+        share(row.drift)
     )
 }
 
@@ -314,21 +343,15 @@ pub fn settings(calibration: &Calibration) -> Vec<Written> {
 }
 
 fn comment(finding: &Finding, at: f64) -> String {
-    let shown = |x: f64| number(finding.unit, x);
-    let Finding {
-        name,
-        estimate,
-        low,
-        high,
-        from,
-        ..
-    } = finding;
-    let range = if low == high {
-        String::new()
-    } else {
-        format!(" ({}: {} to {})", level(at), shown(*low), shown(*high))
+    let range = match interval(finding) {
+        range if range.is_empty() => range,
+        range => format!(" ({range}, {})", level(at)),
     };
-    format!("measured: {name} {}{range}, from {from}", shown(*estimate))
+    let estimate = number(finding.unit, finding.estimate);
+    format!(
+        "measured: {} {estimate}{range}, {}",
+        finding.name, finding.from
+    )
 }
 
 fn number(unit: Unit, x: f64) -> String {

@@ -29,6 +29,9 @@ pub fn render(told: &Told<'_>) -> String {
         "scenario": told.scenario,
         "explains": told.judgement.map(|judgement| judgement.explains),
         "statuses": told.judgement.map(statuses),
+        "pods": told.judgement.and_then(|judgement| judgement.pods).map(|(seen, fewest, most)| {
+            json!({ "seen": seen, "expected": [fewest, most] })
+        }),
         "observed": told.observed.map(observed),
         "change": change,
         "level": calibration.level,

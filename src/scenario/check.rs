@@ -375,7 +375,9 @@ fn load_balancer(scenario: &Scenario, at: Places) -> Result<(), Error> {
     )?;
     at.above_zero("load_balancer.connect_timeout", spec.connect_timeout)?;
     if let DeregistrationPropagation::Measured(lag) = &spec.deregistration_propagation {
-        at.share("load_balancer.deregistration_propagation", lag.drift())?;
+        for share in lag.shares() {
+            at.share("load_balancer.deregistration_propagation", share)?;
+        }
     }
     match spec.host_unreachable_share {
         HostUnreachableShare::Fixed(share) => {

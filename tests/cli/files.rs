@@ -182,7 +182,7 @@ fn a_logged_rollout_calibrates_the_scenario() {
     let (logs, fragment) = (place.join("logs"), place.join("alb.toml"));
     let larger = ["--set", "deployment.replicas=6", "--set", "load.rate=50"];
     succeeds(&[&["trace", SMALL, "--logs", text(&logs)][..], &larger].concat());
-    assert_eq!(names(&logs).len(), 3);
+    assert_eq!(names(&logs).len(), 5);
     let toml = format!("toml={}", text(&fragment));
     let told = succeeds(
         &[
@@ -192,7 +192,7 @@ fn a_logged_rollout_calibrates_the_scenario() {
         .concat(),
     );
     assert!(
-        told.contains("deregistration lag, median") && told.contains("inside"),
+        told.contains("deregistration lag, median") && told.contains("explains your logs"),
         "{told}"
     );
     let run = succeeds(&["run", SMALL, "--config", text(&fragment), "-o", "json"]);

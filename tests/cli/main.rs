@@ -64,7 +64,8 @@ fn printed_as_written() {
         .insert_var("[VERSION]", env!("CARGO_PKG_VERSION"))
         .unwrap()
         .env("TERM", "xterm")
-        .case("tests/cli/*.trycmd");
+        .case("tests/cli/*.trycmd")
+        .case("docs/CALIBRATE.md");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub enum DeregistrationPropagation {
 }
 
 /// What was measured of an environment's deregistration lag: `{ median = { p50 = "8s", p95 = "8.4s" }, jitter = "0.9s",
-/// drift = 0.05 }`. Episodes stay those of the presets.
+/// drift = 0.05 }`, perhaps with `episodes`, the share of rollouts that they strike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MeasuredLag {
@@ -30,6 +30,13 @@ pub struct MeasuredLag {
     jitter: Span,
     /// Between rollouts: σ of the logarithm, from 0 to 1.
     drift: f64,
+    /// Share of rollouts that an episode strikes, from 0 to 1; absent: that of the presets.
+    #[serde(default = "episode_share")]
+    episodes: f64,
+}
+
+const fn episode_share() -> f64 {
+    EPISODE_SHARE
 }
 
 /// A median that is known, or known to follow a log-normal law.
@@ -60,9 +67,9 @@ impl From<Median> for Dist {
 }
 
 impl MeasuredLag {
-    /// Its drift, σ of the logarithm between rollouts.
-    pub const fn drift(&self) -> f64 {
-        self.drift
+    /// Its numbers without a unit, each of which lies from 0 to 1: drift, and the share of episodes.
+    pub const fn shares(&self) -> [f64; 2] {
+        [self.drift, self.episodes]
     }
 
     const fn law(&self) -> Law {
@@ -70,11 +77,12 @@ impl MeasuredLag {
             medians: self.median.law,
             drift: self.drift,
             jitter: Some(self.jitter),
+            episodes: self.episodes,
         }
     }
 }
 
-/// The law of all lags of an environment but for episodes, which strike the rollouts of any.
+/// The law of all lags of an environment.
 #[derive(Debug, Clone, Copy)]
 struct Law {
     /// M.
@@ -83,6 +91,8 @@ struct Law {
     drift: f64,
     /// Half-width of what a target and a node add; a part of M if nothing was measured.
     jitter: Option<Span>,
+    /// Share of rollouts that an episode strikes.
+    episodes: f64,
 }
 
 /// Named priors of the deregistration lag. Within an environment it is nearly constant: the lag of a target
@@ -209,6 +219,7 @@ impl DeregistrationPreset {
             medians: self.medians(),
             drift: SIGMA_DRIFT,
             jitter: None,
+            episodes: EPISODE_SHARE,
         }
     }
 
@@ -253,8 +264,8 @@ impl Law {
         let least = least.as_secs_f64();
         let mean = (law.mean_excess(least - high) - law.mean_excess(least - low)) / (high - low);
         [
-            (1.0 - EPISODE_SHARE) * law.survival(least),
-            EPISODE_SHARE * mean,
+            (1.0 - self.episodes) * law.survival(least),
+            self.episodes * mean,
         ]
     }
 }
@@ -281,7 +292,7 @@ impl Shared {
         let drifted = LogNormal::new(median, law.drift)
             .sample(&mut streams.at(Purpose::DeregistrationDrift, 0));
         let episode = &mut streams.at(Purpose::DeregistrationEpisode, 0);
-        let is_struck = episode.chance(EPISODE_SHARE);
+        let is_struck = episode.chance(law.episodes);
         let episode = if is_struck {
             Dist::Uniform(EPISODE.0, EPISODE.1).sample(episode)
         } else {
