@@ -142,6 +142,7 @@ fn assert_most(hits: u64, what: &str) {
 fn the_environments_median_lies_in_its_interval() {
     let gentle = [
         ("pod.pre_stop", "25s"),
+        ("target_group.health_check.timeout", "2s"),
         ("target_group.health_check.interval", "5s"),
     ];
     let (rough, gentle) = (scenario(&[]), scenario(&gentle));

@@ -66,21 +66,15 @@ impl Pilot {
         }
         let check = &scenario.target_group.health_check;
         let interval = check.interval.as_secs_f64();
-        let start_ups = scenario
-            .revisions
-            .iter()
-            .map(|revision| revision.app.start_up.mean());
-        let probe = scenario
-            .revisions
-            .last()
-            .and_then(|last| last.pod.readiness_probe.as_ref());
+        let last = scenario.revisions.last();
+        let probe = last.and_then(|last| last.pod.readiness_probe.as_ref());
         let mut pilot = Pilot {
             probe_period: probe.map_or(0.0, |probe| probe.period.as_secs_f64()),
             check_interval: interval,
             unhealthy_after: f64::from(check.unhealthy_threshold.saturating_sub(1)) * interval,
             idle_timeout: scenario.load_balancer.idle_timeout.as_secs_f64(),
             is_open_loop: scenario.load.workers.is_none(),
-            start_up: start_ups.last().unwrap_or_default(),
+            start_up: last.map_or(0.0, |last| last.app.start_up.mean()),
             check_within: FIRST_CHECK_WITHIN.as_secs_f64(),
             is_gated: scenario
                 .revisions

@@ -172,10 +172,14 @@ fn advice((change, judgement): &(Change, Judgement), told: &Told<'_>) -> String 
     });
     let _ = write!(words, " With it: {}.", rows.collect::<Vec<_>>().join(", "));
     if let (&"pod.pre_stop", Some(secs)) = (key, told.calibration.gone_after) {
+        let when = if secs < 1.0 {
+            "within a second of leaving".to_owned()
+        } else {
+            format!("{} s after they left", amount(secs))
+        };
         let _ = write!(
             words,
-            " The pods in these logs went {} s after they left the EndpointSlice; a preStop of {instead_of} would keep them that much longer.",
-            amount(secs)
+            " The pods in these logs were gone {when} the EndpointSlice."
         );
     }
     wrapped(&words, 0, WIDTH)
@@ -249,7 +253,8 @@ fn narrowing(levels: &Levels, rollouts: usize) -> String {
 }
 
 fn rounded(share: f64) -> String {
-    format!("{} %", amount((share * 1000.0).round() / 10.0))
+    let decimals = usize::from(share < 0.0995);
+    format!("{:.decimals$} %", share * 100.0)
 }
 
 /// Columns of the collection of measured lags.
