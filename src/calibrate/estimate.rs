@@ -159,8 +159,7 @@ fn deregistration(rollouts: Vec<Rollout>, evidence: &Evidence, calibration: &mut
     let (slow, ordinary) = lags::split_slow(rollouts);
     let level = calibration.level;
     let Some(levels) = fit::levels(&ordinary, level) else {
-        let why =
-            "no lag of a deregistration: every node still chose its targets when it was last seen";
+        let why = "no lag of a deregistration: too few requests or checks tell of one";
         calibration.notes.push(why.to_owned());
         return;
     };

@@ -3,7 +3,8 @@
 //!
 //! The law is that of docs/MODEL.md: lag = M × drift + jitter. The posterior of (M, drift, jitter) is computed on a
 //! grid, so that one rollout with two lags gets an interval as well as thirty rollouts do: what the logs do not tell
-//! stays as wide as its prior. M has none (flat in ln M); that of drift and jitter is what was published of them.
+//! stays as wide as its prior. That of M is the published one, made wider by half, which matters only where no more is
+//! known than that a lag was longer than something; that of drift and jitter is what was published of them.
 
 use super::lags::{Lag, Rollout};
 use crate::dist::normal_cdf;
@@ -18,6 +19,9 @@ const STEPS: usize = 25;
 const REACH: f64 = 3.6;
 /// Shortest M that is considered, in seconds.
 const LEAST_MEDIAN: f64 = 0.2;
+/// M: log-normal, p50 9 s; σ 0.42 is published, of which two sources of seven lie in the upper tail.
+const MEDIAN: f64 = 9.0;
+const MEDIAN_SIGMA: f64 = 0.6;
 /// Standard deviation of jitter: the model's ± max(0.8 s, 6.5 % of M) has max(0.46 s, 3.75 %); "where the spread is
 /// wanted as a parameter of its own" it is log-normal with p50 5 % and p95 13 % of M: wider by half here, as it is
 /// known of one environment.
@@ -72,15 +76,12 @@ pub struct Narrowing {
     pub slow_at_most: f64,
 }
 
-/// Tells the levels apart; nothing if no lag has an end.
+/// Tells the levels apart; nothing without a lag.
 pub(super) fn levels(rollouts: &[Rollout], level: f64) -> Option<Levels> {
     let rollouts: Vec<&Rollout> = rollouts.iter().filter(|r| !r.lags.is_empty()).collect();
     let lags = || rollouts.iter().flat_map(|rollout| &rollout.lags);
-    let most = lags()
-        .map(|lag| lag.high)
-        .filter(|high| high.is_finite())
-        .reduce(f64::max)?;
-    let top = lags().map(|lag| lag.low).fold(most, f64::max).max(1.0) * 1.6 + 5.0;
+    let longest = lags().map(|lag| lag.low).reduce(f64::max)?;
+    let top = longest.max(1.0) * 3.0 + 10.0;
     let tables: Vec<Table> = rollouts
         .iter()
         .map(|rollout| Table::of(rollout, top))
@@ -296,7 +297,9 @@ impl Table {
 fn prior(median: f64, spread: f64, drift: f64) -> f64 {
     let usual = SPREAD.0.max(SPREAD.1 * median);
     let square = |value: f64, usual: f64, sigma: f64| -0.5 * ((value / usual).ln() / sigma).powi(2);
-    square(spread, usual, SPREAD_SIGMA) + square(drift, DRIFT, DRIFT_SIGMA)
+    square(median, MEDIAN, MEDIAN_SIGMA)
+        + square(spread, usual, SPREAD_SIGMA)
+        + square(drift, DRIFT, DRIFT_SIGMA)
 }
 
 /// The quantile of weighted values in order, each of which stands for its surroundings on the grid: linear in the
@@ -379,15 +382,18 @@ mod tests {
         });
         let longer = levels(&[open], 0.95).unwrap();
         assert!(longer.median.value > ended.median.value + 0.3);
+        // Of one that never ended the shortest is known, and the rest is the prior's.
         let never = Lag {
-            low: 1.0,
+            low: 15.0,
             high: f64::INFINITY,
             sd: 0.0,
         };
         let never = Rollout {
-            lags: vec![never],
+            lags: vec![never; 8],
             ..Rollout::default()
         };
-        assert!(levels(&[never], 0.95).is_none());
+        let never = levels(&[never], 0.95).unwrap().median;
+        assert!(never.low > 12.0 && never.high > 30.0, "{never:?}");
+        assert!(levels(&[], 0.95).is_none());
     }
 }

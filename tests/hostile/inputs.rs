@@ -391,9 +391,14 @@ fn logs(cases: &mut Vec<Case>) {
     }
     cases.push(fed(REFUSED, calibrate, "http \"é\" x"));
     cases.push(fed(
-        &[0, 3],
+        &[0, 1, 3],
         calibrate,
-        [LINE.as_bytes(), b"\n", &LINE.as_bytes()[..99], b"\xff\n"].concat(),
+        [
+            format!("{LINE}\n").repeat(120).as_bytes(),
+            &LINE.as_bytes()[..99],
+            b"\xff\n",
+        ]
+        .concat(),
     ));
     for text in [
         "[".repeat(1 << 20),

@@ -168,19 +168,11 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     (
         "calibrate",
         "monte_carlo",
-        "what was seen is held against many replications",
+        "logs are held against forecasts",
     ),
     ("check", "manifest", "what is checked may be manifests"),
-    (
-        "check",
-        "monte_carlo",
-        "a finding is weighed by many replications",
-    ),
-    (
-        "check",
-        "stats",
-        "a finding is weighed by many replications",
-    ),
+    ("check", "monte_carlo", "a finding is weighed by forecasts"),
+    ("check", "stats", "a finding is weighed by forecasts"),
     (
         "sweep",
         "monte_carlo",
