@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use rollcast::check::{Checked, Options, Severity, Subject, Verdict, check};
 use rollcast::monte_carlo::{self, Forecast, Sample, Workers};
 use rollcast::random::Streams;
-use rollcast::report::{Answer, caption, json, text};
+use rollcast::report::{Answer, caption, full, json};
 use rollcast::rollout::Rollout;
 use rollcast::scenario::{Document, Scenario};
 use rollcast::sweep::{self, Budget, Header, Record, Share};
@@ -258,7 +258,7 @@ fn a_load_that_ends_too_early_is_said() {
         forecast: &forecast,
         assumptions: &[],
     };
-    let screen: Vec<String> = text::render(&[answer])
+    let screen: Vec<String> = full::render(&[answer])
         .lines()
         .take(5)
         .map(str::to_owned)
@@ -276,7 +276,7 @@ fn a_load_that_ends_too_early_is_said() {
         "{words:?}"
     );
     let open = self::forecast(&scenario(SLOW, &[]), 2);
-    let told = text::render(&[Answer {
+    let told = full::render(&[Answer {
         forecast: &open,
         assumptions: &[],
     }]);

@@ -103,8 +103,8 @@ impl Edits {
         Ok(scenario)
     }
 
-    /// The command that tells the story of one replication of this scenario, ready for a shell.
-    pub fn trace_command(&self, path: &Path, seed: u64, replication: u64) -> String {
+    /// What commands about this scenario take, ready for a shell: the file, and what is changed of it.
+    pub fn arguments(&self, path: &Path) -> String {
         let layers = self
             .layers
             .iter()
@@ -114,10 +114,13 @@ impl Edits {
             .iter()
             .map(|(key, value)| format!(" --set {}", shell(&format!("{key}={value}"))));
         let (path, edits) = (shell(&path.display().to_string()), layers.chain(edits));
-        format!(
-            "rollcast trace {path}{} --seed {seed} --replication {replication}",
-            edits.collect::<String>()
-        )
+        format!("{path}{}", edits.collect::<String>())
+    }
+
+    /// The command that tells the story of one replication of this scenario, ready for a shell.
+    pub fn trace_command(&self, path: &Path, seed: u64, replication: u64) -> String {
+        let arguments = self.arguments(path);
+        format!("rollcast trace {arguments} --seed {seed} --replication {replication}")
     }
 }
 

@@ -6,6 +6,7 @@ use super::sample::{Fingerprint, Sample};
 use super::tally::{ErrorSeries, Latency, Tally};
 use crate::scenario::Scenario;
 use crate::scenario::load::LoadSpec;
+use crate::scenario::objectives::{Attainment, ObjectivesSpec};
 use crate::stats::{Proportion, Summary, VarianceSplit};
 use crate::traffic::Engine;
 use crate::traffic::outcome::Outcome;
@@ -102,6 +103,23 @@ impl Forecast {
             .filter(|sample| happened(sample))
             .count() as u64;
         Proportion::of(hits, self.samples.len() as u64, self.level)
+    }
+
+    /// Holds the rollout to objectives: the share of rollouts that complete and cost no more than is allowed, with
+    /// one-sided bounds at the forecast's level, and what follows from it. `None` without a replication.
+    pub fn judge(&self, objectives: &ObjectivesSpec) -> Option<(Proportion, Attainment)> {
+        let keeps = |sample: &&Sample| {
+            sample.count_5xx() <= objectives.max_5xx_per_rollout && sample.measures.is_complete()
+        };
+        let hits = self.samples.iter().filter(keeps).count() as u64;
+        // Of a two-sided interval at 1 − 2α either end is a bound at 1 − α.
+        let two_sided = (2.0 * self.level - 1.0).max(0.02);
+        let within = Proportion::of(hits, self.samples.len() as u64, two_sided)?;
+        let is_known = self.samples.iter().all(|sample| !sample.measures.cut_short);
+        Some((
+            within,
+            objectives.judge((within.low, within.high), is_known),
+        ))
     }
 
     /// Which part of a quantity's variance lies between environments.

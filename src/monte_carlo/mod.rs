@@ -5,6 +5,7 @@
 //! same seed therefore gives the same bytes for any number of threads.
 
 mod forecast;
+pub mod ranking;
 pub mod rare;
 mod replay;
 mod sample;

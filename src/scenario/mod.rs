@@ -8,6 +8,7 @@ mod check;
 pub mod client;
 mod disturbances;
 pub mod document;
+pub mod ends;
 pub mod keys;
 mod layer;
 pub mod load;
