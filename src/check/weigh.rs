@@ -10,6 +10,7 @@ use super::{Finding, Options, Severity};
 use crate::error::Error;
 use crate::monte_carlo::{self, Ends, Sample, Workers};
 use crate::scenario::Scenario;
+use crate::scenario::objectives::Attainment;
 use crate::stats::{PairedDifference, Proportion, Summary};
 use crate::traffic::EngineChoice;
 
@@ -78,13 +79,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn of(within: &Proportion, probability: f64) -> Verdict {
-        if within.low >= probability {
-            Verdict::Met
-        } else if within.high < probability {
-            Verdict::Missed
-        } else {
-            Verdict::Inconclusive
+    const fn of(attainment: Attainment) -> Verdict {
+        match attainment {
+            Attainment::Met => Verdict::Met,
+            Attainment::Missed => Verdict::Missed,
+            Attainment::Unclear => Verdict::Inconclusive,
         }
     }
 
@@ -214,10 +213,7 @@ impl Judge<'_> {
         })?;
         // What a rollout costs after its load is not known.
         let is_known = samples.iter().all(|sample| !sample.measures.cut_short);
-        let verdict = match Verdict::of(&good, objectives.probability) {
-            Verdict::Met if !is_known => Verdict::Inconclusive,
-            verdict => verdict,
-        };
+        let verdict = Verdict::of(objectives.judge((good.low, good.high), is_known));
         Some((counts, self.share(samples, is_cheap)?, verdict))
     }
 }

@@ -42,7 +42,14 @@ pub struct Check {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// What to print; repeatable, with a path for a file instead of stdout [default: text]
-    #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse)]
+    ///
+    /// text: for people;
+    /// json: for programs;
+    /// sarif: SARIF 2.1.0, for code scanning;
+    /// junit: JUnit XML, for CI systems;
+    /// github: annotations of GitHub Actions;
+    /// markdown: for a comment on a pull request.
+    #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
     output: Vec<Sink<Format>>,
     #[command(flatten)]
     known: Known,

@@ -34,6 +34,9 @@ pub struct Import {
     /// Write each Deployment's scenario to DIR/NAME.toml instead of stdout
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
+    /// Replace files that are there already
+    #[arg(long, requires = "directory")]
+    force: bool,
 }
 
 /// What the user knows and no manifest says.
@@ -139,10 +142,13 @@ impl Import {
         for draft in drafts {
             match &self.directory {
                 Some(directory) => {
-                    delivery.file(
-                        directory.join(format!("{}.toml", names.of(&draft.name))),
-                        draft.to_toml().into_bytes(),
-                    );
+                    let path = directory.join(format!("{}.toml", names.of(&draft.name)));
+                    if !self.force && path.exists() {
+                        return Err(Error::input("there is a file already; nothing was written")
+                            .in_file(&path)
+                            .hint("--force replaces it"));
+                    }
+                    delivery.file(path, draft.to_toml().into_bytes());
                 }
                 None => delivery.print(&draft.to_toml()),
             }

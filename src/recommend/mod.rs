@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::monte_carlo::{Ends, Sampler, Workers};
-use crate::scenario::objectives::ObjectivesSpec;
+use crate::scenario::objectives::{Attainment, ObjectivesSpec};
 use crate::scenario::{Document, Scenario};
 use crate::stats::Proportion;
 use crate::sweep::totals::{CAUSES, Totals};
@@ -205,13 +205,12 @@ fn prove(
     // One-sided: of a two-sided interval at 1 − 2α either end is a bound at 1 − α.
     let alpha = (1.0 - effort.level) / ATTEMPTS as f64;
     let within = totals.within(objectives.max_5xx_per_rollout, 1.0 - 2.0 * alpha);
-    let verdict = match within {
-        // What a rollout costs after its load is not known.
-        Some(within) if within.low >= objectives.probability && totals.cut_short.sum == 0 => {
-            Verdict::Proven
-        }
-        Some(within) if within.high < objectives.probability => Verdict::Unmet,
-        _ => Verdict::Inconclusive,
+    let is_known = totals.cut_short.sum == 0;
+    let judged = within.map(|within| objectives.judge((within.low, within.high), is_known));
+    let verdict = match judged {
+        Some(Attainment::Met) => Verdict::Proven,
+        Some(Attainment::Missed) => Verdict::Unmet,
+        Some(Attainment::Unclear) | None => Verdict::Inconclusive,
     };
     Ok((verdict, within))
 }

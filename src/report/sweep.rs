@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{about, amount, grouped, level, number_of, percent, range, wrapped};
 use crate::escape;
+use crate::scenario::objectives::Attainment;
 use crate::stats::zero_bound;
 use crate::stats::zero_inflated::FEWEST;
 use crate::sweep::{Design, Survey, Totals};
@@ -90,37 +91,14 @@ fn title(survey: &Survey) -> String {
     format!("{}: {}", escape::line(&survey.scenario), axes.join(" × "))
 }
 
-/// Whether a point keeps to the objective.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    Met,
-    Missed,
-    Unclear,
-}
-
-impl Standing {
-    /// By the one-sided bounds at the survey's level.
-    pub(super) fn of(survey: &Survey, totals: &Totals) -> Standing {
-        let two_sided = (2.0 * survey.budget.level - 1.0).max(0.02);
-        match totals.within(survey.objectives.max_5xx_per_rollout, two_sided) {
-            // What a rollout costs after its load is not known.
-            Some(within)
-                if within.low >= survey.objectives.probability && totals.cut_short.sum == 0 =>
-            {
-                Standing::Met
-            }
-            Some(within) if within.high < survey.objectives.probability => Standing::Missed,
-            _ => Standing::Unclear,
-        }
-    }
-
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Standing::Met => "met",
-            Standing::Missed => "missed",
-            Standing::Unclear => "unclear",
-        }
-    }
+/// Whether a point keeps to the objective, by the one-sided bounds at the survey's level.
+pub(super) fn attainment(survey: &Survey, totals: &Totals) -> Attainment {
+    let two_sided = (2.0 * survey.budget.level - 1.0).max(0.02);
+    let within = totals.within(survey.objectives.max_5xx_per_rollout, two_sided);
+    let is_known = totals.cut_short.sum == 0;
+    within.map_or(Attainment::Unclear, |within| {
+        survey.objectives.judge((within.low, within.high), is_known)
+    })
 }
 
 fn in_any(survey: &Survey, holds: fn(&Totals) -> bool) -> u64 {
@@ -138,12 +116,12 @@ fn objective(survey: &Survey) -> String {
 pub(super) fn sentence(survey: &Survey) -> String {
     let points = survey.totals.len();
     let met: Vec<usize> = (0..points)
-        .filter(|number| Standing::of(survey, &survey.totals[*number]) == Standing::Met)
+        .filter(|number| attainment(survey, &survey.totals[*number]) == Attainment::Met)
         .collect();
     let unclear = survey
         .totals
         .iter()
-        .filter(|totals| Standing::of(survey, totals) == Standing::Unclear)
+        .filter(|totals| attainment(survey, totals) == Attainment::Unclear)
         .count();
     let gone = |number: &usize| {
         survey.totals[*number]
@@ -257,7 +235,7 @@ fn cells(survey: &Survey, totals: &Totals) -> [String; 7] {
         interval,
         quantiles.map_or_else(|| "–".to_owned(), |(low, high)| range(low, high)),
         any,
-        Standing::of(survey, totals).word().to_owned(),
+        attainment(survey, totals).word().to_owned(),
         totals
             .old_pods_gone
             .mean_secs()

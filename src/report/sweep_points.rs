@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::figures::json_number;
-use super::sweep::Standing;
+use super::sweep::attainment;
 use crate::escape;
 use crate::sweep::totals::{CAUSES, cause_name};
 use crate::sweep::{Design, Survey, Totals};
@@ -109,7 +109,7 @@ pub(super) fn figures(survey: &Survey, totals: &Totals) -> Map<String, Value> {
     put("any_5xx", number(any.map(|any| any.probability)));
     put("any_5xx_low", number(any.map(|any| any.low)));
     put("any_5xx_high", number(any.map(|any| any.high)));
-    put("objective", Standing::of(survey, totals).word().into());
+    put("objective", attainment(survey, totals).word().into());
     for (sum, status) in totals.statuses.iter().zip(["502", "503", "504"]) {
         put(status, json_number(sum.mean()));
     }

@@ -89,7 +89,7 @@ fn paragraph(parts: &[String]) -> String {
 fn title(screen: &Screen<'_>) -> String {
     let forecast = screen.answer.forecast;
     let text = format!(
-        "{}: {}, {}, {} simulated",
+        "{}: {}, {}, {}",
         escape::line(&forecast.scenario),
         number_of(screen.replicas.into(), "pod"),
         caption::load(&forecast.load, "at random"),
@@ -420,8 +420,8 @@ fn assumptions(screen: &Screen<'_>) -> String {
         .get(ranking.movers.len() - 1)
         .unwrap_or(&"These move");
     let tried = format!(
-        "{rests}. {most} it most ({} at each end):",
-        number_of(ranking.pairs, "rollout")
+        "{rests}. {most} it most ({} each):",
+        number_of(ranking.pairs, "run")
     );
     let base = Means::of(&screen.answer.forecast.samples);
     let movers = ranking.movers.iter().map(|mover| moved(mover, &base));
@@ -470,19 +470,13 @@ fn next(screen: &Screen<'_>) -> String {
         .iter()
         .any(|sample| sample.count_5xx() > 0);
     let mut commands = vec![match failed {
-        true => (
-            format!("rollcast recommend {arguments}"),
-            "which setting removes it",
-        ),
+        true => (format!("rollcast recommend {arguments}"), "what removes it"),
         false => (
             format!("rollcast run {arguments} --rare"),
-            "how likely a 5xx is",
+            "how rare a 5xx is",
         ),
     }];
-    commands.push((
-        format!("rollcast trace {arguments}"),
-        "one rollout, pod by pod",
-    ));
+    commands.push((format!("rollcast trace {arguments}"), "pod by pod"));
     commands.push((format!("rollcast run {arguments} -o full"), "every number"));
     let longest = commands
         .iter()
@@ -512,4 +506,112 @@ fn footer(forecast: &Forecast) -> String {
         "seed {} · engine {} · scenario {} · {}\n",
         forecast.seed, forecast.engine, forecast.digest, forecast.fingerprint
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monte_carlo::ranking::End;
+    use crate::report::specimen::{self, check};
+
+    fn ranking() -> Ranking {
+        let end = |value: &str, by_status: [f64; 3]| End {
+            value: value.to_owned(),
+            means: Means {
+                by_status,
+                any: by_status.iter().sum(),
+            },
+        };
+        let [assumption] = specimen::assumptions();
+        Ranking {
+            movers: vec![Mover {
+                assumption,
+                ends: vec![
+                    end("fast", [190.0, 0.0, 23.4]),
+                    end("slow", [26.0, 0.1, 912.3]),
+                ],
+            }],
+            looked_at: 1,
+            pairs: 83,
+        }
+    }
+
+    fn screen<'a>(forecast: &'a Forecast, arguments: &'a str) -> Screen<'a> {
+        Screen {
+            answer: Answer {
+                forecast,
+                assumptions: &[],
+            },
+            replicas: 4,
+            goal: None,
+            ranking: None,
+            arguments,
+        }
+    }
+
+    #[test]
+    fn an_answer_fits_a_terminal() {
+        let (forecast, assumptions, ranking) =
+            (specimen::before(), specimen::assumptions(), ranking());
+        let objectives = ObjectivesSpec::default();
+        let (within, attainment) = forecast.judge(&objectives).unwrap();
+        assert_eq!(attainment, Attainment::Missed);
+        let text = render(
+            &[Screen {
+                answer: Answer {
+                    forecast: &forecast,
+                    assumptions: &assumptions,
+                },
+                goal: Some((&objectives, within, attainment)),
+                ranking: Some(&ranking),
+                ..screen(&forecast, "before.toml")
+            }],
+            false,
+        );
+        assert!(text.lines().count() <= HEIGHT, "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= WIDTH),
+            "{text}"
+        );
+        check("before-screen.txt", &text);
+    }
+
+    #[test]
+    fn what_is_not_seen_is_bounded_and_has_no_table() {
+        let forecast = specimen::after();
+        let text = render(&[screen(&forecast, "after.toml")], false);
+        assert!(text.contains(
+            "No request failed in 40 rollouts: at most 7.2 % of rollouts cost one (95 %)."
+        ));
+        assert!(
+            !text.contains("5xx a rollout") && text.contains("rollcast run after.toml --rare"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn of_few_rollouts_with_a_5xx_no_mean_is_told() {
+        let forecast = specimen::rare();
+        let text = render(&[screen(&forecast, "rare.toml")], false);
+        assert!(text.contains("2 of 40 rollouts (5.0 %, 95 %: 0.61 % to 17 %) fail requests: if any, about 2 (1 to"), "{text}");
+        assert!(text.contains("In 3 of 40 rollouts it is not."), "{text}");
+    }
+
+    #[test]
+    fn colour_takes_no_place() {
+        let forecast = specimen::before();
+        let [plain, painted] =
+            [false, true].map(|color| render(&[screen(&forecast, "x.toml")], color));
+        assert!(painted.contains("\x1b[1m"));
+        let mut bare = String::new();
+        for (row, part) in painted.split('\x1b').enumerate() {
+            let part = if row == 0 {
+                part
+            } else {
+                part.split_once('m').unwrap().1
+            };
+            bare.push_str(part);
+        }
+        assert_eq!(bare, plain);
+    }
 }

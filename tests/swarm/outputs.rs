@@ -42,6 +42,7 @@ fn hold(text: &str, streams: &Streams) -> Result<(), String> {
         let compared = compare::Compared {
             a,
             b,
+            differences: &[],
             seed,
             engine: "request",
             comparison: &comparison,
