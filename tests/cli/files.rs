@@ -212,3 +212,34 @@ fn a_logged_rollout_calibrates_the_scenario() {
         "clients do not tell one target from another"
     );
 }
+
+#[test]
+fn an_import_replaces_nothing_unless_told() {
+    let place = directory("import_force");
+    let import = |more: &[&str]| {
+        let args = [
+            &[
+                "import",
+                "tests/manifests/eks-2048.yaml",
+                "--directory",
+                text(&place),
+            ][..],
+            more,
+        ]
+        .concat();
+        rollcast(&args).output().unwrap()
+    };
+    assert!(import(&[]).status.success());
+    let scenario = place.join("2048-game.toml");
+    fs::write(&scenario, "name = \"mine\"\n").unwrap();
+    let refused = import(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.contains("2048-game.toml") && said.contains("--force"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(&scenario).unwrap(), "name = \"mine\"\n");
+    assert!(import(&["--force"]).status.success());
+    assert!(fs::read_to_string(&scenario).unwrap().contains("replicas"));
+}

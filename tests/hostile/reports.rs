@@ -163,7 +163,7 @@ fn every_format(place: &Path, file: &str) {
             &["check", "--runs", "4", "--fail-on", "never"],
             &["text", "json", "sarif", "junit", "github", "markdown"],
         ),
-        (&["run"], &["text", "json", "vegeta"]),
+        (&["run"], &["text", "full", "json", "vegeta"]),
         (&["trace"], &["text", "transcript", "json", "chrome"]),
         (
             &["sweep", "--vary", "pod.pre_stop=0s,1s"],
