@@ -175,6 +175,10 @@ impl Simulation<'_> {
             .get(..runs as usize)
             .unwrap_or(&forecast.samples);
         let (all, shared) = (Means::of(&forecast.samples), Means::of(shared));
+        let is_known = forecast
+            .samples
+            .iter()
+            .all(|sample| !sample.measures.cut_short);
         let mut ends = Vec::new();
         for (value, scenario) in &candidate.ends {
             let samples = self.workers.replications(
@@ -185,6 +189,8 @@ impl Simulation<'_> {
                 self.cancelled,
             );
             match samples {
+                // A load that ends before the rollout does would hide what the end costs.
+                Ok(samples) if is_known && samples.iter().any(|end| end.measures.cut_short) => {}
                 Ok(samples) => ends.push(End {
                     value: value.clone(),
                     means: all.moved(shared, Means::of(&samples)),
