@@ -55,6 +55,7 @@ pub mod manifest;
 pub mod monte_carlo;
 pub mod observe;
 pub mod plot;
+pub mod pre_stop;
 pub mod random;
 pub mod recommend;
 pub mod report;

@@ -50,7 +50,7 @@ pub fn pareto(caption: &Caption, found: &Recommendation) -> Result<Picture, Erro
 }
 
 fn statement(found: &Recommendation) -> String {
-    let (before, after) = (found.original.cost(), found.chosen.cost());
+    let (before, after) = (found.original().cost(), found.chosen().cost());
     if found.changes_nothing() {
         return format!(
             "As it is, {} of rollouts see a 5xx.",
@@ -154,12 +154,12 @@ fn draw_panel<DB: DrawingBackend>(
     front
         .clone()
         .try_for_each(|candidate| sheet.dot(at(candidate), 5.0, palette::CURVES[0]))?;
-    if shown(&&found.original) {
-        let (x, y) = at(&found.original);
+    if shown(&found.original()) {
+        let (x, y) = at(found.original());
         sheet.outline((x - 8.0, y - 8.0), (x + 8.0, y + 8.0), 2.0, palette::INK)?;
     }
-    if shown(&&found.chosen) && !found.changes_nothing() {
-        let (x, y) = at(&found.chosen);
+    if shown(&found.chosen()) && !found.changes_nothing() {
+        let (x, y) = at(found.chosen());
         frame::down(sheet, x, y - 5.0, palette::CURVES[1])?;
     }
     Ok(())

@@ -128,13 +128,13 @@ pub fn of_search(scenario: &Scenario, found: &Recommendation) -> Words {
             "{}, {tried} tried, {runs} each, seed {}{}",
             load(&scenario.load, "at random"),
             scenario.monte_carlo.seed,
-            ended_early(found.chosen.totals.cut_short.mean())
+            ended_early(found.chosen().totals.cut_short.mean())
         ),
         footer: footer(
             &scenario.assumptions(),
             env!("CARGO_PKG_VERSION"),
             &scenario.digest(),
-            &format!("{:016x}", found.original.totals.fingerprint),
+            &format!("{:016x}", found.original().totals.fingerprint),
         ),
     }
 }

@@ -10,7 +10,6 @@ mod figures;
 pub mod json;
 mod rare;
 pub mod recommend;
-pub mod recommend_yaml;
 pub mod schema;
 #[cfg(test)]
 mod specimen;

@@ -59,6 +59,7 @@ const STEPS: &[(&str, &[&str])] = &[
             "sweep",
             "compare",
             "recommend",
+            "pre_stop",
         ],
     ),
     ("telling", &["explain", "report", "plot"]),
@@ -160,6 +161,16 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("monte_carlo", "stats", "replications end in intervals"),
     ("calibrate", "stats", "logs end in settings with intervals"),
     ("check", "manifest", "what is checked may be manifests"),
+    (
+        "check",
+        "pre_stop",
+        "a hook is held to what the load balancer's lag needs",
+    ),
+    (
+        "recommend",
+        "pre_stop",
+        "the values that are tried are those that people type",
+    ),
     (
         "check",
         "monte_carlo",

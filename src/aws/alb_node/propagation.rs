@@ -83,6 +83,22 @@ impl DeregistrationPropagation {
         }
     }
 
+    /// What an episode adds to all lags of this rollout: nothing in most, and nothing under the user's own span.
+    pub fn episode(&self, streams: &Streams) -> Span {
+        match self {
+            DeregistrationPropagation::Span(_) => Span::ZERO,
+            DeregistrationPropagation::Preset(preset) => Shared::of(*preset, streams).episode,
+        }
+    }
+
+    /// The share of rollouts that an episode strikes, and the most that it adds; nothing under the user's own span.
+    pub const fn episodes(&self) -> Option<(f64, Span)> {
+        match self {
+            DeregistrationPropagation::Span(_) => None,
+            DeregistrationPropagation::Preset(_) => Some((EPISODE_SHARE, EPISODE.1)),
+        }
+    }
+
     /// What can be drawn from its tail to make lags long ([`DeregistrationPropagation::jump`]): of the user's own
     /// span the lag of each target at each node, of a preset the one part that all lags of a rollout share.
     pub fn jumping(&self, lags: impl Iterator<Item = (TargetId, AlbNodeId)>) -> Vec<u64> {
