@@ -14,9 +14,7 @@ use crate::scenario::Scenario;
 use crate::time::Span;
 
 /// Seconds of a preStop sleep, as people type them.
-pub const TYPED: [u64; 15] = [
-    0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 120,
-];
+pub const TYPED: [u64; 15] = [0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 120];
 
 /// Enough for a 99.9 % quantile.
 const DRAWS: u64 = 4_000;
@@ -90,7 +88,8 @@ impl Need {
             } else {
                 let episode = propagation.episode(&streams);
                 let of_pod = |(pod, control): (usize, &Span)| {
-                    let lag = |node| propagation.lag(&streams, TargetId(pod as u16), AlbNodeId(node));
+                    let lag =
+                        |node| propagation.lag(&streams, TargetId(pod as u16), AlbNodeId(node));
                     let slowest = (0..nodes).map(lag).max().unwrap_or_default();
                     *control + slowest.saturating_sub(episode)
                 };
@@ -195,10 +194,12 @@ fn quantile(sorted: &[Span], share: f64) -> Span {
 /// Of some rollouts each pod's span from its deletion until the controller's call has returned; with hosts as targets
 /// until it is out of its EndpointSlice. Never empty, and never without a pod.
 fn control_paths(scenario: &Scenario) -> Vec<Vec<Span>> {
-    let calm = Scenario {
+    let mut calm = Scenario {
         disturbances: Vec::new(),
         ..scenario.clone()
     };
+    // Under it a pod is deregistered when it is gone, however long preStop is: no hook covers that.
+    calm.service.publish_not_ready_addresses = false;
     let pods = u64::from(scenario.deployment.replicas.max(1));
     let runs = (DELETIONS / pods).clamp(FEWEST_PATHS, MOST_PATHS);
     let mut rollout = Rollout::new(&calm);
@@ -215,7 +216,9 @@ fn control_paths(scenario: &Scenario) -> Vec<Vec<Span>> {
         let initial = timeline.pods.iter().filter(|record| record.initial);
         Some(initial.filter_map(path).take(MOST_PODS).collect())
     });
-    let mut paths: Vec<Vec<Span>> = simulated.filter(|path: &Vec<Span>| !path.is_empty()).collect();
+    let mut paths: Vec<Vec<Span>> = simulated
+        .filter(|path: &Vec<Span>| !path.is_empty())
+        .collect();
     if paths.is_empty() {
         paths.push(vec![Span::ZERO; pods.min(MOST_PODS as u64) as usize]);
     }
@@ -268,7 +271,8 @@ mod tests {
     /// From the deletion to the returned call takes 0.1 to 0.6 s with hops of 30 ms; and that is covered.
     #[test]
     fn the_control_path_is_part_of_it() {
-        let text = "[load_balancer]\nderegistration_propagation = \"9s\"\n[cluster]\npreset = \"typical\"";
+        let text =
+            "[load_balancer]\nderegistration_propagation = \"9s\"\n[cluster]\npreset = \"typical\"";
         let scenario = scenario(text);
         let mut paths: Vec<Span> = control_paths(&scenario).concat();
         paths.sort();
@@ -285,7 +289,10 @@ mod tests {
         let advice = Advice::of(&Scenario::default(), 0.99);
         let (lag, measured) = advice.measured.unwrap();
         assert_eq!(lag, Span::from_secs(9));
-        assert!(measured < advice.ordinary && advice.ordinary < advice.all, "{advice:?}");
+        assert!(
+            measured < advice.ordinary && advice.ordinary < advice.all,
+            "{advice:?}"
+        );
         let wholly = advice.episodes.unwrap().wholly.as_secs_f64();
         assert!((54.0..=57.0).contains(&wholly), "{wholly} s");
         let known = scenario("[load_balancer]\nderegistration_propagation = \"typical\"");
@@ -295,7 +302,10 @@ mod tests {
     #[test]
     fn values_are_those_that_people_type() {
         let secs = |secs| Span::from_secs(secs);
-        assert_eq!([0, 1, 31, 41, 51, 121].map(|s| typed(secs(s))), [0, 5, 35, 45, 60, 150].map(secs));
+        assert_eq!(
+            [0, 1, 31, 41, 51, 121].map(|s| typed(secs(s))),
+            [0, 5, 35, 45, 60, 150].map(secs)
+        );
         let graces = [12, 30, 31, 54, 61, 100, 301].map(|s| typed_grace(secs(s)));
         assert_eq!(graces, [15, 30, 45, 60, 90, 120, 360].map(secs));
     }

@@ -15,7 +15,6 @@ use rollcast::traffic::EngineChoice;
 
 const OPTIONS: Options = Options {
     runs: 100,
-    pairs: 60,
     seed: 1,
     threads: Some(2),
     engine: EngineChoice::Request,
@@ -132,11 +131,7 @@ fn a_reason_switches_a_rule_off() {
 
 #[test]
 fn every_manifest_of_the_corpus_can_be_checked() {
-    let once = Options {
-        runs: 4,
-        pairs: 2,
-        ..OPTIONS
-    };
+    let once = Options { runs: 4, ..OPTIONS };
     for entry in std::fs::read_dir("tests/manifests").unwrap() {
         let path = entry.unwrap().path();
         if path

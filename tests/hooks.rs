@@ -19,7 +19,6 @@ use rollcast::traffic::EngineChoice;
 
 const OPTIONS: Options = Options {
     runs: 100,
-    pairs: 40,
     seed: 1,
     threads: Some(2),
     engine: EngineChoice::Auto,
@@ -297,7 +296,6 @@ fn a_drain_lasts_as_long_as_its_hook() {
         let subject = Subject::of_document(document).unwrap();
         let options = Options {
             runs: 20,
-            pairs: 4,
             ..OPTIONS
         };
         let checked = check(&subject, &options, &AtomicBool::new(false)).unwrap();

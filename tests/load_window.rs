@@ -21,7 +21,6 @@ use rollcast::traffic::EngineChoice;
 
 const OPTIONS: Options = Options {
     runs: 60,
-    pairs: 20,
     seed: 1,
     threads: Some(2),
     engine: EngineChoice::Auto,

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use rollcast::check::{self, Checked, Options, Report, Severity, Subject, Verdict};
 use rollcast::error::Error;
 use rollcast::manifest::{self, Given};
-use rollcast::report;
+use rollcast::report::{self, check::text::Shown};
 use rollcast::scenario::Document;
 use rollcast::traffic::EngineChoice;
 
@@ -72,7 +72,7 @@ pub struct Check {
     /// What it means if the simulation cannot tell for sure
     #[arg(long, value_name = "MEANS", default_value = "report")]
     inconclusive: Inconclusive,
-    /// Replications of each configuration; single fixes get a quarter
+    /// Replications of each configuration: as it is, with each fix, and with all of them
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(4..))]
     runs: u32,
     /// Everything that chance decides follows from it
@@ -100,6 +100,8 @@ enum Format {
     Github,
     /// For a comment on a pull request
     Markdown,
+    /// Every fix as strategic merge patches, for kubectl patch --patch-file
+    Patch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -150,7 +152,6 @@ impl Check {
         interrupt::watch()?;
         let options = Options {
             runs: self.runs.into(),
-            pairs: u64::from(self.runs / 4),
             seed: self.seed,
             threads: self.threads.map(usize::from),
             engine: EngineChoice::Auto,
@@ -171,10 +172,26 @@ impl Check {
         } else {
             &self.output[..]
         } {
-            delivery.text(sink, render(sink.format, &report));
+            delivery.text(sink, self.render(sink.format, &report, terminal));
         }
         delivery.finish(terminal)?;
         Ok(self.exit_code(&report))
+    }
+
+    fn render(&self, format: Format, report: &Report, terminal: &Terminal) -> String {
+        match format {
+            Format::Text => {
+                let sentences = terminal.is_verbose();
+                let notes = sentences || self.fail_on == FailOn::Note;
+                report::check::text::render_as(report, Shown { notes, sentences })
+            }
+            Format::Patch => report::check::patch(report),
+            Format::Json => report::check::json::render(report),
+            Format::Sarif => report::check::sarif::render(report),
+            Format::Junit => report::check::junit::render(report),
+            Format::Github => report::check::github::render(report),
+            Format::Markdown => report::check::markdown::render(report),
+        }
     }
 
     /// Refuses more replications than the limits on a scenario allow.
@@ -329,16 +346,5 @@ impl Check {
         } else {
             ExitCode::SUCCESS
         }
-    }
-}
-
-fn render(format: Format, report: &Report) -> String {
-    match format {
-        Format::Text => report::check::text::render(report),
-        Format::Json => report::check::json::render(report),
-        Format::Sarif => report::check::sarif::render(report),
-        Format::Junit => report::check::junit::render(report),
-        Format::Github => report::check::github::render(report),
-        Format::Markdown => report::check::markdown::render(report),
     }
 }

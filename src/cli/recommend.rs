@@ -121,7 +121,8 @@ impl Recommend {
                 }
             ));
         };
-        let found = Recommendation::find(&document, self.prefer.into(), effort, &sampler, &mut note);
+        let found =
+            Recommendation::find(&document, self.prefer.into(), effort, &sampler, &mut note);
         bar.finish_and_clear();
         let found =
             found.map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;

@@ -62,6 +62,11 @@ impl Terminal {
         }
     }
 
+    /// Whether the user asked for details.
+    pub const fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// What the user should know, unless they asked for quiet.
     pub fn note(&self, note: &dyn Display) {
         if !self.quiet {

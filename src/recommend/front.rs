@@ -180,7 +180,10 @@ mod tests {
         assert!(Prefer::Speed.order(&quick, &frugal).is_lt());
         assert!(Prefer::Cost.order(&frugal, &quick).is_lt());
         assert!(Prefer::Balanced.order(&frugal, &quick).is_lt());
-        assert_eq!(Prefer::ALL.map(|prefer| prefer.price(&quick.cost())), [60.0, 400.0, 460.0]);
+        assert_eq!(
+            Prefer::ALL.map(|prefer| prefer.price(&quick.cost())),
+            [60.0, 400.0, 460.0]
+        );
     }
 
     #[test]

@@ -162,7 +162,11 @@ pub fn paces(scenario: &Scenario) -> Vec<Settings> {
             ),
         ]
     };
-    pairs.into_iter().filter(is_as_roomy).map(settings).collect()
+    pairs
+        .into_iter()
+        .filter(is_as_roomy)
+        .map(settings)
+        .collect()
 }
 
 /// What people try first, each alone: in words, and what it sets.

@@ -225,7 +225,10 @@ impl<'a> Search<'a> {
         for change in moves::pre_stops(&apply(self.document, &rest)?) {
             self.evaluate_if_possible(&merged(&rest, &change))?;
         }
-        for settings in [Some(found.settings.clone()), self.longer(found)?].into_iter().flatten() {
+        for settings in [Some(found.settings.clone()), self.longer(found)?]
+            .into_iter()
+            .flatten()
+        {
             for pace in moves::paces(&apply(self.document, &settings)?) {
                 self.evaluate_if_possible(&merged(&settings, &pace))?;
             }
@@ -259,7 +262,7 @@ impl<'a> Search<'a> {
             let rung = ladder.iter().find(|rung| self.promises_in(rung, share))?;
             Some((share, rung.pre_stop().unwrap_or(0)))
         };
-        [0.9, 0.95, 0.99].into_iter().filter_map(enough).collect()
+        [0.95, 0.99].into_iter().filter_map(enough).collect()
     }
 
     /// Where more preStop begins to remove little.
@@ -270,11 +273,17 @@ impl<'a> Search<'a> {
     /// What the table shows, the scenario as it is first: the cheapest by each price, the steps around the cheapest, the
     /// knee of the ladder, and one that is stricter.
     pub(super) fn shortlist(&self, found: &Candidate) -> Result<Vec<Settings>, Error> {
-        let good = || self.candidates.iter().filter(|candidate| self.promises(candidate));
+        let good = || {
+            self.candidates
+                .iter()
+                .filter(|candidate| self.promises(candidate))
+        };
         let by = |prefer: Prefer| good().min_by(|a, b| prefer.order(a, b));
         let cheapest = by(self.prefer).unwrap_or(found);
         let ladder = self.ladder(cheapest);
-        let at = ladder.iter().position(|rung| is_same(&rung.settings, &cheapest.settings));
+        let at = ladder
+            .iter()
+            .position(|rung| is_same(&rung.settings, &cheapest.settings));
         let step = |by: isize| ladder.get(at?.checked_add_signed(by)?).copied();
         let clean = |rung: &&&Candidate| rung.totals.failed.sum == 0;
         let stricter = ladder.iter().skip(at.map_or(0, |at| at + 2)).find(clean);
@@ -312,7 +321,13 @@ impl<'a> Search<'a> {
 /// in a haystack*, 2011).
 fn knee_of<'a>(ladder: &[&'a Candidate]) -> Option<&'a Candidate> {
     let (first, last) = (ladder.first()?.cost(), ladder.last()?.cost());
-    let way = |from: f64, to: f64, at: f64| if from == to { 0.0 } else { (at - from) / (to - from) };
+    let way = |from: f64, to: f64, at: f64| {
+        if from == to {
+            0.0
+        } else {
+            (at - from) / (to - from)
+        }
+    };
     let below = |rung: &Candidate| {
         let cost = rung.cost();
         way(first.any_5xx, last.any_5xx, cost.any_5xx)
@@ -446,7 +461,7 @@ mod tests {
     #[test]
     fn what_is_well_is_left_alone() {
         let found = recommended(
-            "[pod]\npre_stop = \"40s\"\ntermination_grace_period = \"60s\"",
+            "[pod]\npre_stop = \"30s\"\ntermination_grace_period = \"60s\"",
             false,
         );
         assert!(
@@ -454,6 +469,17 @@ mod tests {
             "{:?}",
             found.changes
         );
+    }
+
+    /// A preStop that is longer than it has to be is well, and a shorter one is cheaper.
+    #[test]
+    fn what_is_more_than_enough_is_said() {
+        let found = recommended(
+            "[pod]\npre_stop = \"75s\"\ntermination_grace_period = \"90s\"",
+            false,
+        );
+        assert_eq!(found.rows[0].verdict, Verdict::Proven);
+        assert_eq!(settings(&found), [("pod.pre_stop", "30s")]);
     }
 
     #[test]
@@ -470,7 +496,8 @@ mod tests {
     #[test]
     fn no_row_beats_what_is_recommended() {
         let document = Document::parse(Path::new("x.toml"), "name = \"x\"").unwrap();
-        let sampler = move |scenario: &Scenario, range: Range<u64>| Ok(synthetic(scenario, range, false));
+        let sampler =
+            move |scenario: &Scenario, range: Range<u64>| Ok(synthetic(scenario, range, false));
         let mut chosen = Vec::new();
         for prefer in Prefer::ALL {
             let effort = Effort::new(1_000, 0.95, 0.99);

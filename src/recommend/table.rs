@@ -133,7 +133,10 @@ fn verdict_of(
 /// with the fewest rollouts beyond it.
 pub(super) fn chosen(rows: &[Row], prefer: Prefer) -> usize {
     let of = |verdict: Verdict| {
-        let rows = rows.iter().enumerate().filter(move |(_, row)| row.verdict == verdict);
+        let rows = rows
+            .iter()
+            .enumerate()
+            .filter(move |(_, row)| row.verdict == verdict);
         rows.min_by(|(_, a), (_, b)| prefer.order(&a.candidate, &b.candidate))
     };
     let share = |row: &Row| row.within.map_or(0.0, |within| within.probability);

@@ -62,6 +62,11 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.decimals$} %", share * 100.0)
 }
 
+/// A share that somebody gave, in all its digits: `99 %`, `99.95 %`.
+pub(super) fn exact(share: f64) -> String {
+    format!("{} %", (share * 1e6).round() / 1e4)
+}
+
 /// A confidence level: `95 %`, `99.9 %`.
 pub(super) fn level(level: f64) -> String {
     let decimals = significant_decimals((1.0 - level) * 100.0, 1);

@@ -53,7 +53,6 @@ fn hold(text: &str, streams: &Streams) -> Result<(), String> {
             Document::parse(Path::new("swarm.toml"), text).map_err(|error| error.to_string())?;
         let options = check::Options {
             runs: RUNS,
-            pairs: RUNS,
             seed,
             threads: Some(1),
             engine: EngineChoice::Request,

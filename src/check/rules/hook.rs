@@ -7,7 +7,7 @@ use crate::check::fix::{Edit, PRE_STOP, seconds};
 use crate::check::subject::Subject;
 use crate::cluster::pod::PreStop;
 use crate::manifest::NotRead;
-use crate::pre_stop::{self, Need};
+use crate::pre_stop::{self, Advice, Need};
 use crate::scenario::Scenario;
 use crate::time::Span;
 
@@ -105,13 +105,11 @@ pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
     } = LongEnough::of(scenario);
     let hook = described(subject, scenario);
     let message = if scenario.is_by_host() {
-        format!(
-            "{hook}; kube-proxy may take {needed} until it leads nobody to a deleted pod any more"
-        )
+        format!("{hook}; kube-proxy may lead to a deleted pod for {needed}")
     } else {
         let spared = ((1.0 - scenario.objectives.probability) * 1e4).round() / 1e2;
         format!(
-            "{hook}; in {spared} % of rollouts a load balancer's node goes on choosing a deleted pod for more than {needed}"
+            "{hook}; the ALB chooses a deleted pod for more than {needed} in {spared} % of rollouts"
         )
     };
     let found = found(
@@ -121,6 +119,7 @@ pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
         fix,
     )?;
     let advice = advice(subject, advised);
+    let need = Some(Advice::of(scenario, scenario.objectives.probability));
     let grace = scenario.revisions[0].pod.termination_grace_period;
     let not_read = subject.hook().and_then(|hook| hook.not_read.as_ref());
     if not_read.is_some_and(|not_read| not_read.longest(grace) >= needed) {
@@ -128,11 +127,16 @@ pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
         return Some(Found {
             fix: Vec::new(),
             advice,
+            need,
             severity: Some(Severity::Note),
             ..found
         });
     }
-    Some(Found { advice, ..found })
+    Some(Found {
+        advice,
+        need,
+        ..found
+    })
 }
 
 pub(super) fn pre_stop_outlasts_grace(subject: &Subject) -> Option<Found> {

@@ -30,6 +30,7 @@ pub(super) fn found(
         message,
         fix,
         advice: None,
+        need: None,
         severity: None,
     })
 }
@@ -323,6 +324,7 @@ pub(super) fn leads_nowhere(subject: &Subject) -> Option<Found> {
         message,
         fix: Vec::new(),
         advice: None,
+        need: None,
         severity: None,
     })
 }

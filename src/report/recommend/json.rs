@@ -88,7 +88,6 @@ fn candidate(candidate: &Candidate, level: f64) -> Value {
     })
 }
 
-
 const fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Proven => "proven",
@@ -98,7 +97,7 @@ const fn word(verdict: Verdict) -> &'static str {
 }
 
 /// What preStop has to cover.
-pub(crate) fn need(advice: &Advice) -> Value {
+pub(in crate::report) fn need(advice: &Advice) -> Value {
     let secs = |span: Span| json_number(span.as_secs_f64());
     json!({
         "share_of_rollouts": json_number(advice.share),

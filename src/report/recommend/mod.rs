@@ -6,17 +6,19 @@ mod yaml;
 
 use std::fmt::Write;
 
-use super::figures::{amount, level, number_of, percent, range, wrapped};
+use super::figures::{amount, exact, level, number_of, percent, range, wrapped};
 use crate::escape;
-pub use json::json;
-use words::{in_table, phrase};
-pub use yaml::yaml;
 use crate::pre_stop::Advice;
 use crate::recommend::{Candidate, Change, Prefer, Recommendation, Row, Verdict, why_it_stays};
 use crate::scenario::Scenario;
 use crate::stats::{Proportion, zero_bound};
 use crate::sweep::totals::cause_name;
 use crate::time::Span;
+pub use json::json;
+pub(super) use json::need;
+use words::in_table;
+pub(super) use words::phrase;
+pub use yaml::yaml;
 
 /// A terminal's.
 const WIDTH: usize = 80;
@@ -57,6 +59,12 @@ fn headline(scenario: &Scenario, found: &Recommendation) -> String {
     let (what, verb) = phrase(settings);
     match (found.verdict(), found.changes_nothing()) {
         (Verdict::Proven, true) => format!("{name}: nothing has to change{}.", left(found)),
+        (Verdict::Proven, false) if found.rows[0].verdict == Verdict::Proven => {
+            format!(
+                "{name}: nothing has to change, and {what} {verb} enough too{}.",
+                left(found)
+            )
+        }
         (Verdict::Proven, false) => format!("{name}: {what} {verb} enough{}.", left(found)),
         (Verdict::Inconclusive, true) => {
             format!("{name}: it may meet the goal as it is, but the runs do not tell.")
@@ -104,7 +112,10 @@ fn proof(found: &Recommendation) -> String {
         ))
     };
     let mut text = if found.changes_nothing() {
-        format!("A rollout costs {}", mean(before, " failed requests", found))
+        format!(
+            "A rollout costs {}",
+            mean(before, " failed requests", found)
+        )
     } else {
         format!(
             "It takes {} to {}",
@@ -165,7 +176,10 @@ fn course(candidate: &Candidate) -> String {
     let mut text = String::new();
     if totals.incomplete.sum > 0 {
         let share = percent(totals.incomplete.mean());
-        let _ = write!(text, " The rollout does not complete in {share} of rollouts.");
+        let _ = write!(
+            text,
+            " The rollout does not complete in {share} of rollouts."
+        );
     }
     if totals.cut_short.sum > 0 {
         let early = percent(totals.cut_short.mean());
@@ -189,11 +203,6 @@ fn objective(found: &Recommendation) -> String {
     }
 }
 
-/// A share that somebody gave, in all its digits.
-fn exact(share: f64) -> String {
-    format!("{} %", (share * 1e6).round() / 1e4)
-}
-
 fn goal(scenario: &Scenario, found: &Recommendation) -> String {
     let mut text = format!("{}.", objective(found));
     let is_given = ["objectives.probability", "objectives.max_5xx_per_rollout"]
@@ -207,19 +216,22 @@ fn goal(scenario: &Scenario, found: &Recommendation) -> String {
         .iter()
         .filter(|(share, _)| *share != found.objectives.probability)
         .map(|(share, secs)| match secs {
-            0 => format!("{} for no preStop", exact(*share)),
-            _ => format!("{} for preStop {secs} s", exact(*share)),
+            0 => format!("{} would ask for no preStop", exact(*share)),
+            _ => format!("{} would ask for preStop {secs} s", exact(*share)),
         })
         .collect();
     if !others.is_empty() {
-        let _ = write!(text, " Other goals would ask: {}.", others.join(", "));
+        let _ = write!(text, " {}.", others.join(", "));
     }
     text + " --set objectives.probability=0.95 changes it."
 }
 
 fn prefer(found: &Recommendation) -> String {
     let (what, sum) = match found.prefer {
-        Prefer::Speed => ("the least time until the rollout is complete and old pods are gone", ""),
+        Prefer::Speed => (
+            "the least time until the rollout is complete and old pods are gone",
+            "",
+        ),
         Prefer::Cost => ("the fewest extra pod-seconds", ""),
         Prefer::Balanced => (
             "the least sum of seconds until old pods are gone and of extra pod-seconds",
@@ -243,7 +255,12 @@ fn prefer(found: &Recommendation) -> String {
     let who = match found.verdict() {
         Verdict::Proven => "of the rows that meet the goal",
         Verdict::Inconclusive => "of the rows that may meet the goal",
-        Verdict::Unmet => return format!("{}: no row meets the goal, so the nearest is marked.", found.prefer.name()),
+        Verdict::Unmet => {
+            return format!(
+                "{}: no row meets the goal, so the nearest is marked.",
+                found.prefer.name()
+            );
+        }
     };
     format!(
         "{}: {who}, {what}, here {price}. --prefer {} orders them otherwise.",
@@ -261,7 +278,9 @@ fn table(found: &Recommendation) -> String {
         format!("{mean:>7} {any:>9} {meets:>8} {complete:>8} {gone:>8} {extra:>7}")
     };
     let heads = [
-        ["5xx a", "rollouts", "meets", "complete", "old pods", "extra"],
+        [
+            "5xx a", "rollouts", "meets", "complete", "old pods", "extra",
+        ],
         ["rollout", "with any", "the goal", "after", "gone", "pod·s"],
     ];
     for (name, head) in ["", "settings"].into_iter().zip(heads) {
@@ -272,14 +291,21 @@ fn table(found: &Recommendation) -> String {
         let names = in_table(&row.candidate.settings, mark, NAME - 1);
         let cells = cells(row, found);
         for (line, name) in names.iter().enumerate() {
-            let cells = if line == 0 { columns(cells.each_ref().map(String::as_str)) } else { String::new() };
+            let cells = if line == 0 {
+                columns(cells.each_ref().map(String::as_str))
+            } else {
+                String::new()
+            };
             let _ = writeln!(text, "{}", format!("{name:<NAME$}{cells}").trim_end());
         }
     }
-    let (least, most) = found.rows.iter().map(|row| row.candidate.totals.runs()).fold(
-        (u64::MAX, 0),
-        |(least, most), runs| (least.min(runs), most.max(runs)),
-    );
+    let (least, most) = found
+        .rows
+        .iter()
+        .map(|row| row.candidate.totals.runs())
+        .fold((u64::MAX, 0), |(least, most), runs| {
+            (least.min(runs), most.max(runs))
+        });
     let runs = match least == most {
         true => number_of(most, "rollout"),
         false => format!("{} to {}", amount(least as f64), number_of(most, "rollout")),
@@ -306,7 +332,10 @@ fn roles(found: &Recommendation) -> String {
             .filter(|row| *row != found.row)
     };
     let roles = [
-        ("Knee, from which on more preStop removes little", found.knee),
+        (
+            "Knee, from which on more preStop removes little",
+            found.knee,
+        ),
         ("Cheapest that meets the goal", best(Prefer::Cost)),
         ("Fastest that meets it", best(Prefer::Speed)),
     ];
@@ -320,7 +349,11 @@ fn cells(row: &Row, found: &Recommendation) -> [String; 6] {
     let (totals, cost) = (&row.candidate.totals, row.candidate.cost());
     let mean = totals.failed.mean();
     [
-        if mean == 0.0 { "none".to_owned() } else { amount(mean) },
+        if mean == 0.0 {
+            "none".to_owned()
+        } else {
+            amount(mean)
+        },
         any(&row.candidate, found),
         match row.verdict {
             Verdict::Proven => "yes",
@@ -359,15 +392,28 @@ fn tries(found: &Recommendation) -> String {
     let row = |what: &str, mean: &str, any: &str| format!("{what:<NAME$}{mean:>14}{any:>20}\n");
     let of = |what: &str, candidate: &Candidate| {
         let mean = candidate.totals.failed.mean();
-        let mean = if mean == 0.0 { "none".to_owned() } else { amount(mean) };
+        let mean = if mean == 0.0 {
+            "none".to_owned()
+        } else {
+            amount(mean)
+        };
         row(what, &mean, &any(candidate, found))
     };
-    let shown = || found.tries.iter().filter(|(_, alone)| !is_chosen(alone, found));
+    let shown = || {
+        found
+            .tries
+            .iter()
+            .filter(|(_, alone)| !is_chosen(alone, found))
+    };
     let Some(_) = shown().next() else {
         return String::new();
     };
     let rows: String = shown().map(|(what, alone)| of(what, alone)).collect();
-    let head = row("what people try first, alone", "5xx a rollout", "rollouts with any");
+    let head = row(
+        "What people try first, alone",
+        "5xx a rollout",
+        "rollouts with any",
+    );
     format!("{head}{}{rows}", of("nothing", found.original()))
 }
 
@@ -387,9 +433,15 @@ pub(super) fn lag(need: &Advice) -> String {
             secs(*measured),
             number(*lag),
         ),
-        (None, Some(_)) => format!("{} covers {share} of ordinary rollouts", secs(need.ordinary)),
+        (None, Some(_)) => format!(
+            "{} covers {share} of ordinary rollouts",
+            secs(need.ordinary)
+        ),
         (None, None) if need.is_given => {
-            format!("{} covers {share} of rollouts, by the lag that is given", secs(need.all))
+            format!(
+                "{} covers {share} of rollouts, by the lag that is given",
+                secs(need.all)
+            )
         }
         (None, None) => format!("{} covers {share} of rollouts", secs(need.all)),
     };
@@ -432,7 +484,10 @@ fn remaining(found: &Recommendation) -> String {
         .collect();
     match said.as_slice() {
         [] => String::new(),
-        said => headed("Stays", &format!("of 5xx, a rollout on average: {}.", said.join("; "))),
+        said => headed(
+            "Stays",
+            &format!("of 5xx, a rollout on average: {}.", said.join("; ")),
+        ),
     }
 }
 
@@ -451,11 +506,22 @@ fn patch(scenario: &Scenario, found: &Recommendation) -> String {
             _ => ":",
         };
         let _ = writeln!(text, "  {what}{below}");
-        lines.lines().for_each(|line| text += &format!("  {line}\n"));
+        lines
+            .lines()
+            .for_each(|line| text += &format!("  {line}\n"));
     }
     for change in &found.changes {
         let from = change.from.as_deref().unwrap_or("absent");
-        text += &wrapped(&format!("{} = {}, now {from}: {}.", change.key, change.to, reason(change)), 2, WIDTH);
+        text += &wrapped(
+            &format!(
+                "{} = {}, now {from}: {}.",
+                change.key,
+                change.to,
+                reason(change)
+            ),
+            2,
+            WIDTH,
+        );
     }
     let cost = amount(found.original().totals.failed.mean());
     let once = format!(
@@ -473,7 +539,11 @@ fn reason(change: &Change) -> String {
         .iter()
         .take(2)
         .map(|(cause, without, with)| {
-            let with = if *with == 0.0 { "none seen".to_owned() } else { amount(*with) };
+            let with = if *with == 0.0 {
+                "none seen".to_owned()
+            } else {
+                amount(*with)
+            };
             format!("{} {} to {with}", cause_name(*cause), amount(*without))
         })
         .collect();

@@ -32,9 +32,17 @@ const SAYINGS: &[Saying] = &[
         "readiness probe",
     ),
     saying("deployment.strategy", "strategy {}", "{}"),
-    saying("deployment.max_unavailable", "maxUnavailable {}", "max unavailable {}"),
+    saying(
+        "deployment.max_unavailable",
+        "maxUnavailable {}",
+        "max unavailable {}",
+    ),
     saying("deployment.max_surge", "maxSurge {}", "max surge {}"),
-    saying("deployment.min_ready", "minReadySeconds of {}", "min ready {}"),
+    saying(
+        "deployment.min_ready",
+        "minReadySeconds of {}",
+        "min ready {}",
+    ),
     saying(
         "target_group.deregistration_delay",
         "a deregistration delay of {}",
@@ -55,7 +63,11 @@ const SAYINGS: &[Saying] = &[
         "an application that handles SIGTERM (it finishes what it has)",
         "SIGTERM handled",
     ),
-    saying("app.keep_alive", "an application's keep-alive of {}", "keep-alive {}"),
+    saying(
+        "app.keep_alive",
+        "an application's keep-alive of {}",
+        "keep-alive {}",
+    ),
 ];
 
 fn of(key: &str) -> Option<&'static Saying> {
@@ -65,7 +77,9 @@ fn of(key: &str) -> Option<&'static Saying> {
 /// A span in seconds, with `unit` between number and `s`; anything else as it is.
 fn value(raw: &str, space: &str) -> String {
     match Span::parse(raw) {
-        Ok(span) if span.as_micros().is_multiple_of(1_000_000) && raw.ends_with(['s', 'm', 'h']) => {
+        Ok(span)
+            if span.as_micros().is_multiple_of(1_000_000) && raw.ends_with(['s', 'm', 'h']) =>
+        {
             format!("{}{space}s", span.as_micros() / 1_000_000)
         }
         _ => raw.to_owned(),
@@ -73,7 +87,7 @@ fn value(raw: &str, space: &str) -> String {
 }
 
 /// All settings as the subject of a sentence, and its verb.
-pub(super) fn phrase(settings: &Settings) -> (String, &'static str) {
+pub(in crate::report) fn phrase(settings: &Settings) -> (String, &'static str) {
     let said = |(key, raw): &(String, String)| {
         let value = value(raw, " ");
         of(key).map_or_else(
@@ -91,7 +105,9 @@ pub(super) fn phrase(settings: &Settings) -> (String, &'static str) {
         }
         let mut part = said(pair);
         if pair.0 == "pod.pre_stop"
-            && let Some(grace) = settings.iter().find(|(key, _)| key == "pod.termination_grace_period")
+            && let Some(grace) = settings
+                .iter()
+                .find(|(key, _)| key == "pod.termination_grace_period")
         {
             part += &format!(" with {}", said(grace));
         }
@@ -144,17 +160,32 @@ mod tests {
 
     #[test]
     fn settings_are_said_as_people_type_them() {
-        let hook = [("pod.pre_stop", "45s"), ("pod.termination_grace_period", "1m")];
+        let hook = [
+            ("pod.pre_stop", "45s"),
+            ("pod.termination_grace_period", "1m"),
+        ];
         let (words, verb) = phrase(&settings(&hook));
-        assert_eq!((words.as_str(), verb), ("preStop 45 s with a grace period of 60 s", "is"));
-        let more = [hook[0], hook[1], ("deployment.max_surge", "100%"), ("pod.readiness_gate", "true")];
+        assert_eq!(
+            (words.as_str(), verb),
+            ("preStop 45 s with a grace period of 60 s", "is")
+        );
+        let more = [
+            hook[0],
+            hook[1],
+            ("deployment.max_surge", "100%"),
+            ("pod.readiness_gate", "true"),
+        ];
         assert_eq!(
             phrase(&settings(&more)).0,
             "preStop 45 s with a grace period of 60 s, maxSurge 100% and the readiness gate"
         );
         assert_eq!(
             in_table(&settings(&more), " <-", 26),
-            ["preStop 45s, grace 60s <-", "  max surge 100%", "  readiness gate"]
+            [
+                "preStop 45s, grace 60s <-",
+                "  max surge 100%",
+                "  readiness gate"
+            ]
         );
         assert_eq!(in_table(&Settings::new(), "", 26), ["as it is"]);
     }
