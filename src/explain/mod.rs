@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use crate::check::{RULES, Rule};
 use crate::disturbance::Kind;
+use crate::pre_stop::Advice;
 use crate::scenario::keys::{self, nearest};
 use crate::scenario::prior::{PRIORS, Prior};
 use crate::scenario::profile::{self, Profile};
@@ -279,6 +280,12 @@ fn rule(rule: &Rule) -> String {
     let mut text = format!("{} {}: {}\n\n", rule.id, rule.name, rule.summary);
     paragraph(&mut text, rule.explanation);
     text.push('\n');
+    // How long is long enough, of the defaults: four pods behind two nodes.
+    if rule.id == "RL001" {
+        let scenario = Scenario::default();
+        let advice = Advice::of(&scenario, scenario.objectives.probability);
+        entry(&mut text, "lag:", &advice.to_string());
+    }
     entry(&mut text, "severity:", rule.severity.name());
     entry(&mut text, "source:", rule.source);
     entry(

@@ -104,14 +104,8 @@ pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
         fix,
     } = LongEnough::of(scenario);
     let hook = described(subject, scenario);
-    let message = if scenario.is_by_host() {
-        format!("{hook}; kube-proxy may lead to a deleted pod for {needed}")
-    } else {
-        let spared = ((1.0 - scenario.objectives.probability) * 1e4).round() / 1e2;
-        format!(
-            "{hook}; the ALB chooses a deleted pod for more than {needed} in {spared} % of rollouts"
-        )
-    };
+    let share = (scenario.objectives.probability * 1e6).round() / 1e4;
+    let message = format!("{hook}; {share} % of rollouts need up to {needed}");
     let found = found(
         serves(scenario) < needed,
         &[PRE_STOP, "deployment.replicas"],

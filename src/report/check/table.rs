@@ -23,8 +23,8 @@ pub(super) fn render(report: &Report) -> String {
         "service".to_owned(),
         "entrance".to_owned(),
         "5xx a rollout".to_owned(),
-        "with every fix".to_owned(),
-        "rollouts without".to_owned(),
+        "all fixes".to_owned(),
+        "without any".to_owned(),
         goal,
     ]];
     rows.extend(report.checked.iter().map(|one| row(one, is_common)));

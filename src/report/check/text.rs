@@ -5,7 +5,7 @@ use super::{cost, price, table};
 use crate::check::{Finding, Judgement, Report, Severity};
 use crate::escape;
 use crate::report::figures::{amount, percent, wrapped};
-use crate::report::recommend::{lag, phrase};
+use crate::report::recommend::phrase;
 
 /// How much of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -134,7 +134,7 @@ fn block(checked: &Checked, finding: &Finding, is_new: bool) -> String {
     if is_new {
         entry("why: ", rule.explanation);
         if let Some(need) = &finding.need {
-            entry("lag: ", &lag(need));
+            entry("lag: ", &need.to_string());
         }
     }
     if !finding.fix.is_empty() {
@@ -166,7 +166,7 @@ fn title(checked: &Checked, finding: &Finding) -> String {
         .as_ref()
         .is_some_and(|evidence| evidence.helps());
     let cost = match &checked.judgement {
-        Ok(judgement) if helps => format!(": {}", fails(judgement)),
+        Ok(judgement) if helps && finding.ignored.is_none() => format!(": {}", fails(judgement)),
         _ => String::new(),
     };
     paragraph(&format!(

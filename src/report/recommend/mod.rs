@@ -8,12 +8,10 @@ use std::fmt::Write;
 
 use super::figures::{amount, exact, level, number_of, percent, range, wrapped};
 use crate::escape;
-use crate::pre_stop::Advice;
 use crate::recommend::{Candidate, Change, Prefer, Recommendation, Row, Verdict, why_it_stays};
 use crate::scenario::Scenario;
 use crate::stats::{Proportion, zero_bound};
 use crate::sweep::totals::cause_name;
-use crate::time::Span;
 pub use json::json;
 pub(super) use json::need;
 use words::in_table;
@@ -33,7 +31,7 @@ pub fn text(scenario: &Scenario, found: &Recommendation) -> String {
         headed("Goal", &goal(scenario, found)) + &headed("Prefer", &prefer(found)),
         table(found),
         tries(found),
-        headed("Lag", &lag(&found.need)),
+        headed("Lag", &found.need.to_string()),
         remaining(found),
         patch(scenario, found),
         footer(scenario, found),
@@ -419,48 +417,6 @@ fn tries(found: &Recommendation) -> String {
 
 fn is_chosen(candidate: &Candidate, found: &Recommendation) -> bool {
     candidate.settings == found.chosen().settings
-}
-
-/// What preStop has to cover, and what a measurement would change.
-pub(super) fn lag(need: &Advice) -> String {
-    let share = exact(need.share);
-    let number = |span: Span| span.as_micros() / 1_000_000;
-    let secs = |span: Span| format!("preStop {} s", number(span));
-    let mut text = match (&need.measured, &need.episodes) {
-        (Some((lag, measured)), _) => format!(
-            "{} covers {share} of ordinary rollouts, and {} once your lag is measured as {} s",
-            secs(need.ordinary),
-            secs(*measured),
-            number(*lag),
-        ),
-        (None, Some(_)) => format!(
-            "{} covers {share} of ordinary rollouts",
-            secs(need.ordinary)
-        ),
-        (None, None) if need.is_given => {
-            format!(
-                "{} covers {share} of rollouts, by the lag that is given",
-                secs(need.all)
-            )
-        }
-        (None, None) => format!("{} covers {share} of rollouts", secs(need.all)),
-    };
-    if let Some(episodes) = &need.episodes {
-        let _ = write!(
-            text,
-            "; {} if the assumed {} of rollouts with an episode, a lag that is longer by up to {} s, is to be covered too. \
-             No setting below {} s covers an episode wholly",
-            secs(need.all),
-            exact(episodes.share),
-            number(episodes.longest),
-            number(episodes.wholly),
-        );
-    }
-    text.push('.');
-    if need.measured.is_some() {
-        text.push_str(" One measured rollout tells your lag: rollcast calibrate --help");
-    }
-    text
 }
 
 /// The 5xx that stay, and why where the goal is missed.
