@@ -119,6 +119,8 @@ fn a_met_goal_that_fails_requests_says_so_first() {
     let given = [
         ("objectives.max_5xx_per_rollout", "5000"),
         ("objectives.probability", "0.5"),
+        // Two pods are over before the load is.
+        ("deployment.replicas", "2"),
     ];
     let checked = checked("eks-2048.yaml", &given);
     let judgement = checked.judgement.as_ref().unwrap();

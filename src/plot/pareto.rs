@@ -140,6 +140,7 @@ fn draw_panel<DB: DrawingBackend>(
     for candidate in tried.filter(is_shown) {
         sheet.dot(at(candidate), 3.5, palette::CLEAN)?;
     }
+    let mut labels: Vec<(f64, f64, f64)> = Vec::new();
     for (number, candidate) in rows().enumerate().filter(|(_, row)| is_shown(row)) {
         let (x, y) = at(candidate);
         if number == found.row && !found.changes_nothing() {
@@ -149,12 +150,25 @@ fn draw_panel<DB: DrawingBackend>(
         }
         let label = label(candidate);
         let half = NOTE.width(&label) / 2.0;
-        // Beside the point where there is room, never across the panel's edge.
+        // Never across the panel's edge, nor over another label.
         let middle = x.clamp(left + half, (right - half).max(left + half));
-        sheet.write_centred(&label, (middle, y - 15.0), NOTE)?;
+        let below = y < top + HEADROOM;
+        let step = if below { 17.0 } else { -17.0 };
+        let mut line = y + step;
+        while labels
+            .iter()
+            .any(|(x, width, y)| (x - middle).abs() < width + half + 4.0 && (y - line).abs() < 15.0)
+        {
+            line += step;
+        }
+        labels.push((middle, half, line));
+        sheet.write_centred(&label, (middle, line), NOTE)?;
     }
     Ok(())
 }
+
+/// Labels of points that are nearer to the panel's top stand below them.
+const HEADROOM: f64 = 24.0;
 
 /// A row in short: its preStop, and what else it sets of the pace.
 fn label(candidate: &Candidate) -> String {

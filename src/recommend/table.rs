@@ -65,7 +65,7 @@ fn row(
     for until in [effort.row_runs, effort.proof_runs] {
         extend(&mut totals, &scenario, until, sampler)?;
         (verdict, within) = verdict_of(&totals, effort, objectives);
-        if verdict != Verdict::Inconclusive || totals.cut_short.sum > 0 {
+        if verdict != Verdict::Inconclusive {
             break;
         }
     }
@@ -118,12 +118,14 @@ fn verdict_of(
     objectives: &ObjectivesSpec,
 ) -> (Verdict, Option<Proportion>) {
     let within = totals.within(objectives.max_5xx_per_rollout, effort.two_sided());
-    let verdict = match within {
-        // What a rollout costs after its load is not known.
-        Some(within) if within.low >= objectives.probability && totals.cut_short.sum == 0 => {
-            Verdict::Proven
-        }
-        Some(within) if within.high < objectives.probability => Verdict::Unmet,
+    // What a rollout costs after its load is not known: whatever was cut short counts as a miss.
+    let sure = within.and_then(|within| {
+        let good = within.hits.saturating_sub(totals.cut_short.sum as u64);
+        Proportion::of(good, within.n, effort.two_sided())
+    });
+    let verdict = match (sure, within) {
+        (Some(sure), _) if sure.low >= objectives.probability => Verdict::Proven,
+        (_, Some(within)) if within.high < objectives.probability => Verdict::Unmet,
         _ => Verdict::Inconclusive,
     };
     (verdict, within)

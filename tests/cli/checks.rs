@@ -15,7 +15,7 @@ fn ten_services_on_stdin_in_six_formats() {
     let path = |name: &str| place.join(name).to_str().unwrap().to_owned();
     let sinks = ["json", "sarif", "junit", "github", "markdown"]
         .map(|format| format!("{format}={}", path(format)));
-    let mut args = vec!["check", "-", "--runs", "8", "--rate", "20"];
+    let mut args = vec!["check", "-", "-v", "--runs", "8", "--rate", "20"];
     ["text"]
         .into_iter()
         .chain(sinks.iter().map(String::as_str))
