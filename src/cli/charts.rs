@@ -1,13 +1,18 @@
-//! The charts of `--png`, as bytes of PNG files.
+//! The charts of `--png` and `--svg`.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
+use clap::Args;
 use rollcast::error::Error;
-use rollcast::monte_carlo::{Forecast, Replay, Sample, replay};
-use rollcast::plot::{self, Caption, Summary};
+use rollcast::monte_carlo::{self, Forecast, Replay, Sample, replay};
+use rollcast::plot::{self, Caption, Failures, Picture, Summary};
 use rollcast::report::Answer;
-use rollcast::report::caption::{self, Words};
+use rollcast::report::caption::{self, Why, Words};
 use rollcast::scenario::{Assumption, Scenario};
+use rollcast::verdict::Cause;
+
+use super::output::{self, Delivery};
 
 /// Names of files after names of scenarios: no two alike.
 #[derive(Debug, Default)]
@@ -52,33 +57,125 @@ fn file_name(scenario: &str) -> String {
     }
 }
 
-/// The charts of a forecast: how the file name ends, and the picture. The lanes are those of replication 0,
-/// which is nobody's choice.
+/// Where charts go.
+#[derive(Debug, Args)]
+pub struct Directories {
+    /// Draw charts into this directory, made if it is not there
+    ///
+    /// NAME-errors.png: 5xx per second, the mean of all rollouts (run);
+    /// NAME-lanes.png: why: what each pod did and what the ALB took it for, in a rollout that is the median of
+    /// those that fail (run), or in the one asked for (trace);
+    /// NAME-5xx.png: how many 5xx a rollout costs, as a distribution (run);
+    /// NAME-curves.png, NAME-map.png, NAME-sensitivity.png: 5xx along the axes (sweep).
+    #[arg(long, value_name = "DIR", verbatim_doc_comment)]
+    png: Option<PathBuf>,
+    /// The same charts as SVG files, which are light or dark as their reader's screen is
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
+}
+
+impl Directories {
+    /// Makes them.
+    ///
+    /// # Errors
+    /// One cannot be made or written.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut directories = self.png.iter().chain(&self.svg);
+        directories.try_for_each(|directory| output::make_directory(directory))
+    }
+
+    /// Whether there are any.
+    pub fn is_any(&self) -> bool {
+        self.png.is_some() || self.svg.is_some()
+    }
+
+    /// Adds a chart under a name without an extension, and gives the path to link it by.
+    ///
+    /// # Errors
+    /// Drawing fails, which is a bug.
+    pub fn add(
+        &self,
+        name: &str,
+        picture: &Picture,
+        delivery: &mut Delivery,
+    ) -> Result<Option<PathBuf>, Error> {
+        let mut link = None;
+        if let Some(directory) = &self.svg {
+            let path = directory.join(format!("{name}.svg"));
+            link = Some(path.clone());
+            delivery.file(path, picture.to_svg().into_bytes());
+        }
+        if let Some(directory) = &self.png {
+            let path = directory.join(format!("{name}.png"));
+            link = Some(path.clone());
+            delivery.file(path, picture.to_png()?);
+        }
+        Ok(link)
+    }
+}
+
+/// The charts of a forecast, each with the end of its file name.
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
 pub fn of_answer(
     scenario: &Scenario,
     answer: &Answer,
-) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+) -> Result<Vec<(&'static str, Picture)>, Error> {
     let forecast = answer.forecast;
     let words = caption::of_answer(answer, scenario.deployment.replicas);
     let caption = caption(&words);
     let errors = plot::errors_per_second(
         &caption,
-        &forecast.series,
-        scenario.load.rollout_at.as_secs_f64(),
+        &Failures {
+            series: &forecast.series,
+            means: means(&forecast.samples),
+            runs: forecast.runs,
+            rollout_at: scenario.load.rollout_at.as_secs_f64(),
+            rate: scenario.load.constant_rate(),
+        },
     )?;
     let distribution = plot::distribution(&caption, &forecast.counts_5xx(), &summary(forecast))?;
-    let replay = replay(scenario, forecast.seed, 0)?;
     Ok(vec![
-        ("errors", errors.to_png()?),
-        ("lanes", lanes(scenario, answer.assumptions, 0, &replay)?),
-        ("5xx", distribution.to_png()?),
+        ("errors", errors),
+        (
+            "lanes",
+            typical_lanes(scenario, answer.assumptions, &forecast.samples)?,
+        ),
+        ("5xx", distribution),
     ])
 }
 
-/// One replication, as a picture.
+/// Mean failed requests by cause, the application's own answers last.
+fn means(samples: &[Sample]) -> [f64; Cause::ALL.len() + 1] {
+    std::array::from_fn(|column| {
+        let count = |sample: &Sample| sample.causes.get(column).copied().unwrap_or(sample.target);
+        let sum: u64 = samples.iter().map(count).sum();
+        sum as f64 / samples.len().max(1) as f64
+    })
+}
+
+/// The rollout that is the median of those of `samples` that fail, as a picture; `samples` are those of the
+/// scenario's seed from the first on.
+///
+/// # Errors
+/// Drawing fails, which is a bug.
+pub fn typical_lanes(
+    scenario: &Scenario,
+    assumptions: &[Assumption],
+    samples: &[Sample],
+) -> Result<Picture, Error> {
+    let typical = monte_carlo::typical(samples);
+    let why = Why::Typical {
+        of: samples.len() as u64,
+        fails: typical.is_some(),
+    };
+    let replication = typical.unwrap_or(0);
+    let replay = replay(scenario, scenario.monte_carlo.seed, replication)?;
+    lanes(scenario, assumptions, replication, why, &replay)
+}
+
+/// One rollout, as a picture.
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
@@ -86,10 +183,11 @@ pub fn lanes(
     scenario: &Scenario,
     assumptions: &[Assumption],
     replication: u64,
+    why: Why,
     replay: &Replay,
-) -> Result<Vec<u8>, Error> {
-    let words = caption::of_replication(scenario, assumptions, replication, &replay.sample);
-    plot::lanes(&caption(&words), &replay.timeline, &replay.outcome)?.to_png()
+) -> Result<Picture, Error> {
+    let words = caption::of_replication(scenario, assumptions, replication, why, &replay.sample);
+    plot::lanes(&caption(&words), &replay.timeline, &replay.outcome)
 }
 
 /// Words as a chart takes them.

@@ -38,13 +38,8 @@ pub struct Run {
     /// vegeta: a block like `vegeta report`, the mean of all replications.
     #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
     output: Vec<Sink<Format>>,
-    /// Draw charts into this directory, made if it is not there
-    ///
-    /// NAME-errors.png: errors per second, the mean of all replications;
-    /// NAME-lanes.png: why, in replication 0: what pods did and what ALB nodes believed;
-    /// NAME-5xx.png: how many 5xx a rollout costs, as a distribution.
-    #[arg(long, value_name = "DIR", verbatim_doc_comment)]
-    png: Option<PathBuf>,
+    #[command(flatten)]
+    charts: charts::Directories,
     /// Also say how likely a 5xx is where it is too rare for the runs to show
     ///
     /// As many rollouts more, in each of which one ALB node is as slow to stop choosing a target as it
@@ -79,7 +74,7 @@ impl Run {
             .iter()
             .map(load)
             .collect::<Result<Vec<_>, _>>()?;
-        self.png.as_deref().map_or(Ok(()), output::make_directory)?;
+        self.charts.check()?;
         interrupt::watch()?;
         let mut forecasts = Vec::new();
         for (scenario, path) in scenarios.iter().zip(&self.scenarios) {
@@ -127,12 +122,13 @@ impl Run {
         } {
             delivery.text(sink, render(sink.format, &answers));
         }
-        if let Some(directory) = &self.png {
+        if self.charts.is_any() {
             let mut names = charts::Names::default();
             for (scenario, answer) in scenarios.iter().zip(&answers) {
                 let name = names.of(&scenario.name);
-                for (suffix, png) in charts::of_answer(scenario, answer)? {
-                    delivery.file(directory.join(format!("{name}-{suffix}.png")), png);
+                for (suffix, picture) in charts::of_answer(scenario, answer)? {
+                    let name = format!("{name}-{suffix}");
+                    self.charts.add(&name, &picture, &mut delivery)?;
                 }
             }
         }

@@ -9,8 +9,10 @@ use rollcast::error::Error;
 use rollcast::id::AlbNodeId;
 use rollcast::monte_carlo::{Replay, replay, requests};
 use rollcast::report;
+use rollcast::report::caption::Why;
 use rollcast::report::trace_json::Trace as Told;
 use rollcast::scenario::Scenario;
+use rollcast::traffic::outcome::Failure;
 
 use super::options::{self, Edits};
 use super::output::{self, Delivery, Sink};
@@ -44,10 +46,8 @@ pub struct Trace {
     /// chrome: trace events for chrome://tracing and https://ui.perfetto.dev.
     #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
     output: Vec<Sink<Format>>,
-    /// Draw the replication into this directory, made if it is not there: NAME-lanes.png, with the
-    /// replication's number in the name if it is not 0
-    #[arg(long, value_name = "DIR")]
-    png: Option<PathBuf>,
+    #[command(flatten)]
+    charts: charts::Directories,
     /// Write the replication as the real system would have logged it into this directory, made if it is
     /// not there: ALB access logs, a file a node, and endpointslices.jsonl; `calibrate` reads them
     #[arg(long, value_name = "DIR")]
@@ -78,10 +78,10 @@ impl Trace {
             );
             return Err(error.hint("--set target_group.target_type=ip"));
         }
-        self.png
-            .iter()
-            .chain(&self.logs)
-            .try_for_each(|directory| output::make_directory(directory))?;
+        self.charts.check()?;
+        self.logs
+            .as_deref()
+            .map_or(Ok(()), output::make_directory)?;
         interrupt::watch()?;
         let replay = replay(&scenario, scenario.monte_carlo.seed, self.replication)
             .map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
@@ -100,6 +100,13 @@ impl Trace {
             .skip(1)
             .map(|group| scenario.name_of(group))
             .collect();
+        let is_counted = self.output.iter().any(|sink| sink.format == Format::Json);
+        let requests = if is_counted || self.logs.is_some() {
+            let seed = scenario.monte_carlo.seed;
+            requests(scenario, &replay.timeline, seed, self.replication)
+        } else {
+            Vec::new()
+        };
         let told = Told {
             scenario: &scenario.name,
             digest: &scenario.digest(),
@@ -110,6 +117,7 @@ impl Trace {
             timeline: &replay.timeline,
             outcome: &replay.outcome,
             sample: &replay.sample,
+            requests: &requests,
         };
         let mut delivery = Delivery::default();
         let default = [Sink {
@@ -123,39 +131,40 @@ impl Trace {
         } {
             delivery.text(sink, render(sink.format, &told, replay));
         }
-        if let Some(directory) = &self.png {
+        if self.charts.is_any() {
             let name = charts::Names::default().of(&scenario.name);
             let number = if self.replication == 0 {
                 String::new()
             } else {
                 format!("-{}", self.replication)
             };
-            let png = charts::lanes(scenario, &scenario.assumptions(), self.replication, replay)?;
-            delivery.file(directory.join(format!("{name}{number}-lanes.png")), png);
+            let assumptions = scenario.assumptions();
+            let picture =
+                charts::lanes(scenario, &assumptions, self.replication, Why::Asked, replay)?;
+            let name = format!("{name}{number}-lanes");
+            self.charts.add(&name, &picture, &mut delivery)?;
         }
         if let Some(directory) = &self.logs {
-            self.log(directory, scenario, replay, &mut delivery);
+            log(directory, scenario, replay, &requests, &mut delivery);
         }
         delivery.finish(terminal)
     }
+}
 
-    fn log(&self, directory: &Path, scenario: &Scenario, replay: &Replay, delivery: &mut Delivery) {
-        let requests = requests(
-            scenario,
-            &replay.timeline,
-            scenario.monte_carlo.seed,
-            self.replication,
-        );
-        for node in (0..scenario.load_balancer.nodes).map(AlbNodeId) {
-            let name = report::access_log::file_name(&scenario.name, node);
-            delivery.file(
-                directory.join(name),
-                report::access_log::render(&requests, node).into_bytes(),
-            );
-        }
-        let watch = report::access_log::watch(&replay.timeline);
-        delivery.file(directory.join("endpointslices.jsonl"), watch.into_bytes());
+fn log(
+    directory: &Path,
+    scenario: &Scenario,
+    replay: &Replay,
+    requests: &[Failure],
+    delivery: &mut Delivery,
+) {
+    for node in (0..scenario.load_balancer.nodes).map(AlbNodeId) {
+        let name = report::access_log::file_name(&scenario.name, node);
+        let lines = report::access_log::render(requests, node);
+        delivery.file(directory.join(name), lines.into_bytes());
     }
+    let watch = report::access_log::watch(&replay.timeline);
+    delivery.file(directory.join("endpointslices.jsonl"), watch.into_bytes());
 }
 
 fn render(format: Format, told: &Told, replay: &Replay) -> String {

@@ -25,10 +25,10 @@ use crate::traffic::outcome::Outcome;
 use crate::traffic::{Engine, EngineChoice};
 pub use forecast::Forecast;
 pub use replay::{Replay, replay, requests};
-pub use sample::Sample;
+pub use sample::{Sample, typical};
 pub use sampling::{Ends, Sampler, Workers};
 use tally::Tally;
-pub use tally::{ErrorSeries, Latency};
+pub use tally::{ErrorSeries, Latency, SERIES_RUNS};
 
 /// So many of the first replications get a twin, to tell what differs between environments from
 /// chance: at most 200 replications more, a fifth of the default 1,000, for a share known to about ±10 points.

@@ -111,6 +111,19 @@ impl Fingerprint {
     }
 }
 
+/// The replication to show of those from 0 on: its 5xx are the median of those that have any, the lower of two
+/// medians, ties by number. `None`: none has any.
+pub fn typical(samples: &[Sample]) -> Option<u64> {
+    let numbered = (0..).zip(samples.iter().map(Sample::count_5xx));
+    let mut failing: Vec<(u64, u64)> = numbered
+        .filter(|(_, failed)| *failed > 0)
+        .map(|(number, failed)| (failed, number))
+        .collect();
+    failing.sort_unstable();
+    let middle = failing.len().checked_sub(1)? / 2;
+    failing.get(middle).map(|(_, number)| *number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,5 +174,21 @@ mod tests {
         for (i, other) in others.iter().enumerate() {
             assert_ne!(other.fingerprint(), base.fingerprint(), "difference {i}");
         }
+    }
+
+    #[test]
+    fn the_typical_one_is_the_median_of_those_that_fail() {
+        let samples = |failed: &[u64]| -> Vec<Sample> {
+            let sample = |target: &u64| Sample {
+                target: *target,
+                ..Sample::default()
+            };
+            failed.iter().map(sample).collect()
+        };
+        assert_eq!(typical(&samples(&[])), None);
+        assert_eq!(typical(&samples(&[0, 0])), None);
+        assert_eq!(typical(&samples(&[0, 9, 0, 1, 5])), Some(4));
+        assert_eq!(typical(&samples(&[4, 0, 4, 4])), Some(2), "ties by number");
+        assert_eq!(typical(&samples(&[7, 3])), Some(1), "the lower of two");
     }
 }

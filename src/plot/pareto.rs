@@ -1,9 +1,7 @@
 //! What each 5xx avoided costs: everything that was tried, and the front of what nothing beats.
 
-use plotters::backend::DrawingBackend;
-
 use super::frame::{self, Axis, Key, Legend, MARGIN, Page, RIGHT, Swatch};
-use super::sheet::{Drawn, LABEL, NOTE, Sheet};
+use super::sheet::{LABEL, NOTE, Sheet};
 use super::{Caption, Picture, palette};
 use crate::error::Error;
 use crate::recommend::front::Cost;
@@ -46,7 +44,9 @@ pub fn pareto(caption: &Caption, found: &Recommendation) -> Result<Picture, Erro
         vec![Legend { heading: "", keys }],
     )?;
     let height = page.top + 16.0 + HEIGHT + BELOW + page.footer_height();
-    Picture::draw(&page, height, |sheet| draw(sheet, page.top + 16.0, found))
+    Ok(Picture::draw(&page, height, |sheet| {
+        draw(sheet, page.top + 16.0, found)
+    }))
 }
 
 fn statement(found: &Recommendation) -> String {
@@ -70,7 +70,7 @@ fn statement(found: &Recommendation) -> String {
     )
 }
 
-fn draw<DB: DrawingBackend>(sheet: &Sheet<DB>, top: f64, found: &Recommendation) -> Drawn<DB> {
+fn draw(sheet: &mut Sheet, top: f64, found: &Recommendation) {
     let bottom = top + HEIGHT;
     let y = Axis {
         values: (0.0, 1.0),
@@ -83,7 +83,7 @@ fn draw<DB: DrawingBackend>(sheet: &Sheet<DB>, top: f64, found: &Recommendation)
         .collect();
     let first = MARGIN + frame::y_axis_width(&y_marks);
     let width = (RIGHT - first - GAP * (PANELS.len() as f64 - 1.0)) / PANELS.len() as f64;
-    sheet.write("rollouts with any 5xx", (MARGIN, top + 12.0), LABEL)?;
+    sheet.write("rollouts with any 5xx", (MARGIN, top + 12.0), LABEL);
     for (number, panel) in PANELS.iter().enumerate() {
         let left = first + number as f64 * (width + GAP);
         let marks = if number == 0 {
@@ -94,25 +94,24 @@ fn draw<DB: DrawingBackend>(sheet: &Sheet<DB>, top: f64, found: &Recommendation)
                 .map(|(tick, _)| (*tick, String::new()))
                 .collect()
         };
-        frame::y_axis(sheet, &y, (left, left + width), &marks)?;
+        frame::y_axis(sheet, &y, (left, left + width), &marks);
         draw_panel(
             sheet,
             panel,
             &y,
             (left, left + width, top + 34.0, bottom),
             found,
-        )?;
+        );
     }
-    Ok(())
 }
 
-fn draw_panel<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
+fn draw_panel(
+    sheet: &mut Sheet,
     (name, cost): &Panel,
     y: &Axis,
     (left, right, top, bottom): (f64, f64, f64, f64),
     found: &Recommendation,
-) -> Drawn<DB> {
+) {
     let of = |candidate: &Candidate| cost(&candidate.cost());
     let finite = || {
         found
@@ -130,37 +129,34 @@ fn draw_panel<DB: DrawingBackend>(
         points: (left, right),
     };
     for (tick, label) in frame::numbered(x.ticks(80.0)) {
-        sheet.upright(x.at(tick), (top, bottom), 1.0, palette::GRID)?;
-        sheet.write_centred(&label, (x.at(tick), bottom + 16.0), NOTE)?;
+        sheet.upright(x.at(tick), (top, bottom), 1.0, palette::GRID);
+        sheet.write_centred(&label, (x.at(tick), bottom + 16.0), NOTE);
     }
-    sheet.write_centred(name, ((left + right) / 2.0, bottom + 42.0), LABEL)?;
+    sheet.write_centred(name, ((left + right) / 2.0, bottom + 42.0), LABEL);
     sheet.fill(
         (left, bottom - 0.75),
         (right, bottom + 0.75),
         palette::FADED_INK,
-    )?;
+    );
     let at = |candidate: &Candidate| (x.at(of(candidate)), y.at(candidate.cost().any_5xx));
     let shown = |candidate: &&Candidate| of(candidate).is_finite();
-    found
-        .candidates
-        .iter()
-        .filter(shown)
-        .try_for_each(|candidate| sheet.dot(at(candidate), 4.5, palette::CLEAN))?;
+    for candidate in found.candidates.iter().filter(shown) {
+        sheet.dot(at(candidate), 4.5, palette::CLEAN);
+    }
     let front = front_of(&found.candidates);
     let front = front
         .iter()
         .map(|row| &found.candidates[*row])
         .filter(shown);
-    front
-        .clone()
-        .try_for_each(|candidate| sheet.dot(at(candidate), 5.0, palette::CURVES[0]))?;
+    for candidate in front {
+        sheet.dot(at(candidate), 5.0, palette::CURVES[0]);
+    }
     if shown(&&found.original) {
         let (x, y) = at(&found.original);
-        sheet.outline((x - 8.0, y - 8.0), (x + 8.0, y + 8.0), 2.0, palette::INK)?;
+        sheet.outline((x - 8.0, y - 8.0), (x + 8.0, y + 8.0), 2.0, palette::INK);
     }
     if shown(&&found.chosen) && !found.changes_nothing() {
         let (x, y) = at(&found.chosen);
-        frame::down(sheet, x, y - 5.0, palette::CURVES[1])?;
+        frame::down(sheet, x, y - 5.0, palette::CURVES[1]);
     }
-    Ok(())
 }

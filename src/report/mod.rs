@@ -6,7 +6,7 @@ pub mod caption;
 pub mod check;
 pub mod chrome;
 pub mod compare;
-mod figures;
+pub(crate) mod figures;
 pub mod json;
 mod rare;
 pub mod recommend;
@@ -15,6 +15,7 @@ pub mod schema;
 #[cfg(test)]
 mod specimen;
 pub mod sweep;
+pub(crate) mod sweep_finding;
 pub mod sweep_page;
 pub mod sweep_points;
 pub mod text;

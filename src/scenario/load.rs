@@ -97,6 +97,14 @@ impl LoadSpec {
         }
     }
 
+    /// Requests a second, if they are as many all the time.
+    pub fn constant_rate(&self) -> Option<f64> {
+        match (self.workers, self.shape) {
+            (None, Shape::Constant) => Some(self.rate),
+            _ => None,
+        }
+    }
+
     /// How long a client waits at most until it is told how a request ended.
     pub fn patience(&self) -> Span {
         self.client_timeout * (u64::from(self.retries) + 1)

@@ -23,10 +23,11 @@ fn names(directory: &Path) -> Vec<String> {
 #[test]
 fn several_formats_and_charts_in_one_run() {
     let place = directory("several_formats");
-    let (json, vegeta, charts) = (
+    let (json, vegeta, charts, drawings) = (
         place.join("a.json"),
         place.join("a.vegeta"),
         place.join("deep/charts"),
+        place.join("deep/drawings"),
     );
     let (json_sink, vegeta_sink) = (
         format!("json={}", text(&json)),
@@ -44,6 +45,8 @@ fn several_formats_and_charts_in_one_run() {
         &vegeta_sink,
         "--png",
         text(&charts),
+        "--svg",
+        text(&drawings),
     ];
     assert!(succeeds(&args).starts_with("mean a rollout"));
     assert!(fs::read_to_string(json).unwrap().starts_with("[\n"));
@@ -58,6 +61,18 @@ fn several_formats_and_charts_in_one_run() {
     let mut expected = expected.concat();
     expected.sort();
     assert_eq!(names(&charts), expected);
+    let drawn: Vec<String> = expected
+        .iter()
+        .map(|name| name.replace(".png", ".svg"))
+        .collect();
+    assert_eq!(names(&drawings), drawn);
+    for name in drawn {
+        let svg = fs::read_to_string(drawings.join(&name)).unwrap();
+        assert!(
+            svg.starts_with("<svg ") && svg.ends_with("</svg>\n"),
+            "{name}"
+        );
+    }
     for name in expected {
         let png = fs::read(charts.join(&name)).unwrap();
         assert!(

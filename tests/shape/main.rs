@@ -95,6 +95,11 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
         "a probe hears the application's answer",
     ),
     (
+        "plot",
+        "report",
+        "a chart writes numbers and findings as the report beside it does",
+    ),
+    (
         "aws::alb_node",
         "aws::health_check",
         "each node makes its own health checks",
