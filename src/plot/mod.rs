@@ -16,6 +16,7 @@ mod errors_per_second;
 mod frame;
 mod heat_map;
 mod lane_legend;
+mod lane_words;
 mod lanes;
 mod palette;
 mod pareto;

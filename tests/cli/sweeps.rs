@@ -281,10 +281,7 @@ fn a_recommendation_holds_for_another_seed() {
     ]
     .concat();
     let printed = succeeds(&again);
-    assert!(
-        printed.contains("1 of 1 point meet the objective"),
-        "{printed}"
-    );
+    assert!(printed.contains("Every point meets it"), "{printed}");
 }
 
 #[test]
@@ -364,4 +361,67 @@ fn a_page_needs_no_network() {
     );
     let fetched = ["src=\"http", "href=", "url(", "@import", "fetch(", "<link"];
     assert!(fetched.iter().all(|word| !page.contains(word)));
+}
+
+/// Two hooks that the grace period ends are one.
+#[test]
+fn equal_neighbours_have_their_reason() {
+    let printed = succeeds(&[
+        "sweep",
+        SMALL,
+        "--set",
+        "pod.termination_grace_period=4s",
+        "--vary",
+        "pod.pre_stop=1s,6s,9s",
+        "--runs",
+        "20",
+    ]);
+    let printed = printed.replace('\n', " ");
+    assert!(
+        printed.contains("preStop 9s acts like 6s: the grace period cuts the hook."),
+        "{printed}"
+    );
+}
+
+/// Of two rows no share is a fact, and the report says how many rows should do.
+#[test]
+fn a_sample_that_is_too_small_says_so() {
+    let sample = [
+        "sweep",
+        SMALL,
+        "--vary",
+        "pod.pre_stop=0s..9s",
+        "--vary",
+        "load.rate=10..50",
+        "--runs",
+        "5",
+        "--sample",
+    ];
+    let printed = succeeds(&[&sample[..], &["3"]].concat());
+    let flat = printed.replace('\n', " ");
+    assert!(
+        flat.contains("The sample is too small to say which setting moves it most; --sample "),
+        "{printed}"
+    );
+    assert!(printed.contains("too few rows"), "{printed}");
+    let page = succeeds(&[&sample[..], &["3", "-o", "html"]].concat());
+    assert!(page.contains("Which setting moves it most"), "{page}");
+}
+
+/// The page begins at the settings that the scenario has.
+#[test]
+fn a_page_begins_at_the_scenario_as_it_is() {
+    let page = succeeds(&[
+        "sweep",
+        SMALL,
+        "--set",
+        "deployment.replicas=3",
+        "--vary",
+        "deployment.replicas=2,3,4",
+        "--runs",
+        "2",
+        "-o",
+        "html",
+    ]);
+    assert!(page.contains("\"as_it_is\":1"), "{page}");
 }
