@@ -80,12 +80,12 @@ fn statement(samples: &[u64], summary: &Summary) -> String {
             frame::percent(high)
         );
     }
-    let (clean, low, high) = (
-        frame::percent(clean as f64 / runs as f64),
+    let (any, low, high) = (
+        frame::percent((runs - clean) as f64 / runs as f64),
         frame::percent(low),
         frame::percent(high),
     );
-    format!("{clean} of {of} clean: {low} to {high} of rollouts have a 5xx ({level})")
+    format!("{any} of {of} have a 5xx: {low} to {high} ({level})")
 }
 
 fn legend(bins: &[Bin]) -> Vec<Legend> {
@@ -353,7 +353,7 @@ mod tests {
         );
         check(
             &[0, 9],
-            "50 % of 2 rollouts clean: 0 % to 0.30 % of rollouts have a 5xx (95 % confidence)",
+            "50 % of 2 rollouts have a 5xx: 0 % to 0.30 % (95 % confidence)",
         );
         check(&[], "No rollouts.");
     }

@@ -124,13 +124,15 @@ fn enough(survey: &Survey) -> String {
             fails(survey, number, "then")
         );
     }
-    let any = |number: &usize| {
-        let any = survey.totals[*number].any_5xx(survey.budget.level);
-        any.map_or((1.0, 1.0), |any| (any.probability, any.high))
+    // The fewest rollouts with any 5xx, then the fewest 5xx.
+    let cost = |number: &usize| {
+        let totals = &survey.totals[*number];
+        let any = totals.any_5xx(survey.budget.level);
+        (any.map_or(1.0, |any| any.probability), totals.failed.mean())
     };
     let best = (0..survey.totals.len()).min_by(|a, b| {
-        let (a, b) = (any(a), any(b));
-        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+        let ((any, mean), (other_any, other_mean)) = (cost(a), cost(b));
+        any.total_cmp(&other_any).then(mean.total_cmp(&other_mean))
     });
     let Some(best) = best else {
         return "There are no points.".to_owned();
