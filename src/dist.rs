@@ -13,6 +13,7 @@ use statrs::function::gamma::{gamma, gamma_ur};
 
 use crate::random::{Purpose, Stream, Streams};
 use crate::time::Span;
+pub use notation::written;
 
 /// A distribution of spans. Every draw is rounded to a microsecond at once.
 #[derive(Debug, Clone, PartialEq)]

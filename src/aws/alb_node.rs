@@ -2,19 +2,35 @@
 
 mod propagation;
 
+named!(NoRoutableTarget);
+
+formed! {
+    HostUnreachableShare => json!({ "anyOf": [
+        { "enum": [
+            "silent", "unreachable", "published", "vpc_cni", "vpc_cni_custom_networking",
+            "security_groups_for_pods", "fargate", "cilium_eni", "calico",
+        ] },
+        form::narrowed(f64::form(), "at least 0, at most 1"),
+    ] });
+}
+
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::actor::{Actor, Outbox};
 use crate::aws::health_check::{FIRST_CHECK_WITHIN, Health, HealthCheckSpec, Standing};
 use crate::aws::target::Call;
 use crate::id::{AlbNodeId, TargetId};
 use crate::random::{Purpose, Streams};
-use crate::setting::settings;
+use crate::setting::{
+    form::{self, formed, named},
+    settings,
+};
 use crate::time::{Span, Time};
 
 use propagation::entity;
@@ -24,9 +40,9 @@ settings! {
     /// The Application Load Balancer (`[load_balancer]`).
     LoadBalancerSpec in "load_balancer" {
         /// Nodes that the load balancer runs, each with its own routing table; 1 to 100.
-        nodes: u8 = 2, Documented "at least one per enabled zone, two zones at least (AWS guide, application-load-balancers)";
+        nodes: u8 = 2, (at least 1, at most 100) Documented "at least one per enabled zone, two zones at least (AWS guide, application-load-balancers)";
         /// Availability zones; nodes of the load balancer and hosts are spread over them in turn. It matters only with `cross_zone = false`.
-        zones: u8 = 2, Documented "two zones at least (AWS guide, application-load-balancers)";
+        zones: u8 = 2, (at least 1) Documented "two zones at least (AWS guide, application-load-balancers)";
         /// How long a connection may stay without data before it is closed: the longest wait for an answer.
         idle_timeout: Span = Span::from_secs(60), Documented "idle_timeout.timeout_seconds (elbv2 API)";
         /// How long a connect to a target may take: after it the client gets a 504.

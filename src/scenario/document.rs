@@ -393,11 +393,7 @@ fn sweep<'a>(source: Source<'a>, value: toml::Spanned<DeValue<'a>>) -> Result<La
     let mut layer = Layer::new();
     for (name, value) in table {
         let key = name.get_ref().to_string();
-        let swept = !["sweep", "name", "description"].contains(&key.as_str())
-            && !["step.", "disturbance.", "other_target_group."]
-                .iter()
-                .any(|list| key.starts_with(list));
-        if keys::kind(&key) != Some(Kind::Key) || !swept {
+        if !keys::is_swept(&key) {
             let hint = if keys::kind(&key) == Some(Kind::Group) {
                 format!("write the whole key in quotes: \"{key}.…\" = […]")
             } else {

@@ -19,6 +19,7 @@ use crate::cluster::pod::{PodSpec, ProbeSpec, SidecarSpec};
 use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::{ClusterSpec, LinksSpec};
 use crate::disturbance::Kind as Disturbance;
+use crate::setting::form::Form;
 use crate::setting::{Grade, Setting};
 
 /// What a dotted name stands for.
@@ -36,12 +37,16 @@ const HEAD: &[Setting] = &[
         meaning: " The scenario's name, in every output.",
         grade: Grade::Documented,
         source: "the file's name without `.toml`",
+        form: String::form,
+        range: "",
     },
     Setting {
         key: "description",
         meaning: " What the scenario is about, for people.",
         grade: Grade::Documented,
         source: "empty",
+        form: String::form,
+        range: "",
     },
 ];
 
@@ -50,6 +55,8 @@ const SWEEP: &[Setting] = &[Setting {
     meaning: " What a sweep varies: a quoted dotted key, and a list of its values or a range with a step (`\"0s..30s/5s\"`).",
     grade: Grade::Documented,
     source: "nothing",
+    form: || serde_json::json!({ "type": "object" }),
+    range: "",
 }];
 
 static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
@@ -144,6 +151,14 @@ pub(super) fn kind(key: &str) -> Option<Kind> {
         Some(_) => Some(Kind::Group),
         None => GROUPS.contains(key).then_some(Kind::Group),
     }
+}
+
+/// Whether a sweep can vary a key: settings of the one rollout, not of what stands in lists.
+pub fn is_swept(key: &str) -> bool {
+    let in_list = ["step.", "disturbance.", "other_target_group."]
+        .iter()
+        .any(|list| key.starts_with(list));
+    kind(key) == Some(Kind::Key) && !in_list && !["sweep", "name", "description"].contains(&key)
 }
 
 /// The names that may stand in a group; at the top level for `""`.

@@ -114,11 +114,11 @@ settings! {
     /// How many replications, and how sure (`[monte_carlo]`).
     MonteCarloSpec in "monte_carlo" {
         /// Replications.
-        runs: u32 = 1000, Assumed "intervals of a few percent; raise it for rare errors";
+        runs: u32 = 1000, (at least 1) Assumed "intervals of a few percent; raise it for rare errors";
         /// Everything that chance decides follows from it.
         seed: u64 = 1, Assumed "any";
         /// Level of confidence intervals, above 0 and below 1.
-        confidence: f64 = 0.95, Assumed "customary";
+        confidence: f64 = 0.95, (above 0, below 1) Assumed "customary";
     }
 }
 

@@ -1,10 +1,12 @@
 //! How long a change takes from the API to a node: nobody documents it, so it is a prior with a name.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::dist::{Dist, LogNormal};
 use crate::id::{AlbNodeId, TargetId};
 use crate::random::{Jump, Purpose, Streams, pair};
+use crate::setting::form::{self, formed};
 use crate::time::Span;
 
 /// Lag from the answer to `DeregisterTargets` until one node stops choosing the target.
@@ -285,6 +287,17 @@ impl RegistrationPropagation {
 /// The address of what belongs to one target and one node.
 pub(super) const fn entity(target: TargetId, node: AlbNodeId) -> u64 {
     pair(target.0 as u64, node.0 as u64)
+}
+
+formed! {
+    DeregistrationPropagation => json!({ "anyOf": [
+        { "enum": form::names::<DeregistrationPreset>() },
+        form::distribution(),
+    ] });
+    RegistrationPropagation => json!({ "anyOf": [
+        { "enum": ["published", "fast", "as_deregistration"] },
+        form::distribution(),
+    ] });
 }
 
 #[cfg(test)]
