@@ -20,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   helm template shop | rollcast check -                    manifests from a chart
   rollcast check k8s/ --rate 250 -o github -o sarif=rollcast.sarif
+  rollcast check k8s/ --skip edge                          all but what is behind another load balancer
   rollcast check app.toml --max-5xx 5 --probability 0.95   a scenario, held to an objective
 
 A rule is switched off, with a reason, by the Deployment's annotation
@@ -59,6 +60,12 @@ pub struct Check {
     /// Where no ALB is seen to lead to a Deployment, forecast it as if one did
     #[arg(long)]
     assume_alb: bool,
+    /// Check only these of the manifests: web, shop/web, deploy/web; repeatable
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Leave these out, though requests may come to them; repeatable
+    #[arg(long, value_name = "NAME")]
+    skip: Vec<String>,
     /// Findings from this severity on make the exit code 1
     #[arg(long, value_name = "SEVERITY", default_value = "warning")]
     fail_on: FailOn,
@@ -74,6 +81,9 @@ pub struct Check {
     /// Worker threads; the result does not depend on it [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Manifests in memory, in place of files: what kubectl said.
+    #[arg(skip)]
+    texts: Vec<(PathBuf, Vec<u8>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -112,6 +122,20 @@ enum Inconclusive {
 }
 
 impl Check {
+    /// The names that stand in place of files: those of a cluster's objects.
+    pub fn names(&self) -> Vec<String> {
+        let name = |path: &PathBuf| path.to_string_lossy().into_owned();
+        self.files.iter().map(name).collect()
+    }
+
+    /// The same check of manifests in memory, of all objects in them or of those that are named in place of files.
+    pub fn of_texts(mut self, texts: Vec<(PathBuf, Vec<u8>)>) -> Check {
+        self.only.extend(self.names());
+        self.files.clear();
+        self.texts = texts;
+        self
+    }
+
     /// Checks and reports.
     ///
     /// # Errors
@@ -174,7 +198,13 @@ impl Check {
             subjects.push(self.scenario(path, &config)?);
         }
         let manifests: Vec<PathBuf> = manifests.into_iter().cloned().collect();
-        if !manifests.is_empty() {
+        let has_manifests = !(manifests.is_empty() && self.texts.is_empty());
+        if !has_manifests && !(self.only.is_empty() && self.skip.is_empty()) {
+            return Err(Error::input(
+                "--only and --skip pick objects of manifests, and there are none",
+            ));
+        }
+        if has_manifests {
             let mut given = config;
             given.extend(self.known.given());
             given.extend(
@@ -186,7 +216,12 @@ impl Check {
                         option: option.to_owned(),
                     }),
             );
-            let import = manifest::import(&manifests, &given)?;
+            let mut import = if self.texts.is_empty() {
+                manifest::import(&manifests, &given)?
+            } else {
+                manifest::import_texts(self.texts.clone(), &given)?
+            };
+            import.select(&self.only, &self.skip)?;
             tell_of_folders(&import, "check", terminal);
             let (judged, left_out) = import.judged(self.assume_alb);
             for draft in judged {

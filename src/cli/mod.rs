@@ -12,6 +12,7 @@ mod compare;
 mod explain;
 mod import;
 mod interrupt;
+mod kubectl;
 mod merge;
 mod options;
 mod output;
@@ -84,13 +85,27 @@ enum Command {
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     bug::tell(&args);
+    if kubectl::is_plugin(args.first()) {
+        let (options, check) =
+            kubectl::parse(&args, color(&args)).unwrap_or_else(|error| end(&error));
+        return finish(&Terminal::new(&options), |terminal| check.execute(terminal));
+    }
     let matches = Cli::command()
         .color(color(&args))
         .try_get_matches_from(args)
         .unwrap_or_else(|error| end(&error));
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| end(&error));
-    let terminal = Terminal::new(&cli.terminal);
-    let done = interrupt::begin().and_then(|()| cli.command.execute(&terminal));
+    finish(&Terminal::new(&cli.terminal), |terminal| {
+        cli.command.execute(terminal)
+    })
+}
+
+/// The exit code that the work ends with, its error told.
+fn finish(
+    terminal: &Terminal,
+    work: impl FnOnce(&Terminal) -> Result<ExitCode, Error>,
+) -> ExitCode {
+    let done = interrupt::begin().and_then(|()| work(terminal));
     done.unwrap_or_else(|error| {
         terminal.error(&error);
         // An error that is an interruption says 130 whichever signal it was.

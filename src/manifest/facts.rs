@@ -96,3 +96,13 @@ pub struct Names {
     /// The attributes of the load balancer as the Ingress' annotation has them.
     pub load_balancer_attributes: String,
 }
+
+impl Names {
+    /// The Deployment, as `Deployment shop/web`.
+    pub fn object(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("Deployment {namespace}/{}", self.deployment),
+            None => format!("Deployment {}", self.deployment),
+        }
+    }
+}

@@ -60,7 +60,7 @@ pub(super) fn of_draft(draft: &Draft) -> Option<LeftOut> {
         _ => return None,
     };
     Some(LeftOut {
-        object: called(draft),
+        object: draft.facts.names.object(),
         place: place.clone(),
         why,
         is_open: true,
@@ -75,21 +75,12 @@ pub(super) fn unseen(draft: &Draft) -> LeftOut {
         _ => (&draft.place, format!("{NOTHING}; {HINT}"), false),
     };
     LeftOut {
-        object: called(draft),
+        object: draft.facts.names.object(),
         place: place.clone(),
         why,
         is_open,
     }
 }
-
-fn called(draft: &Draft) -> String {
-    let names = &draft.facts.names;
-    match &names.namespace {
-        Some(namespace) => format!("Deployment {namespace}/{}", names.deployment),
-        None => format!("Deployment {}", names.deployment),
-    }
-}
-
 /// A workload that is not rolled out as a Deployment is.
 pub(super) fn of_other(
     objects: &Objects,

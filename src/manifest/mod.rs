@@ -30,6 +30,7 @@ mod objects;
 mod other_workload;
 mod proxy_route;
 mod scalar;
+mod selection;
 mod shape;
 mod source;
 mod variables;
@@ -95,7 +96,18 @@ pub struct Dangling {
 /// Something cannot be read, is no YAML, no Kubernetes object, or one that Kubernetes would refuse: where, and
 /// what to do; exit code 2. It is larger than any manifest; exit code 4.
 pub fn import(paths: &[PathBuf], given: &[Given]) -> Result<Import, Error> {
-    let objects = Objects::read(paths)?;
+    import_read(Objects::read(source::read(paths)?)?, given)
+}
+
+/// Imports manifests that are in memory, each under the name that errors and findings give it.
+///
+/// # Errors
+/// As [`import`].
+pub fn import_texts(texts: Vec<(PathBuf, Vec<u8>)>, given: &[Given]) -> Result<Import, Error> {
+    import_read(Objects::read(source::texts(texts)?)?, given)
+}
+
+fn import_read(objects: Objects, given: &[Given]) -> Result<Import, Error> {
     let mut left_out = Vec::new();
     let mut drafts = Vec::new();
     for deployment in &objects.deployments {

@@ -1,7 +1,6 @@
 //! All objects of the files that are read, sorted by kind.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use super::draft::Notice;
 use super::field::Field;
@@ -16,7 +15,7 @@ use super::network::{
 use super::other_workload::OtherWorkload;
 use super::proxy_route::ProxyRoute;
 use super::shape;
-use super::source::{self, Found, Place};
+use super::source::{Found, Place, Reading};
 use super::variables::ConfigMap;
 use super::workload::{Autoscaler, Budget, Deployment};
 use super::yaml::{self, Document, Value};
@@ -66,9 +65,8 @@ struct Gathered<'a> {
 }
 
 impl Objects {
-    /// Reads files, folders and stdin.
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Objects, Error> {
-        let read = source::read(paths)?;
+    /// Reads what files, folders and stdin hold.
+    pub(super) fn read(read: Reading) -> Result<Objects, Error> {
         let mut objects = Objects {
             skipped: read.skipped,
             rendered: read.rendered,

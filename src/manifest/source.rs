@@ -208,6 +208,18 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Reading, Error> {
     Ok(read)
 }
 
+/// What somebody has read already, under the names that errors and findings give it.
+pub(super) fn texts(texts: Vec<(PathBuf, Vec<u8>)>) -> Result<Reading, Error> {
+    let mut read = Reading::default();
+    for (name, text) in texts {
+        read.sources.push(Found {
+            source: source(name, bytes(&text[..]))?,
+            is_named: true,
+        });
+    }
+    Ok(read)
+}
+
 impl Reading {
     fn folder(&mut self, folder: &Path, visited: &mut Visited) -> Result<(), Error> {
         let Contents {

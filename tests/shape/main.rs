@@ -302,7 +302,7 @@ const PLACES: &[&str] = &[
     "docs",
     ".ci",
 ];
-const ROOT_FILES: &[&str] = &[".md", ".toml", "LICENSE"];
+const ROOT_FILES: &[&str] = &[".md", ".toml", ".yml", ".yaml", "LICENSE"];
 
 /// Paths of one machine. In two pieces, so that this file does not contain them.
 fn machine_paths() -> Vec<String> {
