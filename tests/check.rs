@@ -31,6 +31,7 @@ fn checked(name: &str, given: &[(&str, &str)]) -> Checked {
             key: (*key).into(),
             value: (*value).into(),
             option: "--set".into(),
+            yields: false,
         })
         .collect();
     let import = import(&[Path::new("tests/manifests").join(name)], &given).unwrap();
@@ -175,6 +176,7 @@ fn reports() -> Vec<Report> {
     vec![
         Report::default(),
         Report {
+            settled: Vec::new(),
             checked: checked.into(),
             left_out,
             remarks: Vec::new(),

@@ -40,6 +40,7 @@ fn checked(name: &str, given: &[(&str, &str)]) -> Vec<Checked> {
             key: (*key).into(),
             value: (*value).into(),
             option: "--set".into(),
+            yields: false,
         })
         .collect();
     let import = import(&[Path::new("tests/manifests").join(name)], &given).unwrap();

@@ -68,6 +68,7 @@ impl Cluster {
             .env("OBJECTS", OBJECTS)
             .env("CALLS", path.join("calls"))
             .env("DENIED", denied)
+            .env("ROLLCAST_NO_CONFIG", "1")
             .current_dir(path)
             .output()
             .unwrap()

@@ -86,6 +86,8 @@ pub struct Finding {
 /// What a check came to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
+    /// What rests on the project's own file of settings, in sentences.
+    pub settled: Vec<String>,
     /// What was judged, in the order given.
     pub checked: Vec<Checked>,
     /// Objects of which there is no forecast: what, where, why.

@@ -8,9 +8,10 @@ use rollcast::check::{self, Checked, Options, Report, Severity, Subject, Verdict
 use rollcast::error::Error;
 use rollcast::manifest::{self, Given};
 use rollcast::report;
-use rollcast::scenario::Document;
+use rollcast::scenario::project::{Said, Settled};
 use rollcast::traffic::EngineChoice;
 
+use super::configuration::{Configuration, Flag, Goal};
 use super::import::{Known, tell_of_folders};
 use super::output::{self, Delivery, Sink};
 use super::terminal::Terminal;
@@ -47,16 +48,10 @@ pub struct Check {
     output: Vec<Sink<Format>>,
     #[command(flatten)]
     known: Known,
-    /// Settings for all that is checked, as --set would give them; a scenario's own values win
-    /// [default: rollcast.toml, where there is one]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// A rollout may cost so many 5xx [default: objectives.max_5xx_per_rollout, else 0]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    max_5xx: Option<u64>,
-    /// In at least this share of rollouts [default: objectives.probability, else 0.99]
-    #[arg(long, value_name = "SHARE", value_parser = options::probability)]
-    probability: Option<f64>,
+    #[command(flatten)]
+    configuration: Configuration,
+    #[command(flatten)]
+    goal: Goal,
     /// Where no ALB is seen to lead to a Deployment, forecast it as if one did
     #[arg(long)]
     assume_alb: bool,
@@ -192,10 +187,14 @@ impl Check {
         let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|end| end == "toml");
         let (scenarios, manifests): (Vec<&PathBuf>, Vec<&PathBuf>) =
             self.files.iter().partition(is_scenario);
-        let config = self.config()?;
         let (mut subjects, mut report) = (Vec::new(), Report::default());
         for path in scenarios {
-            subjects.push(self.scenario(path, &config)?);
+            let (subject, settled) = self.scenario(path)?;
+            subjects.push(subject);
+            tell(
+                &mut report,
+                settled.map(|settled| format!("{}: {settled}", path.display())),
+            );
         }
         let manifests: Vec<PathBuf> = manifests.into_iter().cloned().collect();
         let has_manifests = !(manifests.is_empty() && self.texts.is_empty());
@@ -205,16 +204,13 @@ impl Check {
             ));
         }
         if has_manifests {
-            let mut given = config;
-            given.extend(self.known.given());
-            given.extend(
-                self.objectives()
-                    .into_iter()
-                    .map(|(key, value, option)| Given {
-                        key: key.to_owned(),
-                        value,
-                        option: option.to_owned(),
-                    }),
+            let (given, settled) = self.beside_manifests()?;
+            let words = |settled| format!("{settled}, where the manifests say nothing of it");
+            tell(
+                &mut report,
+                settled
+                    .filter(|settled| !settled.taken.is_empty())
+                    .map(words),
             );
             let mut import = if self.texts.is_empty() {
                 manifest::import(&manifests, &given)?
@@ -234,57 +230,43 @@ impl Check {
         Ok((subjects, report))
     }
 
-    /// What the project has settled for all its checks.
-    fn config(&self) -> Result<Vec<Given>, Error> {
-        let found = || Some(PathBuf::from("rollcast.toml")).filter(|path| path.is_file());
-        let Some(path) = self.config.clone().or_else(found) else {
-            return Ok(Vec::new());
-        };
-        let option = path.display().to_string();
-        let settings = Document::read(&path)?.settings()?.into_iter();
-        Ok(settings
-            .map(|(key, value)| Given {
-                key,
-                value,
+    fn scenario(&self, path: &Path) -> Result<(Subject, Option<Settled>), Error> {
+        let (flags, edits) = self.over();
+        let (document, settled) = self.configuration.apply(path, &flags, edits)?;
+        Ok((Subject::of_document(document)?, settled))
+    }
+
+    /// What the flags and `--set` say.
+    fn over(&self) -> (Vec<Flag>, &[(String, String)]) {
+        let flags = self.known.rate().into_iter().chain(self.goal.flags());
+        (flags.collect(), self.known.edits())
+    }
+
+    /// What counts beside the manifests, the project's own settings where they say nothing; and those, in words.
+    fn beside_manifests(&self) -> Result<(Vec<Given>, Option<Settled>), Error> {
+        let (flags, edits) = self.over();
+        let over = self.configuration.over(&flags, edits)?;
+        let settled = self
+            .configuration
+            .project(None)?
+            .map(|project| project.beside(&over));
+        let mut given = Vec::new();
+        for settled in settled.iter() {
+            let option = settled.path.display().to_string();
+            given.extend(settled.taken.iter().map(|(key, value)| Given {
+                key: key.clone(),
+                value: value.clone(),
                 option: option.clone(),
-            })
-            .collect())
-    }
-
-    fn scenario(&self, path: &Path, config: &[Given]) -> Result<Subject, Error> {
-        let mut document = Document::read(path)?;
-        let open: Vec<&Given> = config
-            .iter()
-            .filter(|given| document.place_of(&given.key).is_none())
-            .collect();
-        for given in open {
-            document.set(&given.key, &given.value)?;
+                yields: true,
+            }));
         }
-        for given in self.known.given() {
-            document.set(&given.key, &given.value)?;
-        }
-        for (key, value, _) in self.objectives() {
-            document.set(key, &value)?;
-        }
-        Subject::of_document(document)
-    }
-
-    fn objectives(&self) -> Vec<(&'static str, String, &'static str)> {
-        let max = self.max_5xx.map(|max| {
-            (
-                "objectives.max_5xx_per_rollout",
-                max.to_string(),
-                "--max-5xx",
-            )
-        });
-        let share = self.probability.map(|share| {
-            (
-                "objectives.probability",
-                format!("{share:?}"),
-                "--probability",
-            )
-        });
-        max.into_iter().chain(share).collect()
+        given.extend(over.into_iter().map(|Said { key, value, by }| Given {
+            key,
+            value,
+            option: by,
+            yields: false,
+        }));
+        Ok((given, settled))
     }
 
     /// 1 for what is known to be wrong; else 3 for what nobody knows; else 0. Only what chance leaves open is the
@@ -330,6 +312,11 @@ impl Check {
             ExitCode::SUCCESS
         }
     }
+}
+
+/// What rests on the project's file is said before the findings.
+fn tell(report: &mut Report, words: Option<String>) {
+    report.settled.extend(words);
 }
 
 fn render(format: Format, report: &Report) -> String {

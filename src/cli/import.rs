@@ -8,6 +8,7 @@ use rollcast::error::Error;
 use rollcast::manifest::{self, Draft, Given};
 
 use super::charts::Names;
+use super::configuration::Flag;
 use super::output::{self, Delivery};
 use super::terminal::Terminal;
 use super::{interrupt, options};
@@ -48,17 +49,30 @@ pub struct Known {
 }
 
 impl Known {
+    /// The rate as a key of the scenario.
+    pub fn rate(&self) -> Option<Flag> {
+        self.rate
+            .map(|rate| ("load.rate", format!("{rate:?}"), "--rate"))
+    }
+
+    /// The keys that `--set` gives.
+    pub fn edits(&self) -> &[(String, String)] {
+        &self.edits
+    }
+
     /// As the import takes it.
     pub fn given(&self) -> Vec<Given> {
-        let rate = self.rate.map(|rate| Given {
-            key: "load.rate".to_owned(),
-            value: format!("{rate:?}"),
-            option: "--rate".to_owned(),
+        let rate = self.rate().map(|(key, value, option)| Given {
+            key: key.to_owned(),
+            value,
+            option: option.to_owned(),
+            yields: false,
         });
         let edits = self.edits.iter().map(|(key, value)| Given {
             key: key.clone(),
             value: value.clone(),
             option: "--set".to_owned(),
+            yields: false,
         });
         rate.into_iter().chain(edits).collect()
     }

@@ -8,14 +8,16 @@ use rollcast::escape::shell;
 use rollcast::scenario::{Assumption, Document, Scenario};
 use rollcast::traffic::EngineChoice;
 
+use super::configuration::{Configuration, Wanted};
 use super::terminal::Terminal;
 
 /// What is changed of a scenario before it is simulated.
 #[derive(Debug, Args)]
 pub struct Edits {
-    /// Lay the settings of this file over the scenario: what `calibrate -o toml` writes; repeatable, before --set
-    #[arg(long = "config", value_name = "FILE")]
-    layers: Vec<PathBuf>,
+    #[command(flatten)]
+    configuration: Configuration,
+    #[command(flatten)]
+    wanted: Wanted,
     /// Set a key of the scenario, in place of what the file says; repeatable
     ///
     /// KEY is dotted, VALUE is written as in the file, texts and spans without their quotes:
@@ -71,15 +73,9 @@ impl Edits {
     /// # Errors
     /// As [`Edits::load`].
     pub fn document(&self, path: &Path, runs: Option<u32>) -> Result<Document, Error> {
-        let mut document = Document::read(path)?;
-        for layer in &self.layers {
-            for (key, value) in Document::read(layer)?.settings()? {
-                document.set(&key, &value)?;
-            }
-        }
-        for (key, value) in &self.edits {
-            document.set(key, value)?;
-        }
+        let flags = self.wanted.flags();
+        let (mut document, settled) = self.configuration.apply(path, &flags, &self.edits)?;
+        document.settled = settled;
         // Through the document, because limits depend on the number of runs.
         if let Some(runs) = runs {
             document.set("monte_carlo.runs", &runs.to_string())?;
@@ -93,6 +89,10 @@ impl Edits {
     /// As [`Edits::load`].
     pub fn resolve(&self, document: &Document, terminal: &Terminal) -> Result<Scenario, Error> {
         let mut scenario = document.resolve()?;
+        self.wanted.refuse_for(scenario.load.workers)?;
+        if let Some(settled) = &document.settled {
+            terminal.note_once(settled);
+        }
         for Assumption {
             key, value, source, ..
         } in scenario.unknown_versions()
@@ -105,17 +105,16 @@ impl Edits {
 
     /// The command that tells the story of one replication of this scenario, ready for a shell.
     pub fn trace_command(&self, path: &Path, seed: u64, replication: u64) -> String {
-        let layers = self
-            .layers
-            .iter()
-            .map(|layer| format!(" --config {}", shell(&layer.display().to_string())));
+        let layers = self.configuration.arguments();
+        let wanted = self.wanted.arguments();
         let edits = self
             .edits
             .iter()
             .map(|(key, value)| format!(" --set {}", shell(&format!("{key}={value}"))));
-        let (path, edits) = (shell(&path.display().to_string()), layers.chain(edits));
+        let path = shell(&path.display().to_string());
         format!(
-            "rollcast trace {path}{} --seed {seed} --replication {replication}",
+            "rollcast trace {path}{}{wanted}{} --seed {seed} --replication {replication}",
+            layers.collect::<String>(),
             edits.collect::<String>()
         )
     }
@@ -184,6 +183,35 @@ pub fn rate(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "requests a second: a number from 0".to_owned())
 }
 
+/// Reads an objective: `0 in 95 %`, `5 in 0.9`.
+///
+/// # Errors
+/// It is not written so, or one of its numbers cannot be.
+pub fn objective(text: &str) -> Result<(u64, f64), String> {
+    let form = || {
+        format!(
+            "`{text}` is no objective; write \"0 in 95 %\": at most so many 5xx, in that share of rollouts"
+        )
+    };
+    let (most, share) = text.split_once(" in ").ok_or_else(form)?;
+    let most = most
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .filter(|most| i64::try_from(*most).is_ok());
+    let share = match share.trim().strip_suffix('%') {
+        // 0.95 and not 0.9500000000000001: a division of what was typed, not a product.
+        Some(percent) => percent
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .map(|percent| percent / 100.0),
+        None => share.trim().parse().ok(),
+    };
+    let share = share.filter(|share| *share > 0.0 && *share <= 1.0);
+    most.zip(share).ok_or_else(form)
+}
+
 /// Reads a share of rollouts.
 ///
 /// # Errors
@@ -202,9 +230,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_objective_is_read() {
+        assert_eq!(objective("0 in 95 %"), Ok((0, 0.95)));
+        assert_eq!(objective("5 in 99.9%"), Ok((5, 0.999)));
+        assert_eq!(objective("12 in 0.9"), Ok((12, 0.9)));
+        for text in [
+            "",
+            "0",
+            "0 in",
+            "0 in 0",
+            "0 in 95",
+            "-1 in 95 %",
+            "none in 95 %",
+            "0 in 101 %",
+        ] {
+            assert!(objective(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_broken_replication_says_what_replays_it() {
         let edits = Edits {
-            layers: Vec::new(),
+            configuration: Configuration::default(),
+            wanted: Wanted::default(),
             edits: vec![edit("pod.pre_stop = {exec = \"5s\"}").unwrap()],
             seed: None,
         };

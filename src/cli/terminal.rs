@@ -1,7 +1,9 @@
 //! What people see beside the results: errors, notes and details, all on stderr.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
 
 use clap::{Args, ColorChoice};
 use rollcast::error::Error;
@@ -34,6 +36,8 @@ pub struct Terminal {
     pub progress: bool,
     quiet: bool,
     verbose: bool,
+    /// What is not said again.
+    said: Mutex<BTreeSet<String>>,
 }
 
 impl Terminal {
@@ -50,6 +54,7 @@ impl Terminal {
             progress: !options.no_progress && !options.quiet,
             quiet: options.quiet,
             verbose: options.verbose,
+            said: Mutex::default(),
         }
     }
 
@@ -66,6 +71,18 @@ impl Terminal {
     pub fn note(&self, note: &dyn Display) {
         if !self.quiet {
             Terminal::say("", &escape::line(&note.to_string()));
+        }
+    }
+
+    /// What the user should know, once however often it comes up.
+    pub fn note_once(&self, note: &dyn Display) {
+        let words = note.to_string();
+        let is_new = self
+            .said
+            .lock()
+            .is_ok_and(|mut said| said.insert(words.clone()));
+        if is_new {
+            self.note(&words);
         }
     }
 

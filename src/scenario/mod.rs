@@ -15,6 +15,7 @@ pub mod objectives;
 mod print;
 pub mod prior;
 pub mod profile;
+pub mod project;
 mod resolve;
 pub mod rollout;
 mod target_groups;

@@ -123,6 +123,7 @@ fn files_are_for_others_to_read_as_the_umask_says() {
     assert!(
         std::process::Command::new("sh")
             .args(["-c", &command])
+            .env("ROLLCAST_NO_CONFIG", "1")
             .status()
             .unwrap()
             .success()

@@ -8,8 +8,10 @@
 )]
 
 mod checks;
+mod configuration;
 mod files;
 mod interruptions;
+mod schemas;
 mod streams;
 mod sweeps;
 
@@ -26,7 +28,9 @@ fn rollcast(args: &[&str]) -> Command {
         .args(args)
         .stdin(Stdio::null())
         .env_remove("NO_COLOR")
-        .env("TERM", "xterm");
+        .env("TERM", "xterm")
+        // A rollcast.toml above this repository is none of its tests' business.
+        .env("ROLLCAST_NO_CONFIG", "1");
     command
 }
 
@@ -64,6 +68,7 @@ fn printed_as_written() {
         .insert_var("[VERSION]", env!("CARGO_PKG_VERSION"))
         .unwrap()
         .env("TERM", "xterm")
+        .env("ROLLCAST_NO_CONFIG", "1")
         .case("tests/cli/*.trycmd");
 }
 

@@ -58,6 +58,7 @@ fn run(case: &Case) -> Result<(), String> {
         .stderr(Stdio::piped())
         .env("RAYON_NUM_THREADS", "2")
         .env("MALLOC_ARENA_MAX", "2")
+        .env("ROLLCAST_NO_CONFIG", "1")
         .spawn()
         .unwrap();
     let (mut stdin, bytes) = (child.stdin.take().unwrap(), case.stdin.clone());
@@ -562,6 +563,7 @@ fn files_that_are_replaced_stay_what_they_are() {
             link.display().to_string()
         };
         let status = Command::new(env!("CARGO_BIN_EXE_rollcast"))
+            .env("ROLLCAST_NO_CONFIG", "1")
             .args(command)
             .arg(sink)
             .stdout(Stdio::null())

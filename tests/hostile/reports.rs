@@ -34,6 +34,7 @@ fn directory(test: &str) -> PathBuf {
 /// Runs a command with an output in each format, and returns them.
 fn formats(place: &Path, command: &[&str], formats: &[&str]) -> Vec<(String, String)> {
     let mut rollcast = Command::new(env!("CARGO_BIN_EXE_rollcast"));
+    rollcast.env("ROLLCAST_NO_CONFIG", "1");
     rollcast
         .current_dir(place)
         .args(command)
@@ -231,6 +232,7 @@ fn names_of_manifests_stay_in_their_place() {
         }
     }
     let output = Command::new(env!("CARGO_BIN_EXE_rollcast"))
+        .env("ROLLCAST_NO_CONFIG", "1")
         .current_dir(&place)
         .args(["import", name])
         .output()
@@ -243,6 +245,7 @@ fn names_of_manifests_stay_in_their_place() {
     );
     fs::write(place.join(name), "kind: [").unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_rollcast"))
+        .env("ROLLCAST_NO_CONFIG", "1")
         .current_dir(&place)
         .args(["import", name])
         .output()
@@ -305,6 +308,7 @@ fn what_manifests_say_stays_in_its_place() {
             }
         }
         let mut import = Command::new(env!("CARGO_BIN_EXE_rollcast"));
+        import.env("ROLLCAST_NO_CONFIG", "1");
         let output = import
             .current_dir(&place)
             .args(["import", "m.yaml"])

@@ -14,6 +14,7 @@ pub fn render(report: &Report) -> String {
     let value = json!({
         "schema_version": 2,
         "version": env!("CARGO_PKG_VERSION"),
+        "settled": report.settled,
         "configurations": report.checked.iter().map(configuration).collect::<Vec<_>>(),
         "noticed": report.remarks.iter().map(noticed).collect::<Vec<_>>(),
         "left_out": report.left_out.iter().map(omission).collect::<Vec<_>>(),

@@ -7,7 +7,14 @@ use crate::report::figures::wrapped;
 
 /// For each configuration what leads to it, its findings with their lines, and the verdict; then all in a table.
 pub fn render(report: &Report) -> String {
-    let mut text = String::new();
+    let mut text: String = report
+        .settled
+        .iter()
+        .map(|words| paragraph(words))
+        .collect();
+    if !text.is_empty() {
+        text.push('\n');
+    }
     // Why a rule is one is said once.
     let mut explained: Vec<&str> = Vec::new();
     for one in &report.checked {
