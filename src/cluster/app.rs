@@ -18,7 +18,7 @@ settings! {
     /// What the process does (`[app]`).
     AppSpec in "app" {
         /// A named, sourced set of the keys below; keys given beside it win.
-        profile: Option<String> = None, Documented "see the profiles in docs/MODEL.md";
+        profile: Option<String> = None, Documented "rollcast explain profiles";
         /// Container running → listening and answering probes.
         start_up: Dist = Dist::LogNormal(LogNormal::p50_p99(Span::from_secs(12), Span::from_secs(20))), Assumed "a Spring Boot service of middling size; give your own";
         /// At SIGTERM: `exit` (everything closes at once), `drain` (stop listening, finish what is in flight), `keep_serving` (serve on until `shutdown` is over) or `ignore` (serve until SIGKILL).

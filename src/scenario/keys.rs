@@ -221,7 +221,7 @@ pub(super) fn dotted_suggestion(key: &str) -> String {
     }
     match nearest(key, leaves) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "docs/MODEL.md lists every key".to_owned(),
+        None => "rollcast explain settings lists the tables and their keys".to_owned(),
     }
 }
 
@@ -239,7 +239,8 @@ pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&
     (best.0 >= ALIKE).then_some(best.1)
 }
 
-fn snake_case(name: &str) -> String {
+/// `maxSurge` and `minReadySeconds` as a scenario writes them: `max_surge`, `min_ready`.
+pub fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !snake.is_empty() && !snake.ends_with('_') {

@@ -14,7 +14,7 @@ settings! {
     /// The load (`[load]`): an open loop, or with `workers` a closed one.
     LoadSpec in "load" {
         /// A named, sourced set of the keys below; keys given beside it win: `vegeta`, `wrk`, `siege`, `curl-loop`, `k6`, `bombardier` or `fortio`.
-        client: Option<String> = None, Documented "see the clients in docs/MODEL.md";
+        client: Option<String> = None, Documented "rollcast explain clients";
         /// Requests a second to the whole service; without meaning for `workers`.
         rate: f64 = 100.0, (at least 0) Assumed "the published load tests' rate; give your own";
         /// How the rate changes: `constant`, `{ ramp = { to = 200.0 } }` (linearly from `rate` over the whole load, which must have a `duration`) or `{ sine = { to = 200.0, period = "60s" } }` (from `rate` to `to` and back).
