@@ -46,7 +46,7 @@ settings! {
         /// How long a connection may stay without data before it is closed: the longest wait for an answer.
         idle_timeout: Span = Span::from_secs(60), Documented "idle_timeout.timeout_seconds (elbv2 API)";
         /// How long a connect to a target may take: after it the client gets a 504.
-        connect_timeout: Span = Span::from_secs(10), Documented "AWS guide, load-balancer-troubleshooting, HTTP 504; not an attribute";
+        connect_timeout: Span = Span::from_secs(10), (above 0) Documented "AWS guide, load-balancer-troubleshooting, HTTP 504; not an attribute";
         /// From a node to a target and back: what a new connection costs, and how late the target's FIN may come.
         round_trip: Span = Span::from_millis(1), Assumed "targets in the VPC of the load balancer, half of them in another zone";
         /// From the answer to DeregisterTargets until a node stops choosing the target: a preset (`published`, `fast`, `typical`, `slow`) or a span.

@@ -34,14 +34,14 @@ pub fn of_output(command: &str) -> Option<&'static str> {
 /// notation and the range of every value, and every name; what only several values together can break is left
 /// to `rollcast`.
 pub fn scenario() -> String {
-    let mut root = object();
-    root = json!({
+    let mut root = json!({
         "$schema": DRAFT,
         "$id": "urn:rollcast:schema:scenario",
         "title": "rollcast scenario",
         "description": "What a forecast depends on: https://toml.io, each key with its default and where that comes from.",
-        "type": root["type"],
+        "type": "object",
         "additionalProperties": false,
+        "minProperties": 1,
         "$defs": form::definitions(),
         "properties": {},
     });
@@ -51,6 +51,12 @@ pub fn scenario() -> String {
         insert(&mut root, row.key, leaf(row, &defaults));
     }
     let properties = &mut root["properties"];
+    for probe in ["startup_probe", "liveness_probe"] {
+        // Kubernetes takes no other.
+        let threshold =
+            &mut properties["pod"]["properties"][probe]["properties"]["success_threshold"];
+        threshold["const"] = 1.into();
+    }
     // The table of settings has one row for what stands in several tables: see `keys::setting`.
     let template = json!([
         properties["pod"]["properties"],
@@ -63,6 +69,10 @@ pub fn scenario() -> String {
     for list in ["step", "other_target_group"] {
         properties[list] = json!({ "type": "array", "items": properties[list].take() });
     }
+    // The controller works on three target groups of a pod at once.
+    properties["other_target_group"]["maxItems"] = 2.into();
+    properties["pod_disruption_budget"]["not"] =
+        json!({ "required": ["min_available", "max_unavailable"] });
     properties["step"]["maxItems"] = 100.into();
     let kinds: Vec<Value> = Kind::ALL.iter().map(|kind| disturbance(*kind)).collect();
     properties["disturbance"] = json!({
@@ -164,6 +174,11 @@ fn leaf(row: &Setting, defaults: &Scenario) -> Value {
         "load.client" => schema["enum"] = names(CLIENTS.iter().map(|client| client.name).collect()),
         // One line, nothing that a terminal would obey.
         "name" => schema["pattern"] = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$".into(),
+        // A pod has no healthCheckNodePort.
+        "other_target_group.health_check.port" => schema["enum"] = json!(["traffic_port"]),
+        "deployment.max_unavailable" => {
+            schema["anyOf"][1]["pattern"] = "^([0-9]|[1-9][0-9]|100)%$".into();
+        }
         "other_target_group.name" => schema["pattern"] = "^[a-z0-9-]{1,63}$".into(),
         _ => {}
     }

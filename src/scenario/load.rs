@@ -30,11 +30,11 @@ settings! {
         /// Nodes of the load balancer that the client knows: `all`, or so many; 1 pins it to one node.
         client_nodes: ClientNodes = ClientNodes::All, Documented "DNS returns the addresses of all nodes (AWS guide, application-load-balancers)";
         /// How long the load lasts; absent: in each replication until the rollout is over for the load balancer, too, and as long as a client is patient beyond that.
-        duration: Option<Span> = None, Assumed "the load meets the whole rollout";
+        duration: Option<Span> = None, (above 0) Assumed "the load meets the whole rollout";
         /// The rollout starts this long after the load.
         rollout_at: Span = Span::from_secs(10), Assumed "long enough to see the steady state";
         /// The client gives up after this; each attempt has as long.
-        client_timeout: Span = Span::from_secs(30), Documented "vegeta -timeout";
+        client_timeout: Span = Span::from_secs(30), (above 0) Documented "vegeta -timeout";
         /// How often the client repeats a request that was answered 502, 503 or 504, 0 to 100; only what it is told in the end counts.
         retries: u8 = 0, (at most 100) Documented "load generators and browsers do not repeat an answered request";
         /// With `retries`: from a failure to the next attempt.
@@ -141,7 +141,7 @@ formed! {
         { "const": "constant" },
         form::table(json!({ "ramp": form::table(json!({ "to": form::narrowed(f64::form(), "at least 0") }), &["to"]) }), &["ramp"]),
         form::table(
-            json!({ "sine": form::table(json!({ "to": form::narrowed(f64::form(), "at least 0"), "period": form::span() }), &["to", "period"]) }),
+            json!({ "sine": form::table(json!({ "to": form::narrowed(f64::form(), "at least 0"), "period": form::narrowed(form::span(), "above 0") }), &["to", "period"]) }),
             &["sine"],
         ),
     ] });

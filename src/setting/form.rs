@@ -161,6 +161,11 @@ pub fn narrowed(mut form: Value, range: &str) -> Value {
             "below" => "exclusiveMaximum",
             other => panic!("a range has no bound `{other}`"),
         };
+        if form["$ref"] == span()["$ref"] {
+            // Units make a bound of a span no matter of its text, but one: some digit is none.
+            form["pattern"] = "[1-9]".into();
+            continue;
+        }
         form[key] = serde_json::from_str(number).expect("a bound is a number");
     }
     form
