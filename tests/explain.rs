@@ -32,7 +32,10 @@ fn cells(line: &str) -> Vec<&str> {
 
 fn is_value(cell: &str) -> bool {
     let first = cell.chars().next().unwrap_or('0');
-    !first.is_ascii_alphabetic() || cell.starts_with("at most") || cell.starts_with("in ")
+    !first.is_ascii_alphabetic()
+        || ["at most", "in ", "before "]
+            .iter()
+            .any(|start| cell.starts_with(start))
 }
 
 /// Rows and columns of the tables of a text: a heading is a line of names only, and its rows follow.
@@ -63,7 +66,7 @@ fn labels(text: &str) -> BTreeSet<String> {
 /// Names in those tables that are data: pods, and scenarios side by side.
 fn is_data(label: &str) -> bool {
     label.contains(|letter: char| letter.is_ascii_digit()) && !label.contains(' ')
-        || label.contains('-') && label.starts_with("web")
+        || ["rare", "stuck"].contains(&label)
 }
 
 #[test]

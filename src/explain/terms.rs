@@ -27,7 +27,10 @@ pub(super) const TERMS: &[Term] = &[
         ],
         "What one rollout comes to. Each row is the number of requests that ended so while one rollout was simulated.",
     ),
-    term(&["sent"], "Requests that clients sent in one rollout."),
+    term(
+        &["sent", "first sent", "last sent"],
+        "Requests that clients sent in one rollout.",
+    ),
     term(
         &["sent again"],
         "Attempts beyond a request's first (load.retries). Only how a request ends in the end counts as its status.",
