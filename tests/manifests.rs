@@ -222,7 +222,7 @@ fn what_is_no_file_is_refused() {
     for (path, words) in [
         ("no/such/file.yaml", "cannot read the manifest"),
         ("", "cannot read"),
-        (".github", "read"),
+        ("no/such/folder", "read"),
     ] {
         assert_eq!(error(path).exit_code(), 2);
         assert!(error(path).to_string().contains(words), "{}", error(path));

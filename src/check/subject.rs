@@ -89,7 +89,7 @@ impl Subject {
             .values
             .iter()
             .filter_map(|value| Some(place(&value.key, value.origin.place()?)));
-        Ok(Subject {
+        let subject = Subject {
             name: draft.name.clone(),
             spot: Spot::of(&draft.place),
             exposure: Some(draft.exposure()),
@@ -117,7 +117,8 @@ impl Subject {
             names: Some(draft.facts.names.clone()),
             asked: draft.asked.iter().map(|(key, _)| key.clone()).collect(),
             ignored: draft.facts.ignored.clone(),
-        })
+        };
+        Ok(subject.with_unknown_versions())
     }
 
     /// A scenario file.
@@ -126,7 +127,7 @@ impl Subject {
     /// It is no scenario.
     pub fn of_document(document: Document) -> Result<Subject, Error> {
         let scenario = document.resolve()?;
-        Ok(Subject {
+        let subject = Subject {
             name: scenario.name.clone(),
             spot: Spot::whole(&document),
             exposure: None,
@@ -139,7 +140,23 @@ impl Subject {
             ignored: Vec::new(),
             spots: Vec::new(),
             said: Vec::new(),
-        })
+        };
+        Ok(subject.with_unknown_versions())
+    }
+
+    /// Remarks on versions that are taken for others.
+    fn with_unknown_versions(mut self) -> Subject {
+        let unknown = self
+            .scenario
+            .as_ref()
+            .map_or_else(|_| Vec::new(), Scenario::unknown_versions);
+        for version in unknown {
+            self.remarks.push(Remark {
+                spot: self.spot_of(&[&version.key]),
+                words: format!("{} = {}: {}", version.key, version.value, version.source),
+            });
+        }
+        self
     }
 
     /// The preStop hook, as the manifests have it.

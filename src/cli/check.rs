@@ -197,8 +197,9 @@ impl Check {
             );
         }
         let manifests: Vec<PathBuf> = manifests.into_iter().cloned().collect();
-        let has_manifests = !(manifests.is_empty() && self.texts.is_empty());
-        if !has_manifests && !(self.only.is_empty() && self.skip.is_empty()) {
+        let has_manifests = !manifests.is_empty() || !self.texts.is_empty();
+        let picks = !self.only.is_empty() || !self.skip.is_empty();
+        if picks && !has_manifests {
             return Err(Error::input(
                 "--only and --skip pick objects of manifests, and there are none",
             ));

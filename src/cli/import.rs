@@ -110,6 +110,18 @@ pub fn tell_of_folders(import: &manifest::Import, command: &str, terminal: &Term
         .for_each(|skipped| terminal.detail(skipped));
 }
 
+/// Which versions are taken for others. A draft that means nothing yet says why when it is forecast.
+fn tell_of_versions(draft: &Draft, terminal: &Terminal) {
+    let scenario = draft.document().and_then(|document| document.resolve());
+    let unknown = scenario.map_or_else(|_| Vec::new(), |scenario| scenario.unknown_versions());
+    for version in unknown {
+        terminal.note(&format_args!(
+            "warning: {}: {} = {}: {}",
+            draft.name, version.key, version.value, version.source
+        ));
+    }
+}
+
 impl Import {
     /// Imports and writes.
     ///
@@ -138,6 +150,10 @@ impl Import {
         {
             terminal.note(&format_args!("{}: {}", notice.place, notice.words));
         }
+        import
+            .drafts
+            .iter()
+            .for_each(|draft| tell_of_versions(draft, terminal));
         tell_of_folders(&import, "import", terminal);
         self.deliver(&import.drafts, terminal)?;
         Ok(if is_refused {

@@ -28,8 +28,8 @@ enum Meaning {
 use Meaning::{Aside, NotModelled, Read, Refused};
 
 const OFF: &[&str] = &["false", "off", ""];
-const FAIL_OPEN: &str = "when too few targets are healthy the load balancer gives requests to all of them, or leaves a \
-                         zone out; the forecast does so only when none is healthy";
+const DNS_FAILOVER: &str = "with too few healthy targets in a zone its nodes leave the load balancer's DNS name; clients of \
+                            the forecast find the nodes of all zones";
 const NLB: &str = "a network load balancer in front has health checks and time-outs of its own";
 const OPTIMIZER: &str = "Target Optimizer: targets say how many requests they take, and the load balancer refuses the rest with 503";
 
@@ -143,19 +143,19 @@ const OF_TARGET_GROUP: &[(&str, Meaning)] = &[
     ("stickiness.type", Read),
     (
         "target_group_health.dns_failover.minimum_healthy_targets.count",
-        NotModelled(FAIL_OPEN, &["1", "off"]),
+        NotModelled(DNS_FAILOVER, &["1", "off"]),
     ),
     (
         "target_group_health.dns_failover.minimum_healthy_targets.percentage",
-        NotModelled(FAIL_OPEN, &["off"]),
+        NotModelled(DNS_FAILOVER, &["off"]),
     ),
     (
         "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
-        NotModelled(FAIL_OPEN, &["1"]),
+        Read,
     ),
     (
         "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
-        NotModelled(FAIL_OPEN, &["off"]),
+        Read,
     ),
 ];
 
@@ -462,8 +462,10 @@ mod tests {
         );
         let routing =
             "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage";
-        check(OF_TARGET_GROUP, routing, "off", None);
-        check(OF_TARGET_GROUP, routing, "50", Some("not modelled"));
+        check(OF_TARGET_GROUP, routing, "50", None);
+        let failover = "target_group_health.dns_failover.minimum_healthy_targets.count";
+        check(OF_TARGET_GROUP, failover, "1", None);
+        check(OF_TARGET_GROUP, failover, "2", Some("not modelled"));
         check(
             OF_TARGET_GROUP,
             "deregistration_delay.timeout_second",

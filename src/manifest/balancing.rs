@@ -40,7 +40,37 @@ pub(super) fn read(attributes: &Attributes, values: &mut Values) -> Result<Optio
         cross_zone.as_ref(),
         bool::to_string,
     );
+    health(attributes, values)?;
     stickiness(attributes, values)
+}
+
+/// From how few healthy targets on a node chooses among all: the greater of a number and a share (AWS guide, Target
+/// group health). `off` is the default, which leaves the key out.
+fn health(attributes: &Attributes, values: &mut Values) -> Result<(), Error> {
+    let keys = [
+        ("count", "target_group.health.minimum_healthy_count"),
+        (
+            "percentage",
+            "target_group.health.minimum_healthy_percentage",
+        ),
+    ];
+    for (what, key) in keys {
+        let name =
+            format!("target_group_health.unhealthy_state_routing.minimum_healthy_targets.{what}");
+        if attributes
+            .text(&name)
+            .is_some_and(|text| text.value.trim() == "off")
+        {
+            continue;
+        }
+        let least = attributes.whole(&name)?;
+        if let Some(At { value: 0, place }) = &least {
+            let error = place.error(format!("`{name}` is 0"));
+            return Err(error.hint("AWS takes a number from 1 on, or `off`"));
+        }
+        values.written(key, least.as_ref(), u32::to_string);
+    }
+    Ok(())
 }
 
 /// An open loop, which is what a draft forecasts, has no sessions: the cookie is shown, for who makes it a closed one.

@@ -121,3 +121,23 @@ fn nothing_is_said_unless_asked() {
         "{details}"
     );
 }
+
+/// A version that is taken for another is said, whatever is asked.
+#[test]
+fn unknown_versions_are_said() {
+    let said = "lbc.version = 3.9: newer than what is known (2.4 to 3.6): taken as 3.6";
+    let manifest = "tests/manifests/eks-2048.yaml";
+    let edit = ["--set", "lbc.version=3.9"];
+    for command in [
+        &["run", SMALL][..],
+        &["check", SMALL, "--max-5xx", "100000", "--runs", "40"],
+        &["check", manifest, "--max-5xx", "100000", "--runs", "40"],
+        &["import", manifest],
+    ] {
+        let output = rollcast(&[command, &edit].concat()).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let words = String::from_utf8(text).unwrap();
+        let words: Vec<&str> = words.split_whitespace().collect();
+        assert!(words.join(" ").contains(said), "{command:?}: {words:?}");
+    }
+}
