@@ -67,6 +67,7 @@ fn labels(text: &str) -> BTreeSet<String> {
 fn is_data(label: &str) -> bool {
     label.contains(|letter: char| letter.is_ascii_digit()) && !label.contains(' ')
         || ["rare", "stuck"].contains(&label)
+        || label.starts_with("at most ")
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Value, json};
 
 use super::{Dist, LogNormal, Z99};
-use crate::setting::form::{self, Form as _};
+use crate::setting::form::{self, Form as _, formed};
 use crate::time::Span;
 
 impl Serialize for Dist {
@@ -80,6 +80,11 @@ struct Form {
     mixture: Option<Vec<Weighted>>,
     delay: Option<Span>,
     jitter: Option<Span>,
+}
+
+formed! {
+    Span => form::span();
+    Dist => form::distribution();
 }
 
 /// What a scenario may write for a distribution, as a JSON Schema: a span, or one of the forms.

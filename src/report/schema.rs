@@ -45,6 +45,7 @@ pub fn scenario() -> String {
         "$defs": form::definitions(),
         "properties": {},
     });
+    root["$defs"]["distribution"] = crate::dist::written();
     let defaults = Scenario::default();
     let of_kind = |row: &&Setting| !row.key.starts_with("disturbance.");
     for row in settings().iter().filter(of_kind) {

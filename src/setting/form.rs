@@ -24,7 +24,6 @@ pub fn definitions() -> Value {
             "pattern": SPAN,
             "examples": ["15s", "250ms", "1m30s"],
         },
-        "distribution": crate::dist::written(),
     })
 }
 
@@ -134,8 +133,6 @@ formed! {
     u32 => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
     // The greatest integer of TOML.
     u64 => json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX });
-    crate::time::Span => span();
-    crate::dist::Dist => distribution();
     crate::setting::Count => json!({ "anyOf": [u32::form(), { "type": "string", "pattern": "^[0-9]+%$" }] });
 }
 

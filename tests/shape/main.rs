@@ -234,12 +234,23 @@ const DOORS: &[Door] = &[
     door("serde_saphyr", &["src/manifest"]),
     door(
         "serde_json",
-        &["src/report", "src/cli", "src/calibrate", "src/manifest"],
+        &[
+            "src/report",
+            "src/cli",
+            "src/calibrate",
+            "src/manifest",
+            // The forms of settings, which a schema is made of.
+            "src/setting",
+            "src/dist",
+            "src/aws",
+            "src/cluster",
+            "src/scenario",
+        ],
     ),
     door("signal_hook", &["src/cli"]),
     door("statrs", &["src/stats", "src/dist"]),
     door("strsim", &["src/scenario", "src/cli"]),
-    door("tempfile", &["src/cli"]),
+    door("tempfile", &["src/cli", "src/scenario"]),
     Door {
         dependency: "toml",
         modules: &["src/scenario"],
