@@ -13,6 +13,7 @@ use statrs::function::gamma::{gamma, gamma_ur};
 
 use crate::random::{Purpose, Stream, Streams};
 use crate::time::Span;
+pub use notation::written;
 
 /// A distribution of spans. Every draw is rounded to a microsecond at once.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,7 +149,8 @@ impl LogNormal {
     }
 }
 
-fn normal_cdf(z: f64) -> f64 {
+/// P(Z ≤ z) of the standard normal distribution.
+pub fn normal_cdf(z: f64) -> f64 {
     0.5 * erfc(-z / std::f64::consts::SQRT_2)
 }
 

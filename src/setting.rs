@@ -1,6 +1,8 @@
 //! What a scenario can set: one declaration a group gives the struct, its defaults, its
 //! documentation, and the rows of docs/MODEL.md, so that none of them can drift from another.
 
+pub mod form;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,10 @@ pub struct Setting {
     pub grade: Grade,
     /// Where the default comes from.
     pub source: &'static str,
+    /// The JSON Schema of its value, from its type.
+    pub form: fn() -> serde_json::Value,
+    /// The range of a number in words, as [`form::narrowed`] reads them; empty: as its type.
+    pub range: &'static str,
 }
 
 impl fmt::Display for Grade {
@@ -40,14 +46,14 @@ impl fmt::Display for Grade {
     }
 }
 
-/// Declares a group of settings: type, default, meaning, grade and source of each key.
+/// Declares a group of settings: type, default, range of a number, meaning, grade and source of each key.
 ///
 /// The first sentence of a key's comment becomes its meaning in docs/MODEL.md.
 macro_rules! settings {
     (
         $(#[doc = $group:literal])+
         $name:ident in $section:literal {
-            $( $(#[doc = $doc:literal])+ $key:ident : $ty:ty = $default:expr, $grade:ident $source:literal; )*
+            $( $(#[doc = $doc:literal])+ $key:ident : $ty:ty = $default:expr, $(($($range:tt)+))? $grade:ident $source:literal; )*
         }
     ) => {
         $(#[doc = $group])+
@@ -56,6 +62,7 @@ macro_rules! settings {
         pub struct $name {
             $(
                 $(#[doc = $doc])+
+                $(#[doc = concat!("\n\nRange: ", stringify!($($range)+), ".")])?
                 #[doc = concat!("\n\nDefault ", stringify!($grade), ": ", $source, ".")]
                 pub $key: $ty,
             )*
@@ -78,6 +85,8 @@ macro_rules! settings {
                     meaning: concat!($($doc),+),
                     grade: $crate::setting::Grade::$grade,
                     source: $source,
+                    form: <$ty as $crate::setting::form::Form>::form,
+                    range: concat!($(stringify!($($range)+))?),
                 }, )*
             ];
         }

@@ -356,7 +356,7 @@ fn student_t(level: f64, freedom: u64) -> Option<f64> {
 }
 
 /// The two-sided normal quantile: P(|Z| ≤ z) = level.
-fn standard_normal(level: f64) -> f64 {
+pub fn standard_normal(level: f64) -> f64 {
     Normal::standard().inverse_cdf(0.5 + level / 2.0)
 }
 

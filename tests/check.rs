@@ -10,12 +10,11 @@ use std::sync::atomic::AtomicBool;
 
 use rollcast::check::{Checked, Options, Report, Severity, Subject, Verdict, check};
 use rollcast::manifest::{Given, import};
-use rollcast::report::check::{junit, sarif};
+use rollcast::report::check::{github, junit, sarif, text};
 use rollcast::traffic::EngineChoice;
 
 const OPTIONS: Options = Options {
     runs: 100,
-    pairs: 60,
     seed: 1,
     threads: Some(2),
     engine: EngineChoice::Request,
@@ -31,6 +30,7 @@ fn checked(name: &str, given: &[(&str, &str)]) -> Checked {
             key: (*key).into(),
             value: (*value).into(),
             option: "--set".into(),
+            yields: false,
         })
         .collect();
     let import = import(&[Path::new("tests/manifests").join(name)], &given).unwrap();
@@ -64,6 +64,79 @@ fn the_published_cure_leaves_the_lag_that_one_load_test_could_not_show() {
         "{lag:?}"
     );
     assert_eq!(checked.judgement.unwrap().verdict, Verdict::Missed);
+}
+
+/// A finding, the verdict and the table speak of the same rollouts: of one service there is one number.
+#[test]
+fn a_finding_and_the_summary_never_differ() {
+    for (name, given) in [
+        ("eks-2048.yaml", vec![("app.profile", "spring-boot-3.4")]),
+        ("eks-2048.yaml", vec![("pod.pre_stop", "0s")]),
+        (
+            "eks-2048.yaml",
+            vec![("pod.readiness_gate", "false"), ("pod.pre_stop", "5s")],
+        ),
+    ] {
+        let checked = checked(name, &given);
+        let judgement = checked.judgement.as_ref().unwrap();
+        let weighed: Vec<_> = checked
+            .findings
+            .iter()
+            .filter_map(|finding| Some((finding, finding.evidence.as_ref()?)))
+            .collect();
+        assert!(!weighed.is_empty(), "{given:?}");
+        for (finding, evidence) in &weighed {
+            assert_eq!(evidence.now, judgement.now, "{given:?}: {finding:?}");
+            assert_eq!(evidence.fixed.n, judgement.runs);
+        }
+        // One finding that counts: with its fix is with every fix.
+        let counting: Vec<_> = weighed
+            .iter()
+            .filter(|(finding, _)| finding.severity > Severity::Note)
+            .collect();
+        if let ([(_, evidence)], Some((fixed, _))) = (counting.as_slice(), &judgement.all_fixes) {
+            assert_eq!(&evidence.fixed, fixed);
+        }
+        let mean = checked.judgement.as_ref().unwrap().now.mean.round() as u64;
+        let report = Report {
+            checked: vec![checked],
+            ..Report::default()
+        };
+        let said = text::render(&report);
+        let row = said
+            .lines()
+            .find(|line| line.starts_with("2048-game  "))
+            .unwrap();
+        if mean >= 100 {
+            let times = said.matches(&mean.to_string()).count();
+            assert!(times >= 2 && row.contains(&mean.to_string()), "{said}");
+        }
+    }
+}
+
+/// What a looser goal makes green is not passed over: the first line says what still fails.
+#[test]
+fn a_met_goal_that_fails_requests_says_so_first() {
+    let given = [
+        ("objectives.max_5xx_per_rollout", "5000"),
+        ("objectives.probability", "0.5"),
+        // The rollout is over before the load is.
+        ("deployment.replicas", "2"),
+        ("load.duration", "10m"),
+    ];
+    let checked = checked("eks-2048.yaml", &given);
+    let judgement = checked.judgement.as_ref().unwrap();
+    assert!(judgement.verdict == Verdict::Met && judgement.clean.probability < 0.99);
+    let report = Report {
+        checked: vec![checked],
+        ..Report::default()
+    };
+    let said = text::render(&report);
+    assert!(
+        said.starts_with("2048-game meets its goal, and still "),
+        "{said}"
+    );
+    assert!(github::render(&report).contains("objective met, and still "));
 }
 
 #[test]
@@ -132,11 +205,7 @@ fn a_reason_switches_a_rule_off() {
 
 #[test]
 fn every_manifest_of_the_corpus_can_be_checked() {
-    let once = Options {
-        runs: 4,
-        pairs: 2,
-        ..OPTIONS
-    };
+    let once = Options { runs: 4, ..OPTIONS };
     for entry in std::fs::read_dir("tests/manifests").unwrap() {
         let path = entry.unwrap().path();
         if path
@@ -175,6 +244,7 @@ fn reports() -> Vec<Report> {
     vec![
         Report::default(),
         Report {
+            settled: Vec::new(),
             checked: checked.into(),
             left_out,
             remarks: Vec::new(),

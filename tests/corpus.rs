@@ -82,6 +82,7 @@ fn check(path: &Path, judged: &[&str]) -> Answer {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("check.json");
     let output = Command::new(env!("CARGO_BIN_EXE_rollcast"))
+        .env("ROLLCAST_NO_CONFIG", "1")
         .args([
             "check",
             "--rate",

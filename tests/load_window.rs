@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use rollcast::check::{Checked, Options, Severity, Subject, Verdict, check};
 use rollcast::monte_carlo::{self, Forecast, Sample, Workers};
 use rollcast::random::Streams;
-use rollcast::report::{Answer, caption, json, text};
+use rollcast::report::{Answer, caption, full, json};
 use rollcast::rollout::Rollout;
 use rollcast::scenario::{Document, Scenario};
 use rollcast::sweep::{self, Budget, Header, Record, Share};
@@ -21,7 +21,6 @@ use rollcast::traffic::EngineChoice;
 
 const OPTIONS: Options = Options {
     runs: 60,
-    pairs: 20,
     seed: 1,
     threads: Some(2),
     engine: EngineChoice::Auto,
@@ -258,7 +257,7 @@ fn a_load_that_ends_too_early_is_said() {
         forecast: &forecast,
         assumptions: &[],
     };
-    let screen: Vec<String> = text::render(&[answer])
+    let screen: Vec<String> = full::render(&[answer])
         .lines()
         .take(5)
         .map(str::to_owned)
@@ -276,7 +275,7 @@ fn a_load_that_ends_too_early_is_said() {
         "{words:?}"
     );
     let open = self::forecast(&scenario(SLOW, &[]), 2);
-    let told = text::render(&[Answer {
+    let told = full::render(&[Answer {
         forecast: &open,
         assumptions: &[],
     }]);

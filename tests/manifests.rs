@@ -147,6 +147,7 @@ fn the_published_manifest_is_the_shipped_scenario() {
         key: key.into(),
         value: value.into(),
         option: "--set".into(),
+        yields: false,
     });
     let import = read(Path::new("tests/manifests/eks-2048.yaml"), &given).unwrap();
     let [draft] = import.drafts.as_slice() else {

@@ -2,19 +2,35 @@
 
 mod propagation;
 
+named!(NoRoutableTarget);
+
+formed! {
+    HostUnreachableShare => json!({ "anyOf": [
+        { "enum": [
+            "silent", "unreachable", "published", "vpc_cni", "vpc_cni_custom_networking",
+            "security_groups_for_pods", "fargate", "cilium_eni", "calico",
+        ] },
+        form::narrowed(f64::form(), "at least 0, at most 1"),
+    ] });
+}
+
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::actor::{Actor, Outbox};
 use crate::aws::health_check::{FIRST_CHECK_WITHIN, Health, HealthCheckSpec, Standing};
 use crate::aws::target::Call;
 use crate::id::{AlbNodeId, TargetId};
 use crate::random::{Purpose, Streams};
-use crate::setting::settings;
+use crate::setting::{
+    form::{self, formed, named},
+    settings,
+};
 use crate::time::{Span, Time};
 
 use propagation::entity;
@@ -24,16 +40,16 @@ settings! {
     /// The Application Load Balancer (`[load_balancer]`).
     LoadBalancerSpec in "load_balancer" {
         /// Nodes that the load balancer runs, each with its own routing table; 1 to 100.
-        nodes: u8 = 2, Documented "at least one per enabled zone, two zones at least (AWS guide, application-load-balancers)";
+        nodes: u8 = 2, (at least 1, at most 100) Documented "at least one per enabled zone, two zones at least (AWS guide, application-load-balancers)";
         /// Availability zones; nodes of the load balancer and hosts are spread over them in turn. It matters only with `cross_zone = false`.
-        zones: u8 = 2, Documented "two zones at least (AWS guide, application-load-balancers)";
+        zones: u8 = 2, (at least 1) Documented "two zones at least (AWS guide, application-load-balancers)";
         /// How long a connection may stay without data before it is closed: the longest wait for an answer.
         idle_timeout: Span = Span::from_secs(60), Documented "idle_timeout.timeout_seconds (elbv2 API)";
         /// How long a connect to a target may take: after it the client gets a 504.
-        connect_timeout: Span = Span::from_secs(10), Documented "AWS guide, load-balancer-troubleshooting, HTTP 504; not an attribute";
+        connect_timeout: Span = Span::from_secs(10), (above 0) Documented "AWS guide, load-balancer-troubleshooting, HTTP 504; not an attribute";
         /// From a node to a target and back: what a new connection costs, and how late the target's FIN may come.
         round_trip: Span = Span::from_millis(1), Assumed "targets in the VPC of the load balancer, half of them in another zone";
-        /// From the answer to DeregisterTargets until a node stops choosing the target: a preset (`published`, `fast`, `typical`, `slow`) or a span.
+        /// From the answer to DeregisterTargets until a node stops choosing the target: a preset (`published`, `fast`, `typical`, `slow`), what was measured (`{ median = "8s", jitter = "0.9s", drift = 0.05 }`: of one environment, between targets and nodes, σ of the logarithm between rollouts) or a span.
         deregistration_propagation: DeregistrationPropagation = DeregistrationPropagation::Preset(DeregistrationPreset::Published), Assumed "some 45 lags of about 15 sessions, 3 s to 20 s; thirty in a row: mean 12.60 s, sd 0.474 s (pricelees.github.io; LBC#2366, ecs-agent#2316, the 2023 load test)";
         /// From the answer to RegisterTargets until a node knows the target and starts to check it: a preset (`published`, `fast`, `as_deregistration`) or a span.
         registration_propagation: RegistrationPropagation = RegistrationPropagation::Published, Assumed "0.3 s to 2.5 s behind a readiness gate on EKS, 12 s to 14 s where deregistrations took 12.6 s (pricelees.github.io), at once (LBC#2366, containers-roadmap#1270)";

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::setting::settings;
+use crate::setting::{
+    form::{self, formed, named},
+    settings,
+};
 use crate::time::Span;
 
 settings! {
@@ -13,9 +16,9 @@ settings! {
         /// After this a check has failed; 2 s to 120 s, below the interval.
         timeout: Span = Span::from_secs(5), Documented "LBC default, pkg/ingress/model_builder.go";
         /// Checks in a row that make an unhealthy target healthy; 2 to 10. A new target needs one.
-        healthy_threshold: u32 = 2, Documented "LBC default, pkg/ingress/model_builder.go; new targets: AWS guide, target-group-health-checks";
+        healthy_threshold: u32 = 2, (at least 2, at most 10) Documented "LBC default, pkg/ingress/model_builder.go; new targets: AWS guide, target-group-health-checks";
         /// Failed checks in a row that make a healthy target unhealthy; 2 to 10.
-        unhealthy_threshold: u32 = 2, Documented "LBC default, pkg/ingress/model_builder.go";
+        unhealthy_threshold: u32 = 2, (at least 2, at most 10) Documented "LBC default, pkg/ingress/model_builder.go";
         /// Which port is checked: `traffic_port`, or `health_check_node_port`, which a Service with target type `instance` and externalTrafficPolicy `Local` has.
         port: HealthCheckPort = HealthCheckPort::TrafficPort, Documented "alb.ingress.kubernetes.io/healthcheck-port, pkg/ingress/model_build_target_group.go";
     }
@@ -95,6 +98,12 @@ impl Health {
         };
         Some(becomes)
     }
+}
+
+named!(HealthCheckPort);
+
+formed! {
+    HealthCheckSpec => form::of(HealthCheckSpec::SETTINGS);
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ settings! {
         /// Its version: decides what notices a gated pod's ContainersReady, and how often target health is polled.
         version: LbcVersion = LbcVersion::new(3, 5), Assumed "the newest release (2026-08); behaviour by version, 2.4 to 3.6: kubernetes-sigs/aws-load-balancer-controller, pkg/targetgroupbinding";
         /// Poll period of target health while a gated pod waits (`--targetgroupbinding-requeue-duration` from 3.2).
-        requeue: Span = Span::from_secs(15), Documented "pkg/config/controller_config.go";
+        requeue: Span = Span::from_secs(15), (above 0) Documented "pkg/config/controller_config.go";
         /// How long a call of RegisterTargets takes.
         register_call: Dist = Dist::constant(Span::from_millis(205)), Measured "LBC#3069, controller log";
         /// How long a call of DeregisterTargets takes.

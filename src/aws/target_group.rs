@@ -1,5 +1,11 @@
 //! The target group as the API shows it. `draining` here does not mean that any node has stopped.
 
+named!(TargetType, Reregistration, Algorithm);
+
+formed! {
+    TargetGroupHealthSpec => form::of(TargetGroupHealthSpec::SETTINGS);
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +18,10 @@ use crate::actor::{Actor, Outbox};
 use crate::aws::health_check::HealthCheckSpec;
 use crate::aws::target::{Call, TargetState};
 use crate::id::{AlbNodeId, PodId, TargetId};
-use crate::setting::settings;
+use crate::setting::{
+    form::{self, formed, named},
+    settings,
+};
 use crate::time::{Span, Time};
 
 settings! {
@@ -45,9 +54,9 @@ settings! {
     /// When nodes stop telling healthy targets from others (`[target_group.health]`).
     TargetGroupHealthSpec in "target_group.health" {
         /// A node that knows fewer healthy targets chooses among all that it knows, whatever their health; at least 1.
-        minimum_healthy_count: u32 = 1, Documented "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count (elbv2 API)";
+        minimum_healthy_count: u32 = 1, (at least 1) Documented "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count (elbv2 API)";
         /// The same as a share of the targets that it knows, in per cent: 1 to 100, and 0 is off. The greater number of the two holds.
-        minimum_healthy_percentage: u32 = 0, Documented "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage (elbv2 API): off";
+        minimum_healthy_percentage: u32 = 0, (at most 100) Documented "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage (elbv2 API): off";
     }
 }
 
@@ -65,7 +74,7 @@ settings! {
         /// What it is called in transcripts: the name of its TargetGroupBinding, if you like.
         name: Option<String> = None, Documented "its place: target-group-2, target-group-3";
         /// Nodes of the load balancer in front of it, each with health checks of its own; 1 to 100.
-        nodes: u8 = 2, Documented "at least one per enabled zone, two zones at least (AWS guide, application-load-balancers)";
+        nodes: u8 = 2, (at least 1, at most 100) Documented "at least one per enabled zone, two zones at least (AWS guide, application-load-balancers)";
         /// How long a target of it is `draining`; 0 s to 3600 s.
         deregistration_delay: Span = Span::from_secs(300), Documented "deregistration_delay.timeout_seconds (elbv2 API)";
         /// Its health checks (`[other_target_group.health_check]`).

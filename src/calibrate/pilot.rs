@@ -24,10 +24,27 @@ pub struct Pilot {
     pub(super) closed_to_call: Moments,
     /// From ready in the EndpointSlice until `RegisterTargets` returned.
     pub(super) came_to_call: Moments,
+    /// From the container's start, as the API shows it, until ready in the EndpointSlice, beyond the application's own
+    /// start-up: probes, mostly.
+    pub(super) started_to_came: Moments,
+    /// From one readiness probe to the next, in seconds; 0 without probes.
+    pub(super) probe_period: f64,
+    /// Mean of the application's start-up, as the scenario has it.
+    pub(super) start_up: f64,
     /// From the rollout's start until the first pod left the EndpointSlice.
     pub(super) start_to_left: Moments,
     /// How long after the news of a registration the first health check comes at the most, in seconds.
     pub(super) check_within: f64,
+    /// Targets that a rollout deregisters, the fewest and the most.
+    pub(super) deregistrations: Option<(u64, u64)>,
+    /// From one check to the next, in seconds.
+    pub(super) check_interval: f64,
+    /// How long after a pod's end a node may find it unhealthy, at the earliest, in seconds.
+    pub(super) unhealthy_after: f64,
+    /// The idle time-out of the load balancer, in seconds.
+    pub(super) idle_timeout: f64,
+    /// Whether the load is an open loop, whose rate is a setting.
+    pub(super) is_open_loop: bool,
     /// Whether pods are registered before they are in the EndpointSlice as ready.
     pub(super) is_gated: bool,
 }
@@ -47,7 +64,17 @@ impl Pilot {
                 error.hint("only lags of target_group.target_type = \"ip\" can be estimated")
             );
         }
+        let check = &scenario.target_group.health_check;
+        let interval = check.interval.as_secs_f64();
+        let last = scenario.revisions.last();
+        let probe = last.and_then(|last| last.pod.readiness_probe.as_ref());
         let mut pilot = Pilot {
+            probe_period: probe.map_or(0.0, |probe| probe.period.as_secs_f64()),
+            check_interval: interval,
+            unhealthy_after: f64::from(check.unhealthy_threshold.saturating_sub(1)) * interval,
+            idle_timeout: scenario.load_balancer.idle_timeout.as_secs_f64(),
+            is_open_loop: scenario.load.workers.is_none(),
+            start_up: last.map_or(0.0, |last| last.app.start_up.mean()),
             check_within: FIRST_CHECK_WITHIN.as_secs_f64(),
             is_gated: scenario
                 .revisions
@@ -66,6 +93,13 @@ impl Pilot {
                     pilot.note(target, pod);
                 }
             }
+            let called = timeline
+                .targets
+                .iter()
+                .filter(|target| target.deregister_called.is_some());
+            let count = called.count() as u64;
+            let (fewest, most) = pilot.deregistrations.unwrap_or((count, count));
+            pilot.deregistrations = Some((fewest.min(count), most.max(count)));
             if let Some(left) = timeline
                 .pods
                 .iter()
@@ -94,6 +128,12 @@ impl Pilot {
             &mut self.came_to_call,
             pod.in_slice_ready,
             target.registered,
+        );
+        let is_new = !pod.initial;
+        push(
+            &mut self.started_to_came,
+            pod.running.filter(|_| is_new),
+            pod.in_slice_ready,
         );
     }
 }

@@ -3,7 +3,7 @@
 //! kubectl does not say when an event came. A time before each line does (`| jq -c --unbuffered . | TZ=UTC
 //! ts '%FT%H:%M:%.SZ'`); without one, the newest `managedFields` time is taken, which knows whole seconds only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -15,16 +15,18 @@ const HALF_A_SECOND: Span = Span::from_millis(500);
 /// When addresses came into the Service's slices and left them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Membership {
-    /// First ready, of addresses that were not when the watch began.
-    pub(super) came: BTreeMap<String, Time>,
+    /// First listed, ready or not, of addresses that were not when the watch began.
+    pub(super) listed: BTreeMap<String, Vec<Time>>,
+    /// Ready, of addresses that were not when the watch began.
+    pub(super) came: BTreeMap<String, Vec<Time>>,
     /// No longer ready, or no longer there.
-    pub(super) left: BTreeMap<String, Time>,
+    pub(super) left: BTreeMap<String, Vec<Time>>,
     /// When kubelets began to stop pods, by name.
     killed: BTreeMap<String, Time>,
     /// The address of each pod, by name.
     addresses: BTreeMap<String, String>,
-    /// Ready addresses of each slice.
-    slices: BTreeMap<String, BTreeSet<String>>,
+    /// Addresses of each slice, and whether they are ready.
+    slices: BTreeMap<String, BTreeMap<String, bool>>,
 }
 
 impl Membership {
@@ -37,23 +39,30 @@ impl Membership {
             .collect()
     }
 
-    fn set(&mut self, slice: &str, ready: BTreeSet<String>, at: Time) {
-        let Some(before) = self.slices.insert(slice.to_owned(), ready.clone()) else {
+    fn set(&mut self, slice: &str, now: BTreeMap<String, bool>, at: Time) {
+        let Some(before) = self.slices.insert(slice.to_owned(), now.clone()) else {
             return;
         };
         // An address may move between slices; it has left when no slice has it.
-        let elsewhere =
-            |address: &String| self.slices.values().any(|slice| slice.contains(address));
-        let left: Vec<String> = before
-            .difference(&ready)
-            .filter(|address| !elsewhere(address))
-            .cloned()
-            .collect();
-        for address in left {
-            self.left.insert(address, at);
+        let is_ready = |address: &String| {
+            let mut slices = self.slices.values();
+            slices.any(|slice| slice.get(address).is_some_and(|ready| *ready))
+        };
+        for (address, was_ready) in &before {
+            if *was_ready && !is_ready(address) {
+                self.left.entry(address.clone()).or_default().push(at);
+            }
         }
-        for address in ready.difference(&before) {
-            self.came.entry(address.clone()).or_insert(at);
+        for (address, ready) in now {
+            if *before.get(&address).unwrap_or(&false) {
+                continue;
+            }
+            if ready {
+                self.came.entry(address.clone()).or_default().push(at);
+            }
+            if !before.contains_key(&address) {
+                self.listed.entry(address).or_default().push(at);
+            }
         }
     }
 }
@@ -119,7 +128,7 @@ fn slice(
             )
         })?,
     };
-    let mut ready = BTreeSet::new();
+    let mut listed = BTreeMap::new();
     for endpoint in object["endpoints"]
         .as_array()
         .into_iter()
@@ -135,11 +144,10 @@ fn slice(
                 .insert(pod.to_owned(), address.to_owned());
         }
         // No condition is to be taken for ready (discovery/v1 EndpointConditions).
-        if endpoint["conditions"]["ready"].as_bool().unwrap_or(true) {
-            ready.insert(address.to_owned());
-        }
+        let ready = endpoint["conditions"]["ready"].as_bool().unwrap_or(true);
+        listed.insert(address.to_owned(), ready);
     }
-    membership.set(name, ready, at);
+    membership.set(name, listed, at);
     Ok(())
 }
 
@@ -203,15 +211,15 @@ mod tests {
         );
         see(3, "MODIFIED", &[endpoint("b", true), endpoint("c", true)]);
         see(4, "DELETED", &[endpoint("b", true), endpoint("c", true)]);
-        let seen = |map: &BTreeMap<String, Time>| {
+        let seen = |map: &BTreeMap<String, Vec<Time>>| {
             map.iter()
+                .flat_map(|(address, times)| times.iter().map(move |at| (address, at)))
                 .map(|(address, at)| format!("{address}{}", at.as_micros()))
                 .collect::<String>()
         };
-        assert_eq!(
-            (seen(&membership.came), seen(&membership.left)),
-            ("c3".to_owned(), "a2b4c4".to_owned())
-        );
+        assert_eq!(seen(&membership.came), "c3");
+        assert_eq!(seen(&membership.left), "a2b4c4");
+        assert_eq!(seen(&membership.listed), "c2");
     }
 
     #[test]

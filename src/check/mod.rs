@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::manifest::{Dangling, LeftOut, Notice};
+use crate::pre_stop::Advice;
 use crate::scenario::objectives::ObjectivesSpec;
 use crate::stats::Proportion;
 use crate::traffic::EngineChoice;
@@ -48,10 +49,9 @@ impl Severity {
 /// How to check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Replications of the configuration as it is, and with all fixes.
+    /// Replications of the configuration as it is, with each fix, and with all of them: the same ones, so that a finding
+    /// and the verdict never speak of different numbers.
     pub runs: u64,
-    /// Replications with each single fix, at most `runs`: pairs need fewer.
-    pub pairs: u64,
     /// Everything that chance decides follows from it.
     pub seed: u64,
     /// Worker threads; `None`: one for each core.
@@ -65,12 +65,14 @@ pub struct Options {
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
-    /// The rule's severity, or less if the simulation shows no harm.
+    /// The rule's severity; less if the simulation shows no harm, more if most rollouts miss the objective for it.
     pub severity: Severity,
     /// Where.
     pub spot: Spot,
     /// What is wrong here, in a sentence.
     pub message: String,
+    /// What the load balancer's lag asks of preStop, where the finding is about that.
+    pub need: Option<Advice>,
     /// What the fix removes, by simulation; nothing where there is no fix to simulate.
     pub evidence: Option<Evidence>,
     /// The share of simulated rollouts in which it was seen; nothing where the settings alone tell.
@@ -86,6 +88,8 @@ pub struct Finding {
 /// What a check came to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
+    /// What rests on the project's own file of settings, in sentences.
+    pub settled: Vec<String>,
     /// What was judged, in the order given.
     pub checked: Vec<Checked>,
     /// Objects of which there is no forecast: what, where, why.
@@ -234,6 +238,7 @@ pub fn dangling(dangling: &Dangling) -> Checked {
         severity: Severity::Error,
         spot: spot.clone(),
         message: dangling.notice.words.clone(),
+        need: None,
         evidence: None,
         seen: None,
         fix: Vec::new(),
@@ -275,6 +280,7 @@ fn finding(rule: &'static Rule, subject: &Subject, found: rules::Found) -> Findi
         severity: found.severity.unwrap_or(rule.severity),
         spot: found.spot.unwrap_or_else(|| subject.spot_of(found.keys)),
         message: found.message,
+        need: found.need,
         evidence: None,
         seen: None,
         advice: found.advice,

@@ -10,6 +10,7 @@ use super::{Finding, Options, Severity};
 use crate::error::Error;
 use crate::monte_carlo::{self, Ends, Sample, Workers};
 use crate::scenario::Scenario;
+use crate::scenario::objectives::Attainment;
 use crate::stats::{PairedDifference, Proportion, Summary};
 use crate::traffic::EngineChoice;
 
@@ -49,6 +50,8 @@ pub struct Judgement {
     pub now: Summary,
     /// Share of rollouts that cost no more than the objective allows.
     pub within: Proportion,
+    /// Share of rollouts without any 5xx, whatever the objective allows.
+    pub clean: Proportion,
     /// Share of rollouts that complete, without `ProgressDeadlineExceeded`; or are to stay paused.
     pub completes: Proportion,
     /// Share of rollouts whose load ended before the rollout was over: what it would have cost later is not known.
@@ -78,13 +81,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn of(within: &Proportion, probability: f64) -> Verdict {
-        if within.low >= probability {
-            Verdict::Met
-        } else if within.high < probability {
-            Verdict::Missed
-        } else {
-            Verdict::Inconclusive
+    const fn of(attainment: Attainment) -> Verdict {
+        match attainment {
+            Attainment::Met => Verdict::Met,
+            Attainment::Missed => Verdict::Missed,
+            Attainment::Unclear => Verdict::Inconclusive,
         }
     }
 
@@ -97,6 +98,9 @@ impl Verdict {
         }
     }
 }
+
+/// More than half of rollouts.
+const MOST: f64 = 0.5;
 
 /// Two seconds are no orderly shutdown, whether or not a request is in flight then.
 const HOOK_OUTLASTS_GRACE: &str = "RL002";
@@ -130,11 +134,14 @@ pub(super) fn weigh(
         findings.iter().flat_map(|finding| &finding.fix),
     ));
     let simulation = Simulation::new(scenario, &fixes, together.as_ref(), options, cancelled)?;
-    let now = simulation.samples(scenario, options.runs)?;
+    let now = simulation.samples(scenario)?;
+    // A fix that is all there is to change is simulated once.
+    let mut simulated: Vec<(&Scenario, Vec<Sample>)> = Vec::new();
     for (finding, fixed) in findings.iter_mut().zip(&fixes) {
         let Some(fixed) = fixed else { continue };
-        let fixed = simulation.samples(fixed, options.pairs.min(options.runs))?;
-        finding.evidence = evidence(&now, &fixed, level);
+        simulated.push((fixed, simulation.samples(fixed)?));
+        let samples = simulated.last().map_or(&[][..], |(_, samples)| samples);
+        finding.evidence = evidence(&now, samples, level);
         let Some(evidence) = &finding.evidence else {
             continue;
         };
@@ -151,9 +158,13 @@ pub(super) fn weigh(
             .filter(|one| one.counts())
             .flat_map(|finding| &finding.fix),
     ));
-    let all_fixes = every_fix
-        .map(|fixed| simulation.samples(&fixed, options.runs))
-        .transpose()?;
+    let all_fixes = match every_fix {
+        None => None,
+        Some(fixed) => match simulated.into_iter().find(|(known, _)| **known == fixed) {
+            Some((_, samples)) => Some(samples),
+            None => Some(simulation.samples(&fixed)?),
+        },
+    };
     let rollouts = Rollouts {
         scenario,
         samples: &now,
@@ -170,12 +181,27 @@ pub(super) fn weigh(
     let no_run = || Error::invariant("a forecast without a run was judged");
     let verdict = |samples: &[Sample]| judge.of(samples).ok_or_else(no_run);
     let (summary, within, as_it_is) = verdict(&now)?;
-    let other_ends = |scenario: &Scenario| verdict(&simulation.samples(scenario, options.runs)?);
+    for finding in findings.iter_mut() {
+        let evidence = finding.evidence.as_ref();
+        let is_in_most = evidence.is_some_and(|evidence| evidence.better.probability > MOST);
+        // What most rollouts are missed for is no mere warning.
+        if finding.severity == Severity::Warning
+            && as_it_is == Verdict::Missed
+            && within.high < MOST
+            && is_in_most
+        {
+            finding.severity = Severity::Error;
+        }
+    }
+    let other_ends = |scenario: &Scenario| verdict(&simulation.samples(scenario)?);
     let hook = hook_ends::of(subject, scenario, (summary, within, as_it_is), &other_ends)?;
     Ok(Judgement {
         now: summary,
         verdict: hook.as_ref().map_or(as_it_is, HookEnds::verdict),
         within,
+        clean: judge
+            .share(&now, |sample| sample.count_5xx() == 0)
+            .ok_or_else(no_run)?,
         completes: judge
             .share(&now, |sample| sample.measures.is_complete())
             .ok_or_else(no_run)?,
@@ -214,10 +240,7 @@ impl Judge<'_> {
         })?;
         // What a rollout costs after its load is not known.
         let is_known = samples.iter().all(|sample| !sample.measures.cut_short);
-        let verdict = match Verdict::of(&good, objectives.probability) {
-            Verdict::Met if !is_known => Verdict::Inconclusive,
-            verdict => verdict,
-        };
+        let verdict = Verdict::of(objectives.judge((good.low, good.high), is_known));
         Some((counts, self.share(samples, is_cheap)?, verdict))
     }
 }
@@ -264,11 +287,10 @@ impl<'a> Simulation<'a> {
         cancelled: &'a AtomicBool,
     ) -> Result<Simulation<'a>, Error> {
         let workers = Workers::new(options.threads)?;
-        let (seed, pairs) = (options.seed, options.pairs.min(options.runs));
+        let seed = options.seed;
         let all: Vec<&Scenario> = std::iter::once(scenario).chain(together).collect();
         let singly: Vec<&Scenario> = all.iter().copied().chain(fixes.iter().flatten()).collect();
-        let mut ends = workers.ends(&singly, seed, 0..pairs, cancelled)?;
-        ends.extend(workers.ends(&all, seed, pairs..options.runs, cancelled)?);
+        let ends = workers.ends(&singly, seed, 0..options.runs, cancelled)?;
         let engine = match scenario.load.duration {
             Some(_) => options.engine,
             None => {
@@ -290,7 +312,7 @@ impl<'a> Simulation<'a> {
         })
     }
 
-    fn samples(&self, scenario: &Scenario, runs: u64) -> Result<Vec<Sample>, Error> {
+    fn samples(&self, scenario: &Scenario) -> Result<Vec<Sample>, Error> {
         let Simulation {
             workers,
             options,
@@ -298,6 +320,13 @@ impl<'a> Simulation<'a> {
             ends,
             cancelled,
         } = self;
-        workers.replications_until(scenario, *engine, options.seed, 0..runs, ends, cancelled)
+        workers.replications_until(
+            scenario,
+            *engine,
+            options.seed,
+            0..options.runs,
+            ends,
+            cancelled,
+        )
     }
 }

@@ -1,13 +1,18 @@
-//! The charts of `--png`, as bytes of PNG files.
+//! The charts of `--png` and `--svg`.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
+use clap::Args;
 use rollcast::error::Error;
-use rollcast::monte_carlo::{Count, Forecast, Replay, replay};
-use rollcast::plot::{self, Caption, Summary};
+use rollcast::monte_carlo::{self, Count, Forecast, Replay, Sample, replay};
+use rollcast::plot::{self, Caption, Failures, Picture, Summary};
 use rollcast::report::Answer;
-use rollcast::report::caption::{self, Words};
+use rollcast::report::caption::{self, Why, Words};
 use rollcast::scenario::{Assumption, Scenario};
+use rollcast::verdict::Cause;
+
+use super::output::{self, Delivery};
 
 /// Names of files after names of scenarios: no two alike.
 #[derive(Debug, Default)]
@@ -52,37 +57,145 @@ fn file_name(scenario: &str) -> String {
     }
 }
 
-/// The charts of a forecast: how the file name ends, and the picture. The lanes are those of replication 0,
-/// which is nobody's choice.
+/// Where charts go.
+#[derive(Debug, Args)]
+pub struct Directories {
+    /// Draw charts into this directory, made if it is not there
+    ///
+    /// NAME-errors.png: 5xx per second, the mean of all rollouts (run);
+    /// NAME-lanes.png: why: what each pod did and what the ALB took it for, in a rollout that is the median of
+    /// those that fail (run), or in the one asked for (trace);
+    /// NAME-5xx.png: how many 5xx a rollout costs, as a distribution (run);
+    /// NAME-curves.png, NAME-map.png, NAME-sensitivity.png: 5xx along the axes (sweep).
+    #[arg(long, value_name = "DIR", verbatim_doc_comment)]
+    png: Option<PathBuf>,
+    /// The same charts as SVG files, which are light or dark as their reader's screen is
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
+}
+
+impl Directories {
+    /// Makes them.
+    ///
+    /// # Errors
+    /// One cannot be made or written.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut directories = self.png.iter().chain(&self.svg);
+        directories.try_for_each(|directory| output::make_directory(directory))
+    }
+
+    /// Whether there are any.
+    pub fn is_any(&self) -> bool {
+        self.png.is_some() || self.svg.is_some()
+    }
+
+    /// Adds a chart under a name without an extension, and gives the path to link it by.
+    ///
+    /// # Errors
+    /// Drawing fails, which is a bug.
+    pub fn add(
+        &self,
+        name: &str,
+        picture: &Picture,
+        delivery: &mut Delivery,
+    ) -> Result<Option<PathBuf>, Error> {
+        let mut link = None;
+        if let Some(directory) = &self.svg {
+            let path = directory.join(format!("{name}.svg"));
+            link = Some(path.clone());
+            delivery.file(path, picture.to_svg().into_bytes());
+        }
+        if let Some(directory) = &self.png {
+            let path = directory.join(format!("{name}.png"));
+            link = Some(path.clone());
+            delivery.file(path, picture.to_png()?);
+        }
+        Ok(link)
+    }
+}
+
+/// The charts of a forecast, each with the end of its file name.
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
 pub fn of_answer(
     scenario: &Scenario,
     answer: &Answer,
-) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+) -> Result<Vec<(&'static str, Picture)>, Error> {
     let forecast = answer.forecast;
     let words = caption::of_answer(answer, scenario.deployment.replicas);
     let caption = caption(&words);
     let errors = plot::errors_per_second(
         &caption,
-        &forecast.series,
-        scenario.load.rollout_at.as_secs_f64(),
+        &Failures {
+            series: &forecast.series,
+            means: means(forecast),
+            runs: forecast.runs,
+            rollout_at: scenario.load.rollout_at.as_secs_f64(),
+            rate: scenario.load.constant_rate(),
+        },
     )?;
     let distribution = plot::distribution(
         &caption,
         forecast.counted.counts(Count::Failed),
         &summary(forecast),
     )?;
-    let replay = replay(scenario, forecast.seed, 0)?;
     Ok(vec![
-        ("errors", errors.to_png()?),
-        ("lanes", lanes(scenario, answer.assumptions, 0, &replay)?),
-        ("5xx", distribution.to_png()?),
+        ("errors", errors),
+        (
+            "lanes",
+            typical_lanes(
+                scenario,
+                answer.assumptions,
+                forecast.runs,
+                typical(forecast),
+            )?,
+        ),
+        ("5xx", distribution),
     ])
 }
 
-/// One replication, as a picture.
+/// Mean failed requests by cause, the application's own answers last.
+fn means(forecast: &Forecast) -> [f64; Cause::ALL.len() + 1] {
+    std::array::from_fn(|column| {
+        let count = Cause::ALL
+            .get(column)
+            .map_or(Count::Target, |cause| Count::Cause(*cause));
+        forecast.amounts(count).map_or(0.0, |counts| counts.mean)
+    })
+}
+
+/// The rollout that is the median of those that fail; where too many fail to know each, of the first ones.
+fn typical(forecast: &Forecast) -> Option<u64> {
+    match &forecast.failing {
+        Some(failing) => {
+            let numbered = failing.iter().map(|(number, failed)| (*number, *failed));
+            monte_carlo::typical(numbered)
+        }
+        None => monte_carlo::typical((0..).zip(forecast.samples.iter().map(Sample::count_5xx))),
+    }
+}
+
+/// The rollout that is the median of those of `runs` that fail, as a picture; none of them may.
+///
+/// # Errors
+/// Drawing fails, which is a bug.
+pub fn typical_lanes(
+    scenario: &Scenario,
+    assumptions: &[Assumption],
+    runs: u64,
+    typical: Option<u64>,
+) -> Result<Picture, Error> {
+    let why = Why::Typical {
+        of: runs,
+        fails: typical.is_some(),
+    };
+    let replication = typical.unwrap_or(0);
+    let replay = replay(scenario, scenario.monte_carlo.seed, replication)?;
+    lanes(scenario, assumptions, replication, why, &replay)
+}
+
+/// One rollout, as a picture.
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
@@ -90,10 +203,11 @@ pub fn lanes(
     scenario: &Scenario,
     assumptions: &[Assumption],
     replication: u64,
+    why: Why,
     replay: &Replay,
-) -> Result<Vec<u8>, Error> {
-    let words = caption::of_replication(scenario, assumptions, replication, &replay.sample);
-    plot::lanes(&caption(&words), &replay.timeline, &replay.outcome)?.to_png()
+) -> Result<Picture, Error> {
+    let words = caption::of_replication(scenario, assumptions, replication, why, &replay.sample);
+    plot::lanes(&caption(&words), &replay.timeline, &replay.outcome)
 }
 
 /// Words as a chart takes them.

@@ -7,10 +7,11 @@ use clap::{Args, ValueEnum};
 use rollcast::check::{self, Checked, Options, Report, Severity, Subject, Verdict};
 use rollcast::error::Error;
 use rollcast::manifest::{self, Given, Import};
-use rollcast::report;
-use rollcast::scenario::Document;
+use rollcast::report::{self, check::text::Shown};
+use rollcast::scenario::project::{Said, Settled};
 use rollcast::traffic::EngineChoice;
 
+use super::configuration::{Configuration, Flag, Goal};
 use super::import::{Known, tell_of_folders};
 use super::output::{self, Delivery, Sink};
 use super::terminal::Terminal;
@@ -43,20 +44,21 @@ pub struct Check {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// What to print; repeatable, with a path for a file instead of stdout [default: text]
-    #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse)]
+    ///
+    /// text: for people;
+    /// json: for programs;
+    /// sarif: SARIF 2.1.0, for code scanning;
+    /// junit: JUnit XML, for CI systems;
+    /// github: annotations of GitHub Actions;
+    /// markdown: for a comment on a pull request.
+    #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
     output: Vec<Sink<Format>>,
     #[command(flatten)]
     known: Known,
-    /// Settings for all that is checked, as --set would give them; a scenario's own values win
-    /// [default: rollcast.toml, where there is one]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// A rollout may cost so many 5xx [default: objectives.max_5xx_per_rollout, else 0]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    max_5xx: Option<u64>,
-    /// In at least this share of rollouts [default: objectives.probability, else 0.99]
-    #[arg(long, value_name = "SHARE", value_parser = options::probability)]
-    probability: Option<f64>,
+    #[command(flatten)]
+    configuration: Configuration,
+    #[command(flatten)]
+    goal: Goal,
     /// Where no ALB is seen to lead to a Deployment, forecast it as if one did
     #[arg(long)]
     assume_alb: bool,
@@ -72,7 +74,7 @@ pub struct Check {
     /// What it means if the simulation cannot tell for sure
     #[arg(long, value_name = "MEANS", default_value = "report")]
     inconclusive: Inconclusive,
-    /// Replications of each configuration; single fixes get a quarter
+    /// Replications of each configuration: as it is, with each fix, and with all of them
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(4..))]
     runs: u32,
     /// Everything that chance decides follows from it
@@ -100,6 +102,8 @@ enum Format {
     Github,
     /// For a comment on a pull request
     Markdown,
+    /// Every fix as strategic merge patches, for kubectl patch --patch-file
+    Patch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -143,6 +147,10 @@ impl Check {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         options::refuse_stdin_twice(&self.files)?;
         output::check(&self.output)?;
+        for (key, ..) in self.goal.flags() {
+            let edits = self.known.edits().iter();
+            options::judge_replaced(key, edits.map(|(key, value)| (&**key, &**value)))?;
+        }
         let read = progress::during("reading", terminal, || self.subjects());
         let (subjects, mut report, import) = read?;
         import
@@ -157,7 +165,6 @@ impl Check {
         interrupt::watch()?;
         let options = Options {
             runs: self.runs.into(),
-            pairs: u64::from(self.runs / 4),
             seed: self.seed,
             threads: self.threads.map(usize::from),
             engine: EngineChoice::Auto,
@@ -182,10 +189,26 @@ impl Check {
         } else {
             &self.output[..]
         } {
-            delivery.text(sink, render(sink.format, &report));
+            delivery.text(sink, self.render(sink.format, &report, terminal));
         }
         delivery.finish(terminal)?;
         Ok(self.exit_code(&report))
+    }
+
+    fn render(&self, format: Format, report: &Report, terminal: &Terminal) -> String {
+        match format {
+            Format::Text => {
+                let sentences = terminal.is_verbose();
+                let notes = sentences || self.fail_on == FailOn::Note;
+                report::check::text::render_as(report, Shown { notes, sentences })
+            }
+            Format::Patch => report::check::patch(report),
+            Format::Json => report::check::json::render(report),
+            Format::Sarif => report::check::sarif::render(report),
+            Format::Junit => report::check::junit::render(report),
+            Format::Github => report::check::github::render(report),
+            Format::Markdown => report::check::markdown::render(report),
+        }
     }
 
     /// Refuses more replications than the limits on a scenario allow.
@@ -203,10 +226,14 @@ impl Check {
         let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|end| end == "toml");
         let (scenarios, manifests): (Vec<&PathBuf>, Vec<&PathBuf>) =
             self.files.iter().partition(is_scenario);
-        let config = self.config()?;
         let (mut subjects, mut report, mut read) = (Vec::new(), Report::default(), None);
         for path in scenarios {
-            subjects.push(self.scenario(path, &config)?);
+            let (subject, settled) = self.scenario(path)?;
+            subjects.push(subject);
+            tell(
+                &mut report,
+                settled.map(|settled| format!("{}: {settled}", path.display())),
+            );
         }
         let manifests: Vec<PathBuf> = manifests.into_iter().cloned().collect();
         let has_manifests = !manifests.is_empty() || !self.texts.is_empty();
@@ -217,19 +244,13 @@ impl Check {
             ));
         }
         if has_manifests {
-            let mut given = config;
-            given.extend(self.known.given());
-            for (key, ..) in self.objectives() {
-                options::judge_replaced(key, pairs(&given))?;
-            }
-            given.extend(
-                self.objectives()
-                    .into_iter()
-                    .map(|(key, value, option)| Given {
-                        key: key.to_owned(),
-                        value,
-                        option: option.to_owned(),
-                    }),
+            let (given, settled) = self.beside_manifests()?;
+            let words = |settled| format!("{settled}, where the manifests say nothing of it");
+            tell(
+                &mut report,
+                settled
+                    .filter(|settled| !settled.taken.is_empty())
+                    .map(words),
             );
             let mut import = if self.texts.is_empty() {
                 manifest::import(&manifests, &given)?
@@ -249,58 +270,43 @@ impl Check {
         Ok((subjects, report, read))
     }
 
-    /// What the project has settled for all its checks.
-    fn config(&self) -> Result<Vec<Given>, Error> {
-        let found = || Some(PathBuf::from("rollcast.toml")).filter(|path| path.is_file());
-        let Some(path) = self.config.clone().or_else(found) else {
-            return Ok(Vec::new());
-        };
-        let option = path.display().to_string();
-        let settings = Document::read(&path)?.settings()?.into_iter();
-        Ok(settings
-            .map(|(key, value)| Given {
-                key,
-                value,
+    fn scenario(&self, path: &Path) -> Result<(Subject, Option<Settled>), Error> {
+        let (flags, edits) = self.over();
+        let (document, settled) = self.configuration.apply(path, &flags, edits)?;
+        Ok((Subject::of_document(document)?, settled))
+    }
+
+    /// What the flags and `--set` say.
+    fn over(&self) -> (Vec<Flag>, &[(String, String)]) {
+        let flags = self.known.rate().into_iter().chain(self.goal.flags());
+        (flags.collect(), self.known.edits())
+    }
+
+    /// What counts beside the manifests, the project's own settings where they say nothing; and those, in words.
+    fn beside_manifests(&self) -> Result<(Vec<Given>, Option<Settled>), Error> {
+        let (flags, edits) = self.over();
+        let over = self.configuration.over(&flags, edits)?;
+        let settled = self
+            .configuration
+            .project(None)?
+            .map(|project| project.beside(&over));
+        let mut given = Vec::new();
+        if let Some(settled) = &settled {
+            let option = settled.path.display().to_string();
+            given.extend(settled.taken.iter().map(|(key, value)| Given {
+                key: key.clone(),
+                value: value.clone(),
                 option: option.clone(),
-            })
-            .collect())
-    }
-
-    fn scenario(&self, path: &Path, config: &[Given]) -> Result<Subject, Error> {
-        let mut document = Document::read(path)?;
-        let open: Vec<&Given> = config
-            .iter()
-            .filter(|given| document.place_of(&given.key).is_none())
-            .collect();
-        for given in open {
-            document.set(&given.key, &given.value)?;
+                yields: true,
+            }));
         }
-        for given in self.known.given() {
-            document.set(&given.key, &given.value)?;
-        }
-        for (key, value, _) in self.objectives() {
-            options::judge_replaced(key, pairs(&self.known.given()))?;
-            document.set(key, &value)?;
-        }
-        Subject::of_document(document)
-    }
-
-    fn objectives(&self) -> Vec<(&'static str, String, &'static str)> {
-        let max = self.max_5xx.map(|max| {
-            (
-                "objectives.max_5xx_per_rollout",
-                max.to_string(),
-                "--max-5xx",
-            )
-        });
-        let share = self.probability.map(|share| {
-            (
-                "objectives.probability",
-                format!("{share:?}"),
-                "--probability",
-            )
-        });
-        max.into_iter().chain(share).collect()
+        given.extend(over.into_iter().map(|Said { key, value, by }| Given {
+            key,
+            value,
+            option: by,
+            yields: false,
+        }));
+        Ok((given, settled))
     }
 
     /// 1 for what is known to be wrong; else 3 for what nobody knows; else 0. Only what chance leaves open is the
@@ -348,19 +354,7 @@ impl Check {
     }
 }
 
-fn pairs(given: &[Given]) -> impl Iterator<Item = (&str, &str)> {
-    given
-        .iter()
-        .map(|given| (given.key.as_str(), given.value.as_str()))
-}
-
-fn render(format: Format, report: &Report) -> String {
-    match format {
-        Format::Text => report::check::text::render(report),
-        Format::Json => report::check::json::render(report),
-        Format::Sarif => report::check::sarif::render(report),
-        Format::Junit => report::check::junit::render(report),
-        Format::Github => report::check::github::render(report),
-        Format::Markdown => report::check::markdown::render(report),
-    }
+/// What rests on the project's file is said before the findings.
+fn tell(report: &mut Report, words: Option<String>) {
+    report.settled.extend(words);
 }

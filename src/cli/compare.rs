@@ -108,6 +108,7 @@ impl Compare {
             &Compared {
                 a: (&a.name, &digests[0]),
                 b: (&b.name, &digests[1]),
+                differences: &a.differences(&b),
                 seed,
                 engine: &engine.to_string(),
                 comparison: &comparison,

@@ -8,6 +8,7 @@ use rollcast::error::Error;
 use rollcast::manifest::{self, Draft, Given};
 
 use super::charts::Names;
+use super::configuration::Flag;
 use super::output::{self, Delivery};
 use super::terminal::Terminal;
 use super::{interrupt, options, progress};
@@ -34,6 +35,9 @@ pub struct Import {
     /// Write each Deployment's scenario to DIR/NAME.toml instead of stdout
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
+    /// Replace files that are there already
+    #[arg(long, requires = "directory")]
+    force: bool,
 }
 
 /// What the user knows and no manifest says.
@@ -48,17 +52,30 @@ pub struct Known {
 }
 
 impl Known {
+    /// The rate as a key of the scenario.
+    pub fn rate(&self) -> Option<Flag> {
+        self.rate
+            .map(|rate| ("load.rate", format!("{rate:?}"), "--rate"))
+    }
+
+    /// The keys that `--set` gives.
+    pub fn edits(&self) -> &[(String, String)] {
+        &self.edits
+    }
+
     /// As the import takes it.
     pub fn given(&self) -> Vec<Given> {
-        let rate = self.rate.map(|rate| Given {
-            key: "load.rate".to_owned(),
-            value: format!("{rate:?}"),
-            option: "--rate".to_owned(),
+        let rate = self.rate().map(|(key, value, option)| Given {
+            key: key.to_owned(),
+            value,
+            option: option.to_owned(),
+            yields: false,
         });
         let edits = self.edits.iter().map(|(key, value)| Given {
             key: key.clone(),
             value: value.clone(),
             option: "--set".to_owned(),
+            yields: false,
         });
         rate.into_iter().chain(edits).collect()
     }
@@ -156,10 +173,13 @@ impl Import {
         for draft in drafts {
             match &self.directory {
                 Some(directory) => {
-                    delivery.file(
-                        directory.join(format!("{}.toml", names.of(&draft.name))),
-                        draft.to_toml().into_bytes(),
-                    );
+                    let path = directory.join(format!("{}.toml", names.of(&draft.name)));
+                    if !self.force && path.exists() {
+                        return Err(Error::input("there is a file already; nothing was written")
+                            .in_file(&path)
+                            .hint("--force replaces it"));
+                    }
+                    delivery.file(path, draft.to_toml().into_bytes());
                 }
                 None => delivery.print(&draft.to_toml()),
             }

@@ -9,6 +9,7 @@ mod charts;
 mod check;
 mod checkpoint;
 mod compare;
+mod configuration;
 mod explain;
 mod import;
 mod interrupt;

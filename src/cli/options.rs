@@ -8,14 +8,16 @@ use rollcast::escape::shell;
 use rollcast::scenario::{Assumption, Document, Scenario};
 use rollcast::traffic::EngineChoice;
 
+use super::configuration::{Configuration, Wanted};
 use super::terminal::Terminal;
 
 /// What is changed of a scenario before it is simulated.
 #[derive(Debug, Args)]
 pub struct Edits {
-    /// Lay the settings of this file over the scenario: what `calibrate -o toml` writes; repeatable, before --set
-    #[arg(long = "config", value_name = "FILE")]
-    layers: Vec<PathBuf>,
+    #[command(flatten)]
+    configuration: Configuration,
+    #[command(flatten)]
+    wanted: Wanted,
     /// Set a key of the scenario, in place of what the file says; repeatable
     ///
     /// KEY is dotted, VALUE is written as in the file, texts and spans without their quotes:
@@ -71,15 +73,9 @@ impl Edits {
     /// # Errors
     /// As [`Edits::load`].
     pub fn document(&self, path: &Path, runs: Option<u32>) -> Result<Document, Error> {
-        let mut document = Document::read(path)?;
-        for layer in &self.layers {
-            for (key, value) in Document::read(layer)?.settings()? {
-                document.set(&key, &value)?;
-            }
-        }
-        for (key, value) in &self.edits {
-            document.set(key, value)?;
-        }
+        let flags = self.wanted.flags();
+        let (mut document, settled) = self.configuration.apply(path, &flags, &self.edits)?;
+        document.settled = settled;
         // Through the document, because limits depend on the number of runs.
         if let Some(runs) = runs {
             let edits = self.edits.iter().map(|(key, value)| (&**key, &**value));
@@ -95,6 +91,10 @@ impl Edits {
     /// As [`Edits::load`].
     pub fn resolve(&self, document: &Document, terminal: &Terminal) -> Result<Scenario, Error> {
         let mut scenario = document.resolve()?;
+        self.wanted.refuse_for(scenario.load.workers)?;
+        if let Some(settled) = &document.settled {
+            terminal.note_once(settled);
+        }
         for Assumption {
             key, value, source, ..
         } in scenario.unknown_versions()
@@ -105,21 +105,26 @@ impl Edits {
         Ok(scenario)
     }
 
-    /// The command that tells the story of one replication of this scenario, ready for a shell.
-    pub fn trace_command(&self, path: &Path, seed: u64, replication: u64) -> String {
-        let layers = self
-            .layers
-            .iter()
-            .map(|layer| format!(" --config {}", shell(&layer.display().to_string())));
+    /// What commands about this scenario take, ready for a shell: the file, and what is changed of it.
+    pub fn arguments(&self, path: &Path) -> String {
+        let layers = self.configuration.arguments();
+        let wanted = self.wanted.arguments();
         let edits = self
             .edits
             .iter()
             .map(|(key, value)| format!(" --set {}", shell(&format!("{key}={value}"))));
-        let (path, edits) = (shell(&path.display().to_string()), layers.chain(edits));
         format!(
-            "rollcast trace {path}{} --seed {seed} --replication {replication}",
+            "{}{}{wanted}{}",
+            shell(&path.display().to_string()),
+            layers.collect::<String>(),
             edits.collect::<String>()
         )
+    }
+
+    /// The command that tells the story of one replication of this scenario, ready for a shell.
+    pub fn trace_command(&self, path: &Path, seed: u64, replication: u64) -> String {
+        let arguments = self.arguments(path);
+        format!("rollcast trace {arguments} --seed {seed} --replication {replication}")
     }
 }
 
@@ -240,7 +245,8 @@ mod tests {
     #[test]
     fn a_broken_replication_says_what_replays_it() {
         let edits = Edits {
-            layers: Vec::new(),
+            configuration: Configuration::default(),
+            wanted: Wanted::default(),
             edits: vec![edit("pod.pre_stop = {exec = \"5s\"}").unwrap()],
             seed: None,
         };

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rollcast::error::Error;
 use rollcast::escape;
+use rollcast::monte_carlo::ranking::{Ranking, Simulation};
 use rollcast::monte_carlo::rare::{self, Rare};
-use rollcast::monte_carlo::{self, Forecast, Options};
-use rollcast::scenario::Scenario;
+use rollcast::monte_carlo::{self, Forecast, Options, Workers};
+use rollcast::scenario::{Document, Scenario};
 
 use super::interrupt;
 use super::options::Chance;
@@ -71,6 +72,32 @@ pub fn rare(
     );
     bar.finish_and_clear();
     rare
+}
+
+/// Which assumptions move a forecast most.
+///
+/// # Errors
+/// Interrupted, or as [`Simulation::rank`].
+pub fn ranking(
+    document: &Document,
+    scenario: &Scenario,
+    forecast: &Forecast,
+    chance: &Chance,
+    terminal: &Terminal,
+) -> Result<Option<Ranking>, Error> {
+    let started = now();
+    let simulation = Simulation {
+        workers: &Workers::new(chance.threads())?,
+        engine: chance.engine(),
+        cancelled: interrupt::cancelled(),
+    };
+    let ranking = simulation.rank(document, scenario, forecast)?;
+    terminal.detail(&format_args!(
+        "{}: assumptions ranked in {:.2} s",
+        scenario.name,
+        started.elapsed().as_secs_f64()
+    ));
+    Ok(ranking)
 }
 
 fn options(scenario: &Scenario, chance: &Chance) -> Options {

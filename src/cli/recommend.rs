@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use rollcast::error::Error;
 use rollcast::monte_carlo::Workers;
 use rollcast::plot;
-use rollcast::recommend::{self, Effort, Recommendation, Settings, Verdict};
-use rollcast::report::{self, caption, recommend_yaml};
+use rollcast::recommend::{self, Effort, Prefer as Price, Recommendation, Settings, Verdict};
+use rollcast::report::{self, caption};
 use rollcast::scenario::Scenario;
 
 use super::options::{self, Chance, Edits};
@@ -40,6 +40,9 @@ pub struct Recommend {
     /// json: everything.
     #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
     output: Vec<Sink<Format>>,
+    /// What is cheap, among settings that meet the objectives
+    #[arg(long, value_name = "WHAT", default_value = "balanced")]
+    prefer: Prefer,
     /// Draw NAME-pareto.png into this directory, made if it is not there
     #[arg(long, value_name = "DIR")]
     png: Option<PathBuf>,
@@ -55,6 +58,26 @@ enum Format {
     Json,
     Toml,
     Yaml,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Prefer {
+    /// The least time until the rollout is complete and its old pods are gone
+    Speed,
+    /// The fewest pod-seconds beyond the desired pods
+    Cost,
+    /// The least sum of both numbers
+    Balanced,
+}
+
+impl From<Prefer> for Price {
+    fn from(prefer: Prefer) -> Price {
+        match prefer {
+            Prefer::Speed => Price::Speed,
+            Prefer::Cost => Price::Cost,
+            Prefer::Balanced => Price::Balanced,
+        }
+    }
 }
 
 impl Recommend {
@@ -100,12 +123,13 @@ impl Recommend {
                 }
             ));
         };
-        let found = Recommendation::find(&document, effort, &sampler, &mut note);
+        let found =
+            Recommendation::find(&document, self.prefer.into(), effort, &sampler, &mut note);
         bar.finish_and_clear();
         let found =
             found.map_err(|error| options::with_replay(error, &self.scenario, &self.edits))?;
         self.deliver(&scenario, &found, terminal)?;
-        Ok(match found.verdict {
+        Ok(match found.verdict() {
             Verdict::Proven => ExitCode::SUCCESS,
             Verdict::Unmet => ExitCode::from(1),
             Verdict::Inconclusive => ExitCode::from(3),
@@ -132,7 +156,7 @@ impl Recommend {
                 Format::Text => report::recommend::text(scenario, found),
                 Format::Json => report::recommend::json(scenario, found),
                 Format::Toml => report::recommend::toml(found),
-                Format::Yaml => recommend_yaml::yaml(scenario, found),
+                Format::Yaml => report::recommend::yaml(scenario, found),
             };
             delivery.text(sink, text);
         }

@@ -1,13 +1,17 @@
 //! `rollcast run`: what a rollout costs, forecast for one or more scenarios.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use rollcast::error::Error;
 use rollcast::monte_carlo::Forecast;
+use rollcast::monte_carlo::ranking::Ranking;
+use rollcast::report::text::Screen;
 use rollcast::report::{self, Answer};
-use rollcast::scenario::{Assumption, Scenario};
+use rollcast::scenario::objectives::Attainment;
+use rollcast::scenario::{Assumption, Document, Scenario};
+use rollcast::stats::Proportion;
 
 use super::options::{self, Chance, Edits};
 use super::output::{self, Delivery, Sink};
@@ -20,6 +24,7 @@ Examples:
   rollcast run before.toml after.toml                   side by side, in one report
   rollcast run app.toml --set pod.pre_stop=20s          one setting changed
   rollcast run app.toml --runs 10000 --seed 7           narrower intervals, other chances
+  rollcast run app.toml --objective '0 in 95 %'         judged: exit 1 if missed, 3 if the runs cannot tell
   rollcast run app.toml --rare                          P(any 5xx), where no run shows one
   rollcast run app.toml --png charts -o json=app.json   charts, and JSON in a file
   sed s/3.3/3.4/ app.toml | rollcast run - -o vegeta    to lay beside `vegeta report`";
@@ -33,18 +38,14 @@ pub struct Run {
     scenarios: Vec<PathBuf>,
     /// What to print; repeatable, with a path for a file instead of stdout [default: text]
     ///
-    /// text: the answer in a sentence, tables, assumptions;
+    /// text: the answer on one screen;
+    /// full: every number, with -v too;
     /// json: the same for programs, an array if there are several scenarios;
     /// vegeta: a block like `vegeta report`, the mean of all replications.
     #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
     output: Vec<Sink<Format>>,
-    /// Draw charts into this directory, made if it is not there
-    ///
-    /// NAME-errors.png: errors per second, the mean of all replications;
-    /// NAME-lanes.png: why, in replication 0: what pods did and what ALB nodes believed;
-    /// NAME-5xx.png: how many 5xx a rollout costs, as a distribution.
-    #[arg(long, value_name = "DIR", verbatim_doc_comment)]
-    png: Option<PathBuf>,
+    #[command(flatten)]
+    charts: charts::Directories,
     /// Also say how likely a 5xx is where it is too rare for the runs to show
     ///
     /// As many rollouts more, in each of which one ALB node is as slow to stop choosing a target as it
@@ -61,8 +62,42 @@ pub struct Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Text,
+    Full,
     Json,
     Vegeta,
+}
+
+/// One scenario, and what is said of it.
+struct Told {
+    scenario: Scenario,
+    /// What commands about the same thing take.
+    arguments: String,
+    forecast: Forecast,
+    assumptions: Vec<Assumption>,
+    goal: Option<(Proportion, Attainment)>,
+    ranking: Option<Ranking>,
+}
+
+impl Told {
+    fn answer(&self) -> Answer<'_> {
+        Answer {
+            forecast: &self.forecast,
+            assumptions: &self.assumptions,
+        }
+    }
+
+    fn screen(&self) -> Screen<'_> {
+        let objectives = &self.scenario.objectives;
+        Screen {
+            answer: self.answer(),
+            replicas: self.scenario.deployment.replicas,
+            goal: self
+                .goal
+                .map(|(within, attainment)| (objectives, within, attainment)),
+            ranking: self.ranking.as_ref(),
+            arguments: &self.arguments,
+        }
+    }
 }
 
 impl Run {
@@ -73,77 +108,104 @@ impl Run {
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         options::refuse_stdin_twice(&self.scenarios)?;
         output::check(&self.output)?;
-        let load = |path: &PathBuf| self.edits.load(path, self.chance.runs, terminal);
-        let scenarios = self
-            .scenarios
-            .iter()
-            .map(load)
-            .collect::<Result<Vec<_>, _>>()?;
-        self.png.as_deref().map_or(Ok(()), output::make_directory)?;
+        let mut loaded = Vec::new();
+        for path in &self.scenarios {
+            let document = self.edits.document(path, self.chance.runs)?;
+            let scenario = self.edits.resolve(&document, terminal)?;
+            loaded.push((path, document, scenario));
+        }
+        self.charts.check()?;
         interrupt::watch()?;
-        let mut forecasts = Vec::new();
-        for (scenario, path) in scenarios.iter().zip(&self.scenarios) {
-            let forecast = self.forecast(scenario, terminal);
-            forecasts
-                .push(forecast.map_err(|error| options::with_replay(error, path, &self.edits))?);
+        let mut told = Vec::new();
+        for (path, document, scenario) in loaded {
+            let forecast = self.tell(path, &document, scenario, terminal);
+            told.push(forecast.map_err(|error| options::with_replay(error, path, &self.edits))?);
         }
-        self.deliver(&scenarios, &forecasts, terminal)?;
-        Ok(ExitCode::SUCCESS)
-    }
-
-    fn forecast(&self, scenario: &Scenario, terminal: &Terminal) -> Result<Forecast, Error> {
-        let mut forecast = progress::forecast(scenario, &self.chance, terminal)?;
-        if self.rare {
-            forecast.rare = Some(progress::rare(scenario, &forecast, &self.chance, terminal)?);
-        }
-        Ok(forecast)
-    }
-
-    fn deliver(
-        &self,
-        scenarios: &[Scenario],
-        forecasts: &[Forecast],
-        terminal: &Terminal,
-    ) -> Result<(), Error> {
-        let assumptions: Vec<Vec<Assumption>> =
-            scenarios.iter().map(Scenario::assumptions).collect();
-        let answers: Vec<Answer> = forecasts
-            .iter()
-            .zip(&assumptions)
-            .map(|(forecast, assumptions)| Answer {
-                forecast,
-                assumptions,
-            })
-            .collect();
-        let mut delivery = Delivery::default();
-        let default = [Sink {
-            format: Format::Text,
-            path: None,
-        }];
-        for sink in if self.output.is_empty() {
-            &default
+        self.deliver(&told, terminal)?;
+        let is = |wanted| move |told: &Told| told.goal.is_some_and(|(_, judged)| judged == wanted);
+        Ok(if told.iter().any(is(Attainment::Missed)) {
+            ExitCode::from(1)
+        } else if told.iter().any(is(Attainment::Unclear)) {
+            ExitCode::from(3)
         } else {
-            &self.output[..]
-        } {
-            delivery.text(sink, render(sink.format, &answers));
+            ExitCode::SUCCESS
+        })
+    }
+
+    fn tell(
+        &self,
+        path: &Path,
+        document: &Document,
+        scenario: Scenario,
+        terminal: &Terminal,
+    ) -> Result<Told, Error> {
+        let mut forecast = progress::forecast(&scenario, &self.chance, terminal)?;
+        if self.rare {
+            forecast.rare = Some(progress::rare(
+                &scenario,
+                &forecast,
+                &self.chance,
+                terminal,
+            )?);
         }
-        if let Some(directory) = &self.png {
+        let is_ranked = |sink: &Sink<Format>| matches!(sink.format, Format::Text | Format::Json);
+        let ranking = if self.sinks(terminal).iter().any(is_ranked) {
+            progress::ranking(document, &scenario, &forecast, &self.chance, terminal)?
+        } else {
+            None
+        };
+        let is_held = scenario
+            .given
+            .iter()
+            .any(|key| key.starts_with("objectives."));
+        Ok(Told {
+            arguments: self.edits.arguments(path),
+            assumptions: scenario.assumptions(),
+            goal: forecast.judge(&scenario.objectives).filter(|_| is_held),
+            ranking,
+            forecast,
+            scenario,
+        })
+    }
+
+    /// What is asked for; where nothing is, the answer on a screen, or every number with --verbose.
+    fn sinks(&self, terminal: &Terminal) -> Vec<Sink<Format>> {
+        let format = if terminal.verbose {
+            Format::Full
+        } else {
+            Format::Text
+        };
+        match self.output.is_empty() {
+            true => vec![Sink { format, path: None }],
+            false => self.output.clone(),
+        }
+    }
+
+    fn deliver(&self, told: &[Told], terminal: &Terminal) -> Result<(), Error> {
+        let answers: Vec<Answer> = told.iter().map(Told::answer).collect();
+        let screens: Vec<Screen> = told.iter().map(Told::screen).collect();
+        let mut delivery = Delivery::default();
+        for sink in self.sinks(terminal) {
+            let text = match sink.format {
+                Format::Text => {
+                    report::text::render(&screens, terminal.paint && sink.path.is_none())
+                }
+                Format::Full => report::full::render(&answers),
+                Format::Json => report::json::of_screens(&screens),
+                Format::Vegeta => report::vegeta::render(&answers),
+            };
+            delivery.text(&sink, text);
+        }
+        if self.charts.is_any() {
             let mut names = charts::Names::default();
-            for (scenario, answer) in scenarios.iter().zip(&answers) {
-                let name = names.of(&scenario.name);
-                for (suffix, png) in charts::of_answer(scenario, answer)? {
-                    delivery.file(directory.join(format!("{name}-{suffix}.png")), png);
+            for (told, answer) in told.iter().zip(&answers) {
+                let name = names.of(&told.scenario.name);
+                for (suffix, picture) in charts::of_answer(&told.scenario, answer)? {
+                    let name = format!("{name}-{suffix}");
+                    self.charts.add(&name, &picture, &mut delivery)?;
                 }
             }
         }
         delivery.finish(terminal)
-    }
-}
-
-fn render(format: Format, answers: &[Answer]) -> String {
-    match format {
-        Format::Text => report::text::render(answers),
-        Format::Json => report::json::render(answers),
-        Format::Vegeta => report::vegeta::render(answers),
     }
 }

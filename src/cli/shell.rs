@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Command};
 use clap_complete::Shell;
 use rollcast::error::Error;
-use rollcast::report;
+use rollcast::report::schema;
 
 use super::output::{self, Delivery};
 use super::terminal::Terminal;
@@ -26,9 +27,22 @@ pub struct Man {
     directory: PathBuf,
 }
 
-/// Print the JSON Schema of a scenario, which lets editors complete and explain its keys
+/// Print the JSON Schema of a scenario, which lets editors complete and explain its keys, or of what a
+/// command prints with -o json
 #[derive(Debug, Args)]
-pub struct Schema {}
+pub struct Schema {
+    /// Of what: `scenario`, or the command whose JSON is meant
+    #[arg(value_name = "WHAT", default_value = "scenario", value_parser = whats())]
+    what: String,
+}
+
+fn whats() -> PossibleValuesParser {
+    let outputs = schema::OUTPUTS.iter().map(|(command, _)| *command);
+    std::iter::once("scenario")
+        .chain(outputs)
+        .collect::<Vec<_>>()
+        .into()
+}
 
 impl Completions {
     /// Prints.
@@ -85,7 +99,7 @@ impl Schema {
     /// Stdout cannot be written.
     pub fn execute(&self, terminal: &Terminal) -> Result<ExitCode, Error> {
         let mut delivery = Delivery::default();
-        delivery.print(&report::schema::render());
+        delivery.print(&schema::of_output(&self.what).map_or_else(schema::scenario, str::to_owned));
         delivery.finish(terminal)?;
         Ok(ExitCode::SUCCESS)
     }

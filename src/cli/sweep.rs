@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use rollcast::error::Error;
 use rollcast::escape;
-use rollcast::monte_carlo::{Workers, replay};
+use rollcast::monte_carlo::{Sample, Workers, typical};
 use rollcast::plot;
 use rollcast::report::{self, caption};
 use rollcast::scenario::Scenario;
@@ -84,9 +84,8 @@ pub struct Results {
     /// html: one page that needs no network, with sliders over the grid.
     #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
     output: Vec<Sink<Format>>,
-    /// Draw charts into this directory, made if it is not there
-    #[arg(long, value_name = "DIR")]
-    png: Option<PathBuf>,
+    #[command(flatten)]
+    charts: charts::Directories,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -259,7 +258,7 @@ impl Results {
     /// As [`output::check`].
     pub fn check(&self) -> Result<(), Error> {
         output::check(&self.output)?;
-        self.png.as_deref().map_or(Ok(()), output::make_directory)
+        self.charts.check()
     }
 
     /// Reports and charts of a sweep.
@@ -269,23 +268,20 @@ impl Results {
     pub fn deliver(&self, survey: &Survey, terminal: &Terminal) -> Result<(), Error> {
         let mut delivery = Delivery::default();
         let words = caption::of_survey(survey);
-        let pictures = match &self.png {
-            Some(_) => plot::survey::charts(&charts::caption(&words), survey)?,
-            None => Vec::new(),
+        let pictures = if self.charts.is_any() {
+            plot::survey::charts(&charts::caption(&words), survey)?
+        } else {
+            Vec::new()
         };
-        let name = charts::Names::default().of(&survey.scenario);
-        let files: Vec<(String, PathBuf)> = pictures
-            .iter()
-            .zip(self.png.iter().cycle())
-            .map(|((suffix, title, _), directory)| {
-                (
-                    title.clone(),
-                    directory.join(format!("{name}-{suffix}.png")),
-                )
-            })
-            .collect();
-        if self.png.is_some() && files.is_empty() && survey.plan.design == Design::Grid {
+        if self.charts.is_any() && pictures.is_empty() && survey.plan.design == Design::Grid {
             terminal.note(&"no chart shows a grid of more than three axes; --sample tells which of them matter");
+        }
+        let name = charts::Names::default().of(&survey.scenario);
+        let mut files: Vec<(String, PathBuf)> = Vec::new();
+        for (suffix, title, picture) in &pictures {
+            let name = format!("{name}-{suffix}");
+            let path = self.charts.add(&name, picture, &mut delivery)?;
+            files.extend(path.map(|path| (title.clone(), path)));
         }
         let default = [Sink {
             format: Format::Text,
@@ -307,18 +303,35 @@ impl Results {
             };
             delivery.text(sink, text);
         }
-        for ((_, path), (_, _, picture)) in files.into_iter().zip(&pictures) {
-            delivery.file(path, picture.to_png()?);
-        }
         delivery.finish(terminal)
     }
 }
 
-/// The report as a page, with the lanes of replication 0.
+/// The report as a page, with the lanes of a typical rollout of the scenario as it is.
 fn page(survey: &Survey) -> Result<String, Error> {
-    let replay = replay(&survey.base, survey.seed, 0)?;
-    let lanes = charts::lanes(&survey.base, &survey.base.assumptions(), 0, &replay)?;
-    Ok(report::sweep_page::html(survey, &lanes))
+    const LOOKED_AT: u64 = 100;
+    let samples = Workers::new(None)?.replications(
+        &survey.base,
+        survey.engine,
+        survey.seed,
+        0..survey.budget.runs.min(LOOKED_AT),
+        interrupt::cancelled(),
+    )?;
+    let typical = typical((0..).zip(samples.iter().map(Sample::count_5xx)));
+    let lanes = charts::typical_lanes(
+        &survey.base,
+        &survey.base.assumptions(),
+        samples.len() as u64,
+        typical,
+    )?;
+    let words = caption::of_survey(survey);
+    let sensitivity = plot::survey::sensitivity_chart(&charts::caption(&words), survey)?;
+    let sensitivity = sensitivity.map_or_else(String::new, |picture| picture.to_svg());
+    Ok(report::sweep_page::html(
+        survey,
+        &lanes.to_svg(),
+        &sensitivity,
+    ))
 }
 
 /// Titles and paths of charts as a report at `report` links them.

@@ -9,8 +9,10 @@ use rollcast::error::Error;
 use rollcast::id::AlbNodeId;
 use rollcast::monte_carlo::{Replay, replay, requests};
 use rollcast::report;
+use rollcast::report::caption::Why;
 use rollcast::report::trace_json::Trace as Told;
 use rollcast::scenario::Scenario;
+use rollcast::traffic::outcome::Failure;
 
 use super::options::{self, Edits};
 use super::output::{self, Delivery, Sink};
@@ -23,7 +25,7 @@ Examples:
   rollcast trace app.toml --seed 7 --replication 41     the 42nd rollout of `run --seed 7`
   rollcast trace app.toml -o transcript                 who did what, and when
   rollcast trace app.toml --png charts                  what pods did and what ALB nodes believed
-  rollcast trace app.toml --logs logs                   as ALB access logs, for `calibrate`
+  rollcast trace app.toml --logs logs                   as an ALB's logs, for `calibrate`
   rollcast trace app.toml -o chrome=app.trace.json      for https://ui.perfetto.dev";
 
 /// Tell one simulated rollout in full: what pods did, what ALB nodes believed, which requests failed
@@ -44,12 +46,11 @@ pub struct Trace {
     /// chrome: trace events for chrome://tracing and https://ui.perfetto.dev.
     #[arg(short, long, value_name = "FORMAT[=PATH]", value_parser = Sink::<Format>::parse, verbatim_doc_comment)]
     output: Vec<Sink<Format>>,
-    /// Draw the replication into this directory, made if it is not there: NAME-lanes.png, with the
-    /// replication's number in the name if it is not 0
-    #[arg(long, value_name = "DIR")]
-    png: Option<PathBuf>,
+    #[command(flatten)]
+    charts: charts::Directories,
     /// Write the replication as the real system would have logged it into this directory, made if it is
-    /// not there: ALB access logs, a file a node, and endpointslices.jsonl; `calibrate` reads them
+    /// not there: ALB access and health check logs, a file a node each, and endpointslices.jsonl; `calibrate`
+    /// reads them
     #[arg(long, value_name = "DIR")]
     logs: Option<PathBuf>,
     #[command(flatten)]
@@ -78,10 +79,10 @@ impl Trace {
             );
             return Err(error.hint("--set target_group.target_type=ip"));
         }
-        self.png
-            .iter()
-            .chain(&self.logs)
-            .try_for_each(|directory| output::make_directory(directory))?;
+        self.charts.check()?;
+        self.logs
+            .as_deref()
+            .map_or(Ok(()), output::make_directory)?;
         interrupt::watch()?;
         let again = || replay(&scenario, scenario.monte_carlo.seed, self.replication);
         let replay = progress::during("replication", terminal, again)
@@ -103,6 +104,13 @@ impl Trace {
             .skip(1)
             .map(|group| scenario.name_of(group))
             .collect();
+        let is_counted = self.output.iter().any(|sink| sink.format == Format::Json);
+        let requests = if is_counted || self.logs.is_some() {
+            let seed = scenario.monte_carlo.seed;
+            requests(scenario, &replay.timeline, seed, self.replication)
+        } else {
+            Vec::new()
+        };
         let told = Told {
             scenario: &scenario.name,
             digest: &scenario.digest(),
@@ -113,6 +121,7 @@ impl Trace {
             timeline: &replay.timeline,
             outcome: &replay.outcome,
             sample: &replay.sample,
+            requests: &requests,
         };
         let mut delivery = Delivery::default();
         let default = [Sink {
@@ -126,39 +135,43 @@ impl Trace {
         } {
             delivery.text(sink, render(sink.format, &told, replay));
         }
-        if let Some(directory) = &self.png {
+        if self.charts.is_any() {
             let name = charts::Names::default().of(&scenario.name);
             let number = if self.replication == 0 {
                 String::new()
             } else {
                 format!("-{}", self.replication)
             };
-            let png = charts::lanes(scenario, &scenario.assumptions(), self.replication, replay)?;
-            delivery.file(directory.join(format!("{name}{number}-lanes.png")), png);
+            let assumptions = scenario.assumptions();
+            let picture =
+                charts::lanes(scenario, &assumptions, self.replication, Why::Asked, replay)?;
+            let name = format!("{name}{number}-lanes");
+            self.charts.add(&name, &picture, &mut delivery)?;
         }
         if let Some(directory) = &self.logs {
-            self.log(directory, scenario, replay, &mut delivery);
+            log(directory, scenario, replay, &requests, &mut delivery);
         }
         delivery.finish(terminal)
     }
+}
 
-    fn log(&self, directory: &Path, scenario: &Scenario, replay: &Replay, delivery: &mut Delivery) {
-        let requests = requests(
-            scenario,
-            &replay.timeline,
-            scenario.monte_carlo.seed,
-            self.replication,
-        );
-        for node in (0..scenario.load_balancer.nodes).map(AlbNodeId) {
-            let name = report::access_log::file_name(&scenario.name, node);
-            delivery.file(
-                directory.join(name),
-                report::access_log::render(&requests, node).into_bytes(),
-            );
-        }
-        let watch = report::access_log::watch(&replay.timeline);
-        delivery.file(directory.join("endpointslices.jsonl"), watch.into_bytes());
+fn log(
+    directory: &Path,
+    scenario: &Scenario,
+    replay: &Replay,
+    requests: &[Failure],
+    delivery: &mut Delivery,
+) {
+    for node in (0..scenario.load_balancer.nodes).map(AlbNodeId) {
+        let name = report::access_log::file_name(&scenario.name, node);
+        let lines = report::access_log::render(requests, node);
+        delivery.file(directory.join(name), lines.into_bytes());
+        let name = report::health_check_log::file_name(&scenario.name, node);
+        let checks = report::health_check_log::render(scenario, &replay.timeline, node);
+        delivery.file(directory.join(name), checks.into_bytes());
     }
+    let watch = report::access_log::watch(&replay.timeline);
+    delivery.file(directory.join("endpointslices.jsonl"), watch.into_bytes());
 }
 
 fn render(format: Format, told: &Told, replay: &Replay) -> String {

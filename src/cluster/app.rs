@@ -1,20 +1,24 @@
 //! The application's process. It believes nothing: it is the truth.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::actor::{Actor, Outbox};
 use crate::cluster::pod::ProbeKind;
 use crate::dist::{Dist, LogNormal};
 use crate::id::{AlbNodeId, NodeId, PodId, TargetId};
 use crate::random::{Purpose, Stream, pair};
-use crate::setting::settings;
+use crate::setting::{
+    form::{self, formed, named},
+    settings,
+};
 use crate::time::{Span, Time};
 
 settings! {
     /// What the process does (`[app]`).
     AppSpec in "app" {
         /// A named, sourced set of the keys below; keys given beside it win.
-        profile: Option<String> = None, Documented "see the profiles in docs/MODEL.md";
+        profile: Option<String> = None, Documented "rollcast explain profiles";
         /// Container running → listening and answering probes.
         start_up: Dist = Dist::LogNormal(LogNormal::p50_p99(Span::from_secs(12), Span::from_secs(20))), Assumed "a Spring Boot service of middling size; give your own";
         /// At SIGTERM: `exit` (everything closes at once), `drain` (stop listening, finish what is in flight), `keep_serving` (serve on until `shutdown` is over) or `ignore` (serve until SIGKILL).
@@ -30,7 +34,7 @@ settings! {
         /// How long a request takes the application.
         service_time: Dist = Dist::LogNormal(LogNormal::p50_p99(Span::from_millis(14), Span::from_millis(120))), Measured "2023 load test, after: p50 13.8 ms, p99 121.8 ms";
         /// Requests served at once, at least 1; absent: any number. The others wait, first come first served, and are served even if nobody waits for the answer any more.
-        concurrency: Option<u32> = None, Assumed "a server far from its limits; Tomcat has 200 threads (server.tomcat.threads.max)";
+        concurrency: Option<u32> = None, (at least 1) Assumed "a server far from its limits; Tomcat has 200 threads (server.tomcat.threads.max)";
         /// With `concurrency`: if so many requests wait, the SYN of a new connection is dropped, and sent again after 1 s, 3 s and 7 s.
         backlog: u32 = 100, Documented "Tomcat acceptCount 100; Node 511, nginx 511, gunicorn 2048; Linux net.core.somaxconn 4096 caps them";
         /// A process that has just come up is slower: `{ factor = 3.0, over = "30s" }` takes three times as long at first, and linearly less until 30 s after it listens; absent: it is as fast as ever.
@@ -462,4 +466,13 @@ impl Actor for Apps {
             | Input::Exit(..) => {}
         }
     }
+}
+
+named!(OnSigterm);
+
+formed! {
+    ColdStart => form::table(
+        json!({ "factor": form::narrowed(f64::form(), "at least 1, at most 1000000"), "over": form::span() }),
+        &["factor", "over"],
+    );
 }

@@ -4,6 +4,8 @@
 //! old. The control law is that of Kubernetes 1.36, pkg/controller/deployment/{rolling,recreate,
 //! sync,progress}.go and util/deployment_util.go.
 
+named!(Strategy);
+
 #[cfg(test)]
 mod tests;
 
@@ -14,14 +16,14 @@ use crate::cluster::pod::{PodChange, PodObject};
 use crate::cluster::rolling::{self, Fleet, Write};
 use crate::cluster::workload::{DeploymentObject, ReplicaSetObject};
 use crate::id::RevisionId;
-use crate::setting::{Count, settings};
+use crate::setting::{Count, form::named, settings};
 use crate::time::{Span, Time};
 
 settings! {
     /// What the Deployment says (`[deployment]`).
     DeploymentSpec in "deployment" {
         /// Desired pods.
-        replicas: u32 = 1, Documented "pkg/apis/apps/v1/defaults.go SetDefaults_Deployment";
+        replicas: u32 = 1, (at least 1) Documented "pkg/apis/apps/v1/defaults.go SetDefaults_Deployment";
         /// `RollingUpdate` or `Recreate`.
         strategy: Strategy = Strategy::RollingUpdate, Documented "pkg/apis/apps/v1/defaults.go SetDefaults_Deployment";
         /// Pods above `replicas` during an update: a number, or a percentage that rounds up.

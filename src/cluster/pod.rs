@@ -1,10 +1,14 @@
 //! What the rooms of the cluster have in common: the pod's template and its object in the API.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::dist::Dist;
 use crate::id::{NodeId, PodId, TargetGroupId};
-use crate::setting::settings;
+use crate::setting::{
+    form::{self, formed},
+    settings,
+};
 use crate::time::{Span, Time};
 
 settings! {
@@ -155,13 +159,13 @@ settings! {
         /// No probe earlier than this after the container's start; whole seconds.
         initial_delay: Span = Span::ZERO, Documented "initialDelaySeconds, pkg/apis/core/v1/defaults.go";
         /// From one probe to the next; at least 1 s.
-        period: Span = Span::from_secs(10), Documented "periodSeconds, pkg/apis/core/v1/defaults.go";
+        period: Span = Span::from_secs(10), (above 0) Documented "periodSeconds, pkg/apis/core/v1/defaults.go";
         /// After this a probe has failed; at least 1 s.
-        timeout: Span = Span::from_secs(1), Documented "timeoutSeconds, pkg/apis/core/v1/defaults.go";
+        timeout: Span = Span::from_secs(1), (above 0) Documented "timeoutSeconds, pkg/apis/core/v1/defaults.go";
         /// Successes in a row that count as success; at least 1.
-        success_threshold: u32 = 1, Documented "successThreshold, pkg/apis/core/v1/defaults.go";
+        success_threshold: u32 = 1, (at least 1) Documented "successThreshold, pkg/apis/core/v1/defaults.go";
         /// Failures in a row that count as failure; at least 1.
-        failure_threshold: u32 = 3, Documented "failureThreshold, pkg/apis/core/v1/defaults.go";
+        failure_threshold: u32 = 3, (at least 1) Documented "failureThreshold, pkg/apis/core/v1/defaults.go";
     }
 }
 
@@ -417,6 +421,19 @@ impl PodObject {
                     .ready_since
                     .is_none_or(|since| now >= since + min_ready))
     }
+}
+
+formed! {
+    PreStop => json!({ "anyOf": [
+        form::span(),
+        // The server stops once.
+        form::table(json!({ "exec": form::span(), "drain_at": form::span() }), &["exec"]),
+        form::table(json!({ "exec": form::span(), "sigterm_at": form::span() }), &["exec"]),
+        form::table(json!({ "http_get": form::span(), "drain_at": form::span() }), &["http_get"]),
+        form::table(json!({ "fails": { "const": true } }), &["fails"]),
+    ] });
+    ProbeSpec => form::of(ProbeSpec::SETTINGS);
+    SidecarSpec => form::of(SidecarSpec::SETTINGS);
 }
 
 #[cfg(test)]

@@ -253,7 +253,10 @@ impl ReplicaSetController {
         let mut doomed = std::mem::take(&mut self.doomed);
         doomed.clear();
         let count = count.min(BURST_REPLICAS);
-        doomed.extend(self.pods.to_delete(revision, count, now, out.streams()));
+        doomed.extend(
+            self.pods
+                .first_to_delete(revision, count, now, out.streams()),
+        );
         self.sets[row].work = Work::Deleting {
             unanswered: doomed.len() as u32,
         };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::setting::settings;
+use crate::setting::{form::named, settings};
 
 settings! {
     /// What the Service says (`[service]`).
@@ -22,3 +22,5 @@ pub enum ExternalTrafficPolicy {
     /// To the pods on the host; packets for a host without any are dropped.
     Local,
 }
+
+named!(ExternalTrafficPolicy);

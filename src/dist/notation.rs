@@ -13,8 +13,10 @@ use std::fmt;
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::{Value, json};
 
 use super::{Dist, LogNormal, Z99};
+use crate::setting::form::{self, Form as _, formed};
 use crate::time::Span;
 
 impl Serialize for Dist {
@@ -85,6 +87,37 @@ struct Form {
     mixture: Option<Vec<Weighted>>,
     delay: Option<Span>,
     jitter: Option<Span>,
+}
+
+formed! {
+    Span => form::span();
+    Dist => form::distribution();
+}
+
+/// What a scenario may write for a distribution, as a JSON Schema: a span, or one of the forms.
+pub fn written() -> Value {
+    let span = form::span;
+    let spans = |count: usize| json!({ "type": "array", "items": span(), "minItems": count, "maxItems": count });
+    let one = |name: &str, value: Value| form::table(json!({ name: value }), &[name]);
+    let weight = form::narrowed(f64::form(), "above 0");
+    let part = form::table(
+        json!({ "weight": weight, "span": form::distribution() }),
+        &["weight", "span"],
+    );
+    let shape = form::narrowed(f64::form(), "at least 0.05");
+    json!({ "anyOf": [
+        span(),
+        form::table(json!({ "p50": span(), "p95": span() }), &["p50", "p95"]),
+        form::table(json!({ "p50": span(), "p99": span() }), &["p50", "p99"]),
+        one("uniform", spans(2)),
+        one("triangular", spans(3)),
+        one("exponential", span()),
+        one("lognormal", form::table(json!({ "mean": span(), "sd": span() }), &["mean", "sd"])),
+        one("weibull", form::table(json!({ "scale": span(), "shape": shape }), &["scale", "shape"])),
+        one("empirical", json!({ "type": "array", "items": span(), "minItems": 1 })),
+        one("mixture", json!({ "type": "array", "items": part, "minItems": 1 })),
+        form::table(json!({ "delay": span(), "jitter": span() }), &["delay"]),
+    ] })
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use crate::cluster::spec::Link;
 use crate::dist::Dist;
 use crate::disturbance::Unfolded;
 use crate::disturbance::rule::{Effect, LinkRule};
-use crate::setting::settings;
+use crate::setting::{form::named, settings};
 use crate::time::{Span, Time};
 
 settings! {
@@ -19,11 +19,11 @@ settings! {
         /// `kubernetes` or `elb`.
         api: Api = Api::Kubernetes, Assumed "the one that most rollouts lean on";
         /// With `kubernetes`: writes a second that pass; at least 1.
-        rate: u32 = 2, Assumed "no control plane publishes it";
+        rate: u32 = 2, (at least 1) Assumed "no control plane publishes it";
         /// With `kubernetes`: writes that pass at once; at least 1.
-        burst: u32 = 1, Assumed "no control plane publishes it";
+        burst: u32 = 1, (at least 1) Assumed "no control plane publishes it";
         /// With `elb`: the share of the tries that is refused; from 0 to 1.
-        refused: f64 = 1.0, Assumed "an empty bucket refuses every call";
+        refused: f64 = 1.0, (at least 0, at most 1) Assumed "an empty bucket refuses every call";
     }
 }
 
@@ -54,3 +54,5 @@ impl ApiThrottle {
         });
     }
 }
+
+named!(Api);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dist::Dist;
-use crate::setting::settings;
+use crate::setting::{form::named, settings};
 use crate::time::Span;
 
 settings! {
@@ -29,3 +29,5 @@ pub enum Fault {
     /// Its image does not exist.
     BadImage,
 }
+
+named!(Fault);

@@ -11,7 +11,7 @@ settings! {
         /// From the rollout's start until the step; a span or a distribution.
         at: Dist = Dist::constant(Span::ZERO), Assumed "together with the rollout";
         /// The rate of an open loop is multiplied by this, whatever its shape; from 0 to 1000.
-        factor: f64 = 2.0, Assumed "twice the crowd; give your own";
+        factor: f64 = 2.0, (at least 0, at most 1000) Assumed "twice the crowd; give your own";
         /// How long it lasts; absent: until the load is over.
         duration: Option<Span> = None, Assumed "the crowd stays";
     }

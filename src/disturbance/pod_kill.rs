@@ -6,7 +6,7 @@ use crate::cluster::operator::{self, Job, Work};
 use crate::dist::Dist;
 use crate::disturbance::{Place, Unfolded};
 use crate::event::Event;
-use crate::setting::settings;
+use crate::setting::{form::named, settings};
 use crate::time::{Span, Time};
 
 settings! {
@@ -15,7 +15,7 @@ settings! {
         /// From the rollout's start until the kill; a span or a distribution.
         at: Dist = Dist::constant(Span::ZERO), Assumed "together with the rollout";
         /// How many.
-        pods: u32 = 1, Assumed "one at a time";
+        pods: u32 = 1, (at least 1) Assumed "one at a time";
         /// `pod` (deleted, gracefully) or `container` (SIGKILL; restarted in place, under the same IP).
         what: Victim = Victim::Pod, Assumed "the commoner of the two";
     }
@@ -45,3 +45,5 @@ impl PodKill {
         unfolded.at(at, Event::Operator(operator::Input::Start(job)));
     }
 }
+
+named!(Victim);

@@ -17,7 +17,7 @@ settings! {
         /// Which: a name of `[cluster.links]` (`api_write`, `api_to_deployment`, `api_to_replica_set`, `api_to_scheduler`, `api_to_kubelet`, `api_to_endpoint_slice`, `endpoints_to_lbc`, `endpoints_to_kube_proxy`), `lbc_to_elb` or `elb_to_nodes`.
         link: Link = Link::EndpointsToLbc, Assumed "the one that every deregistration takes";
         /// It takes so many times as long.
-        factor: f64 = 1.0, Assumed "no slower; give this or `extra`";
+        factor: f64 = 1.0, (at least 0, at most 1000000) Assumed "no slower; give this or `extra`";
         /// It takes so much longer.
         extra: Span = Span::ZERO, Assumed "no slower; give this or `factor`";
     }

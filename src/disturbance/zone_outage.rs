@@ -15,7 +15,7 @@ settings! {
         /// From the rollout's start until the outage; a span or a distribution.
         at: Dist = Dist::constant(Span::ZERO), Assumed "together with the rollout";
         /// How many zones the hosts are in.
-        zones: u16 = 3, Assumed "the zones of a Region that most clusters use";
+        zones: u16 = 3, (at least 1) Assumed "the zones of a Region that most clusters use";
         /// Which zone, counted from 0; absent: chance picks one.
         zone: Option<u16> = None, Assumed "one zone is as likely as another";
         /// From a host's taint until its pods are deleted.

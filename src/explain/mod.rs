@@ -1,37 +1,63 @@
-//! Says what a word of a scenario or a report means: a cause, a setting, a profile, a preset.
+//! Says what a word of a scenario or a report means: a cause, a setting, a profile, a preset, a row of a table.
 
 mod causes;
+mod lists;
+mod terms;
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::check::{RULES, Rule};
 use crate::disturbance::Kind;
-use crate::scenario::keys::{self, nearest};
+use crate::pre_stop::Advice;
+use crate::scenario::client;
+use crate::scenario::keys::{self, nearest, snake_case};
 use crate::scenario::prior::{PRIORS, Prior};
-use crate::scenario::profile::{self, Profile};
+use crate::scenario::profile::{self, Profile, Row};
 use crate::scenario::{Scenario, settings};
 use crate::setting::Setting;
 use crate::verdict::Cause;
+pub use lists::{overview, words};
+use terms::{ALIASES, Alias, SPELLINGS, TERMS};
 
 /// What the word means, in lines that end; nothing if it means nothing here.
 ///
-/// Known are causes (`refused`), statuses (`504`), settings (`pod.pre_stop`, or `pre_stop`), tables
-/// (`pod`), disturbances (`node_drain`), profiles (`nginx-quit`), rules (`RL001`, `no-readiness-gate`),
-/// and what stands for a choice or a preset (`keep_serving`, `typical`).
+/// Known are kinds (`causes`), causes (`refused`), statuses (`504`), settings (`pod.pre_stop`, `pre_stop`, or
+/// `preStop` as Kubernetes spells it), tables (`pod`), annotations of the controller, disturbances (`node_drain`),
+/// profiles (`nginx-quit`), applications (`django`), clients (`k6`), rules (`RL001`, `no-readiness-gate`), rows and
+/// columns of reports (`old pods gone`), and what stands for a choice or a preset (`keep_serving`, `typical`).
 pub fn explain(word: &str) -> Option<String> {
-    let word = word.trim().trim_matches('`');
-    let parts = [
-        by_cause(word),
-        by_status(word),
-        by_setting(word),
-        by_disturbance(word),
-        by_profile(word),
-        by_choice(word),
-        by_rule(word),
-    ];
-    let known: Vec<String> = parts.into_iter().flatten().collect();
-    (!known.is_empty()).then(|| known.join("\n"))
+    let word = word.trim().trim_matches(['`', '"', ':', '[', ']']).trim();
+    let known = |word: &str| {
+        let parts = [
+            lists::by_kind(word),
+            by_cause(word),
+            by_status(word),
+            by_term(word),
+            by_setting(word),
+            by_disturbance(word),
+            by_profile(word),
+            by_alias(word),
+            by_client(word),
+            by_choice(word),
+            by_rule(word),
+        ];
+        let known: Vec<String> = parts.into_iter().flatten().collect();
+        (!known.is_empty()).then(|| known.join("\n"))
+    };
+    // As it is written; as a setting that Kubernetes or AWS spells otherwise; and whatever the case.
+    let spelling = SPELLINGS
+        .iter()
+        .find(|(other, _)| other.eq_ignore_ascii_case(word));
+    known(word)
+        .or_else(|| spelling.and_then(|(_, key)| known(key)))
+        .or_else(|| known(&in_snake_case(word)))
+        .or_else(|| known(&word.to_lowercase()))
+}
+
+/// The last part of an annotation or of a path in a manifest, as a scenario would write it.
+fn in_snake_case(word: &str) -> String {
+    let last = word.rsplit(['.', '/']).next().unwrap_or(word);
+    snake_case(last.trim_matches(['*', '`']))
 }
 
 /// What to ask instead of a word that means nothing.
@@ -39,48 +65,15 @@ pub fn suggestion(word: &str) -> String {
     // Causes and profiles have hyphens where settings have underscores.
     let hyphened = |known: &&str| word.contains('-') && known.contains('-');
     let words = words();
-    // But a setting written as Kubernetes or a shell would is that setting, whatever else sounds like it.
-    let setting = word.replace('-', "_");
-    if words.contains(&setting) {
-        return format!("did you mean `{setting}`?");
-    }
     let known = || words.iter().map(String::as_str);
-    match nearest(word, known().filter(hyphened)).or_else(|| nearest(word, known())) {
+    let lower = word.to_lowercase();
+    let near = nearest(word, known().filter(hyphened))
+        .or_else(|| nearest(word, known()))
+        .or_else(|| nearest(&lower, known()));
+    match near {
         Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            "try a cause (`refused`), a setting (`pod.pre_stop`), a table (`pod`), a profile (`nginx`) or a rule (`RL001`)"
-                .to_owned()
-        }
+        None => "rollcast explain, without a word, lists what there is".to_owned(),
     }
-}
-
-/// Every word that [`explain`] knows, except those that stand for a choice.
-pub fn words() -> BTreeSet<String> {
-    let causes = Cause::ALL
-        .iter()
-        .map(|cause| cause.name().to_owned())
-        .chain([OWN.to_owned()]);
-    let keys = settings().iter().flat_map(|row| {
-        [
-            row.key.to_owned(),
-            last(row.key).to_owned(),
-            table(row.key).to_owned(),
-        ]
-    });
-    let profiles = profile::PROFILES
-        .iter()
-        .map(|profile| profile.name.to_owned());
-    let disturbances = Kind::ALL.iter().map(|kind| kind.word().to_owned());
-    let rules = RULES
-        .iter()
-        .flat_map(|rule| [rule.id.to_owned(), rule.name.to_owned()]);
-    causes
-        .chain(keys)
-        .chain(disturbances)
-        .chain(profiles)
-        .chain(rules)
-        .filter(|word| !word.is_empty())
-        .collect()
 }
 
 /// The name of what is no cause: the application's own answer.
@@ -175,6 +168,9 @@ fn setting(row: &Setting) -> String {
         "default:",
         &format!("{default} ({}: {})", row.grade, row.source),
     );
+    if !row.range.is_empty() {
+        entry(&mut text, "range:", row.range);
+    }
     for prior in PRIORS
         .iter()
         .filter(|prior| prior.what.starts_with(&format!("`{}`", row.key)))
@@ -206,6 +202,56 @@ fn assumed(text: &mut String, prior: &Prior) {
         .for_each(|(name, what)| entry(text, name, what));
 }
 
+/// A row or a column of a report; its unit in brackets is no part of the name.
+fn by_term(word: &str) -> Option<String> {
+    let name = word.split(" (").next().unwrap_or(word);
+    let same = |other: &&&str| other.eq_ignore_ascii_case(name);
+    let term = TERMS
+        .iter()
+        .find(|term| term.words.iter().any(|other| same(&other)))?;
+    let mut text = format!("{}\n\n", name.to_lowercase());
+    paragraph(&mut text, term.meaning);
+    Some(text)
+}
+
+fn by_alias(word: &str) -> Option<String> {
+    let Alias {
+        question, profiles, ..
+    } = ALIASES.iter().find(|alias| alias.words.contains(&word))?;
+    let mut text = format!("{word}: which profile?\n\n");
+    paragraph(&mut text, question);
+    for (profile, answer) in *profiles {
+        entry(
+            &mut text,
+            &format!("{answer}:"),
+            &format!("--set app.profile={profile}"),
+        );
+    }
+    text.push_str("\n  rollcast explain ");
+    let names: Vec<&str> = profiles.iter().map(|(profile, _)| *profile).collect();
+    text.push_str(&format!("{} says what it does.\n", names.join(" ")));
+    Some(text)
+}
+
+fn by_client(word: &str) -> Option<String> {
+    let client = client::find(word)?;
+    let mut text = format!("client {}\n\n", client.name);
+    paragraph(&mut text, client.about);
+    text.push('\n');
+    rows(&mut text, client.rows);
+    Some(text)
+}
+
+fn rows(text: &mut String, rows: &[Row]) {
+    for row in rows {
+        entry(
+            text,
+            &format!("{} = {}", row.key, row.value),
+            &format!("({}: {})", row.grade, row.source),
+        );
+    }
+}
+
 fn by_disturbance(word: &str) -> Option<String> {
     let kind = Kind::ALL.iter().find(|kind| kind.word() == word)?;
     let mut text = format!("[[disturbance]], kind = \"{word}\"\n\n");
@@ -230,20 +276,19 @@ fn profile_text(profile: &Profile) -> String {
     paragraph(&mut text, profile.about);
     entry(&mut text, "version:", profile.version);
     text.push('\n');
-    for row in profile.rows {
-        entry(
-            &mut text,
-            &format!("{} = {}", row.key, row.value),
-            &format!("({}: {})", row.grade, row.source),
-        );
-    }
+    rows(&mut text, profile.rows);
     text
 }
 
 /// A word that stands in backticks in a setting's meaning or among a prior's presets: what it is there.
 fn by_choice(word: &str) -> Option<String> {
     // Settings name each other in backticks, too; those are not choices.
-    if words().contains(word) {
+    let is_name =
+        |row: &Setting| row.key == word || last(row.key) == word || table(row.key) == word;
+    if settings().iter().any(is_name)
+        || profile::find(word).is_some()
+        || client::find(word).is_some()
+    {
         return None;
     }
     let quoted = format!("`{word}`");
@@ -279,6 +324,12 @@ fn rule(rule: &Rule) -> String {
     let mut text = format!("{} {}: {}\n\n", rule.id, rule.name, rule.summary);
     paragraph(&mut text, rule.explanation);
     text.push('\n');
+    // How long is long enough, of the defaults: four pods behind two nodes.
+    if rule.id == "RL001" {
+        let scenario = Scenario::default();
+        let advice = Advice::of(&scenario, scenario.objectives.probability);
+        entry(&mut text, "lag:", &advice.to_string());
+    }
     entry(&mut text, "severity:", rule.severity.name());
     entry(&mut text, "source:", rule.source);
     entry(
@@ -424,7 +475,7 @@ mod tests {
 
     #[test]
     fn a_word_that_means_nothing_is_answered_by_the_nearest() {
-        for word in ["", "zzzz", "7", "200", "refusd", "."] {
+        for word in ["", "zzzz", "7", "refusd", "."] {
             assert_eq!(explain(word), None, "{word}");
         }
         assert_eq!(suggestion("refusd"), "did you mean `refused`?");
@@ -432,7 +483,96 @@ mod tests {
             suggestion("conect-timeout"),
             "did you mean `connect-timeout`?"
         );
-        assert_eq!(suggestion("pre-stop"), "did you mean `pre_stop`?");
-        assert!(suggestion("zzzz").starts_with("try a cause"));
+        assert_eq!(suggestion("djanga"), "did you mean `django`?");
+        assert_eq!(suggestion("Old pods gon"), "did you mean `old pods gone`?");
+        assert!(suggestion("zzzz").starts_with("rollcast explain"));
+    }
+
+    #[test]
+    fn a_setting_is_known_as_kubernetes_and_aws_spell_it() {
+        for (word, key) in [
+            ("preStop", "pod.pre_stop"),
+            ("pre-stop", "pod.pre_stop"),
+            ("lifecycle.preStop", "pod.pre_stop"),
+            (
+                "terminationGracePeriodSeconds",
+                "pod.termination_grace_period",
+            ),
+            (
+                "spec.template.spec.terminationGracePeriodSeconds",
+                "pod.termination_grace_period",
+            ),
+            ("minReadySeconds", "deployment.min_ready"),
+            ("maxSurge", "deployment.max_surge"),
+            ("progressDeadlineSeconds", "deployment.progress_deadline"),
+            ("readinessProbe", "pod.readiness_probe"),
+            ("periodSeconds", "pod.readiness_probe.period"),
+            ("initialDelaySeconds", "pod.readiness_probe.initial_delay"),
+            ("externalTrafficPolicy", "service.external_traffic_policy"),
+            ("minAvailable", "pod_disruption_budget.min_available"),
+            (
+                "deregistration_delay.timeout_seconds",
+                "target_group.deregistration_delay",
+            ),
+            (
+                "alb.ingress.kubernetes.io/target-type",
+                "target_group.target_type",
+            ),
+            (
+                "alb.ingress.kubernetes.io/healthcheck-interval-seconds",
+                "target_group.health_check.interval",
+            ),
+            (
+                "elbv2.k8s.aws/pod-readiness-gate-inject",
+                "pod.readiness_gate",
+            ),
+        ] {
+            let name = key.rsplit('.').next().unwrap();
+            check(word, &[name]);
+        }
+        for (_, key) in SPELLINGS {
+            assert!(keys::setting(key).is_some() || is_table(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_application_is_asked_what_tells_its_profiles_apart() {
+        check(
+            "django",
+            &[
+                "Which server runs it?",
+                "app.profile=gunicorn",
+                "app.profile=uvicorn",
+            ],
+        );
+        check("Spring", &["spring-boot-3.4"]);
+        for alias in ALIASES {
+            for (profile, _) in alias.profiles {
+                assert!(profile::find(profile).is_some(), "{profile}");
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_are_listed_and_their_members_known() {
+        for kind in [
+            "causes",
+            "rules",
+            "settings",
+            "profiles",
+            "clients",
+            "presets",
+            "disturbances",
+            "words",
+        ] {
+            assert!(
+                explain(kind).is_some_and(|text| text.lines().count() > 5),
+                "{kind}"
+            );
+            assert!(overview().contains(&format!("\n{kind}: ")), "{kind}");
+        }
+        check("k6", &["client k6", "workers = 1"]);
+        check("OLD PODS GONE (s)", &["last old pod's object is gone"]);
+        check("published", &["load_balancer.deregistration_propagation:"]);
     }
 }

@@ -17,8 +17,10 @@ pub struct Given {
     pub key: String,
     /// Its value: TOML, or a bare word or span.
     pub value: String,
-    /// The option that gave it: `--rate`.
+    /// The option or the file that gave it: `--rate`.
     pub option: String,
+    /// Whether it counts only where the manifests say nothing.
+    pub yields: bool,
 }
 
 /// Imports one Deployment. A draft that is no scenario is for whoever reads it, unless what was given is none either.

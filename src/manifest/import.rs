@@ -105,7 +105,16 @@ pub(super) fn draft(
     import.remarks();
     import.not_modelled()?;
     let hook = import.hook(given.iter().any(|given| given.key == "pod.pre_stop"));
-    for Given { key, value, option } in given {
+    for Given {
+        key,
+        value,
+        option,
+        yields,
+    } in given
+    {
+        if *yields && import.values.has(key) {
+            continue;
+        }
         import.values.push(
             key,
             Document::value_in_toml(key, value)?,

@@ -54,6 +54,8 @@ pub struct Counted {
     runs: u64,
     cut_short: u64,
     rollout_at: Time,
+    /// 5xx of each replication whose rollout completes.
+    failed_of_complete: Frequencies,
     counts: [Frequencies; COUNTS],
     measures: [Measurements; Measure::ALL.len()],
 }
@@ -137,6 +139,7 @@ impl Counted {
             runs: 0,
             cut_short: 0,
             rollout_at: Time::ZERO + rollout_at,
+            failed_of_complete: Frequencies::default(),
             counts: Default::default(),
             measures: Default::default(),
         }
@@ -146,6 +149,9 @@ impl Counted {
     pub fn push(&mut self, sample: &Sample) {
         self.runs += 1;
         self.cut_short += u64::from(sample.measures.cut_short);
+        if sample.measures.is_complete() {
+            self.failed_of_complete.push(sample.count_5xx() as f64);
+        }
         for (count, frequencies) in Count::all().zip(&mut self.counts) {
             frequencies.push(count.of(sample) as f64);
         }
@@ -160,6 +166,7 @@ impl Counted {
     pub fn merge(&mut self, other: &Counted) {
         self.runs += other.runs;
         self.cut_short += other.cut_short;
+        self.failed_of_complete.merge(&other.failed_of_complete);
         for (counts, others) in self.counts.iter_mut().zip(&other.counts) {
             counts.merge(others);
         }
@@ -176,6 +183,11 @@ impl Counted {
     /// In how many of them the load ended before the rollout was over.
     pub const fn cut_short(&self) -> u64 {
         self.cut_short
+    }
+
+    /// How often each number of 5xx occurred in rollouts that complete.
+    pub const fn failed_of_complete(&self) -> &Frequencies {
+        &self.failed_of_complete
     }
 
     /// How often each count occurred: exactly, whatever their number.
@@ -211,7 +223,7 @@ mod tests {
                 ..Sample::default()
             };
             sample.causes = std::array::from_fn(|row| (i + row as u64) % 5);
-            sample.measures.duration = (i % 4 > 0).then(|| Span::from_micros(i * 1_001));
+            sample.measures.duration = (!i.is_multiple_of(4)).then(|| Span::from_micros(i * 1_001));
             sample.measures.cut_short = i.is_multiple_of(10);
             sample
         };

@@ -9,6 +9,7 @@ use super::sample::Sample;
 use super::tally::{ErrorSeries, Latency, Tally};
 use crate::scenario::Scenario;
 use crate::scenario::load::LoadSpec;
+use crate::scenario::objectives::{Attainment, ObjectivesSpec};
 use crate::stats::{Proportion, Summary, VarianceSplit};
 use crate::traffic::Engine;
 use crate::traffic::outcome::Outcome;
@@ -109,6 +110,21 @@ impl Forecast {
     /// In how many replications the load ended before the rollout was over.
     pub fn cut_short(&self) -> Option<Proportion> {
         Proportion::of(self.counted.cut_short(), self.counted.runs(), self.level)
+    }
+
+    /// Holds the rollout to objectives: the share of rollouts that complete and cost no more than is allowed, with
+    /// one-sided bounds at the forecast's level, and what follows from it. `None` without a replication.
+    pub fn judge(&self, objectives: &ObjectivesSpec) -> Option<(Proportion, Attainment)> {
+        let most = objectives.max_5xx_per_rollout as f64;
+        let hits = self.counted.failed_of_complete().up_to(most);
+        // Of a two-sided interval at 1 − 2α either end is a bound at 1 − α.
+        let two_sided = (2.0 * self.level - 1.0).max(0.02);
+        let within = Proportion::of(hits, self.counted.runs(), two_sided)?;
+        let is_known = self.counted.cut_short() == 0;
+        Some((
+            within,
+            objectives.judge((within.low, within.high), is_known),
+        ))
     }
 
     /// Which part of a quantity's variance lies between environments.

@@ -6,6 +6,7 @@
 
 mod counted;
 mod forecast;
+pub mod ranking;
 pub mod rare;
 mod replay;
 mod sample;
@@ -29,10 +30,10 @@ pub use counted::{Count, Counted, Measure};
 pub use forecast::Forecast;
 pub use replay::{Replay, replay, requests};
 use sample::InOrder;
-pub use sample::Sample;
+pub use sample::{Sample, typical};
 pub use sampling::{Ends, Sampler, Workers};
 use tally::Tally;
-pub use tally::{ErrorSeries, KEPT, Latency};
+pub use tally::{ErrorSeries, KEPT, Latency, SERIES_RUNS};
 
 /// So many of the first replications get a twin, to tell what differs between environments from
 /// chance: at most 200 replications more, a fifth of the default 1,000, for a share known to about ±10 points.

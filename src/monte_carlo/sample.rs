@@ -136,6 +136,18 @@ impl InOrder {
     }
 }
 
+/// The replication to show of these, each with its number of 5xx: the median of those that have any, the lower of two
+/// medians, ties by number. `None`: none has any.
+pub fn typical(replications: impl Iterator<Item = (u64, u64)>) -> Option<u64> {
+    let mut failing: Vec<(u64, u64)> = replications
+        .filter(|(_, failed)| *failed > 0)
+        .map(|(number, failed)| (failed, number))
+        .collect();
+    failing.sort_unstable();
+    let middle = failing.len().checked_sub(1)? / 2;
+    failing.get(middle).map(|(_, number)| *number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,5 +198,15 @@ mod tests {
         for (i, other) in others.iter().enumerate() {
             assert_ne!(other.fingerprint(), base.fingerprint(), "difference {i}");
         }
+    }
+
+    #[test]
+    fn the_typical_one_is_the_median_of_those_that_fail() {
+        let typical = |failed: &[u64]| super::typical((0..).zip(failed.iter().copied()));
+        assert_eq!(typical(&[]), None);
+        assert_eq!(typical(&[0, 0]), None);
+        assert_eq!(typical(&[0, 9, 0, 1, 5]), Some(4));
+        assert_eq!(typical(&[4, 0, 4, 4]), Some(2), "ties by number");
+        assert_eq!(typical(&[7, 3]), Some(1), "the lower of two");
     }
 }

@@ -15,7 +15,7 @@ use crate::verdict::Cause;
 const COLUMNS: usize = Cause::ALL.len() + 1;
 
 /// The series per second is taken from no more than so many replications: its band needs every one of their counts.
-const SERIES_RUNS: u64 = 2_000;
+pub const SERIES_RUNS: u64 = 2_000;
 
 /// So many of the first replications are kept one by one.
 pub const KEPT: u64 = SERIES_RUNS;

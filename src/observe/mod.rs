@@ -5,4 +5,5 @@ pub mod measure;
 pub mod over;
 mod recorder;
 pub mod timeline;
+pub mod track;
 pub mod transcript;

@@ -1,12 +1,11 @@
-//! How many 5xx one rollout costs: a histogram over the replications, with the marks that a report quotes.
-
-use plotters::backend::DrawingBackend;
+//! How many 5xx one rollout costs: a histogram over the rollouts, with the marks that a report quotes.
 
 use super::frame::{self, Axis, Key, Legend, MARGIN, Page, RIGHT, Swatch, X_AXIS_HEIGHT};
 use super::palette;
-use super::sheet::{Drawn, LABEL, Sheet};
+use super::sheet::{LABEL, Sheet};
 use super::{Caption, Picture};
 use crate::error::Error;
+use crate::report::figures::amount;
 use crate::stats::Frequencies;
 
 const HEIGHT: f64 = 640.0;
@@ -55,9 +54,9 @@ pub fn distribution(
     let spacing = spacing(counts, summary);
     let bins = bins(counts, spacing);
     let page = Page::lay_out(caption, &statement(counts, summary), legend(&bins))?;
-    Picture::draw(&page, HEIGHT, |sheet| {
-        draw(sheet, &page, &bins, spacing, counts.n(), summary)
-    })
+    Ok(Picture::draw(&page, HEIGHT, |sheet| {
+        draw(sheet, &page, &bins, spacing, counts.n(), summary);
+    }))
 }
 
 fn statement(counts: &Frequencies, summary: &Summary) -> String {
@@ -69,7 +68,7 @@ fn statement(counts: &Frequencies, summary: &Summary) -> String {
         (summary.confidence * 1_000.0).round() / 10.0
     );
     if runs == 0 {
-        return "No replications.".to_owned();
+        return "No rollouts.".to_owned();
     }
     let of = format!(
         "{} rollout{}",
@@ -78,16 +77,16 @@ fn statement(counts: &Frequencies, summary: &Summary) -> String {
     );
     if clean == runs {
         return format!(
-            "0 5xx in {of}: at most {} of rollouts have any ({level})",
+            "No 5xx in {of}: at most {} of rollouts have any ({level})",
             frame::percent(high)
         );
     }
-    let (clean, low, high) = (
-        frame::percent(clean as f64 / runs as f64),
+    let (any, low, high) = (
+        frame::percent((runs - clean) as f64 / runs as f64),
         frame::percent(low),
         frame::percent(high),
     );
-    format!("{clean} of {of} clean: {low} to {high} of rollouts have a 5xx ({level})")
+    format!("{any} of {of} have a 5xx: {low} to {high} ({level})")
 }
 
 fn legend(bins: &[Bin]) -> Vec<Legend> {
@@ -97,7 +96,7 @@ fn legend(bins: &[Bin]) -> Vec<Legend> {
     };
     let mut keys = Vec::new();
     if bins.iter().any(|bin| bin.is_clean() && bin.rollouts > 0) {
-        keys.push(bar(Swatch::Block(palette::CLEAN), "no 5xx"));
+        keys.push(bar(Swatch::Block(palette::HARMLESS), "no 5xx"));
     }
     if bins.iter().any(|bin| !bin.is_clean() && bin.rollouts > 0) {
         keys.push(bar(Swatch::Block(palette::DIRTY), "some 5xx"));
@@ -176,8 +175,8 @@ impl Spacing {
 
     fn name(self) -> &'static str {
         match self {
-            Spacing::Even => "5xx per rollout",
-            Spacing::Logarithmic => "5xx per rollout (logarithmic)",
+            Spacing::Even => "5xx a rollout",
+            Spacing::Logarithmic => "5xx a rollout (log scale)",
         }
     }
 
@@ -203,14 +202,14 @@ impl Spacing {
     }
 }
 
-fn draw<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
+fn draw(
+    sheet: &mut Sheet,
     page: &Page,
     bins: &[Bin],
     spacing: Spacing,
     runs: u64,
     summary: &Summary,
-) -> Drawn<DB> {
+) {
     let share = |bin: &Bin| bin.rollouts as f64 / runs.max(1) as f64;
     let highest = bins.iter().map(share).fold(0.0, f64::max);
     let end = bins.last().map_or(1, |bin| bin.to) as f64;
@@ -240,67 +239,65 @@ fn draw<DB: DrawingBackend>(
         (top, bottom),
         &spacing.marks(&x, end),
         spacing.name(),
-    )?;
-    frame::y_axis(sheet, &y, (left, RIGHT), &y_marks)?;
+    );
+    frame::y_axis(sheet, &y, (left, RIGHT), &y_marks);
     for bin in bins.iter().filter(|bin| bin.rollouts > 0) {
         let place = |edge: u64| x.at(spacing.place(edge as f64 - 0.5));
         let (from, to) = (place(bin.from), place(bin.to));
         // A bar of one rollout in a million, or of one count in a million, is still a bar.
         let (right, upper) = (to.max(from + 2.0) - 0.5, y.at(share(bin)).min(bottom - 1.5));
         let color = if bin.is_clean() {
-            palette::CLEAN
+            palette::HARMLESS
         } else {
             palette::DIRTY
         };
-        sheet.fill((from + 0.5, upper), (right, bottom), color)?;
+        sheet.fill((from + 0.5, upper), (right, bottom), color);
     }
     sheet.fill(
         (left, bottom - 0.75),
         (RIGHT, bottom + 0.75),
         palette::FADED_INK,
-    )?;
+    );
     if runs > 0 {
-        quantiles(sheet, &x, spacing, (marks_top, bottom), summary)?;
+        quantiles(sheet, &x, spacing, (marks_top, bottom), summary);
     }
-    Ok(())
 }
 
 const MARK_ROW: f64 = 26.0;
 
 /// Marks the quantiles. Each label has a row of its own, so that equal quantiles stay legible.
-fn quantiles<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
+fn quantiles(
+    sheet: &mut Sheet,
     x: &Axis,
     spacing: Spacing,
     (top, bottom): (f64, f64),
     summary: &Summary,
-) -> Drawn<DB> {
+) {
     let marks = [
-        ("p05", summary.p05),
-        ("p50", summary.p50),
-        ("p95", summary.p95),
+        (summary.p05, "1 in 20: at most ", ""),
+        (summary.p50, "median: ", ""),
+        (summary.p95, "1 in 20: ", " or more"),
     ];
-    for (row, (name, count)) in marks
+    for (row, (count, before, after)) in marks
         .into_iter()
-        .filter(|(_, count)| count.is_finite())
+        .filter(|(count, ..)| count.is_finite())
         .enumerate()
     {
         let (at, y) = (
             x.at(spacing.place(count)),
             top + (row as f64 + 0.5) * MARK_ROW,
         );
-        let text = format!("{name}  {}", frame::number(count));
-        sheet.dashes(at, (y - MARK_ROW / 2.0 + 3.0, bottom), 2.0, palette::INK)?;
+        let text = format!("{before}{}{after}", amount(count));
+        sheet.dashes(at, (y - MARK_ROW / 2.0 + 3.0, bottom), 2.0, palette::INK);
         let width = LABEL.width(&text) + 14.0;
         let from = if at + width <= RIGHT { at } else { at - width };
         sheet.fill(
             (from + 3.0, y - 12.0),
             (from + width - 3.0, y + 12.0),
             palette::PAPER,
-        )?;
-        sheet.write(&text, (from + 7.0, y), LABEL)?;
+        );
+        sheet.write(&text, (from + 7.0, y), LABEL);
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -356,12 +353,12 @@ mod tests {
         };
         check(
             &[0; 1_000],
-            "0 5xx in 1,000 rollouts: at most 0.30 % of rollouts have any (95 % confidence)",
+            "No 5xx in 1,000 rollouts: at most 0.30 % of rollouts have any (95 % confidence)",
         );
         check(
             &[0, 9],
-            "50.0 % of 2 rollouts clean: 0 % to 0.30 % of rollouts have a 5xx (95 % confidence)",
+            "50 % of 2 rollouts have a 5xx: 0 % to 0.30 % (95 % confidence)",
         );
-        check(&[], "No replications.");
+        check(&[], "No rollouts.");
     }
 }

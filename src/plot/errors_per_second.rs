@@ -1,13 +1,13 @@
-//! Failed requests per second by cause: the mean over the replications, and the range that nine in ten of them keep to.
-
-use plotters::backend::DrawingBackend;
+//! Failed requests per second by cause: the mean over the rollouts, and the range that nine in ten of them keep to.
 
 use super::frame::{self, Axis, Key, Legend, MARGIN, Page, RIGHT, Swatch, X_AXIS_HEIGHT};
 use super::palette::{self, COLUMNS};
-use super::sheet::{Drawn, LABEL, NOTE, Sheet};
+use super::sheet::{LABEL, NOTE, Sheet};
 use super::{Caption, Picture};
 use crate::error::Error;
-use crate::monte_carlo::ErrorSeries;
+use crate::monte_carlo::{ErrorSeries, SERIES_RUNS};
+use crate::report::figures::amount;
+use crate::verdict::Cause;
 
 const HEIGHT: f64 = 700.0;
 
@@ -25,26 +25,39 @@ struct Bar {
     high: f64,
 }
 
+/// Failures over many rollouts.
+#[derive(Debug, Clone, Copy)]
+pub struct Failures<'a> {
+    /// Failed requests by second.
+    pub series: &'a ErrorSeries,
+    /// Mean failed requests a rollout, by cause as in the series.
+    pub means: [f64; COLUMNS],
+    /// From how many rollouts the means are; the series may be from fewer of them.
+    pub runs: u64,
+    /// The start of the rollout in seconds since the load started.
+    pub rollout_at: f64,
+    /// Requests per second; `None` if they change.
+    pub rate: Option<f64>,
+}
+
 /// Draws mean failed requests per second by the second in which they were sent, stacked by cause, with the
-/// 5–95 % range of their total.
+/// 5–95 % range of their total, and as a share of all requests.
 ///
-/// `rollout_at` is the start of the rollout in seconds since the load started. Seconds far from any failure are left
-/// out, and the axis says so. Values that are no number are drawn as zero.
+/// Seconds far from any failure are left out, and the axis says so. Values that are no number are drawn as zero.
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
-pub fn errors_per_second(
-    caption: &Caption,
-    series: &ErrorSeries,
-    rollout_at: f64,
-) -> Result<Picture, Error> {
+pub fn errors_per_second(caption: &Caption, failures: &Failures) -> Result<Picture, Error> {
     // A century either way: beyond it a second is lost in rounding.
-    let rollout_at = finite(rollout_at).clamp(-3.2e9, 3.2e9);
-    let seconds = seconds(series, rollout_at);
+    let rollout_at = finite(failures.rollout_at).clamp(-3.2e9, 3.2e9);
+    let seconds = seconds(failures.series, rollout_at);
     let (window, cropped) = window(&seconds);
     let shown = in_columns(&seconds[window]);
-    let page = Page::lay_out(caption, &statement(&seconds), legend(&seconds))?;
-    Picture::draw(&page, HEIGHT, |sheet| draw(sheet, &page, &shown, cropped))
+    let page = Page::lay_out(caption, &statement(failures), legend(failures, &seconds))?;
+    let rate = failures.rate.filter(|rate| *rate > 0.0);
+    Ok(Picture::draw(&page, HEIGHT, |sheet| {
+        draw(sheet, &page, &shown, cropped, rate);
+    }))
 }
 
 fn finite(value: f64) -> f64 {
@@ -111,50 +124,65 @@ fn in_columns(seconds: &[Bar]) -> Vec<Bar> {
     seconds.chunks(group).filter_map(worst).collect()
 }
 
-fn totals(seconds: &[Bar]) -> [f64; COLUMNS] {
-    std::array::from_fn(|column| seconds.iter().map(|bar| bar.mean[column]).sum())
+fn statement(failures: &Failures) -> String {
+    let failed: f64 = failures.means.iter().sum();
+    let given_up = failures.means[Cause::ClientGaveUp.index()];
+    if failed == 0.0 {
+        return format!("No request failed in {}.", rollouts(failures.runs));
+    }
+    let mut words = format!(
+        "{} 5xx a rollout, the mean of {}",
+        amount(failed - given_up),
+        rollouts(failures.runs)
+    );
+    if given_up > 0.0 {
+        words.push_str(&format!("; clients gave up {} more", amount(given_up)));
+    }
+    words
 }
 
-fn statement(seconds: &[Bar]) -> String {
-    let total: f64 = totals(seconds).iter().sum();
-    if total == 0.0 {
-        return "No request failed in any replication.".to_owned();
-    }
+fn rollouts(runs: u64) -> String {
     format!(
-        "{} failed requests per rollout on average",
-        frame::number(total)
+        "{} rollout{}",
+        frame::count(runs),
+        if runs == 1 { "" } else { "s" }
     )
 }
 
-fn legend(seconds: &[Bar]) -> Vec<Legend> {
-    let totals = totals(seconds);
-    let occurring = STACK.into_iter().filter(|column| totals[*column] > 0.0);
+fn legend(failures: &Failures, seconds: &[Bar]) -> Vec<Legend> {
+    let occurring = STACK
+        .into_iter()
+        .filter(|column| failures.means[*column] > 0.0);
     let mut keys: Vec<Key> = occurring
         .map(|column| Key {
-            swatch: Swatch::Block(palette::color(column)),
+            swatch: Swatch::Cause(column),
             label: format!(
                 "{}: {}",
                 palette::label(column),
-                frame::number(totals[column])
+                amount(failures.means[column])
             ),
         })
         .collect();
     if seconds.iter().any(|bar| bar.high > 0.0) {
-        let label = "5–95 % of rollouts, all failures".to_owned();
+        let label = "nine rollouts in ten, all failures".to_owned();
         keys.push(Key {
             swatch: Swatch::Range(palette::BAND, palette::BAND_EDGE),
             label,
         });
     }
+    if failures.runs > SERIES_RUNS {
+        keys.push(Key {
+            swatch: Swatch::Blank,
+            label: format!(
+                "by second: the first {} rollouts",
+                frame::count(SERIES_RUNS)
+            ),
+        });
+    }
     vec![Legend { heading: "", keys }]
 }
 
-fn draw<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
-    page: &Page,
-    bars: &[Bar],
-    cropped: bool,
-) -> Drawn<DB> {
+fn draw(sheet: &mut Sheet, page: &Page, bars: &[Bar], cropped: bool, rate: Option<f64>) {
     let (top, bottom) = (
         page.top + 66.0,
         HEIGHT - page.footer_height() - X_AXIS_HEIGHT,
@@ -166,13 +194,19 @@ fn draw<DB: DrawingBackend>(
     };
     let y_marks = frame::numbered(y.ticks(48.0));
     let left = MARGIN + frame::y_axis_width(&y_marks);
+    let shares = shares(&y, rate);
+    let right = if shares.is_empty() {
+        RIGHT
+    } else {
+        RIGHT - frame::y_axis_width(&shares)
+    };
     let ends = bars
         .first()
         .zip(bars.last())
         .map_or((0.0, 1.0), |(first, last)| (first.from, last.to));
     let x = Axis {
         values: ends,
-        points: (left, RIGHT),
+        points: (left, right),
     };
 
     frame::x_axis(
@@ -181,45 +215,62 @@ fn draw<DB: DrawingBackend>(
         (top, bottom),
         &frame::numbered(x.ticks(80.0)),
         &x_name(bars, cropped),
-    )?;
-    frame::y_axis(sheet, &y, (left, RIGHT), &y_marks)?;
+    );
+    frame::y_axis(sheet, &y, (left, right), &y_marks);
     sheet.write(
         "failed requests per second",
         (MARGIN, page.top + 20.0),
         LABEL,
-    )?;
-    range(sheet, bars, &x, &y)?;
+    );
+    range(sheet, bars, &x, &y);
     for bar in bars {
-        stack(sheet, bar, &x, &y)?;
+        stack(sheet, bar, &x, &y);
     }
-    edges(sheet, bars, &x, &y)?;
+    edges(sheet, bars, &x, &y);
     sheet.fill(
         (left, bottom - 0.75),
-        (RIGHT, bottom + 0.75),
+        (right, bottom + 0.75),
         palette::FADED_INK,
-    )?;
+    );
+    for (value, label) in &shares {
+        sheet.write(label, (right + 10.0, y.at(*value)), NOTE);
+    }
+    if !shares.is_empty() {
+        sheet.write_up_to("share of all requests", (RIGHT, page.top + 20.0), LABEL);
+    }
     if ends.0 <= 0.0 && ends.1 >= 0.0 {
-        rollout_starts(sheet, x.at(0.0), (top, bottom))?;
+        rollout_starts(sheet, x.at(0.0), right, (top, bottom));
     }
     if highest == 0.0 {
         let middle = ((left + RIGHT) / 2.0, (top + bottom) / 2.0);
-        sheet.write_centred("nothing failed", middle, LABEL)?;
+        sheet.write_centred("nothing failed", middle, LABEL);
     }
-    Ok(())
+}
+
+/// Round shares of all requests, each at the failed requests per second that it is.
+fn shares(y: &Axis, rate: Option<f64>) -> Vec<(f64, String)> {
+    let Some(rate) = rate else {
+        return Vec::new();
+    };
+    let share = Axis {
+        values: (y.values.0 / rate, y.values.1 / rate),
+        points: y.points,
+    };
+    share
+        .ticks(48.0)
+        .into_iter()
+        .map(|tick| (tick * rate, format!("{} %", frame::number(tick * 100.0))))
+        .collect()
 }
 
 /// A line through the chart, and its name beside the line's head, on whichever side there is room.
-fn rollout_starts<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
-    x: f64,
-    (top, bottom): (f64, f64),
-) -> Drawn<DB> {
+fn rollout_starts(sheet: &mut Sheet, x: f64, right: f64, (top, bottom): (f64, f64)) {
     let text = "rollout starts";
-    sheet.dashes(x, (top - 24.0, bottom), 2.0, palette::INK)?;
-    if x + 8.0 + NOTE.width(text) <= RIGHT {
-        sheet.write(text, (x + 8.0, top - 16.0), NOTE)
+    sheet.dashes(x, (top - 24.0, bottom), 2.0, palette::INK);
+    if x + 8.0 + NOTE.width(text) <= right {
+        sheet.write(text, (x + 8.0, top - 16.0), NOTE);
     } else {
-        sheet.write_up_to(text, (x - 8.0, top - 16.0), NOTE)
+        sheet.write_up_to(text, (x - 8.0, top - 16.0), NOTE);
     }
 }
 
@@ -235,18 +286,17 @@ fn x_name(bars: &[Bar], cropped: bool) -> String {
     name
 }
 
-fn range<DB: DrawingBackend>(sheet: &Sheet<DB>, bars: &[Bar], x: &Axis, y: &Axis) -> Drawn<DB> {
+fn range(sheet: &mut Sheet, bars: &[Bar], x: &Axis, y: &Axis) {
     for bar in bars.iter().filter(|bar| bar.high > bar.low) {
         sheet.fill(
             (x.at(bar.from), y.at(bar.high)),
             (x.at(bar.to), y.at(bar.low)),
             palette::BAND,
-        )?;
+        );
     }
-    Ok(())
 }
 
-fn stack<DB: DrawingBackend>(sheet: &Sheet<DB>, bar: &Bar, x: &Axis, y: &Axis) -> Drawn<DB> {
+fn stack(sheet: &mut Sheet, bar: &Bar, x: &Axis, y: &Axis) {
     let (left, right) = (x.at(bar.from), x.at(bar.to));
     let gap = if right - left > 5.0 { 0.5 } else { 0.0 };
     let mut below = 0.0;
@@ -256,14 +306,15 @@ fn stack<DB: DrawingBackend>(sheet: &Sheet<DB>, bar: &Bar, x: &Axis, y: &Axis) -
             (left + gap, y.at(above)),
             (right - gap, y.at(below)),
             palette::color(column),
-        )?;
+        );
+        let corners = ((left + gap, y.at(above)), (right - gap, y.at(below)));
+        frame::lines_of_504(sheet, column, corners.0, corners.1);
         below = above;
     }
-    Ok(())
 }
 
 /// The range's two ends, over the bars; where both are zero there is nothing to bound.
-fn edges<DB: DrawingBackend>(sheet: &Sheet<DB>, bars: &[Bar], x: &Axis, y: &Axis) -> Drawn<DB> {
+fn edges(sheet: &mut Sheet, bars: &[Bar], x: &Axis, y: &Axis) {
     for end in [|bar: &Bar| bar.low, |bar: &Bar| bar.high] {
         for run in bars
             .chunk_by(|a, b| (end(a) > 0.0) == (end(b) > 0.0))
@@ -279,9 +330,8 @@ fn edges<DB: DrawingBackend>(sheet: &Sheet<DB>, bars: &[Bar], x: &Axis, y: &Axis
             let mut points = vec![(x.at(first.from), y.at(0.0))];
             points.extend(tops);
             points.push((x.at(last.to), y.at(0.0)));
-            sheet.steps(&points, 3.0, palette::PAPER)?;
-            sheet.steps(&points, 1.5, palette::BAND_EDGE)?;
+            sheet.steps(&points, 3.0, palette::PAPER);
+            sheet.steps(&points, 1.5, palette::BAND_EDGE);
         }
     }
-    Ok(())
 }

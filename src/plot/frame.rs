@@ -1,11 +1,10 @@
 //! What all charts share: the words above and below, the legend, the axes.
 
-use plotters::backend::DrawingBackend;
-use plotters::style::RGBColor;
-
-use super::sheet::{Drawn, HEADING, LABEL, NOTE, STATEMENT, SUBTITLE, Sheet, TITLE, Type};
+use super::palette::Tone;
+use super::sheet::{HEADING, LABEL, NOTE, Place, STATEMENT, SUBTITLE, Sheet, TITLE, Type};
 use super::{Caption, WIDTH, palette, register_fonts};
 use crate::error::Error;
+pub(super) use crate::report::figures::{grouped as count, percent};
 
 /// White space at the picture's edges.
 pub(super) const MARGIN: f64 = 28.0;
@@ -22,21 +21,33 @@ pub(super) enum Swatch {
     /// Nothing: the label says it.
     Blank,
     /// A filled block.
-    Block(RGBColor),
+    Block(Tone),
+    /// A block of a cause's colour, by its column.
+    Cause(usize),
+    /// The field of what is chosen, but gone.
+    Gone,
+    /// A block of slanting stripes with an edge.
+    Hatched(Tone),
     /// A block of stripes with an edge.
-    Stripes(RGBColor),
+    Stripes(Tone),
     /// An edge around nothing.
-    Hollow(RGBColor),
+    Hollow(Tone),
+    /// A thick edge around nothing.
+    Framed(Tone),
     /// A thin bar.
-    Bar(RGBColor),
+    Bar(Tone),
     /// A range with its edges.
-    Range(RGBColor, RGBColor),
+    Range(Tone, Tone),
     /// An upright line.
-    Upright(RGBColor),
+    Upright(Tone),
     /// A filled triangle that points down.
-    Down(RGBColor),
+    Down(Tone),
     /// A hollow triangle that points up.
-    Up(RGBColor),
+    Up(Tone),
+    /// A hollow diamond.
+    Diamond(Tone),
+    /// A dashed level line.
+    Level(Tone),
 }
 
 /// An entry of the legend.
@@ -61,6 +72,8 @@ pub(super) struct Page {
     headings: Vec<(&'static str, f64)>,
     keys: Vec<(Key, f64, f64)>,
     footer: Vec<String>,
+    /// What the chart is, and what it says.
+    pub title: String,
     /// Where the chart may start.
     pub top: f64,
 }
@@ -90,6 +103,7 @@ impl Page {
             headings: Vec::new(),
             keys: Vec::new(),
             footer: Vec::new(),
+            title: format!("{}: {statement}", caption.title),
             top: 16.0,
         };
         page.stack(vec![TITLE.fit(caption.title, width)], TITLE);
@@ -109,23 +123,22 @@ impl Page {
     }
 
     /// Draws the words and the legend.
-    pub fn draw<DB: DrawingBackend>(&self, sheet: &Sheet<DB>, height: f64) -> Drawn<DB> {
+    pub fn draw(&self, sheet: &mut Sheet, height: f64) {
         for (text, style, y) in &self.words {
-            sheet.write(text, (MARGIN, *y), *style)?;
+            sheet.write(text, (MARGIN, *y), *style);
         }
         for (heading, y) in &self.headings {
-            sheet.write(heading, (MARGIN, *y), HEADING)?;
+            sheet.write(heading, (MARGIN, *y), HEADING);
         }
         for (key, x, y) in &self.keys {
-            sample(sheet, key.swatch, *x, *y)?;
-            sheet.write(&key.label, (x + key.swatch.width(), *y), LABEL)?;
+            sample(sheet, key.swatch, *x, *y);
+            sheet.write(&key.label, (x + key.swatch.width(), *y), LABEL);
         }
         let mut y = height - self.footer_height() + NOTE.height() / 2.0;
         for line in &self.footer {
-            sheet.write(line, (MARGIN, y), NOTE)?;
+            sheet.write(line, (MARGIN, y), NOTE);
             y += NOTE.height() + LINE_GAP;
         }
-        Ok(())
     }
 
     fn stack(&mut self, lines: Vec<String>, style: Type) {
@@ -160,50 +173,86 @@ impl Page {
     }
 }
 
-fn sample<DB: DrawingBackend>(sheet: &Sheet<DB>, swatch: Swatch, x: f64, y: f64) -> Drawn<DB> {
+fn sample(sheet: &mut Sheet, swatch: Swatch, x: f64, y: f64) {
     let (left_top, right_bottom) = ((x, y - 7.0), (x + SWATCH_WIDTH, y + 7.0));
     let middle = x + SWATCH_WIDTH / 2.0;
     match swatch {
-        Swatch::Blank => Ok(()),
+        Swatch::Blank => {}
         Swatch::Block(color) => sheet.fill(left_top, right_bottom, color),
+        Swatch::Cause(column) => {
+            sheet.fill(left_top, right_bottom, palette::color(column));
+            lines_of_504(sheet, column, left_top, right_bottom);
+        }
+        Swatch::Gone => gone(sheet, left_top, right_bottom),
+        Swatch::Hatched(color) => {
+            sheet.hatch(left_top, right_bottom, 3.0, color);
+            sheet.outline(left_top, right_bottom, 1.5, color);
+        }
         Swatch::Stripes(color) => {
-            sheet.stripe(left_top, right_bottom, color)?;
-            sheet.outline(left_top, right_bottom, 1.5, color)
+            sheet.stripe(left_top, right_bottom, color);
+            sheet.outline(left_top, right_bottom, 1.5, color);
         }
         Swatch::Hollow(color) => sheet.outline(left_top, right_bottom, 1.5, color),
+        Swatch::Framed(color) => sheet.outline(left_top, right_bottom, 3.0, color),
         Swatch::Bar(color) => sheet.fill((x, y - 2.5), (x + SWATCH_WIDTH, y + 2.5), color),
         Swatch::Range(fill, edge) => {
-            sheet.fill(left_top, right_bottom, fill)?;
-            sheet.fill(left_top, (x + SWATCH_WIDTH, y - 5.5), edge)?;
-            sheet.fill((x, y + 5.5), right_bottom, edge)
+            sheet.fill(left_top, right_bottom, fill);
+            sheet.fill(left_top, (x + SWATCH_WIDTH, y - 5.5), edge);
+            sheet.fill((x, y + 5.5), right_bottom, edge);
         }
         Swatch::Upright(color) => sheet.upright(middle, (y - 9.0, y + 9.0), 2.0, color),
         Swatch::Down(color) => down(sheet, middle, y + 5.0, color),
         Swatch::Up(color) => up(sheet, middle, y + 5.0, color),
+        Swatch::Diamond(color) => diamond(sheet, (middle, y), color),
+        Swatch::Level(color) => sheet.level_dashes(y, (x, x + SWATCH_WIDTH), 2.0, color),
     }
 }
 
+/// Level lines through a block of a cause that ends as 504. Those of neighbours meet.
+pub(super) fn lines_of_504(
+    sheet: &mut Sheet,
+    column: usize,
+    (left, top): Place,
+    (right, bottom): Place,
+) {
+    const PERIOD: f64 = 6.0;
+    if palette::is_hatched(column) {
+        let pale = palette::tint(palette::color(column), 0.3);
+        let mut y = (top / PERIOD).floor() * PERIOD + PERIOD / 2.0;
+        while y < bottom {
+            if y > top {
+                sheet.fill((left, y), (right, y + 1.0), pale);
+            }
+            y += PERIOD;
+        }
+    }
+}
+
+/// A field in which a pod is chosen, but gone.
+pub(super) fn gone(sheet: &mut Sheet, left_top: Place, right_bottom: Place) {
+    sheet.fill(left_top, right_bottom, palette::GONE);
+    sheet.hatch(left_top, right_bottom, 1.5, palette::GONE_HATCH);
+}
+
+/// A hollow diamond.
+pub(super) fn diamond(sheet: &mut Sheet, (x, y): Place, color: Tone) {
+    let corners = |size: f64| [(x, y - size), (x + size, y), (x, y + size), (x - size, y)];
+    sheet.polygon(&corners(7.5), palette::PAPER);
+    sheet.polygon(&corners(6.0), color);
+    sheet.polygon(&corners(3.4), palette::PAPER);
+}
+
 /// A filled triangle that stands on its tip.
-pub(super) fn down<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
-    x: f64,
-    tip: f64,
-    color: RGBColor,
-) -> Drawn<DB> {
+pub(super) fn down(sheet: &mut Sheet, x: f64, tip: f64, color: Tone) {
     sheet.polygon(
         &[(x - 6.0, tip - 10.0), (x + 6.0, tip - 10.0), (x, tip)],
         color,
-    )
+    );
 }
 
 /// A hollow triangle that stands on its base.
-pub(super) fn up<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
-    x: f64,
-    base: f64,
-    color: RGBColor,
-) -> Drawn<DB> {
-    sheet.polygon(&[(x - 7.0, base), (x + 7.0, base), (x, base - 11.5)], color)?;
+pub(super) fn up(sheet: &mut Sheet, x: f64, base: f64, color: Tone) {
+    sheet.polygon(&[(x - 7.0, base), (x + 7.0, base), (x, base - 11.5)], color);
     sheet.polygon(
         &[
             (x - 3.6, base - 2.0),
@@ -211,7 +260,7 @@ pub(super) fn up<DB: DrawingBackend>(
             (x, base - 8.0),
         ],
         palette::PAPER,
-    )
+    );
 }
 
 /// A straight map from values to points on the sheet.
@@ -252,20 +301,20 @@ pub(super) fn round_step(least: f64) -> f64 {
 }
 
 /// Draws round values along a horizontal axis with light lines up to `top`, and its name below.
-pub(super) fn x_axis<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
+pub(super) fn x_axis(
+    sheet: &mut Sheet,
     axis: &Axis,
     (top, bottom): (f64, f64),
     marks: &[(f64, String)],
     name: &str,
-) -> Drawn<DB> {
+) {
     let mut free_from = MARGIN / 2.0;
     for (value, label) in marks {
         let (x, half) = (axis.at(*value), NOTE.width(label) / 2.0);
-        sheet.upright(x, (top, bottom), 1.0, palette::GRID)?;
+        sheet.upright(x, (top, bottom), 1.0, palette::GRID);
         if x - half > free_from && x + half < RIGHT + MARGIN / 2.0 {
-            sheet.upright(x, (bottom, bottom + 5.0), 1.5, palette::FADED_INK)?;
-            sheet.write_centred(label, (x, bottom + 17.0), NOTE)?;
+            sheet.upright(x, (bottom, bottom + 5.0), 1.5, palette::FADED_INK);
+            sheet.write_centred(label, (x, bottom + 17.0), NOTE);
             free_from = x + half + 12.0;
         }
     }
@@ -273,25 +322,24 @@ pub(super) fn x_axis<DB: DrawingBackend>(
         name,
         ((axis.points.0 + axis.points.1) / 2.0, bottom + 43.0),
         LABEL,
-    )
+    );
 }
 
 /// Height that [`x_axis`] needs below the chart.
 pub(super) const X_AXIS_HEIGHT: f64 = 66.0;
 
 /// Draws round values along an upright axis with light lines across.
-pub(super) fn y_axis<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
+pub(super) fn y_axis(
+    sheet: &mut Sheet,
     axis: &Axis,
     (left, right): (f64, f64),
     marks: &[(f64, String)],
-) -> Drawn<DB> {
+) {
     for (value, label) in marks {
         let y = axis.at(*value);
-        sheet.fill((left, y - 0.5), (right, y + 0.5), palette::GRID)?;
-        sheet.write_up_to(label, (left - 10.0, y), NOTE)?;
+        sheet.fill((left, y - 0.5), (right, y + 0.5), palette::GRID);
+        sheet.write_up_to(label, (left - 10.0, y), NOTE);
     }
-    Ok(())
 }
 
 /// Room that the numbers of an upright axis need.
@@ -341,38 +389,6 @@ fn trimmed(value: f64, decimals: usize) -> String {
     }
 }
 
-/// A whole number with its thousands apart.
-pub(super) fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A share as a percentage that never rounds to a certainty: `0.04 %`, `99.96 %`.
-pub(super) fn percent(share: f64) -> String {
-    let hundredths = share * 100.0;
-    let doubt = hundredths.min(100.0 - hundredths);
-    match doubt {
-        _ if doubt <= 0.0 => format!("{hundredths:.0} %"),
-        _ if doubt < 0.01 => format!(
-            "{} %",
-            if hundredths < 50.0 {
-                "< 0.01"
-            } else {
-                "> 99.99"
-            }
-        ),
-        _ if doubt < 1.0 => format!("{hundredths:.2} %"),
-        _ => format!("{hundredths:.1} %"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -391,17 +407,6 @@ mod tests {
         check(2e9, "2 G");
         check(1e-6, "1e-6");
         check(3e18, "3.0e18");
-    }
-
-    #[test]
-    fn a_share_is_never_rounded_to_certainty() {
-        let check = |share: f64, text: &str| assert_eq!(percent(share), text);
-        check(0.0, "0 %");
-        check(1.0, "100 %");
-        check(0.5, "50.0 %");
-        check(0.003, "0.30 %");
-        check(0.999_999, "> 99.99 %");
-        check(0.000_001, "< 0.01 %");
     }
 
     #[test]

@@ -1,30 +1,31 @@
 //! Belief and truth of one replication: why requests fail.
 //!
 //! A lane per pod. Its upper bar is the truth, what the pod's socket does; the thin bars at its foot are beliefs, while an
-//! ALB node chooses the pod. Requests fail where a bar of belief runs on below an ended bar of truth, and there they stand.
+//! ALB node chooses the pod. Where a bar of belief runs on below an ended bar of truth lies a field, with its length in
+//! it, and there requests fail. At the right stands what came of the pod, in words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use plotters::backend::DrawingBackend;
-
-use super::frame::{self, Axis, Key, Legend, MARGIN, Page, RIGHT, Swatch, X_AXIS_HEIGHT};
-use super::palette::{self, COLUMNS};
-use super::sheet::{Drawn, LABEL, NOTE, Sheet};
-use super::track::{Stretch, Track, tracks};
+use super::frame::{self, Axis, Page, RIGHT, X_AXIS_HEIGHT};
+use super::lane_legend::legends;
+use super::lane_words::{came_of, seconds, statement};
+use super::palette::{self, COLUMNS, Tone};
+use super::sheet::{COUNT, LABEL, NOTE, Sheet};
 use super::{Caption, Picture};
 use crate::error::Error;
 use crate::observe::timeline::{Socket, Timeline};
+use crate::observe::track::{Stretch, Track, tracks as tracks_of};
 use crate::time::Time;
 use crate::traffic::outcome::{Failure, Outcome};
 
-/// Pods in the picture.
-const MOST_LANES: usize = 16;
+/// Pods in the picture: twenty, old and new, and some more.
+const MOST_LANES: usize = 48;
 /// ALB nodes with a bar of their own; of more, one bar shows the share that chooses the pod.
-const MOST_NODES: usize = 4;
-/// Lanes that have room to be tall.
-const FEW_LANES: usize = 8;
+pub(super) const MOST_NODES: usize = 4;
 /// Width of a failure, in points.
 const TICK: f64 = 2.0;
+/// Height above the first lane.
+const HEAD: f64 = 58.0;
 
 /// What a lane is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +48,8 @@ struct Measure {
     between: f64,
     foot: f64,
     nodes: usize,
+    /// Whether there is room for words within a lane, and for two lines of them.
+    is_tall: bool,
 }
 
 struct Chart<'a> {
@@ -56,6 +59,8 @@ struct Chart<'a> {
     origin: Time,
     measure: Measure,
     window: Stretch,
+    /// When the load began and ended.
+    load: Stretch,
     nodes: usize,
     /// What the column of counts counts.
     counted: &'static str,
@@ -67,190 +72,37 @@ struct Chart<'a> {
 
 /// Draws one replication: its timeline, and the failures that its outcome kept.
 ///
-/// With more than sixteen pods it shows those that the rollout touched first, and says so.
+/// With more than 48 pods it shows those that the rollout touched first, and says so.
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
 pub fn lanes(caption: &Caption, timeline: &Timeline, outcome: &Outcome) -> Result<Picture, Error> {
-    let tracks = tracks(timeline, MOST_LANES);
+    let tracks = tracks_of(timeline, MOST_LANES);
     let statement = statement(timeline, outcome, &tracks);
     let page = Page::lay_out(caption, &statement, legends(timeline, outcome, &tracks))?;
     let chart = Chart::new(timeline, outcome, tracks);
     let height = page.top + chart.height() + X_AXIS_HEIGHT + page.footer_height();
-    Picture::draw(&page, height, |sheet| chart.draw(sheet, page.top))
-}
-
-fn statement(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> String {
-    let total: u64 = palette::counts(outcome).iter().sum();
-    let (kept, omitted) = (
-        outcome.failures.len() as u64,
-        timeline.pods.len() - tracks.len(),
-    );
-    let mut words = match total {
-        0 => format!("0 of {} requests failed", frame::count(outcome.requests)),
-        _ => format!(
-            "{} of {} requests failed",
-            frame::count(total),
-            frame::count(outcome.requests)
-        ),
-    };
-    if kept == 0 && total > 0 {
-        words.push_str("; none of them were kept to show");
-    } else if kept < total {
-        words.push_str(&format!("; the first {} are shown", frame::count(kept)));
-    }
-    if omitted > 0 {
-        words.push_str(&format!(
-            "; {} more pods are not shown",
-            frame::count(omitted as u64)
-        ));
-    }
-    words
-}
-
-fn legends(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> Vec<Legend> {
-    let counts = palette::counts(outcome);
-    let causes = (0..COLUMNS)
-        .filter(|column| counts[*column] > 0)
-        .map(|column| Key {
-            swatch: Swatch::Block(palette::color(column)),
-            label: format!(
-                "{}: {}",
-                palette::label(column),
-                frame::count(counts[column])
-            ),
-        });
-    vec![
-        Legend {
-            heading: "truth",
-            keys: truths(tracks),
-        },
-        Legend {
-            heading: "belief",
-            keys: beliefs(timeline, tracks),
-        },
-        Legend {
-            heading: "failed",
-            keys: causes.collect(),
-        },
-    ]
-}
-
-fn key(swatch: Swatch, label: &str) -> Key {
-    Key {
-        swatch,
-        label: label.to_owned(),
-    }
-}
-
-/// What sockets did, and the marks above them; only what occurs.
-fn truths(tracks: &[Track]) -> Vec<Key> {
-    let met = |wanted: Socket| {
-        tracks
-            .iter()
-            .flat_map(|track| &track.sockets)
-            .any(|(_, socket)| *socket == wanted)
-    };
-    let marked =
-        |moment: fn(&Track) -> Option<f64>| tracks.iter().any(|track| moment(track).is_some());
-    let candidates = [
-        (
-            met(Socket::Serving),
-            Swatch::Block(palette::TRUTH),
-            "serves",
-        ),
-        (
-            met(Socket::Refusing),
-            Swatch::Stripes(palette::TRUTH),
-            "answers 503",
-        ),
-        (
-            met(Socket::Closed),
-            Swatch::Hollow(palette::TRUTH),
-            "closed (RST)",
-        ),
-        (!tracks.is_empty(), Swatch::Blank, "blank: no network"),
-        (
-            marked(|track| track.deleted),
-            Swatch::Upright(palette::INK),
-            "deleted",
-        ),
-        (
-            marked(|track| track.sigterm),
-            Swatch::Down(palette::INK),
-            "SIGTERM",
-        ),
-        (
-            marked(|track| track.ready),
-            Swatch::Up(palette::INK),
-            "Ready",
-        ),
-    ];
-    candidates
-        .into_iter()
-        .filter(|(occurs, ..)| *occurs)
-        .map(|(_, swatch, label)| key(swatch, label))
-        .collect()
-}
-
-fn beliefs(timeline: &Timeline, tracks: &[Track]) -> Vec<Key> {
-    let by_host = !timeline.node_ports.is_empty();
-    let mut keys = match timeline.beliefs.len() {
-        0 => Vec::new(),
-        1..=MOST_NODES if by_host => {
-            vec![key(
-                Swatch::Bar(palette::BELIEF),
-                "an ALB node chooses a host that leads to the pod (one bar a node)",
-            )]
-        }
-        nodes if by_host => {
-            let label =
-                format!("share of the {nodes} ALB nodes that choose a host that leads to the pod");
-            vec![key(Swatch::Block(palette::BELIEF), &label)]
-        }
-        1..=MOST_NODES => vec![key(
-            Swatch::Bar(palette::BELIEF),
-            "an ALB node chooses the pod (one bar a node)",
-        )],
-        nodes => {
-            vec![key(
-                Swatch::Block(palette::BELIEF),
-                &format!("share of the {nodes} ALB nodes that choose the pod"),
-            )]
-        }
-    };
-    if tracks.iter().any(|track| !track.disagreements.is_empty()) {
-        keys.push(key(
-            Swatch::Block(palette::DISAGREEMENT),
-            "chosen, but not serving",
-        ));
-    }
-    keys
+    Ok(Picture::draw(&page, height, |sheet| {
+        chart.draw(sheet, page.top);
+    }))
 }
 
 impl Measure {
     fn new(lanes: usize, nodes: usize) -> Measure {
-        let nodes = nodes.min(MOST_NODES + 1);
-        if lanes <= FEW_LANES {
-            Measure {
-                marks: 12.0,
-                truth: 13.0,
-                gap: 17.0,
-                belief: 5.0,
-                between: 2.0,
-                foot: 9.0,
-                nodes,
-            }
-        } else {
-            Measure {
-                marks: 11.0,
-                truth: 9.0,
-                gap: 11.0,
-                belief: 4.0,
-                between: 1.5,
-                foot: 5.0,
-                nodes,
-            }
+        let (marks, truth, gap, belief, between, foot) = match lanes {
+            0..=8 => (12.0, 13.0, 17.0, 5.0, 2.0, 9.0),
+            9..=16 => (11.0, 9.0, 11.0, 4.0, 1.5, 5.0),
+            _ => (9.0, 6.0, 6.0, 2.5, 1.0, 3.0),
+        };
+        Measure {
+            marks,
+            truth,
+            gap,
+            belief,
+            between,
+            foot,
+            nodes: nodes.min(MOST_NODES + 1),
+            is_tall: lanes <= 8,
         }
     }
 
@@ -273,12 +125,21 @@ impl<'a> Chart<'a> {
         let nobody = outcome.failures.iter().any(|failure| failure.pod.is_none());
         let names = tracks.iter().map(|track| LABEL.width(&track.name));
         let widest = names.fold(if nobody { LABEL.width("no pod") } else { 0.0 }, f64::max);
+        let measure = Measure::new(tracks.len(), timeline.beliefs.len());
+        let notes = tracks.iter().map(|track| NOTE.width(&came_of(track)));
+        let widest_note = notes.fold(NOTE.width("what came of it"), f64::max);
+        let beside = if measure.is_tall {
+            0.0
+        } else {
+            NOTE.width("10,000") + 12.0
+        };
+        let since = |at: Time| at.secs_since(timeline.rollout_at);
         Chart {
-            measure: Measure::new(tracks.len(), timeline.beliefs.len()),
             window: window(timeline, outcome, &tracks),
+            load: (since(Time::ZERO), since(timeline.load_until)),
             nodes: timeline.beliefs.len(),
-            left: MARGIN + widest + 16.0,
-            right: RIGHT - LABEL.width("failed") - 16.0,
+            left: frame::MARGIN + widest + 16.0,
+            right: RIGHT - widest_note - beside - 18.0,
             failures: &outcome.failures,
             origin: timeline.rollout_at,
             counted: if all == outcome.failures.len() as u64 {
@@ -286,6 +147,7 @@ impl<'a> Chart<'a> {
             } else {
                 "shown"
             },
+            measure,
             tracks,
             nobody,
         }
@@ -295,12 +157,12 @@ impl<'a> Chart<'a> {
         (self.tracks.len() + usize::from(self.nobody)).max(1)
     }
 
-    /// Height of the name of the right column and of all lanes.
+    /// Height of what stands above the lanes and of all lanes.
     fn height(&self) -> f64 {
         HEAD + self.rows() as f64 * self.measure.lane()
     }
 
-    fn draw<DB: DrawingBackend>(&self, sheet: &Sheet<DB>, top: f64) -> Drawn<DB> {
+    fn draw(&self, sheet: &mut Sheet, top: f64) {
         let x = Axis {
             values: self.window,
             points: (self.left, self.right),
@@ -308,77 +170,113 @@ impl<'a> Chart<'a> {
         let first = top + HEAD;
         let bottom = top + self.height();
         let ticks = frame::numbered(x.ticks(80.0));
-        frame::x_axis(
-            sheet,
-            &x,
-            (first, bottom),
-            &ticks,
-            "seconds since the rollout started",
-        )?;
-        sheet.write_up_to(self.counted, (RIGHT, top + HEAD / 2.0 + 2.0), NOTE)?;
-        if self.window.0 <= 0.0 {
-            sheet.dashes(x.at(0.0), (first - 8.0, bottom), 1.5, palette::BAND_EDGE)?;
-            sheet.write(
-                "rollout starts",
-                (x.at(0.0) - 4.0, top + HEAD / 2.0 + 2.0),
-                NOTE,
-            )?;
-        }
+        let name = "seconds since the rollout started";
+        frame::x_axis(sheet, &x, (first, bottom), &ticks, name);
+        self.begins_and_ends(sheet, &x, (top, first, bottom));
         for (lane, track) in self.tracks.iter().enumerate() {
-            self.lane(sheet, &x, first + lane as f64 * self.measure.lane(), track)?;
+            self.lane(sheet, &x, first + lane as f64 * self.measure.lane(), track);
         }
-        self.failed(sheet, &x, first)?;
+        self.failed(sheet, &x, first);
         sheet.fill(
             (self.left, bottom - 0.75),
             (self.right, bottom + 0.75),
             palette::FADED_INK,
-        )
+        );
     }
 
-    fn lane<DB: DrawingBackend>(
-        &self,
-        sheet: &Sheet<DB>,
-        x: &Axis,
-        top: f64,
-        track: &Track,
-    ) -> Drawn<DB> {
+    /// The load and the rollout above the lanes: a dashed line at what is in the picture, words for the rest.
+    fn begins_and_ends(&self, sheet: &mut Sheet, x: &Axis, (top, first, bottom): (f64, f64, f64)) {
+        let (upper, lower) = (top + 16.0, top + 41.0);
+        let is_shown = |at: f64| at >= self.window.0 && at <= self.window.1;
+        let mut mark = |at: f64, y: f64, color: Tone| {
+            sheet.dashes(x.at(at), (y + 12.0, bottom), 1.5, color);
+        };
+        for at in [self.load.0, self.load.1] {
+            if is_shown(at) {
+                mark(at, upper, palette::BELIEF);
+            }
+        }
+        if is_shown(0.0) {
+            mark(0.0, lower, palette::INK);
+            let text = "rollout starts";
+            sheet.write(text, (x.at(0.0) - 4.0, lower), NOTE);
+        }
+        let begins = if is_shown(self.load.0) {
+            "load begins".to_owned()
+        } else {
+            format!("load since {:.0} s", self.load.0)
+        };
+        sheet.write(&begins, (self.left, upper), NOTE);
+        let ends = if is_shown(self.load.1) {
+            "load ends".to_owned()
+        } else {
+            format!("load until {:.0} s →", self.load.1)
+        };
+        let end = x.at(self.load.1.min(self.window.1));
+        sheet.write_up_to(&ends, (end, upper), NOTE);
+        if !self.measure.is_tall {
+            let counts = (RIGHT, first - 14.0);
+            sheet.write_up_to(self.counted, counts, NOTE);
+        }
+        sheet.write("what came of it", (self.right + 18.0, lower), NOTE);
+    }
+
+    fn lane(&self, sheet: &mut Sheet, x: &Axis, top: f64, track: &Track) {
         let measure = &self.measure;
         let truth = top + measure.marks;
         let gap = truth + measure.truth;
         let beliefs = gap + measure.gap;
         let foot = beliefs + measure.beliefs();
-        sheet.write(&track.name, (MARGIN, (truth + foot) / 2.0), LABEL)?;
-        sheet.fill((MARGIN, top), (RIGHT, top + 1.0), palette::GRID)?;
+        let middle = f64::midpoint(truth, foot);
+        sheet.write(&track.name, (frame::MARGIN, middle), LABEL);
+        sheet.fill((frame::MARGIN, top), (RIGHT, top + 1.0), palette::GRID);
         for (from, to) in &track.disagreements {
-            sheet.fill(
-                (x.at(*from), truth),
-                (x.at(*to), foot),
-                palette::DISAGREEMENT,
-            )?;
+            frame::gone(sheet, (x.at(*from), truth), (x.at(*to), foot));
         }
         for ((from, to), socket) in &track.sockets {
-            let (left_top, right_bottom) = ((x.at(*from), truth), (x.at(*to), gap));
-            match socket {
-                Socket::Serving => sheet.fill(left_top, right_bottom, palette::TRUTH)?,
-                Socket::Refusing => {
-                    sheet.stripe(left_top, right_bottom, palette::TRUTH)?;
-                    sheet.outline(left_top, right_bottom, 1.5, palette::TRUTH)?;
-                }
-                Socket::Closed => sheet.outline(left_top, right_bottom, 1.5, palette::TRUTH)?,
-                Socket::Silent => {}
-            }
+            socket_bar(sheet, *socket, (x.at(*from), truth), (x.at(*to), gap));
         }
-        self.beliefs(sheet, x, beliefs, track)?;
-        self.marks(sheet, x, (top, foot), track)
+        for (from, to) in track.leaving() {
+            let (left_top, right_bottom) = ((x.at(from), truth), (x.at(to), gap));
+            sheet.fill(left_top, right_bottom, palette::PAPER);
+            sheet.hatch(left_top, right_bottom, 3.0, palette::TRUTH);
+            sheet.outline(left_top, right_bottom, 1.5, palette::TRUTH);
+        }
+        self.lengths(sheet, x, f64::midpoint(truth, gap), track);
+        self.beliefs(sheet, x, beliefs, track);
+        self.marks(sheet, x, (top, foot), track);
+        self.words(sheet, middle, track);
     }
 
-    fn beliefs<DB: DrawingBackend>(
-        &self,
-        sheet: &Sheet<DB>,
-        x: &Axis,
-        top: f64,
-        track: &Track,
-    ) -> Drawn<DB> {
+    /// How long each field is, within it, right of what its pod's socket still did.
+    fn lengths(&self, sheet: &mut Sheet, x: &Axis, middle: f64, track: &Track) {
+        if !self.measure.is_tall {
+            return;
+        }
+        for (from, to) in &track.disagreements {
+            let within = |((_, end), _): &&(Stretch, Socket)| end > from && end < to;
+            let ends = track
+                .sockets
+                .iter()
+                .filter(within)
+                .map(|((_, end), _)| *end);
+            let left = x.at(ends.fold(*from, f64::max)) + 4.0;
+            let text = format!("{} s", seconds(to - from));
+            let style = COUNT.colored(palette::GONE_TEXT);
+            let width = style.width(&text);
+            if left + width + 6.0 < x.at(*to) {
+                let half = self.measure.truth / 2.0;
+                sheet.fill(
+                    (left, middle - half),
+                    (left + width + 6.0, middle + half),
+                    palette::GONE,
+                );
+                sheet.write(&text, (left + 3.0, middle), style);
+            }
+        }
+    }
+
+    fn beliefs(&self, sheet: &mut Sheet, x: &Axis, top: f64, track: &Track) {
         let measure = &self.measure;
         if self.nodes > MOST_NODES {
             // Every node adds its part to the height of one bar that stands on the lane's foot.
@@ -389,9 +287,9 @@ impl<'a> Chart<'a> {
                     (x.at(from), foot - height),
                     (x.at(to), foot),
                     palette::BELIEF,
-                )?;
+                );
             }
-            return Ok(());
+            return;
         }
         for (node, stretches) in track.chosen.iter().enumerate() {
             let upper = top + node as f64 * (measure.belief + measure.between);
@@ -400,41 +298,62 @@ impl<'a> Chart<'a> {
                     (x.at(*from), upper),
                     (x.at(*to), upper + measure.belief),
                     palette::BELIEF,
-                )?;
+                );
             }
         }
-        Ok(())
     }
 
-    fn marks<DB: DrawingBackend>(
-        &self,
-        sheet: &Sheet<DB>,
-        x: &Axis,
-        (top, foot): (f64, f64),
-        track: &Track,
-    ) -> Drawn<DB> {
+    fn marks(&self, sheet: &mut Sheet, x: &Axis, (top, foot): (f64, f64), track: &Track) {
         let tip = top + self.measure.marks;
         let shown = |at: Option<f64>| at.filter(|at| *at >= self.window.0 && *at <= self.window.1);
         if let Some(at) = shown(track.deleted) {
-            sheet.upright(x.at(at), (top + 2.0, foot), 2.0, palette::INK)?;
+            sheet.upright(x.at(at), (top + 2.0, foot), 2.0, palette::INK);
+        }
+        if let Some(at) = shown(track.deregistered) {
+            frame::diamond(sheet, (x.at(at), foot - 2.0), palette::INK);
         }
         if let Some(at) = shown(track.sigterm) {
-            frame::down(sheet, x.at(at), tip, palette::INK)?;
+            frame::down(sheet, x.at(at), tip, palette::INK);
         }
         if let Some(at) = shown(track.ready) {
-            frame::up(sheet, x.at(at), tip, palette::INK)?;
+            frame::up(sheet, x.at(at), tip, palette::INK);
         }
-        Ok(())
     }
 
-    /// The failures, between truth and belief, and their number at the right.
-    fn failed<DB: DrawingBackend>(&self, sheet: &Sheet<DB>, x: &Axis, first: f64) -> Drawn<DB> {
+    /// What came of the pod, and how many requests to it failed.
+    fn words(&self, sheet: &mut Sheet, middle: f64, track: &Track) {
+        let failed = self.failures.iter();
+        let failed = failed
+            .filter(|failure| failure.pod.is_some_and(|pod| pod.index() == track.row))
+            .count() as u64;
+        self.outcome(sheet, middle, &came_of(track), failed);
+    }
+
+    fn outcome(&self, sheet: &mut Sheet, middle: f64, note: &str, failed: u64) {
+        let left = self.right + 18.0;
+        match (self.measure.is_tall, failed) {
+            (_, 0) => sheet.write(note, (left, middle), NOTE),
+            (true, _) => {
+                let count = format!("{} {}", frame::count(failed), self.counted);
+                sheet.write(&count, (left, middle - 11.0), COUNT);
+                sheet.write(note, (left, middle + 11.0), NOTE);
+            }
+            (false, _) => {
+                sheet.write(note, (left, middle), NOTE);
+                sheet.write_up_to(&frame::count(failed), (RIGHT, middle), COUNT);
+            }
+        }
+    }
+
+    /// The failures, between truth and belief.
+    fn failed(&self, sheet: &mut Sheet, x: &Axis, first: f64) {
         let measure = &self.measure;
         let ticks = self.ticks(x);
         let place = |row: Row| match row {
             Row::Lane(lane) => first + lane as f64 * measure.lane(),
             Row::Nobody => first + self.tracks.len() as f64 * measure.lane(),
         };
+        let mut blocks = Vec::new();
         for ((row, tick), counts) in &ticks {
             let top = place(*row) + measure.marks + measure.truth + 1.5;
             let left = self.left + *tick as f64 * TICK;
@@ -443,29 +362,26 @@ impl<'a> Chart<'a> {
             for (column, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
                 // Where requests failed of several causes at one place, each has its share of the height.
                 let lower = upper + (measure.gap - 3.0) * f64::from(*count) / f64::from(all);
-                sheet.fill((left, upper), (left + TICK, lower), palette::color(column))?;
+                blocks.push((column, (left, upper), (left + TICK, lower)));
                 upper = lower;
             }
         }
-        let rows: BTreeSet<Row> = ticks.keys().map(|(row, _)| *row).collect();
-        for row in rows {
-            let count: u32 = ticks
-                .range((row, i64::MIN)..=(row, i64::MAX))
-                .flat_map(|(_, counts)| counts)
-                .sum();
-            let middle =
-                place(row) + measure.marks + (measure.lane() - measure.marks - measure.foot) / 2.0;
-            sheet.write_up_to(&frame::count(u64::from(count)), (RIGHT, middle), LABEL)?;
-            if row == Row::Nobody {
-                sheet.fill(
-                    (MARGIN, place(row)),
-                    (RIGHT, place(row) + 1.0),
-                    palette::GRID,
-                )?;
-                sheet.write("no pod", (MARGIN, middle), LABEL)?;
-            }
+        blocks.sort_by_key(|(column, ..)| *column);
+        for (column, left_top, right_bottom) in &blocks {
+            sheet.fill(*left_top, *right_bottom, palette::color(*column));
         }
-        Ok(())
+        for (column, left_top, right_bottom) in &blocks {
+            frame::lines_of_504(sheet, *column, *left_top, *right_bottom);
+        }
+        if self.nobody {
+            let top = place(Row::Nobody);
+            let middle =
+                top + measure.marks + (measure.lane() - measure.marks - measure.foot) / 2.0;
+            sheet.fill((frame::MARGIN, top), (RIGHT, top + 1.0), palette::GRID);
+            sheet.write("no pod", (frame::MARGIN, middle), LABEL);
+            let failed = self.failures.iter().filter(|failure| failure.pod.is_none());
+            self.outcome(sheet, middle, "none was chosen", failed.count() as u64);
+        }
     }
 
     fn ticks(&self, x: &Axis) -> Ticks {
@@ -492,10 +408,23 @@ impl<'a> Chart<'a> {
     }
 }
 
-/// Height above the first lane.
-const HEAD: f64 = 40.0;
+/// What a pod's socket did, as a bar.
+fn socket_bar(sheet: &mut Sheet, socket: Socket, left_top: (f64, f64), right_bottom: (f64, f64)) {
+    match socket {
+        Socket::Serving => sheet.fill(left_top, right_bottom, palette::TRUTH),
+        Socket::Refusing => {
+            sheet.stripe(left_top, right_bottom, palette::TRUTH);
+            sheet.outline(left_top, right_bottom, 1.5, palette::TRUTH);
+        }
+        Socket::Closed => {
+            sheet.fill(left_top, right_bottom, palette::PAPER);
+            sheet.outline(left_top, right_bottom, 1.5, palette::TRUTH);
+        }
+        Socket::Silent => {}
+    }
+}
 
-/// The seconds worth showing: everything that changes or fails, and some room.
+/// The seconds worth showing: everything that changes or fails, some room, and the load's ends if they are near.
 fn window(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> Stretch {
     let since = |at| Time::secs_since(at, timeline.rollout_at);
     let run = (since(Time::ZERO), since(timeline.end));
@@ -507,10 +436,19 @@ fn window(timeline: &Timeline, outcome: &Outcome, tracks: &[Track]) -> Stretch {
             (at.min(first), at.max(last))
         });
     let room = ((last - first) * 0.05).max(1.0);
-    (
-        (first - room).max(run.0),
-        (last + room).min(run.1.max(last)).max(first + 1.0),
-    )
+    let near = ((last - first) * 0.2).max(1.0);
+    let load = (run.0, since(timeline.load_until));
+    let begin = if first - load.0 < near {
+        load.0 - room / 2.0
+    } else {
+        first - room
+    };
+    let end = if load.1 > last && load.1 - last < near {
+        load.1 + room / 2.0
+    } else {
+        (last + room).min(run.1.max(last))
+    };
+    (begin, end.max(first + 1.0))
 }
 
 /// How many nodes chose the pod, from when to when.
@@ -532,4 +470,42 @@ fn shares(chosen: &[Vec<Stretch>]) -> Vec<(f64, f64, usize)> {
         .filter(|pair| pair[0] < pair[1])
         .map(|pair| (pair[0], pair[1], choosing(pair[0])))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::specimen;
+
+    #[test]
+    fn belief_outlives_truth_from_the_closed_listener_to_the_last_node() {
+        let timeline = specimen::rollout(4, 2);
+        let track = &tracks_of(&timeline, 16)[0];
+        let closed = timeline.pods[track.row]
+            .listener_closed
+            .expect("deleted")
+            .secs_since(timeline.rollout_at);
+        let last = track
+            .chosen
+            .iter()
+            .flatten()
+            .map(|(_, to)| *to)
+            .fold(f64::MIN, f64::max);
+        assert_eq!(track.name, "old-1");
+        assert_eq!(track.disagreements, [(closed, last)]);
+        assert_eq!(
+            came_of(track),
+            format!("chosen {:.1} s too long", last - closed)
+        );
+    }
+
+    #[test]
+    fn of_many_pods_the_first_touched_are_kept_in_order() {
+        let names: Vec<String> = tracks_of(&specimen::rollout(4, 2), 3)
+            .into_iter()
+            .map(|track| track.name)
+            .collect();
+        assert_eq!(names, ["old-1", "new-1", "new-2"]);
+        assert_eq!(tracks_of(&specimen::rollout(40, 2), 16).len(), 16);
+    }
 }

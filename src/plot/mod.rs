@@ -3,16 +3,20 @@
 //! Three pictures answer three questions about a rollout:
 //!
 //! - [`errors_per_second()`]: when do requests fail, and of what?
-//! - [`lanes()`]: why? One replication, each pod's truth above the ALB nodes' belief, the failures between them.
+//! - [`lanes()`]: why? One rollout, each pod's truth above the ALB nodes' belief, the failures between them.
 //! - [`distribution()`]: how many 5xx does one rollout cost?
 //!
-//! A drawing that fails half-way leaves nothing: pictures are bytes until the caller stores them.
+//! A chart is drawn once, onto a sheet of shapes, and becomes a PNG or an SVG file from there. A drawing that
+//! fails half-way leaves nothing: pictures are bytes until the caller stores them.
 
+mod bitmap;
 mod curves;
 mod distribution;
 mod errors_per_second;
 mod frame;
 mod heat_map;
+mod lane_legend;
+mod lane_words;
 mod lanes;
 mod palette;
 mod pareto;
@@ -21,39 +25,33 @@ mod sheet;
 #[cfg(test)]
 mod specimen;
 pub mod survey;
-mod track;
+mod svg;
 
 use std::sync::OnceLock;
 
-use plotters::backend::BitMapBackend;
-use plotters::drawing::IntoDrawingArea;
 use plotters::style::{FontStyle, register_font};
 
 use crate::error::Error;
 use frame::Page;
-use sheet::{Drawn, Sheet};
+use palette::Theme;
+use sheet::{Shape, Sheet};
 
 pub use distribution::{Summary, distribution};
-pub use errors_per_second::errors_per_second;
+pub use errors_per_second::{Failures, errors_per_second};
 pub use lanes::lanes;
 pub use pareto::pareto;
 
 /// Width of every picture, in pixels. A README shows it at about two thirds of it.
 pub const WIDTH: u32 = 1200;
 
-/// Pictures are drawn this many times as large and averaged down, which smooths every edge and lets letters
-/// stand where they belong: plotters sets glyphs on whole pixels.
-const OVERSAMPLING: u32 = 2;
-
 /// A finished picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// Pixels in a row.
-    pub width: u32,
-    /// Rows.
+    /// Height in points: rows of pixels of a PNG file.
     pub height: u32,
-    /// Red, green and blue of each pixel, row by row from the top.
-    pub rgb: Vec<u8>,
+    /// What it is and what it says: for those who cannot see it.
+    pub title: String,
+    shapes: Vec<Shape>,
 }
 
 /// The words around a chart. Each is cut short with an ellipsis where it does not fit.
@@ -68,66 +66,47 @@ pub struct Caption<'a> {
 }
 
 impl Picture {
-    /// The picture as the bytes of a PNG file, the same for the same picture.
+    /// The picture on white paper as the bytes of a PNG file, the same for the same picture.
     ///
     /// # Errors
-    /// The picture's size does not match its pixels.
+    /// Drawing fails, which is a bug.
     pub fn to_png(&self) -> Result<Vec<u8>, Error> {
+        let pixels = self.pixels(Theme::Light)?;
         let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
+        let mut encoder = png::Encoder::new(&mut bytes, WIDTH, self.height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         encoder.set_compression(png::Compression::High);
         encoder
             .write_header()
-            .and_then(|mut writer| writer.write_image_data(&self.rgb))
+            .and_then(|mut writer| writer.write_image_data(&pixels))
             .map_err(|error| Error::invariant(format!("encoding a picture: {error}")))?;
         Ok(bytes)
     }
 
-    /// Draws the page on a white sheet of [`WIDTH`] × `height` points, and has `chart` draw the rest.
-    fn draw(
-        page: &Page,
-        height: f64,
-        chart: impl FnOnce(&Sheet<BitMapBackend>) -> Drawn<BitMapBackend<'static>>,
-    ) -> Result<Picture, Error> {
-        let height = height.ceil() as u32;
-        let (wide, high) = (WIDTH * OVERSAMPLING, height * OVERSAMPLING);
-        let mut large = vec![0xFF; wide as usize * high as usize * 3];
-        {
-            let area = BitMapBackend::with_buffer(&mut large, (wide, high)).into_drawing_area();
-            let sheet = Sheet {
-                area: &area,
-                scale: f64::from(OVERSAMPLING),
-            };
-            page.draw(&sheet, f64::from(height))
-                .and_then(|()| chart(&sheet))
-                .and_then(|()| area.present())
-                .map_err(|error| Error::invariant(format!("drawing a picture: {error}")))?;
-        }
-        Ok(Picture {
-            width: WIDTH,
-            height,
-            rgb: averaged_down(&large, wide as usize),
-        })
+    /// The picture as an SVG element: a file, or a part of a page. It is light or dark as its reader likes.
+    pub fn to_svg(&self) -> String {
+        svg::element(self)
     }
-}
 
-/// The picture in which each pixel is the mean of a square of [`OVERSAMPLING`]² pixels.
-fn averaged_down(large: &[u8], wide: usize) -> Vec<u8> {
-    const SIDE: usize = OVERSAMPLING as usize;
-    let mut small = Vec::with_capacity(large.len() / (SIDE * SIDE));
-    for rows in large.chunks_exact(wide * 3 * SIDE) {
-        for x in 0..wide / SIDE {
-            for channel in 0..3 {
-                let square = (0..SIDE * SIDE)
-                    .map(|i| rows[((i / SIDE) * wide + x * SIDE + i % SIDE) * 3 + channel]);
-                let sum: usize = square.map(usize::from).sum();
-                small.push(((sum + SIDE * SIDE / 2) / (SIDE * SIDE)) as u8);
-            }
+    /// Red, green and blue of each pixel, row by row from the top.
+    fn pixels(&self, theme: Theme) -> Result<Vec<u8>, Error> {
+        bitmap::pixels(&self.shapes, self.height, theme)
+            .map_err(|error| Error::invariant(format!("drawing a picture: {error}")))
+    }
+
+    /// Draws the page on a sheet of [`WIDTH`] × `height` points, and has `chart` draw the rest.
+    fn draw(page: &Page, height: f64, chart: impl FnOnce(&mut Sheet)) -> Picture {
+        let height = height.ceil();
+        let mut sheet = Sheet::default();
+        page.draw(&mut sheet, height);
+        chart(&mut sheet);
+        Picture {
+            height: height as u32,
+            title: page.title.clone(),
+            shapes: sheet.shapes,
         }
     }
-    small
 }
 
 /// Tells plotters about the fonts, once per process.
@@ -188,6 +167,21 @@ mod tests {
         distribution(&CAPTION, &counts, &summary(samples, any_5xx)).unwrap()
     }
 
+    fn per_second(caption: &Caption, series: &ErrorSeries, rollout_at: f64) -> Picture {
+        let means = std::array::from_fn(|column| {
+            let counts = series.mean.iter().map(|row| row[column]);
+            counts.filter(|count| count.is_finite()).sum()
+        });
+        let failures = Failures {
+            series,
+            means,
+            runs: 1_000,
+            rollout_at,
+            rate: Some(100.0),
+        };
+        errors_per_second(caption, &failures).unwrap()
+    }
+
     fn huge(mut series: ErrorSeries) -> ErrorSeries {
         series
             .mean
@@ -226,8 +220,6 @@ mod tests {
         hour.mean = (0..3600)
             .map(|i| std::array::from_fn(|c| if c == 6 { f64::from(i % 97) } else { 0.0 }))
             .collect();
-        let per_second =
-            |series: &ErrorSeries, at| errors_per_second(&CAPTION, series, at).unwrap();
         let wordy = specimen::long_words();
         let wordy = Caption {
             title: &wordy,
@@ -240,21 +232,27 @@ mod tests {
         };
         let careful = specimen::samples(1_000, 700.0, 0.0, 0.0);
         vec![
-            ("per-second", per_second(&series, 10.0)),
+            ("per-second", per_second(&CAPTION, &series, 10.0)),
             (
                 "per-second-every-cause",
-                per_second(&every_cause_series, 10.0),
+                per_second(&CAPTION, &every_cause_series, 10.0),
             ),
-            ("per-second-one-cause", per_second(&one_cause, 10.0)),
-            ("per-second-quiet", per_second(&quiet, 10.0)),
-            ("per-second-empty", per_second(&ErrorSeries::default(), 0.0)),
-            ("per-second-far-away", per_second(&one, 1e300)),
-            ("per-second-huge", per_second(&huge(series.clone()), 10.0)),
-            ("per-second-hour", per_second(&hour, 3_000.0)),
             (
-                "per-second-wordy",
-                errors_per_second(&wordy, &series, 10.0).unwrap(),
+                "per-second-one-cause",
+                per_second(&CAPTION, &one_cause, 10.0),
             ),
+            ("per-second-quiet", per_second(&CAPTION, &quiet, 10.0)),
+            (
+                "per-second-empty",
+                per_second(&CAPTION, &ErrorSeries::default(), 0.0),
+            ),
+            ("per-second-far-away", per_second(&CAPTION, &one, 1e300)),
+            (
+                "per-second-huge",
+                per_second(&CAPTION, &huge(series.clone()), 10.0),
+            ),
+            ("per-second-hour", per_second(&CAPTION, &hour, 3_000.0)),
+            ("per-second-wordy", per_second(&wordy, &series, 10.0)),
             ("lanes", lanes_of(4, 2, 100)),
             (
                 "lanes-every-cause",
@@ -266,6 +264,7 @@ mod tests {
             ),
             ("lanes-one-pod", lanes_of(1, 2, 20)),
             ("lanes-16-pods", lanes_of(8, 3, 100)),
+            ("lanes-40-pods", lanes_of(20, 2, 400)),
             ("lanes-many", lanes_of(60, 12, 1_000)),
             (
                 "lanes-empty",
@@ -298,8 +297,8 @@ mod tests {
     }
 
     /// Pixels darker than any grey of the charts' own areas, within a rectangle.
-    fn ink(picture: &Picture, x: std::ops::Range<usize>, y: std::ops::Range<usize>) -> usize {
-        let pixel = |x: usize, y: usize| &picture.rgb[(y * picture.width as usize + x) * 3..][..3];
+    fn ink(pixels: &[u8], x: std::ops::Range<usize>, y: std::ops::Range<usize>) -> usize {
+        let pixel = |x: usize, y: usize| &pixels[(y * WIDTH as usize + x) * 3..][..3];
         y.flat_map(|y| x.clone().map(move |x| (x, y)))
             .filter(|(x, y)| pixel(*x, *y).iter().all(|c| *c < 0x78))
             .count()
@@ -308,40 +307,44 @@ mod tests {
     /// Set `ROLLCAST_PICTURES` to a directory to look at them.
     #[test]
     fn every_picture_is_legible_reads_back_and_is_the_same_twice() {
-        let folder = std::env::var_os("ROLLCAST_PICTURES");
+        let folder = std::env::var_os("ROLLCAST_PICTURES").map(std::path::PathBuf::from);
         for ((name, picture), (_, again)) in gallery().into_iter().zip(gallery()) {
             assert_eq!(picture, again, "{name}");
+            let drawn = picture.pixels(Theme::Light).unwrap();
             let bytes = picture.to_png().unwrap();
             let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes))
                 .read_info()
                 .unwrap();
             let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
             reader.next_frame(&mut pixels).unwrap();
-            assert_eq!(pixels, picture.rgb, "{name}");
-            words_leave_ink(name, &picture);
+            assert_eq!(pixels, drawn, "{name}");
+            words_leave_ink(name, &drawn, picture.height as usize);
+            let svg = picture.to_svg();
+            let tree = roxmltree::Document::parse(&svg).unwrap();
+            let words = |tag| {
+                tree.descendants()
+                    .filter(move |node| node.has_tag_name(tag))
+            };
+            assert_eq!(words("title").count(), 1, "{name}");
+            assert!(words("text").count() > 3, "{name}");
             if let Some(folder) = &folder {
-                std::fs::write(
-                    std::path::Path::new(folder)
-                        .join(name)
-                        .with_extension("png"),
-                    bytes,
-                )
-                .unwrap();
+                std::fs::write(folder.join(name).with_extension("png"), bytes).unwrap();
+                std::fs::write(folder.join(name).with_extension("svg"), svg).unwrap();
             }
         }
     }
 
     #[track_caller]
-    fn words_leave_ink(name: &str, picture: &Picture) {
-        let (width, height) = (picture.width as usize, picture.height as usize);
-        assert!(ink(picture, 28..300, 16..46) > 400, "{name}: the title");
+    fn words_leave_ink(name: &str, pixels: &[u8], height: usize) {
+        let width = WIDTH as usize;
+        assert!(ink(pixels, 28..300, 16..46) > 400, "{name}: the title");
         assert!(
-            ink(picture, 28..300, height - 70..height) > 100,
+            ink(pixels, 28..300, height - 70..height) > 100,
             "{name}: the footer"
         );
         for edge in [0..8, width - 8..width] {
             assert_eq!(
-                ink(picture, edge, 0..height),
+                ink(pixels, edge, 0..height),
                 0,
                 "{name}: something runs over the edge"
             );
@@ -353,21 +356,38 @@ mod tests {
         let timeline = specimen::rollout(4, 2);
         let outcome = specimen::outcome(&timeline, 100);
         let pictures = [
-            errors_per_second(&CAPTION, &specimen::series(&outcome, &timeline), 10.0).unwrap(),
+            per_second(&CAPTION, &specimen::series(&outcome, &timeline), 10.0),
             lanes(&CAPTION, &timeline, &outcome).unwrap(),
         ];
         let counts = palette::counts(&outcome);
-        for picture in pictures {
-            // Black is the colour of letters, too.
+        for (picture, theme) in pictures
+            .iter()
+            .flat_map(|picture| [(picture, Theme::Light), (picture, Theme::Dark)])
+        {
+            let pixels = picture.pixels(theme).unwrap();
+            // Black is like the colour of letters.
             for column in (0..palette::COLUMNS).filter(|column| *column != Cause::NoTarget.index())
             {
-                let plotters::style::RGBColor(red, green, blue) = palette::color(column);
-                let drawn = picture
-                    .rgb
-                    .chunks_exact(3)
-                    .any(|pixel| pixel == [red, green, blue]);
-                assert_eq!(drawn, counts[column] > 0, "{}", palette::label(column));
+                let color = palette::color(column).on(theme);
+                let drawn = pixels.chunks_exact(3).any(|pixel| pixel == color);
+                assert_eq!(
+                    drawn,
+                    counts[column] > 0,
+                    "{} on {theme:?}",
+                    palette::label(column)
+                );
             }
         }
+    }
+
+    #[test]
+    fn an_svg_has_a_dark_side_and_escapes_names() {
+        let caption = Caption {
+            title: "<script>&",
+            ..CAPTION
+        };
+        let svg = per_second(&caption, &ErrorSeries::default(), 0.0).to_svg();
+        assert!(svg.contains("@media(prefers-color-scheme:dark)"));
+        assert!(svg.contains("&lt;script&gt;&amp;") && !svg.contains("<script"));
     }
 }

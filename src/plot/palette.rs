@@ -1,52 +1,137 @@
-//! Colours. Every cause has one, the same in every chart.
+//! Colours. Every cause has one, the same in every chart, and each colour has a light and a dark form.
 //!
-//! The colours are the eight of Okabe and Ito ("Color Universal Design", 2008), which people with any of the
-//! common colour deficiencies tell apart, and two shades of them. The families also differ in lightness, so that a
-//! grey print keeps them apart: what ended as 504 is dark, the 502s are middling to light, the ALB's 503 is black.
-
-use plotters::style::RGBColor;
+//! The hues are those of Okabe and Ito ("Color Universal Design", 2008), which people with any of the common
+//! colour deficiencies tell apart, darkened on white until marks have a contrast of 3 and text one of 4.5
+//! (WCAG 2.2, 1.4.3 and 1.4.11). Colour is never the only difference: what ends as 504 is hatched, too, every
+//! mark has a shape of its own, and legends name the status.
 
 use crate::traffic::outcome::Outcome;
 use crate::verdict::{Cause, Verdict};
 
+/// Which paper a picture is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Theme {
+    Light,
+    Dark,
+}
+
+/// A colour: red, green and blue on white paper, and on dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tone {
+    light: [u8; 3],
+    dark: [u8; 3],
+}
+
+const fn tone(light: u32, dark: u32) -> Tone {
+    const fn channels(color: u32) -> [u8; 3] {
+        let [_, red, green, blue] = color.to_be_bytes();
+        [red, green, blue]
+    }
+    Tone {
+        light: channels(light),
+        dark: channels(dark),
+    }
+}
+
 /// Text and axes.
-pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+pub(super) const INK: Tone = tone(0x15_19_1E, 0xEC_EF_F3);
 /// Text of the second rank.
-pub(super) const FADED_INK: RGBColor = RGBColor(0x55, 0x5B, 0x61);
+pub(super) const FADED_INK: Tone = tone(0x4A_53_5D, 0xB3_BC_C6);
 /// Lines behind everything.
-pub(super) const GRID: RGBColor = RGBColor(0xE4, 0xE6, 0xE9);
+pub(super) const GRID: Tone = tone(0xE4_E6_E9, 0x2A_31_39);
 /// Paper.
-pub(super) const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
+pub(super) const PAPER: Tone = tone(0xFF_FF_FF, 0x14_18_1D);
 /// What the pod's socket does.
-pub(super) const TRUTH: RGBColor = RGBColor(0x56, 0x63, 0x70);
+pub(super) const TRUTH: Tone = tone(0x3F_4B_57, 0xB4_C0_CC);
 /// What an ALB node believes.
-pub(super) const BELIEF: RGBColor = RGBColor(0x8D, 0x9F, 0xB0);
-/// Where belief outlives truth.
-pub(super) const DISAGREEMENT: RGBColor = RGBColor(0xFD, 0xE8, 0xCF);
+pub(super) const BELIEF: Tone = tone(0x71_85_9A, 0x71_85_9A);
+/// Where belief outlives truth: the field,
+pub(super) const GONE: Tone = tone(0xFD_EB_D3, 0x003A_2A16);
+/// its hatch,
+pub(super) const GONE_HATCH: Tone = tone(0xE2_A8_62, 0x8A_5F_25);
+/// and its length.
+pub(super) const GONE_TEXT: Tone = tone(0x7A_3D_00, 0xFF_CA_8F);
 /// The range of the replications.
-pub(super) const BAND: RGBColor = RGBColor(0xE3, 0xE6, 0xEA);
+pub(super) const BAND: Tone = tone(0xE3_E6_EA, 0x2B_32_3A);
 /// The edges of the range.
-pub(super) const BAND_EDGE: RGBColor = RGBColor(0x3C, 0x43, 0x4A);
+pub(super) const BAND_EDGE: Tone = tone(0x3C_43_4A, 0xC5_CE_D8);
 /// Rollouts that cost something.
-pub(super) const DIRTY: RGBColor = RGBColor(0x6C, 0x80, 0x94);
+pub(super) const DIRTY: Tone = tone(0x5D_71_85, 0x8F_A3_B8);
 /// Rollouts that cost nothing.
-pub(super) const CLEAN: RGBColor = RGBColor(0xBF, 0xCD, 0xDA);
+pub(super) const HARMLESS: Tone = tone(0x00_80_5C, 0x35_C7_9A);
+/// What was tried, and is not the point.
+pub(super) const CLEAN: Tone = tone(0xB9_C2_CB, 0x46_51_5C);
+/// The highest value of a map.
+pub(super) const MOST: Tone = tone(0x00_3B_66, 0x9A_D0_FF);
 
 /// Curves of one chart, which no chart shows beside causes: Okabe and Ito's in the order that differs most.
-pub(super) const CURVES: [RGBColor; 6] = [
-    RGBColor(0x00, 0x72, 0xB2),
-    RGBColor(0xD5, 0x5E, 0x00),
-    RGBColor(0x00, 0x9E, 0x73),
-    RGBColor(0xCC, 0x79, 0xA7),
-    RGBColor(0xE6, 0x9F, 0x00),
-    RGBColor(0x22, 0x22, 0x22),
+pub(super) const CURVES: [Tone; 6] = [
+    tone(0x00_72_B2, 0x4D_A8_E8),
+    tone(0xCC_52_00, 0xFF_8A_3D),
+    tone(0x00_80_5C, 0x35_C7_9A),
+    tone(0xB0_54_8A, 0xE7_9B_C7),
+    tone(0xB3_7A_00, 0xF0_B4_29),
+    INK,
 ];
 
+impl Tone {
+    /// Red, green and blue on one paper.
+    pub fn on(self, theme: Theme) -> [u8; 3] {
+        match theme {
+            Theme::Light => self.light,
+            Theme::Dark => self.dark,
+        }
+    }
+}
+
 /// A colour mixed with paper: a share of 1 is the colour itself.
-pub(super) fn tint(RGBColor(red, green, blue): RGBColor, share: f64) -> RGBColor {
-    let mix =
-        |channel: u8| (255.0 - (255.0 - f64::from(channel)) * share.clamp(0.0, 1.0)).round() as u8;
-    RGBColor(mix(red), mix(green), mix(blue))
+pub(super) fn tint(color: Tone, share: f64) -> Tone {
+    let share = share.clamp(0.0, 1.0);
+    let mix = |paper: [u8; 3], color: [u8; 3]| {
+        std::array::from_fn(|channel| {
+            let (paper, color) = (f64::from(paper[channel]), f64::from(color[channel]));
+            (paper - (paper - color) * share).round() as u8
+        })
+    };
+    Tone {
+        light: mix(PAPER.light, color.light),
+        dark: mix(PAPER.dark, color.dark),
+    }
+}
+
+/// Black or white, whichever is read better on `ground`.
+pub(super) fn readable_on(ground: Tone) -> Tone {
+    const BLACK: [u8; 3] = [0; 3];
+    const WHITE: [u8; 3] = [0xFF; 3];
+    let better = |theme: Theme| {
+        let ground = ground.on(theme);
+        if contrast(BLACK, ground) >= contrast(WHITE, ground) {
+            BLACK
+        } else {
+            WHITE
+        }
+    };
+    Tone {
+        light: better(Theme::Light),
+        dark: better(Theme::Dark),
+    }
+}
+
+/// Contrast of two colours, from 1 to 21 (WCAG 2.2).
+fn contrast(one: [u8; 3], other: [u8; 3]) -> f64 {
+    let luminance = |color: [u8; 3]| {
+        let [red, green, blue] = color.map(|channel| {
+            let share = f64::from(channel) / 255.0;
+            if share <= 0.04045 {
+                share / 12.92
+            } else {
+                ((share + 0.055) / 1.055).powf(2.4)
+            }
+        });
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    };
+    let (one, other) = (luminance(one), luminance(other));
+    (one.max(other) + 0.05) / (one.min(other) + 0.05)
 }
 
 /// Columns of a table by cause: one per [`Cause`], then the application's own answers.
@@ -62,19 +147,26 @@ pub(super) fn column(verdict: Verdict) -> Option<usize> {
 }
 
 /// The colour of a column.
-pub(super) fn color(column: usize) -> RGBColor {
+pub(super) fn color(column: usize) -> Tone {
     match Cause::ALL.get(column) {
-        Some(Cause::Refused) => RGBColor(0xE6, 0x9F, 0x00),
-        Some(Cause::HostUnreachable) => RGBColor(0xF0, 0xE4, 0x42),
-        Some(Cause::ResetInFlight) => RGBColor(0xD5, 0x5E, 0x00),
-        Some(Cause::KeepAliveRace) => RGBColor(0xCC, 0x79, 0xA7),
-        Some(Cause::CutByDeregistration) => RGBColor(0xF3, 0xC0, 0xDA),
-        Some(Cause::NoTarget) => RGBColor(0x00, 0x00, 0x00),
-        Some(Cause::ConnectTimeout) => RGBColor(0x00, 0x72, 0xB2),
-        Some(Cause::ResponseTimeout) => RGBColor(0x00, 0x3B, 0x66),
-        Some(Cause::ClientGaveUp) => RGBColor(0x56, 0xB4, 0xE9),
-        None => RGBColor(0x00, 0x9E, 0x73),
+        Some(Cause::Refused) => tone(0xB3_7A_00, 0xF0_B4_29),
+        Some(Cause::HostUnreachable) => tone(0x8A_7F_00, 0xF0_E4_42),
+        Some(Cause::ResetInFlight) => tone(0xCC_52_00, 0xFF_8A_3D),
+        Some(Cause::KeepAliveRace) => tone(0xB0_54_8A, 0xE7_9B_C7),
+        Some(Cause::CutByDeregistration) => tone(0xC7_65_A0, 0xF3_C0_DA),
+        Some(Cause::NoTarget) => tone(0x15_19_1F, 0xFF_FF_FF),
+        Some(Cause::ConnectTimeout) => tone(0x00_72_B2, 0x4D_A8_E8),
+        Some(Cause::ResponseTimeout) => tone(0x00_3B_66, 0x9A_D0_FF),
+        Some(Cause::ClientGaveUp) => tone(0x35_89_BD, 0x7C_C4_EE),
+        None => tone(0x00_80_5C, 0x35_C7_9A),
     }
+}
+
+/// Whether a column is hatched, too: in a grey print a 504 is like a pod that serves.
+pub(super) fn is_hatched(column: usize) -> bool {
+    Cause::ALL
+        .get(column)
+        .is_some_and(|cause| cause.status() == 504)
 }
 
 /// What a legend calls a column: `504 connect-timeout`.
@@ -100,52 +192,47 @@ pub(super) fn counts(outcome: &Outcome) -> [u64; COLUMNS] {
 mod tests {
     use super::*;
 
-    /// CIE L*, from 0 (black) to 100 (white).
-    fn lightness(RGBColor(red, green, blue): RGBColor) -> f64 {
-        let linear = |channel: u8| {
-            let share = f64::from(channel) / 255.0;
-            if share <= 0.04045 {
-                share / 12.92
-            } else {
-                ((share + 0.055) / 1.055).powf(2.4)
-            }
-        };
-        let luminance = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
-        if luminance <= 0.008856 {
-            903.3 * luminance
-        } else {
-            116.0 * luminance.cbrt() - 16.0
+    #[track_caller]
+    fn check(color: Tone, ground: Tone, least: f64) {
+        for theme in [Theme::Light, Theme::Dark] {
+            let found = contrast(color.on(theme), ground.on(theme));
+            assert!(found >= least, "{color:?} on {theme:?}: {found:.2}");
         }
     }
 
     #[test]
-    fn families_differ_in_lightness() {
-        let of = |status| {
-            Cause::ALL
-                .into_iter()
-                .filter(move |cause| cause.status() == status)
-                .map(|cause| lightness(color(cause.index())))
-        };
-        let darkest_502 = of(502).fold(f64::MAX, f64::min);
-        let (darkest_504, lightest_504) = (
-            of(504).fold(f64::MAX, f64::min),
-            of(504).fold(0.0, f64::max),
-        );
-        assert!(
-            darkest_502 > lightest_504 + 5.0,
-            "502 from {darkest_502}, 504 to {lightest_504}"
-        );
-        assert!(of(503).all(|black| black + 15.0 < darkest_504));
+    fn text_is_legible_and_marks_are_seen_on_both_papers() {
+        for text in [INK, FADED_INK] {
+            check(text, PAPER, 4.5);
+        }
+        check(GONE_TEXT, GONE, 4.5);
+        let causes = (0..COLUMNS).map(color);
+        for mark in causes
+            .chain(CURVES)
+            .chain([TRUTH, BELIEF, BAND_EDGE, DIRTY, HARMLESS, MOST])
+        {
+            check(mark, PAPER, 3.0);
+        }
+        for share in 0..=20 {
+            let ground = tint(MOST, f64::from(share) / 20.0);
+            check(readable_on(ground), ground, 4.5);
+        }
+    }
+
+    #[test]
+    fn contrast_is_that_of_the_guidelines() {
+        assert!((contrast([0; 3], [255; 3]) - 21.0).abs() < 1e-9);
+        assert!((contrast([0x76; 3], [255; 3]) - 4.54).abs() < 0.005);
     }
 
     #[test]
     fn no_two_columns_share_a_colour() {
         for column in 0..COLUMNS {
-            assert!(
-                (0..column).all(|other| color(other) != color(column)),
-                "{}",
-                label(column)
-            );
+            for theme in [Theme::Light, Theme::Dark] {
+                let other =
+                    (0..column).find(|other| color(*other).on(theme) == color(column).on(theme));
+                assert_eq!(other, None, "{}", label(column));
+            }
         }
     }
 }

@@ -1,13 +1,11 @@
-//! What each 5xx avoided costs: everything that was tried, and the front of what nothing beats.
-
-use plotters::backend::DrawingBackend;
+//! What each 5xx avoided costs: the rows of the table, by what they cost, and all else that was tried.
 
 use super::frame::{self, Axis, Key, Legend, MARGIN, Page, RIGHT, Swatch};
-use super::sheet::{Drawn, LABEL, NOTE, Sheet};
+use super::sheet::{LABEL, NOTE, Sheet};
 use super::{Caption, Picture, palette};
 use crate::error::Error;
 use crate::recommend::front::Cost;
-use crate::recommend::{Candidate, Recommendation, pareto as front_of};
+use crate::recommend::{Candidate, Recommendation};
 
 const HEIGHT: f64 = 420.0;
 const GAP: f64 = 36.0;
@@ -22,7 +20,7 @@ const PANELS: [Panel; 3] = [
     ("extra pod-seconds", |cost| cost.extra_pod_seconds),
 ];
 
-/// Draws the share of rollouts with any 5xx against three costs.
+/// Draws the share of rollouts with any 5xx against three costs. Each row of the table is labelled.
 ///
 /// # Errors
 /// Drawing fails, which is a bug.
@@ -32,13 +30,9 @@ pub fn pareto(caption: &Caption, found: &Recommendation) -> Result<Picture, Erro
         label: label.to_owned(),
     };
     let keys = vec![
-        key(Swatch::Block(palette::CLEAN), "tried"),
-        key(
-            Swatch::Block(palette::CURVES[0]),
-            "beaten by none in all four",
-        ),
-        key(Swatch::Hollow(palette::INK), "as it is"),
         key(Swatch::Down(palette::CURVES[1]), "recommended"),
+        key(Swatch::Block(palette::CURVES[0]), "a row of the table"),
+        key(Swatch::Block(palette::CLEAN), "tried"),
     ];
     let page = Page::lay_out(
         caption,
@@ -46,11 +40,13 @@ pub fn pareto(caption: &Caption, found: &Recommendation) -> Result<Picture, Erro
         vec![Legend { heading: "", keys }],
     )?;
     let height = page.top + 16.0 + HEIGHT + BELOW + page.footer_height();
-    Picture::draw(&page, height, |sheet| draw(sheet, page.top + 16.0, found))
+    Ok(Picture::draw(&page, height, |sheet| {
+        draw(sheet, page.top + 16.0, found);
+    }))
 }
 
 fn statement(found: &Recommendation) -> String {
-    let (before, after) = (found.original.cost(), found.chosen.cost());
+    let (before, after) = (found.original().cost(), found.chosen().cost());
     if found.changes_nothing() {
         return format!(
             "As it is, {} of rollouts see a 5xx.",
@@ -70,97 +66,127 @@ fn statement(found: &Recommendation) -> String {
     )
 }
 
-fn draw<DB: DrawingBackend>(sheet: &Sheet<DB>, top: f64, found: &Recommendation) -> Drawn<DB> {
+/// Shares of rollouts, three decades of them; what was never seen is drawn on the lowest line.
+const LEAST: f64 = 0.001;
+
+fn draw(sheet: &mut Sheet, top: f64, found: &Recommendation) {
     let bottom = top + HEIGHT;
     let y = Axis {
-        values: (0.0, 1.0),
-        points: (bottom - 8.0, top + 34.0),
+        values: (LEAST.log10(), 0.0),
+        points: (bottom - 14.0, top + 34.0),
     };
-    let y_marks: Vec<_> = y
-        .ticks(60.0)
-        .into_iter()
-        .map(|tick| (tick, format!("{} %", frame::number(tick * 100.0))))
-        .collect();
+    let y_marks = [
+        (LEAST, "none seen"),
+        (0.01, "1 %"),
+        (0.1, "10 %"),
+        (1.0, "100 %"),
+    ]
+    .map(|(share, label)| (share.log10(), label.to_owned()));
     let first = MARGIN + frame::y_axis_width(&y_marks);
     let width = (RIGHT - first - GAP * (PANELS.len() as f64 - 1.0)) / PANELS.len() as f64;
-    sheet.write("rollouts with any 5xx", (MARGIN, top + 12.0), LABEL)?;
+    sheet.write("rollouts with any 5xx", (MARGIN, top + 12.0), LABEL);
     for (number, panel) in PANELS.iter().enumerate() {
         let left = first + number as f64 * (width + GAP);
-        let marks = if number == 0 {
-            y_marks.clone()
-        } else {
-            y_marks
+        let marks = match number {
+            0 => y_marks.to_vec(),
+            _ => y_marks
                 .iter()
                 .map(|(tick, _)| (*tick, String::new()))
-                .collect()
+                .collect(),
         };
-        frame::y_axis(sheet, &y, (left, left + width), &marks)?;
-        draw_panel(
-            sheet,
-            panel,
-            &y,
-            (left, left + width, top + 34.0, bottom),
-            found,
-        )?;
+        frame::y_axis(sheet, &y, (left, left + width), &marks);
+        let place = (left, left + width, top + 34.0, bottom);
+        draw_panel(sheet, panel, &y, place, found);
     }
-    Ok(())
 }
 
-fn draw_panel<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
+fn draw_panel(
+    sheet: &mut Sheet,
     (name, cost): &Panel,
     y: &Axis,
     (left, right, top, bottom): (f64, f64, f64, f64),
     found: &Recommendation,
-) -> Drawn<DB> {
+) {
     let of = |candidate: &Candidate| cost(&candidate.cost());
-    let finite = || {
-        found
-            .candidates
-            .iter()
-            .map(of)
-            .filter(|cost| cost.is_finite())
-    };
+    // Cut to the rows: what else was tried may cost any amount.
+    let rows = || found.rows.iter().map(|row| &row.candidate);
+    let finite = || rows().map(of).filter(|cost| cost.is_finite());
     let (low, high) = finite().fold((f64::MAX, f64::MIN), |(low, high), cost| {
         (low.min(cost), high.max(cost))
     });
-    let margin = ((high - low) * 0.06).max(1.0);
+    let margin = ((high - low) * 0.08).max(1.0);
     let x = Axis {
         values: ((low - margin).max(0.0), high + margin),
         points: (left, right),
     };
     for (tick, label) in frame::numbered(x.ticks(80.0)) {
-        sheet.upright(x.at(tick), (top, bottom), 1.0, palette::GRID)?;
-        sheet.write_centred(&label, (x.at(tick), bottom + 16.0), NOTE)?;
+        sheet.upright(x.at(tick), (top, bottom), 1.0, palette::GRID);
+        sheet.write_centred(&label, (x.at(tick), bottom + 16.0), NOTE);
     }
-    sheet.write_centred(name, ((left + right) / 2.0, bottom + 42.0), LABEL)?;
+    sheet.write_centred(name, ((left + right) / 2.0, bottom + 42.0), LABEL);
     sheet.fill(
         (left, bottom - 0.75),
         (right, bottom + 0.75),
         palette::FADED_INK,
-    )?;
-    let at = |candidate: &Candidate| (x.at(of(candidate)), y.at(candidate.cost().any_5xx));
-    let shown = |candidate: &&Candidate| of(candidate).is_finite();
-    found
-        .candidates
-        .iter()
-        .filter(shown)
-        .try_for_each(|candidate| sheet.dot(at(candidate), 4.5, palette::CLEAN))?;
-    let front = front_of(&found.candidates);
-    let front = front
-        .iter()
-        .map(|row| &found.candidates[*row])
-        .filter(shown);
-    front
-        .clone()
-        .try_for_each(|candidate| sheet.dot(at(candidate), 5.0, palette::CURVES[0]))?;
-    if shown(&&found.original) {
-        let (x, y) = at(&found.original);
-        sheet.outline((x - 8.0, y - 8.0), (x + 8.0, y + 8.0), 2.0, palette::INK)?;
+    );
+    let share = |candidate: &Candidate| candidate.cost().any_5xx.max(LEAST).log10();
+    let at = |candidate: &Candidate| (x.at(of(candidate)), y.at(share(candidate)));
+    let is_shown = |candidate: &&Candidate| {
+        (x.values.0..=x.values.1).contains(&of(candidate)) && of(candidate).is_finite()
+    };
+    let is_row = |candidate: &&Candidate| rows().any(|row| row.settings == candidate.settings);
+    let tried = found.candidates.iter().filter(|one| !is_row(one));
+    for candidate in tried.filter(is_shown) {
+        sheet.dot(at(candidate), 3.5, palette::CLEAN);
     }
-    if shown(&&found.chosen) && !found.changes_nothing() {
-        let (x, y) = at(&found.chosen);
-        frame::down(sheet, x, y - 5.0, palette::CURVES[1])?;
+    let mut labels: Vec<(f64, f64, f64)> = Vec::new();
+    for (number, candidate) in rows().enumerate().filter(|(_, row)| is_shown(row)) {
+        let (x, y) = at(candidate);
+        if number == found.row && !found.changes_nothing() {
+            frame::down(sheet, x, y + 5.0, palette::CURVES[1]);
+        } else {
+            sheet.dot((x, y), 5.0, palette::CURVES[0]);
+        }
+        let label = label(candidate);
+        let half = NOTE.width(&label) / 2.0;
+        // Never across the panel's edge, nor over another label.
+        let middle = x.clamp(left + half, (right - half).max(left + half));
+        let below = y < top + HEADROOM;
+        let step = if below { 17.0 } else { -17.0 };
+        let mut line = y + step;
+        while labels
+            .iter()
+            .any(|(x, width, y)| (x - middle).abs() < width + half + 4.0 && (y - line).abs() < 15.0)
+        {
+            line += step;
+        }
+        labels.push((middle, half, line));
+        sheet.write_centred(&label, (middle, line), NOTE);
     }
-    Ok(())
+}
+
+/// Labels of points that are nearer to the panel's top stand below them.
+const HEADROOM: f64 = 24.0;
+
+/// A row in short: its preStop, and what else it sets of the pace.
+fn label(candidate: &Candidate) -> String {
+    if candidate.settings.is_empty() {
+        return "as it is".to_owned();
+    }
+    let surge = candidate
+        .settings
+        .iter()
+        .find(|(key, _)| key == "deployment.max_surge")
+        .map(|(_, surge)| format!("surge {surge}"));
+    let hook = candidate.pre_stop().map(|secs| format!("{secs}s"));
+    let parts: Vec<String> = hook.into_iter().chain(surge).collect();
+    match parts.as_slice() {
+        [] => candidate
+            .settings
+            .iter()
+            .filter_map(|(key, _)| key.rsplit('.').next())
+            .collect::<Vec<_>>()
+            .join(" + "),
+        parts => parts.join(" + "),
+    }
 }

@@ -1,9 +1,8 @@
 //! Which setting moves the outcome most: for each its share of the variance, alone and with others.
 
-use plotters::backend::DrawingBackend;
-
 use super::frame::{self, Axis, Key, Legend, MARGIN, Page, RIGHT, Swatch, X_AXIS_HEIGHT};
-use super::sheet::{Drawn, LABEL, Sheet};
+use super::palette::Tone;
+use super::sheet::{LABEL, NOTE, Sheet};
 use super::{Caption, Picture, palette};
 use crate::error::Error;
 use crate::sweep::sensitivity::{Estimate, Indices};
@@ -35,30 +34,25 @@ pub(super) fn sensitivity(
     let mut sorted: Vec<_> = indices.iter().collect();
     sorted.sort_by(|a, b| b.1.total.value.total_cmp(&a.1.total.value));
     let height = page.top + 12.0 + sorted.len() as f64 * ROW + X_AXIS_HEIGHT + page.footer_height();
-    Picture::draw(&page, height, |sheet| draw(sheet, page.top + 12.0, &sorted))
+    Ok(Picture::draw(&page, height, |sheet| {
+        draw(sheet, page.top + 12.0, &sorted);
+    }))
 }
 
-fn pale() -> plotters::style::RGBColor {
+fn pale() -> Tone {
     palette::tint(palette::CURVES[0], 0.35)
 }
 
-fn draw<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
-    top: f64,
-    indices: &[&(String, Indices)],
-) -> Drawn<DB> {
+fn draw(sheet: &mut Sheet, top: f64, indices: &[&(String, Indices)]) {
     let widest = indices
         .iter()
         .map(|(name, _)| LABEL.width(name))
         .fold(0.0, f64::max)
         .min((RIGHT - MARGIN) * 0.5);
     let left = MARGIN + widest + 14.0;
-    let ends = indices
-        .iter()
-        .flat_map(|(_, indices)| [indices.first_order.high, indices.total.high]);
     let x = Axis {
-        values: (0.0, ends.fold(1.0, f64::max).min(1.5)),
-        points: (left, RIGHT),
+        values: (0.0, 1.0),
+        points: (left, RIGHT - 20.0),
     };
     let bottom = top + indices.len() as f64 * ROW;
     let marks: Vec<_> = x
@@ -71,34 +65,38 @@ fn draw<DB: DrawingBackend>(
         &x,
         (top, bottom),
         &marks,
-        "share of the variance of mean 5xx per rollout over the sample",
-    )?;
+        "share of the variance of mean 5xx a rollout over the sample",
+    );
     for (row, (name, indices)) in indices.iter().enumerate() {
         let middle = top + (row as f64 + 0.5) * ROW;
-        sheet.write_up_to(&LABEL.fit(name, widest), (left - 10.0, middle), LABEL)?;
+        sheet.write_up_to(&LABEL.fit(name, widest), (left - 10.0, middle), LABEL);
         bar(
             sheet,
             &x,
             middle - BAR - 2.0,
             indices.first_order,
             palette::CURVES[0],
-        )?;
-        bar(sheet, &x, middle + 2.0, indices.total, pale())?;
+        );
+        bar(sheet, &x, middle + 2.0, indices.total, pale());
     }
-    sheet.upright(left, (top, bottom), 1.5, palette::FADED_INK)
+    sheet.upright(left, (top, bottom), 1.5, palette::FADED_INK);
 }
 
-fn bar<DB: DrawingBackend>(
-    sheet: &Sheet<DB>,
-    x: &Axis,
-    top: f64,
-    estimate: Estimate,
-    color: plotters::style::RGBColor,
-) -> Drawn<DB> {
-    sheet.fill((x.at(0.0), top), (x.at(estimate.value), top + BAR), color)?;
-    let (low, high, middle) = (x.at(estimate.low), x.at(estimate.high), top + BAR / 2.0);
-    sheet.fill((low, middle - 1.0), (high, middle + 1.0), palette::INK)?;
-    [low, high]
-        .into_iter()
-        .try_for_each(|end| sheet.upright(end, (middle - 5.0, middle + 5.0), 2.0, palette::INK))
+/// An estimate as a bar with its interval; words for one that the sample is too small for.
+fn bar(sheet: &mut Sheet, x: &Axis, top: f64, estimate: Estimate, color: Tone) {
+    let middle = top + BAR / 2.0;
+    let Some(Estimate { value, low, high }) = estimate.known() else {
+        sheet.write(
+            "the sample is too small to say",
+            (x.at(0.0) + 8.0, middle),
+            NOTE,
+        );
+        return;
+    };
+    sheet.fill((x.at(0.0), top), (x.at(value), top + BAR), color);
+    let (low, high) = (x.at(low), x.at(high));
+    sheet.fill((low, middle - 1.0), (high, middle + 1.0), palette::INK);
+    for end in [low, high] {
+        sheet.upright(end, (middle - 5.0, middle + 5.0), 2.0, palette::INK);
+    }
 }

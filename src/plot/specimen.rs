@@ -25,6 +25,7 @@ pub fn rollout(replicas: u16, nodes: u8) -> Timeline {
     let mut timeline = Timeline {
         rollout_at: at(0.0),
         end: Time::ZERO + Span::from_secs(DURATION),
+        load_until: Time::ZERO + Span::from_secs(DURATION),
         beliefs: vec![Vec::new(); usize::from(nodes)],
         ..Timeline::default()
     };
@@ -50,7 +51,9 @@ pub fn rollout(replicas: u16, nodes: u8) -> Timeline {
             pod: Some(id),
             registered: None,
             healthy: None,
-            deregister_called: None,
+            deregister_called: timeline.pods[i as usize]
+                .terminating
+                .map(|deleted| deleted + Span::from_millis(400)),
             draining_over: None,
         });
     }

@@ -1,10 +1,13 @@
 //! The charts of a sweep: which ones depends on how many axes it has.
 
 use super::curves::{Below, Curve, Panel, Point, curves};
-use super::heat_map::{Grid, Map, heat_maps};
+use super::heat_map::{Cell, Grid, Map, heat_maps};
 use super::sensitivity::sensitivity;
-use super::{Caption, Picture, frame, palette};
+use super::{Caption, Picture, palette};
 use crate::error::Error;
+use crate::report::sweep::attainment;
+use crate::report::sweep_finding::{answer, remarks};
+use crate::scenario::objectives::Attainment;
 use crate::sweep::{Axis, Design, Survey, Totals};
 
 /// A value of a point, and its interval if it has one.
@@ -21,26 +24,8 @@ pub fn charts(
     survey: &Survey,
 ) -> Result<Vec<(&'static str, String, Picture)>, Error> {
     let mut charts = Vec::new();
-    if let Some(indices) = survey.sensitivity() {
-        let named: Vec<_> = survey
-            .plan
-            .axes
-            .iter()
-            .map(Axis::name)
-            .zip(indices)
-            .collect();
-        let most = named
-            .iter()
-            .max_by(|a, b| a.1.total.value.total_cmp(&b.1.total.value));
-        let statement = most.map_or_else(String::new, |(name, indices)| {
-            let share = frame::percent(indices.total.value.clamp(0.0, 1.0));
-            format!("{name} moves mean 5xx most: with all that it acts together with, {share} of the variance.")
-        });
-        charts.push((
-            "sensitivity",
-            "Sensitivity".to_owned(),
-            sensitivity(caption, &statement, &named)?,
-        ));
+    if let Some(picture) = sensitivity_chart(caption, survey)? {
+        charts.push(("sensitivity", "Sensitivity".to_owned(), picture));
     }
     if survey.plan.design != Design::Grid {
         return Ok(charts);
@@ -54,18 +39,36 @@ pub fn charts(
     if let Some((along, series)) = roles(&lengths) {
         charts.push((
             "curves",
-            "5xx per rollout".to_owned(),
+            "5xx a rollout".to_owned(),
             draw_curves(caption, survey, along, series)?,
         ));
     }
     if lengths.len() == 2 || lengths.len() == 3 {
         charts.push((
             "map",
-            "5xx per rollout".to_owned(),
+            "5xx a rollout".to_owned(),
             draw_maps(caption, survey, &lengths)?,
         ));
     }
     Ok(charts)
+}
+
+/// The sensitivities of a sample; none of a grid, or if nothing varies.
+///
+/// # Errors
+/// Drawing fails, which is a bug.
+pub fn sensitivity_chart(caption: &Caption, survey: &Survey) -> Result<Option<Picture>, Error> {
+    let Some(indices) = survey.sensitivity() else {
+        return Ok(None);
+    };
+    let named: Vec<_> = survey
+        .plan
+        .axes
+        .iter()
+        .map(Axis::name)
+        .zip(indices)
+        .collect();
+    sensitivity(caption, &statement(survey), &named).map(Some)
 }
 
 /// Which axis curves run along, and which one makes several of them, if the axes suit curves.
@@ -119,7 +122,7 @@ fn draw_curves(
             .collect();
         points.sort_by(|a, b| a.x.total_cmp(&b.x));
         let name = series.map_or_else(String::new, |series| {
-            format!("{} = {}", axes[series].name(), axes[series].label(value))
+            format!("{} {}", axes[series].words(), axes[series].label(value))
         });
         Curve { name, points }
     };
@@ -127,12 +130,14 @@ fn draw_curves(
     let panel = |name: &str, is_share, of: &Reading<'_>| Panel {
         name: name.to_owned(),
         is_share,
+        goal: (is_share && survey.objectives.max_5xx_per_rollout == 0)
+            .then_some(1.0 - survey.objectives.probability),
         curves: (0..values).map(|value| curve(of, value)).collect(),
     };
     let confidence = format!("{} %", (level * 1_000.0).round() / 10.0);
     let panels = [
         panel(
-            &format!("5xx per rollout: mean, {confidence} intervals"),
+            &format!("5xx a rollout: mean, {confidence} intervals"),
             false,
             &mean,
         ),
@@ -174,7 +179,7 @@ fn draw_maps(caption: &Caption, survey: &Survey, lengths: &[usize]) -> Result<Pi
     let axes = &survey.plan.axes;
     let labels = |axis: usize| {
         (
-            axes[axis].name(),
+            axes[axis].words(),
             (0..lengths[axis])
                 .map(|row| axes[axis].label(row))
                 .collect(),
@@ -183,12 +188,12 @@ fn draw_maps(caption: &Caption, survey: &Survey, lengths: &[usize]) -> Result<Pi
     let grid = Grid {
         rows: labels(beside),
         columns: labels(below),
-        value: "5xx per rollout, mean",
+        value: "5xx a rollout, mean",
     };
     let empty = vec![vec![None; lengths[below]]; lengths[beside]];
     let name = |value| {
         over.map_or_else(String::new, |over| {
-            format!("{} = {}", axes[over].name(), axes[over].label(value))
+            format!("{} {}", axes[over].words(), axes[over].label(value))
         })
     };
     let mut maps: Vec<Map> = (0..over.map_or(1, |over| lengths[over]))
@@ -199,23 +204,18 @@ fn draw_maps(caption: &Caption, survey: &Survey, lengths: &[usize]) -> Result<Pi
         .collect();
     for (point, totals) in survey.plan.points.iter().zip(&survey.totals) {
         let map = &mut maps[over.map_or(0, |over| point.rows[over])];
-        map.cells[point.rows[beside]][point.rows[below]] = Some(totals.failed.mean());
+        map.cells[point.rows[beside]][point.rows[below]] = Some(Cell {
+            value: totals.failed.mean(),
+            meets_goal: attainment(survey, totals) == Attainment::Met,
+        });
     }
     heat_maps(caption, &statement(survey), &grid, &maps)
 }
 
+/// The answer; with one axis there is room for the rest of the finding.
 fn statement(survey: &Survey) -> String {
-    let means = survey.totals.iter().map(|totals| totals.failed.mean());
-    let (low, high) = means.fold((f64::MAX, 0.0_f64), |(low, high), mean| {
-        (low.min(mean), high.max(mean))
-    });
-    let least = if low > 0.0 {
-        frame::number(low)
-    } else {
-        "none seen".to_owned()
-    };
-    format!(
-        "Mean 5xx per rollout: from {least} to {}.",
-        frame::number(high)
-    )
+    match survey.plan.axes.len() {
+        1 => format!("{} {}", answer(survey), remarks(survey)),
+        _ => answer(survey),
+    }
 }

@@ -1,8 +1,11 @@
 //! Candidates, and which of them are not beaten in everything by another.
 
-use super::moves::Settings;
+use std::cmp::Ordering;
+
+use super::moves::{PRE_STOP, Settings};
 use crate::stats::Proportion;
 use crate::sweep::totals::Totals;
+use crate::time::Span;
 
 /// A configuration that was tried.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +27,48 @@ pub struct Cost {
     pub duration: f64,
     /// Mean pod-seconds beyond the desired pods.
     pub extra_pod_seconds: f64,
+}
+
+/// What counts as cheap among configurations that are as good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Prefer {
+    /// The least time until the rollout is complete and its old pods are gone.
+    Speed,
+    /// The fewest pod-seconds beyond the desired pods.
+    Cost,
+    /// The least sum of both: a second of the rollout weighs as much as a pod-second.
+    #[default]
+    Balanced,
+}
+
+impl Prefer {
+    /// All of them, in the order of `--prefer`'s help.
+    pub const ALL: [Prefer; 3] = [Prefer::Speed, Prefer::Cost, Prefer::Balanced];
+
+    /// The word that `--prefer` takes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Prefer::Speed => "speed",
+            Prefer::Cost => "cost",
+            Prefer::Balanced => "balanced",
+        }
+    }
+
+    /// What a configuration costs: seconds, pod-seconds, or the sum of their numbers. Infinite if a rollout never ends.
+    pub fn price(self, cost: &Cost) -> f64 {
+        match self {
+            Prefer::Speed => cost.ends(),
+            Prefer::Cost => cost.extra_pod_seconds,
+            Prefer::Balanced => cost.ends() + cost.extra_pod_seconds,
+        }
+    }
+
+    /// By price; of one price by what the other two say.
+    pub fn order(self, one: &Candidate, other: &Candidate) -> Ordering {
+        let (one, other) = (one.cost(), other.cost());
+        let by = |prefer: Prefer| prefer.price(&one).total_cmp(&prefer.price(&other));
+        by(self).then(by(Prefer::Balanced)).then(by(Prefer::Cost))
+    }
 }
 
 impl Candidate {
@@ -50,17 +95,10 @@ impl Candidate {
         self.totals.any_5xx(level)
     }
 
-    /// The candidate in words.
-    pub fn name(&self) -> String {
-        if self.settings.is_empty() {
-            return "as it is".to_owned();
-        }
-        let settings: Vec<_> = self
-            .settings
-            .iter()
-            .map(|(key, value)| format!("{key} = {value}"))
-            .collect();
-        settings.join(", ")
+    /// Seconds of its preStop, where it sets one.
+    pub fn pre_stop(&self) -> Option<u64> {
+        let (_, value) = self.settings.iter().find(|(key, _)| key == PRE_STOP)?;
+        Some(Span::parse(value).ok()?.as_micros() / 1_000_000)
     }
 }
 
@@ -80,10 +118,9 @@ impl Cost {
         pairs().all(|(mine, theirs)| mine <= theirs) && pairs().any(|(mine, theirs)| mine < theirs)
     }
 
-    /// Time first, then pods: what makes one configuration cheaper than another that is as good. The sum of
-    /// both means, each in its own unit: a second of the rollout weighs as much as a pod-second.
-    pub fn price(&self) -> f64 {
-        self.old_pods_gone.max(self.duration) + self.extra_pod_seconds
+    /// Mean seconds until the rollout is complete and its old pods are gone.
+    fn ends(&self) -> f64 {
+        self.old_pods_gone.max(self.duration)
     }
 }
 
@@ -104,7 +141,6 @@ pub fn pareto(candidates: &[Candidate]) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::monte_carlo::Sample;
-    use crate::time::Span;
     use crate::verdict::Cause;
 
     fn candidate(dirty: u64, gone: u64, duration: u64, extra: u64) -> Candidate {
@@ -139,10 +175,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_cheap_is_a_matter_of_preference() {
+        let (quick, frugal) = (candidate(0, 60, 30, 400), candidate(0, 90, 90, 200));
+        assert!(Prefer::Speed.order(&quick, &frugal).is_lt());
+        assert!(Prefer::Cost.order(&frugal, &quick).is_lt());
+        assert!(Prefer::Balanced.order(&frugal, &quick).is_lt());
+        assert_eq!(
+            Prefer::ALL.map(|prefer| prefer.price(&quick.cost())),
+            [60.0, 400.0, 460.0]
+        );
+    }
+
+    #[test]
     fn a_rollout_that_never_ends_costs_most() {
         let mut stuck = candidate(0, 20, 20, 50);
         stuck.totals.extend(&[Sample::default()]);
         assert_eq!(stuck.cost().duration, f64::INFINITY);
-        assert!(candidate(0, 900, 900, 50).cost().price() < stuck.cost().price());
+        for prefer in [Prefer::Speed, Prefer::Balanced] {
+            assert!(prefer.order(&candidate(0, 900, 900, 50), &stuck).is_lt());
+        }
     }
 }

@@ -1,33 +1,38 @@
-//! What to change: the cheapest settings that meet the objectives, why, and how sure that is.
+//! What to change: the settings that meet the objectives at the least price, why, and how sure that is.
 //!
 //! A search proposes, fresh chance disposes. The search tries changes against the causes that it
-//! sees, under common random numbers; what it settles on is then simulated again with replications
-//! that the search never saw, because the best of many candidates looks better than it is.
+//! sees, under common random numbers; a table of a few of them is then simulated again with replications
+//! that the search never saw, because the best of many candidates looks better than it is. What is recommended
+//! is a row of that table: of those that meet the objectives the one with the least price.
 
 pub mod front;
 mod moves;
 mod search;
+mod table;
 
 use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::monte_carlo::{Ends, Sampler, Workers};
+use crate::pre_stop::Advice;
 use crate::scenario::objectives::ObjectivesSpec;
 use crate::scenario::{Document, Scenario};
-use crate::stats::Proportion;
 use crate::sweep::totals::{CAUSES, Totals};
-pub use front::{Candidate, pareto};
+pub use front::{Candidate, Prefer, pareto};
 pub use moves::{Settings, why_it_stays};
 use search::Search;
+pub use table::Row;
 
 /// How many replications to spend, and how sure to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
     /// Replications of each candidate of the search.
     pub search_runs: u64,
-    /// Replications of the proof.
+    /// Replications of each row of the table, all of them fresh.
+    pub row_runs: u64,
+    /// Replications of a row that so many do not settle.
     pub proof_runs: u64,
-    /// One-sided confidence of the proof, above 0.5 and below 1.
+    /// Confidence in all rows of the table together, above 0.5 and below 1.
     pub level: f64,
 }
 
@@ -36,20 +41,27 @@ pub struct Effort {
 pub struct Recommendation {
     /// What was to be met.
     pub objectives: ObjectivesSpec,
+    /// What makes one row cheaper than another.
+    pub prefer: Prefer,
     /// How much was simulated.
     pub effort: Effort,
-    /// The scenario as it is.
-    pub original: Candidate,
-    /// The best found: what to change to, whether or not it is proven.
-    pub chosen: Candidate,
+    /// The table: at most eight rows, the scenario as it is first, then by the time until old pods are gone.
+    pub rows: Vec<Row>,
+    /// The row that is recommended: what to change to, whether or not it is proven.
+    pub row: usize,
+    /// The row from which on more preStop removes little, where one is.
+    pub knee: Option<usize>,
     /// What differs, and what each change removes.
     pub changes: Vec<Change>,
-    /// How far the chosen one meets the objectives.
-    pub verdict: Verdict,
-    /// The proof: rollouts within the objective, of replications that the search never saw.
-    pub proof: Option<Proportion>,
     /// Causes of 5xx that stay, most frequent first: their row in a table by cause and their mean.
     pub remaining: Vec<(usize, f64)>,
+    /// What people try first, each alone.
+    pub tries: Vec<Try>,
+    /// Shares of rollouts without more 5xx than allowed, and the shortest preStop that the search found enough for it,
+    /// in seconds; 0: none.
+    pub pre_stops: Vec<(f64, u64)>,
+    /// What the load balancer's lag asks of preStop.
+    pub need: Advice,
     /// Everything that was tried.
     pub candidates: Vec<Candidate>,
 }
@@ -61,7 +73,7 @@ pub enum Verdict {
     Proven,
     /// The runs do not tell: as many more may, or a load that does not end before the rollout is over.
     Inconclusive,
-    /// No candidate meets them.
+    /// They are not.
     Unmet,
 }
 
@@ -78,25 +90,41 @@ pub struct Change {
     pub removes: Vec<(usize, f64, f64)>,
 }
 
-/// A proof takes no more runs than this unless it is told to: at 99.99 % it needs 120,000.
+/// A single change that people try first, in words, and the scenario with nothing else changed, by the replications of
+/// the table.
+pub type Try = (&'static str, Candidate);
+
+/// A row takes no more runs than this unless it is told to: at 99.99 % it would need 580,000.
 const MOST_PROOF: u64 = 200_000;
 
 impl Effort {
-    /// Enough to prove the objective if it is missed a quarter as often as it may be: `runs`, or as many as
-    /// that takes. No number of runs proves that it is never missed, so nothing is added for that.
+    /// Enough to prove the objective of a row, nine times in ten, if it is missed half as often as it may be: `runs`, or
+    /// as many as that takes. No number of runs proves that it is never missed, so nothing is added for that.
     pub fn new(runs: u64, level: f64, probability: f64) -> Effort {
         let level = level.max(0.51);
-        // Hanley and Lippman-Hand's count for no miss at all, four times over for some.
-        let without_miss = if probability < 1.0 {
-            ((1.0 - level).ln() / probability.ln()).ceil() as u64
-        } else {
-            0
-        };
-        Effort {
+        let mut effort = Effort {
             search_runs: runs.clamp(100, 400),
-            proof_runs: runs.max(MOST_PROOF.min(4 * without_miss)),
+            row_runs: runs,
+            proof_runs: runs,
             level,
+        };
+        if probability < 1.0 {
+            // Hanley and Lippman-Hand's count for no miss at all, ten times over for some.
+            let without_miss = (effort.error().ln() / probability.ln()).ceil() as u64;
+            effort.proof_runs = runs.max(MOST_PROOF.min(10 * without_miss));
         }
+        effort
+    }
+
+    /// The one-sided error of one look at one row, so that all looks at all rows together are wrong no more often than
+    /// `level` allows (Bonferroni).
+    fn error(&self) -> f64 {
+        (1.0 - self.level) / (table::ROWS * table::LOOKS) as f64
+    }
+
+    /// A two-sided level of which either end is a bound at that error.
+    pub(crate) fn two_sided(&self) -> f64 {
+        1.0 - 2.0 * self.error()
     }
 }
 
@@ -122,7 +150,7 @@ pub fn common_end(
 }
 
 impl Recommendation {
-    /// Searches, and proves what it finds.
+    /// Searches, and judges what it finds.
     ///
     /// `note` hears of each candidate before it is simulated.
     ///
@@ -130,90 +158,64 @@ impl Recommendation {
     /// The sampler fails.
     pub fn find(
         document: &Document,
+        prefer: Prefer,
         effort: Effort,
         sampler: &Sampler<'_>,
         note: &mut dyn FnMut(&Settings),
     ) -> Result<Recommendation, Error> {
         let scenario = document.resolve()?;
         let objectives = scenario.objectives.clone();
-        let mut search = Search::new(document, &objectives, effort.search_runs, sampler, note);
+        let mut search = Search::new(document, &scenario, prefer, effort, sampler, note);
         let original = search.evaluate(&Vec::new())?;
-        let mut chosen = search.best(&original)?;
-        let mut attempt = 0;
-        let (verdict, proof) = loop {
-            if !search.promises(&chosen) {
-                break (Verdict::Unmet, None);
-            }
-            attempt += 1;
-            let (verdict, proof) = prove(document, &chosen, effort, &objectives, attempt, sampler)?;
-            match search
-                .stronger(&chosen)?
-                .filter(|_| verdict != Verdict::Proven && attempt < ATTEMPTS)
-            {
-                Some(stronger) => chosen = stronger,
-                None => break (verdict, proof),
-            }
-        };
-        let changes = search.reasons(&scenario, &chosen)?;
-        search.explore(&chosen)?;
-        let remaining = remaining(&chosen.totals);
-        let candidates = search.into_candidates();
+        let best = search.best(&original)?;
+        search.explore(&best)?;
+        let shortlist = search.shortlist(&best)?;
+        let rows = table::judged(document, &shortlist, effort, &objectives, sampler)?;
+        let row = table::chosen(&rows, prefer);
+        let chosen = rows[row].candidate.clone();
+        let searched = search.evaluate(&chosen.settings)?;
         Ok(Recommendation {
-            objectives,
+            prefer,
             effort,
-            original,
-            chosen,
-            changes,
-            verdict,
-            proof,
-            remaining,
-            candidates,
+            row,
+            changes: search.reasons(&scenario, &searched)?,
+            remaining: remaining(&chosen.totals),
+            tries: table::tries(document, &scenario, &rows[0].candidate, sampler)?,
+            knee: search
+                .knee(&best)
+                .and_then(|knee| rows.iter().position(|row| row.candidate.settings == knee)),
+            pre_stops: search.pre_stops(&best),
+            need: Advice::of(&scenario, objectives.probability),
+            candidates: search.into_candidates(),
+            objectives,
+            rows,
         })
+    }
+
+    /// The scenario as it is.
+    pub fn original(&self) -> &Candidate {
+        &self.rows[0].candidate
+    }
+
+    /// The row that is recommended.
+    pub fn recommended(&self) -> &Row {
+        &self.rows[self.row]
+    }
+
+    /// What is recommended.
+    pub fn chosen(&self) -> &Candidate {
+        &self.recommended().candidate
+    }
+
+    /// How far what is recommended meets the objectives.
+    pub fn verdict(&self) -> Verdict {
+        self.recommended().verdict
     }
 
     /// Whether the scenario is best left as it is.
     pub fn changes_nothing(&self) -> bool {
         self.changes.is_empty()
     }
-}
-
-/// So often a proof is tried, each time with fresh chance and all of them together at the level asked for.
-const ATTEMPTS: u64 = 3;
-
-/// Replications of a proof begin here, times its number: no search comes so far.
-const UNSEEN: u64 = 1 << 40;
-
-fn prove(
-    document: &Document,
-    candidate: &Candidate,
-    effort: Effort,
-    objectives: &ObjectivesSpec,
-    attempt: u64,
-    sampler: &Sampler<'_>,
-) -> Result<(Verdict, Option<Proportion>), Error> {
-    const PORTION: u64 = 250;
-    let scenario = search::apply(document, &candidate.settings)?;
-    let mut totals = Totals::default();
-    let start = UNSEEN * attempt;
-    while totals.runs() < effort.proof_runs {
-        let from = totals.runs();
-        totals.extend(&sampler(
-            &scenario,
-            start + from..start + (from + PORTION).min(effort.proof_runs),
-        )?);
-    }
-    // One-sided: of a two-sided interval at 1 − 2α either end is a bound at 1 − α.
-    let alpha = (1.0 - effort.level) / ATTEMPTS as f64;
-    let within = totals.within(objectives.max_5xx_per_rollout, 1.0 - 2.0 * alpha);
-    let verdict = match within {
-        // What a rollout costs after its load is not known.
-        Some(within) if within.low >= objectives.probability && totals.cut_short.sum == 0 => {
-            Verdict::Proven
-        }
-        Some(within) if within.high < objectives.probability => Verdict::Unmet,
-        _ => Verdict::Inconclusive,
-    };
-    Ok((verdict, within))
 }
 
 /// Causes that count as 5xx and occur, most frequent first.
@@ -231,9 +233,4 @@ fn is_5xx(cause: usize) -> bool {
     crate::verdict::Cause::ALL
         .get(cause)
         .is_none_or(|cause| cause.status() >= 500)
-}
-
-/// The value of a key before a change.
-fn value_before(scenario: &Scenario, key: &str) -> Option<String> {
-    scenario.value_of(key)
 }

@@ -2,8 +2,10 @@
 
 use crate::aws::target_group::TargetType;
 use crate::cluster::app::OnSigterm;
-use crate::cluster::deployment::Strategy;
+use crate::cluster::deployment::{DeploymentSpec, Strategy};
+use crate::pre_stop;
 use crate::scenario::Scenario;
+use crate::setting::Count;
 use crate::sweep::totals::CAUSES;
 use crate::time::Span;
 use crate::verdict::Cause;
@@ -11,10 +13,10 @@ use crate::verdict::Cause;
 /// Keys and their values: what a candidate sets on top of the scenario.
 pub type Settings = Vec<(String, String)>;
 
-/// Seconds that a preStop sleep may take.
-const PRE_STOP: [u64; 16] = [
-    0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 105, 120,
-];
+/// The preStop hook's key, and that of the grace period that covers it.
+pub const PRE_STOP: &str = "pod.pre_stop";
+pub const GRACE: &str = "pod.termination_grace_period";
+
 /// Seconds of a deregistration delay.
 const DEREGISTRATION_DELAY: [u64; 7] = [15, 30, 60, 120, 300, 600, 1_200];
 /// Seconds of minReadySeconds.
@@ -30,6 +32,7 @@ pub fn against(cause: usize, scenario: &Scenario) -> Vec<Settings> {
         Some(Cause::Refused | Cause::HostUnreachable | Cause::ConnectTimeout) | None => {
             moves.extend(longer_pre_stops(scenario));
             moves.extend(readiness_gate(scenario));
+            moves.extend(readiness_probe(scenario));
             moves.extend(waits(scenario));
         }
         Some(Cause::ResetInFlight) => {
@@ -44,6 +47,7 @@ pub fn against(cause: usize, scenario: &Scenario) -> Vec<Settings> {
         Some(Cause::CutByDeregistration) => moves.extend(longer_deregistration_delay(scenario)),
         Some(Cause::NoTarget) => {
             moves.extend(readiness_gate(scenario));
+            moves.extend(readiness_probe(scenario));
             moves.extend(waits(scenario));
             moves.extend(longer_pre_stops(scenario));
         }
@@ -80,13 +84,10 @@ pub fn why_it_stays(cause: usize) -> &'static str {
 
 /// A preStop of so many seconds, and the grace period that it needs.
 pub fn pre_stop(scenario: &Scenario, secs: u64) -> Settings {
-    let mut settings = vec![("pod.pre_stop".to_owned(), Span::from_secs(secs).to_string())];
-    let needed = Span::from_secs((secs + after_sigterm(scenario)).div_ceil(5) * 5);
+    let mut settings = vec![(PRE_STOP.to_owned(), Span::from_secs(secs).to_string())];
+    let needed = pre_stop::typed_grace(Span::from_secs(secs + after_sigterm(scenario)));
     if needed > scenario.revisions[0].pod.termination_grace_period {
-        settings.push((
-            "pod.termination_grace_period".to_owned(),
-            needed.to_string(),
-        ));
+        settings.push((GRACE.to_owned(), needed.to_string()));
     }
     settings
 }
@@ -94,7 +95,7 @@ pub fn pre_stop(scenario: &Scenario, secs: u64) -> Settings {
 /// The preStop one step longer than what the scenario has, for a margin.
 pub fn one_step_longer(scenario: &Scenario) -> Option<Settings> {
     let now = pre_stop_secs(scenario);
-    PRE_STOP
+    pre_stop::TYPED
         .into_iter()
         .find(|secs| *secs > now)
         .map(|secs| pre_stop(scenario, secs))
@@ -102,7 +103,7 @@ pub fn one_step_longer(scenario: &Scenario) -> Option<Settings> {
 
 /// Every preStop tried, shortest first.
 pub fn pre_stops(scenario: &Scenario) -> Vec<Settings> {
-    PRE_STOP
+    pre_stop::TYPED
         .into_iter()
         .filter(|secs| *secs > 0)
         .map(|secs| pre_stop(scenario, secs))
@@ -112,7 +113,7 @@ pub fn pre_stops(scenario: &Scenario) -> Vec<Settings> {
 /// PreStops shorter than `now` seconds, longest first, but longer than the scenario's own.
 pub fn shorter_pre_stops(scenario: &Scenario, now: u64) -> Vec<Settings> {
     let least = pre_stop_secs(scenario);
-    let shorter = PRE_STOP
+    let shorter = pre_stop::TYPED
         .into_iter()
         .rev()
         .filter(|secs| *secs < now && *secs > least);
@@ -132,29 +133,80 @@ pub fn paces(scenario: &Scenario) -> Vec<Settings> {
     if scenario.deployment.strategy == Strategy::Recreate {
         return Vec::new();
     }
+    let (deployment, replicas) = (&scenario.deployment, scenario.deployment.replicas);
+    let (none, quarter, all) = (Count::Pods(0), Count::Percent(25), Count::Percent(100));
     let pairs = [
-        ("25%", "0"),
-        ("1", "0"),
-        ("50%", "0"),
-        ("100%", "0"),
-        ("25%", "25%"),
-        ("0", "1"),
+        (Count::Pods(1), none),
+        (quarter, none),
+        (Count::Percent(50), none),
+        (all, none),
+        (quarter, quarter),
+        (all, quarter),
     ];
-    let pace = |(surge, unavailable): (&str, &str)| {
+    // A pace under which fewer pods serve than under today's is cheap only for that.
+    let is_as_roomy = |(max_surge, max_unavailable): &(Count, Count)| {
+        let pace = DeploymentSpec {
+            max_surge: *max_surge,
+            max_unavailable: *max_unavailable,
+            ..deployment.clone()
+        };
+        pace.surge(replicas) >= deployment.surge(replicas)
+            && pace.unavailable(replicas) <= deployment.unavailable(replicas)
+    };
+    let settings = |(surge, unavailable): (Count, Count)| {
         vec![
-            ("deployment.max_surge".to_owned(), surge.to_owned()),
+            ("deployment.max_surge".to_owned(), surge.to_string()),
             (
                 "deployment.max_unavailable".to_owned(),
-                unavailable.to_owned(),
+                unavailable.to_string(),
             ),
         ]
     };
-    pairs.into_iter().map(pace).collect()
+    pairs
+        .into_iter()
+        .filter(is_as_roomy)
+        .map(settings)
+        .collect()
+}
+
+/// What people try first, each alone: in words, and what it sets.
+pub fn first_tries(scenario: &Scenario) -> Vec<(&'static str, Settings)> {
+    let (pod, deployment) = (&scenario.revisions[0].pod, &scenario.deployment);
+    let set = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
+    let mut tries: Vec<(&'static str, Settings)> = Vec::new();
+    tries.extend(readiness_gate(scenario).map(|gate| ("the readiness gate", gate)));
+    if scenario.revisions[0].app.on_sigterm != OnSigterm::Drain {
+        let handled = set("app.on_sigterm", "drain");
+        tries.push(("an application that handles SIGTERM", handled));
+    }
+    tries.extend(readiness_probe(scenario).map(|probe| ("a readiness probe", probe)));
+    if deployment.strategy == Strategy::RollingUpdate
+        && deployment.unavailable(deployment.replicas) > 0
+    {
+        let mut all_serve = set("deployment.max_unavailable", "0");
+        if deployment.surge(deployment.replicas) == 0 {
+            all_serve.extend(set("deployment.max_surge", "1"));
+        }
+        tries.push(("maxUnavailable 0", all_serve));
+    }
+    if pod.termination_grace_period < Span::from_secs(120) {
+        tries.push(("a grace period of 120 s", set(GRACE, "120s")));
+    }
+    if deployment.min_ready < Span::from_secs(30) {
+        tries.push(("minReadySeconds 30", set("deployment.min_ready", "30s")));
+    }
+    let delay = "target_group.deregistration_delay";
+    if scenario.target_group.deregistration_delay >= Span::from_secs(300) {
+        tries.push(("a deregistration delay of 30 s", set(delay, "30s")));
+    } else {
+        tries.push(("a deregistration delay of 300 s", set(delay, "300s")));
+    }
+    tries
 }
 
 fn longer_pre_stops(scenario: &Scenario) -> Vec<Settings> {
     let now = pre_stop_secs(scenario);
-    PRE_STOP
+    pre_stop::TYPED
         .into_iter()
         .filter(|secs| *secs > now)
         .map(|secs| pre_stop(scenario, secs))
@@ -208,6 +260,13 @@ fn readiness_gate(scenario: &Scenario) -> Option<Settings> {
     off.then(|| vec![("pod.readiness_gate".to_owned(), "true".to_owned())])
 }
 
+/// Without one a container is ready the moment it runs. With a startup probe it is Ready only once that has succeeded.
+fn readiness_probe(scenario: &Scenario) -> Option<Settings> {
+    let pod = &scenario.revisions[0].pod;
+    let missing = pod.readiness_probe.is_none() && pod.startup_probe.is_none();
+    missing.then(|| vec![("pod.readiness_probe.period".to_owned(), "5s".to_owned())])
+}
+
 /// Everything that keeps old pods until new ones serve.
 fn waits(scenario: &Scenario) -> Vec<Settings> {
     let mut moves = Vec::new();
@@ -247,7 +306,8 @@ fn waits(scenario: &Scenario) -> Vec<Settings> {
 
 /// A change of the application, not of its manifests.
 fn drain(scenario: &Scenario) -> Option<Settings> {
-    let abrupt = scenario.revisions[0].app.on_sigterm == OnSigterm::Exit;
+    let on_sigterm = &scenario.revisions[0].app.on_sigterm;
+    let abrupt = matches!(on_sigterm, OnSigterm::Exit | OnSigterm::Ignore);
     abrupt.then(|| vec![("app.on_sigterm".to_owned(), "drain".to_owned())])
 }
 
@@ -275,7 +335,14 @@ mod tests {
             let document = Document::parse(Path::new("x.toml"), text).unwrap();
             let scenario = document.resolve().unwrap();
             let moves = (0..CAUSES).flat_map(|cause| against(cause, &scenario));
-            for settings in moves.chain(paces(&scenario)).chain(pre_stops(&scenario)) {
+            let tries = first_tries(&scenario)
+                .into_iter()
+                .map(|(_, settings)| settings);
+            for settings in moves
+                .chain(paces(&scenario))
+                .chain(pre_stops(&scenario))
+                .chain(tries)
+            {
                 let mut document = document.clone();
                 settings
                     .iter()

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::front::Candidate;
-use super::moves::{self, Settings};
-use super::{Change, is_5xx, remaining, value_before};
+use super::front::{Candidate, Prefer};
+use super::moves::{self, GRACE, PRE_STOP, Settings};
+use super::{Change, Effort, is_5xx, remaining, table};
 use crate::error::Error;
 use crate::monte_carlo::Sampler;
+use crate::pre_stop;
 use crate::scenario::objectives::ObjectivesSpec;
 use crate::scenario::{Document, Scenario};
 use crate::sweep::totals::{CAUSES, Totals};
@@ -17,13 +18,11 @@ const ROUNDS: usize = 12;
 /// A change must remove at least this share of the 5xx to count as help.
 const HELP: f64 = 0.02;
 
-const PRE_STOP: &str = "pod.pre_stop";
-const GRACE: &str = "pod.termination_grace_period";
-
 /// A search under way, and all that it has tried.
 pub(super) struct Search<'a> {
     document: &'a Document,
-    objectives: &'a ObjectivesSpec,
+    objectives: ObjectivesSpec,
+    prefer: Prefer,
     runs: u64,
     sampler: &'a Sampler<'a>,
     note: &'a mut dyn FnMut(&Settings),
@@ -35,15 +34,17 @@ pub(super) struct Search<'a> {
 impl<'a> Search<'a> {
     pub(super) fn new(
         document: &'a Document,
-        objectives: &'a ObjectivesSpec,
-        runs: u64,
+        scenario: &Scenario,
+        prefer: Prefer,
+        effort: Effort,
         sampler: &'a Sampler<'a>,
         note: &'a mut dyn FnMut(&Settings),
     ) -> Search<'a> {
         Search {
             document,
-            objectives,
-            runs,
+            objectives: scenario.objectives.clone(),
+            prefer,
+            runs: effort.search_runs,
             sampler,
             note,
             candidates: Vec::new(),
@@ -85,12 +86,16 @@ impl<'a> Search<'a> {
     }
 
     /// Whether a candidate meets the objective with a margin: it misses at most half as often as it may.
-    pub(super) fn promises(&self, candidate: &Candidate) -> bool {
+    fn promises(&self, candidate: &Candidate) -> bool {
+        self.promises_in(candidate, self.objectives.probability)
+    }
+
+    /// The same for another share of rollouts.
+    fn promises_in(&self, candidate: &Candidate, share: f64) -> bool {
         let within = candidate
             .totals
             .within(self.objectives.max_5xx_per_rollout, 0.95);
-        let wanted = 1.0 - (1.0 - self.objectives.probability) / 2.0;
-        within.is_some_and(|within| within.probability >= wanted)
+        within.is_some_and(|within| within.probability >= pre_stop::with_margin(share))
     }
 
     /// The cheapest candidate that promises to meet the objectives; or else the one with fewest errors.
@@ -133,8 +138,8 @@ impl<'a> Search<'a> {
                 break;
             }
         }
-        let price = |candidate: &&Candidate| candidate.cost().price();
-        let cheapest = |a: &&Candidate, b: &&Candidate| price(a).total_cmp(&price(b));
+        let prefer = self.prefer;
+        let cheapest = |a: &&Candidate, b: &&Candidate| prefer.order(a, b);
         if let Some(enough) = tried
             .iter()
             .filter(|candidate| self.promises(candidate))
@@ -186,16 +191,6 @@ impl<'a> Search<'a> {
         other.totals.failed.mean() <= than.totals.failed.mean()
     }
 
-    /// The same with a preStop one step longer, if that promises as much.
-    pub(super) fn stronger(&mut self, candidate: &Candidate) -> Result<Option<Candidate>, Error> {
-        let scenario = apply(self.document, &candidate.settings)?;
-        let Some(change) = moves::one_step_longer(&scenario) else {
-            return Ok(None);
-        };
-        let stronger = self.evaluate(&merged(&candidate.settings, &change))?;
-        Ok(Some(stronger).filter(|stronger| self.promises(stronger)))
-    }
-
     /// What each change does: the causes that come back without it.
     pub(super) fn reasons(
         &mut self,
@@ -216,7 +211,7 @@ impl<'a> Search<'a> {
             removes.sort_by(|a, b| (b.1 - b.2).total_cmp(&(a.1 - a.2)));
             changes.push(Change {
                 key: key.clone(),
-                from: value_before(scenario, key),
+                from: scenario.value_of(key),
                 to: to.clone(),
                 removes,
             });
@@ -224,18 +219,130 @@ impl<'a> Search<'a> {
         Ok(changes)
     }
 
-    /// Tries other preStops and other paces of what was chosen, for the front.
-    pub(super) fn explore(&mut self, chosen: &Candidate) -> Result<(), Error> {
-        let scenario = apply(self.document, &chosen.settings)?;
-        let rest = without_pre_stop(&chosen.settings);
+    /// Tries other preStops of what was found, and other paces of it and of the next longer preStop.
+    pub(super) fn explore(&mut self, found: &Candidate) -> Result<(), Error> {
+        let rest = without_pre_stop(&found.settings);
         for change in moves::pre_stops(&apply(self.document, &rest)?) {
             self.evaluate_if_possible(&merged(&rest, &change))?;
         }
-        for change in moves::paces(&scenario) {
-            self.evaluate_if_possible(&merged(&chosen.settings, &change))?;
+        for settings in [Some(found.settings.clone()), self.longer(found)?]
+            .into_iter()
+            .flatten()
+        {
+            for pace in moves::paces(&apply(self.document, &settings)?) {
+                self.evaluate_if_possible(&merged(&settings, &pace))?;
+            }
         }
         Ok(())
     }
+
+    /// The same with a preStop one step longer.
+    fn longer(&self, found: &Candidate) -> Result<Option<Settings>, Error> {
+        let scenario = apply(self.document, &found.settings)?;
+        let longer = moves::one_step_longer(&scenario);
+        Ok(longer.map(|change| merged(&found.settings, &change)))
+    }
+
+    /// The candidates that differ from what was found in nothing but preStop, shortest first.
+    fn ladder(&self, found: &Candidate) -> Vec<&Candidate> {
+        let rest = without_pre_stop(&found.settings);
+        let mut ladder: Vec<&Candidate> = self
+            .candidates
+            .iter()
+            .filter(|other| is_same(&without_pre_stop(&other.settings), &rest))
+            .collect();
+        ladder.sort_by_key(|rung| rung.pre_stop().unwrap_or(0));
+        ladder
+    }
+
+    /// The shortest preStop that promises each of some shares, where one does.
+    pub(super) fn pre_stops(&self, found: &Candidate) -> Vec<(f64, u64)> {
+        let ladder = self.ladder(found);
+        let enough = |share: f64| {
+            let rung = ladder.iter().find(|rung| self.promises_in(rung, share))?;
+            Some((share, rung.pre_stop().unwrap_or(0)))
+        };
+        [0.95, 0.99].into_iter().filter_map(enough).collect()
+    }
+
+    /// Where more preStop begins to remove little.
+    pub(super) fn knee(&self, found: &Candidate) -> Option<Settings> {
+        knee_of(&self.ladder(found)).map(|knee| knee.settings.clone())
+    }
+
+    /// What the table shows, the scenario as it is first: the cheapest by each price, the steps around the cheapest, the
+    /// knee of the ladder, and one that is stricter.
+    pub(super) fn shortlist(&self, found: &Candidate) -> Result<Vec<Settings>, Error> {
+        let good = || {
+            self.candidates
+                .iter()
+                .filter(|candidate| self.promises(candidate))
+        };
+        let by = |prefer: Prefer| good().min_by(|a, b| prefer.order(a, b));
+        let cheapest = by(self.prefer).unwrap_or(found);
+        let ladder = self.ladder(cheapest);
+        let at = ladder
+            .iter()
+            .position(|rung| is_same(&rung.settings, &cheapest.settings));
+        let step = |by: isize| ladder.get(at?.checked_add_signed(by)?).copied();
+        let clean = |rung: &&&Candidate| rung.totals.failed.sum == 0;
+        let stricter = ladder.iter().skip(at.map_or(0, |at| at + 2)).find(clean);
+        let found_step = self.longer(cheapest)?;
+        let found_step = found_step.and_then(|settings| {
+            let same = |other: &&Candidate| is_same(&other.settings, &settings);
+            self.candidates.iter().find(same)
+        });
+        let knee = self.ladder(found);
+        let knee = knee_of(&knee);
+        let picks = [
+            Some(cheapest),
+            found_step.or(step(1)),
+            by(Prefer::Cost),
+            by(Prefer::Speed),
+            knee,
+            step(-1),
+            stricter.copied().or(ladder.last().copied()),
+            step(2),
+        ];
+        let mut shortlist = vec![Settings::new()];
+        for pick in picks.into_iter().flatten() {
+            if shortlist.len() < table::ROWS
+                && !shortlist.iter().any(|other| is_same(other, &pick.settings))
+            {
+                shortlist.push(pick.settings.clone());
+            }
+        }
+        Ok(shortlist)
+    }
+}
+
+/// Where more preStop begins to remove little: the rung farthest below the straight line from the first to the last, in
+/// seconds until old pods are gone and in rollouts with any 5xx, each from 0 to 1 (Satopää et al., *Finding a "kneedle"
+/// in a haystack*, 2011).
+fn knee_of<'a>(ladder: &[&'a Candidate]) -> Option<&'a Candidate> {
+    let (first, last) = (ladder.first()?.cost(), ladder.last()?.cost());
+    let way = |from: f64, to: f64, at: f64| {
+        if from == to {
+            0.0
+        } else {
+            (at - from) / (to - from)
+        }
+    };
+    let below = |rung: &Candidate| {
+        let cost = rung.cost();
+        way(first.any_5xx, last.any_5xx, cost.any_5xx)
+            - way(first.old_pods_gone, last.old_pods_gone, cost.old_pods_gone)
+    };
+    ladder
+        .iter()
+        .copied()
+        .filter(|rung| below(rung) > 0.0)
+        .max_by(|a, b| below(a).total_cmp(&below(b)))
+}
+
+/// The same keys with the same values, in any order.
+fn is_same(one: &Settings, other: &Settings) -> bool {
+    one.len() == other.len() && one.iter().all(|pair| other.contains(pair))
 }
 
 /// The scenario with some keys set.
@@ -305,6 +412,7 @@ mod tests {
             move |scenario: &Scenario, range: Range<u64>| Ok(synthetic(scenario, range, stubborn));
         Recommendation::find(
             &document,
+            Prefer::Balanced,
             Effort::new(1_000, 0.95, 0.99),
             &sampler,
             &mut |_| (),
@@ -314,7 +422,7 @@ mod tests {
 
     fn settings(found: &Recommendation) -> Vec<(&str, &str)> {
         found
-            .chosen
+            .chosen()
             .settings
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
@@ -333,11 +441,11 @@ mod tests {
             keys,
             [
                 ("pod.pre_stop", "30s"),
-                ("pod.termination_grace_period", "35s"),
+                ("pod.termination_grace_period", "45s"),
                 ("target_group.deregistration_delay", "1m")
             ]
         );
-        assert_eq!(found.verdict, Verdict::Proven);
+        assert_eq!(found.verdict(), Verdict::Proven);
         let pre_stop = found
             .changes
             .iter()
@@ -353,24 +461,62 @@ mod tests {
     #[test]
     fn what_is_well_is_left_alone() {
         let found = recommended(
-            "[pod]\npre_stop = \"40s\"\ntermination_grace_period = \"60s\"",
+            "[pod]\npre_stop = \"30s\"\ntermination_grace_period = \"60s\"",
             false,
         );
         assert!(
-            found.changes_nothing() && found.verdict == Verdict::Proven,
+            found.changes_nothing() && found.verdict() == Verdict::Proven,
             "{:?}",
             found.changes
         );
     }
 
+    /// A preStop that is longer than it has to be is well, and a shorter one is cheaper.
+    #[test]
+    fn what_is_more_than_enough_is_said() {
+        let found = recommended(
+            "[pod]\npre_stop = \"75s\"\ntermination_grace_period = \"90s\"",
+            false,
+        );
+        assert_eq!(found.rows[0].verdict, Verdict::Proven);
+        assert_eq!(settings(&found), [("pod.pre_stop", "30s")]);
+    }
+
     #[test]
     fn what_cannot_be_met_is_said() {
         let found = recommended("name = \"x\"", true);
-        assert_eq!((found.verdict, found.proof), (Verdict::Unmet, None));
+        assert_eq!(found.verdict(), Verdict::Unmet);
         assert_eq!(
             found.remaining.last().unwrap().0,
             Cause::ResponseTimeout.index()
         );
+    }
+
+    /// The recommended row is beaten by no other that meets the objective, whatever makes one cheaper.
+    #[test]
+    fn no_row_beats_what_is_recommended() {
+        let document = Document::parse(Path::new("x.toml"), "name = \"x\"").unwrap();
+        let sampler =
+            move |scenario: &Scenario, range: Range<u64>| Ok(synthetic(scenario, range, false));
+        let mut chosen = Vec::new();
+        for prefer in Prefer::ALL {
+            let effort = Effort::new(1_000, 0.95, 0.99);
+            let found =
+                Recommendation::find(&document, prefer, effort, &sampler, &mut |_| ()).unwrap();
+            assert!(found.rows.len() <= table::ROWS && found.rows[0].candidate.settings.is_empty());
+            assert_eq!(found.verdict(), Verdict::Proven);
+            for row in &found.rows {
+                assert!(
+                    row.verdict != Verdict::Proven
+                        || prefer.order(found.chosen(), &row.candidate).is_le(),
+                    "{prefer:?}: {:?} is cheaper than {:?}",
+                    row.candidate.settings,
+                    found.chosen().settings
+                );
+            }
+            chosen.push(found.chosen().settings.clone());
+        }
+        assert!(chosen.iter().all(|settings| !settings.is_empty()));
     }
 
     #[test]
@@ -379,6 +525,6 @@ mod tests {
             "[pod]\npre_stop = \"40s\"\n[objectives]\nprobability = 1.0",
             false,
         );
-        assert_eq!(found.verdict, Verdict::Inconclusive);
+        assert_eq!(found.verdict(), Verdict::Inconclusive);
     }
 }

@@ -15,10 +15,15 @@ use crate::traffic::outcome::Failure;
 use crate::verdict::{Cause, Verdict};
 
 /// When the load starts on the wall clock: 1 January 2026, 00:00 UTC.
-const START: Span = Span::from_secs(1_767_225_600);
+pub(super) const START: Span = Span::from_secs(1_767_225_600);
 
 /// The name that AWS gives the file of a node: it ends in the node's own address.
 pub fn file_name(scenario: &str, node: AlbNodeId) -> String {
+    of_node("", scenario, node)
+}
+
+/// The same of a kind of log that begins with `prefix`.
+pub(super) fn of_node(prefix: &str, scenario: &str, node: AlbNodeId) -> String {
     // A load balancer's name has at most 32 characters.
     let name: String = scenario
         .chars()
@@ -27,7 +32,7 @@ pub fn file_name(scenario: &str, node: AlbNodeId) -> String {
         .collect();
     let (account, end) = ("123456789012", "20260101T0005Z");
     format!(
-        "{account}_elasticloadbalancing_us-east-1_app.{name}.0123456789abcdef_{end}_192.0.2.{}_1.log",
+        "{prefix}{account}_elasticloadbalancing_us-east-1_app.{name}.0123456789abcdef_{end}_192.0.2.{}_1.log",
         node.0 + 1
     )
 }
@@ -85,6 +90,12 @@ pub fn watch(timeline: &Timeline) -> String {
         if pod.initial {
             changes.push((Time::ZERO, row, true));
         }
+        // A pod has an address once its containers run; it is listed before it is ready.
+        changes.extend(
+            pod.running
+                .filter(|at| !pod.initial && pod.in_slice_ready.is_some_and(|ready| ready > *at))
+                .map(|at| (at, row, false)),
+        );
         changes.extend(
             pod.in_slice_ready
                 .filter(|at| *at > Time::ZERO)
@@ -94,9 +105,12 @@ pub fn watch(timeline: &Timeline) -> String {
     }
     changes.sort();
     let mut ready = vec![None; timeline.pods.len()];
+    let mut ended = vec![false; timeline.pods.len()];
     let mut text = String::new();
     let mut seen = 0;
     for (number, (at, row, is_ready)) in changes.iter().enumerate() {
+        // A pod is not ready again after it was.
+        ended[*row] = ready[*row] == Some(true) && !is_ready;
         ready[*row] = Some(*is_ready);
         // The pods that were there when the watch began come in its first event.
         if changes
@@ -109,7 +123,7 @@ pub fn watch(timeline: &Timeline) -> String {
             ready.map(|ready| {
                 json!({
                     "addresses": [address(row)],
-                    "conditions": { "ready": ready, "serving": true, "terminating": !ready },
+                    "conditions": { "ready": ready, "serving": ready, "terminating": ended[row] },
                     "targetRef": { "kind": "Pod", "name": timeline.pods[row].pod.to_string() },
                 })
             })
@@ -130,6 +144,6 @@ pub fn watch(timeline: &Timeline) -> String {
 }
 
 /// The address of the pod in this row.
-fn address(row: usize) -> String {
+pub(super) fn address(row: usize) -> String {
     format!("10.0.{}.{}", row / 250, row % 250 + 1)
 }

@@ -31,7 +31,7 @@ pub fn of_answer(answer: &Answer<'_>, replicas: u32) -> Words {
         title: forecast.scenario.clone(),
         subtitle: format!(
             "{}, {}, {}, seed {seed}{}",
-            number_of(replicas.into(), "replica"),
+            number_of(replicas.into(), "pod"),
             load(&forecast.load, "at random"),
             number_of(forecast.runs, "rollout"),
             ended_early(early.map_or(0.0, |early| early.probability))
@@ -56,20 +56,45 @@ fn ended_early(share: f64) -> String {
     )
 }
 
-/// Of a chart about one.
+/// Why a chart is about this one rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It was asked for.
+    Asked,
+    /// So many rollouts were simulated, and it is the median of those that fail, or the first if none does.
+    Typical {
+        /// Rollouts simulated.
+        of: u64,
+        /// Whether any of them fails a request.
+        fails: bool,
+    },
+}
+
+/// Of a chart about one rollout.
 pub fn of_replication(
     scenario: &Scenario,
     assumptions: &[Assumption],
     replication: u64,
+    why: Why,
     sample: &Sample,
 ) -> Words {
     let seed = scenario.monte_carlo.seed;
     let fingerprint = format!("{:016x}", sample.fingerprint());
+    let which = match why {
+        Why::Asked => format!("rollout {replication}"),
+        Why::Typical { fails: true, .. } => {
+            format!("rollout {replication}, the median of those that fail")
+        }
+        Why::Typical { fails: false, of } => format!(
+            "none of {} fails, this is rollout {replication}",
+            number_of(of, "rollout")
+        ),
+    };
     Words {
-        title: scenario.name.clone(),
+        title: format!("{}: {which}", scenario.name),
         subtitle: format!(
-            "{}, {}, replication {replication} of seed {seed}{}",
-            number_of(scenario.deployment.replicas.into(), "replica"),
+            "{}, {}, rollout {replication} of seed {seed}{}",
+            number_of(scenario.deployment.replicas.into(), "pod"),
             load(&scenario.load, "at random"),
             if sample.measures.cut_short {
                 "; the load ended before the rollout was over"
@@ -88,7 +113,7 @@ pub fn of_replication(
 
 /// Of a chart about a sweep.
 pub fn of_survey(survey: &Survey) -> Words {
-    let axes: Vec<_> = survey.plan.axes.iter().map(Axis::short_name).collect();
+    let axes: Vec<_> = survey.plan.axes.iter().map(Axis::words).collect();
     let runs = match survey.budget.precision {
         Some(precision) => format!(
             "to a precision of {precision}, {} in all",
@@ -128,13 +153,13 @@ pub fn of_search(scenario: &Scenario, found: &Recommendation) -> Words {
             "{}, {tried} tried, {runs} each, seed {}{}",
             load(&scenario.load, "at random"),
             scenario.monte_carlo.seed,
-            ended_early(found.chosen.totals.cut_short.mean())
+            ended_early(found.chosen().totals.cut_short.mean())
         ),
         footer: footer(
             &scenario.assumptions(),
             env!("CARGO_PKG_VERSION"),
             &scenario.digest(),
-            &format!("{:016x}", found.original.totals.fingerprint),
+            &format!("{:016x}", found.original().totals.fingerprint),
         ),
     }
 }
@@ -207,7 +232,7 @@ mod tests {
         );
         assert_eq!(
             words.subtitle,
-            "4 replicas, 100 requests/s evenly spaced for 2m, 40 rollouts, seed 1"
+            "4 pods, 100 requests/s evenly spaced for 2m, 40 rollouts, seed 1"
         );
         assert_eq!(
             words.footer,
@@ -219,9 +244,15 @@ mod tests {
     #[test]
     fn the_default_scenario_assumes_more_than_fits() {
         let scenario = Scenario::default();
-        let words = of_replication(&scenario, &scenario.assumptions(), 3, &Sample::default());
+        let words = of_replication(
+            &scenario,
+            &scenario.assumptions(),
+            3,
+            Why::Asked,
+            &Sample::default(),
+        );
         assert!(
-            words.subtitle.ends_with(", replication 3 of seed 1"),
+            words.subtitle.ends_with(", rollout 3 of seed 1"),
             "{}",
             words.subtitle
         );

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::figures::{amount, json_number, level, number_of, percent, range, wrapped};
-use super::sweep::{aligned, piped};
+use super::sweep::piped;
 use crate::compare::{Answer, Comparison, Row};
 use crate::escape;
 
@@ -18,6 +18,8 @@ pub struct Compared<'a> {
     pub a: (&'a str, &'a str),
     /// Name and digest of the second.
     pub b: (&'a str, &'a str),
+    /// The settings that differ: key, value in the first, value in the second.
+    pub differences: &'a [(String, String, String)],
     /// The seed that everything follows from.
     pub seed: u64,
     /// The traffic engine.
@@ -30,11 +32,10 @@ pub struct Compared<'a> {
 pub fn text(compared: &Compared<'_>) -> String {
     let rows = table(compared);
     let text = format!(
-        "A {}\nB {}\n{}\n{}{}\n{}\n",
-        escape::line(compared.a.0),
-        escape::line(compared.b.0),
+        "{}\n{}\n{}{}\n{}\n",
         wrapped(&sentence(compared), 0, WIDTH),
-        aligned(&rows),
+        what_differs(compared.differences),
+        right_aligned(&rows),
         wrapped(&remarks(compared.comparison), 0, WIDTH),
         footer(compared)
     );
@@ -44,10 +45,11 @@ pub fn text(compared: &Compared<'_>) -> String {
 /// `-o markdown`.
 pub fn markdown(compared: &Compared<'_>) -> String {
     let text = format!(
-        "## A {}, B {}\n\n{}\n\n{}\n{}\n\n<sub>{}</sub>\n",
+        "## A {}, B {}\n\n{}\n\n{}{}\n{}\n\n<sub>{}</sub>\n",
         escape::markdown_code(compared.a.0),
         escape::markdown_code(compared.b.0),
-        sentence(compared),
+        escape::markdown(&sentence(compared)),
+        differences_piped(compared.differences),
         piped(&table(compared)),
         remarks(compared.comparison),
         footer(compared)
@@ -60,6 +62,7 @@ pub fn json(compared: &Compared<'_>) -> String {
     let Compared {
         a,
         b,
+        differences,
         seed,
         engine,
         comparison,
@@ -82,6 +85,7 @@ pub fn json(compared: &Compared<'_>) -> String {
         "any_5xx": object(&comparison.failed),
         "rollouts_with_any_5xx": object(&comparison.any_5xx),
         "load_ended_too_early": { "a": json_number(comparison.cut_short[0]), "b": json_number(comparison.cut_short[1]) },
+        "differences": differences.iter().map(|(key, a, b)| json!({ "key": key, "a": a, "b": b })).collect::<Value>(),
         "requests": comparison.requests.iter().map(object).collect::<Value>(),
         "rollout": comparison.rollout.iter().map(object).collect::<Value>(),
     });
@@ -106,7 +110,118 @@ fn object(row: &Row) -> Value {
 }
 
 fn sentence(compared: &Compared<'_>) -> String {
-    answer(compared) + &too_early(compared.comparison)
+    let loads = if compared.differences.iter().any(|(key, ..)| is_load(key)) {
+        " Warning: the two have not the same load, which is part of the difference."
+    } else {
+        ""
+    };
+    answer(compared) + &still(compared) + loads + &too_early(compared.comparison)
+}
+
+fn is_load(key: &str) -> bool {
+    key.starts_with("load.")
+}
+
+/// What else the first sentence's reader must know: where the one with fewer 5xx fails some in more rollouts, and where
+/// it is not good either.
+fn still(compared: &Compared<'_>) -> String {
+    let any = &compared.comparison.any_5xx;
+    let (better, share, other) = match compared.comparison.answer {
+        Answer::Fewer => ("B", any.b, any.a),
+        Answer::More => ("A", any.a, any.b),
+        Answer::Undecided | Answer::Same => return String::new(),
+    };
+    if any.is_significant && share > other {
+        format!(
+            " But {better} fails requests in more rollouts: {} instead of {}.",
+            percent(share),
+            percent(other)
+        )
+    } else if share > ENOUGH {
+        format!(
+            " {better} is still not enough: {} of its rollouts fail requests.",
+            percent(share)
+        )
+    } else {
+        String::new()
+    }
+}
+
+/// A rollout that fails requests more often than this is not good, however bad the other is.
+const ENOUGH: f64 = 0.05;
+
+/// The settings that differ, for people.
+fn what_differs(differences: &[(String, String, String)]) -> String {
+    if differences.is_empty() {
+        return "No setting differs.\n".to_owned();
+    }
+    let heading = ["What differs", "A", "B"].map(str::to_owned);
+    let rows: Vec<[String; 3]> = std::iter::once(heading)
+        .chain(
+            differences
+                .iter()
+                .map(|(key, a, b)| [key, a, b].map(|cell| escape::line(cell))),
+        )
+        .collect();
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let (first, second) = (width(0), width(1));
+    let mut text = String::new();
+    for [key, a, b] in &rows {
+        let mark = if is_load(key) {
+            "   <- not the same load"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "{key:<first$}  {a:<second$}  {b}{mark}");
+    }
+    text
+}
+
+fn differences_piped(differences: &[(String, String, String)]) -> String {
+    let mut rows = vec![["What differs", "A", "B"].map(str::to_owned).to_vec()];
+    rows.extend(
+        differences
+            .iter()
+            .map(|(key, a, b)| vec![key.clone(), a.clone(), b.clone()]),
+    );
+    if differences.is_empty() {
+        String::new()
+    } else {
+        format!("{}\n", piped(&rows))
+    }
+}
+
+/// Columns as wide as they have to be: names on the left, numbers on the right, remarks after them.
+fn right_aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(column, (cell, width))| {
+                if column == 0 || column + 1 == columns {
+                    format!("{cell:<width$}")
+                } else {
+                    format!("{cell:>width$}")
+                }
+            });
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    text
 }
 
 /// What the answer leaves out.
@@ -130,14 +245,22 @@ fn answer(compared: &Compared<'_>) -> String {
     let comparison = compared.comparison;
     let (pairs, at_level) = (number_of(comparison.pairs, "pair"), level(comparison.level));
     let found = || found(&comparison.failed, &at_level);
+    let (a, b) = (escape::line(compared.a.0), escape::line(compared.b.0));
+    let means = [comparison.failed.b, comparison.failed.a].map(amount);
+    let means = format!(
+        "{} instead of {} of A, {a}: {pairs} under the same chance",
+        means[0], means[1]
+    );
     match comparison.answer {
-        Answer::Fewer => format!("B costs fewer{}: {pairs} under the same chance.", found()),
-        Answer::More => format!("B costs more{}: {pairs} under the same chance.", found()),
+        Answer::Fewer => format!("B, {b}, costs fewer{}: {means}.", found()),
+        Answer::More => format!("B, {b}, costs more{}: {means}.", found()),
         Answer::Undecided => {
-            format!("{pairs} under the same chance do not tell which costs fewer 5xx.")
+            format!(
+                "{pairs} under the same chance do not tell which costs fewer 5xx: A, {a}, or B, {b}."
+            )
         }
         Answer::Same => format!(
-            "In none of {pairs} under the same chance do the two differ in their 5xx: they do in at most {} of rollouts ({at_level} confidence).",
+            "In none of {pairs} under the same chance do A, {a}, and B, {b}, differ in their 5xx: they do in at most {} of rollouts ({at_level} confidence).",
             percent(comparison.unseen())
         ),
     }
@@ -173,7 +296,7 @@ fn table(compared: &Compared<'_>) -> Vec<Vec<String>> {
             "B",
             "B − A",
             &interval,
-            "pairs that differ",
+            "pairs differ",
             "",
         ]
         .map(str::to_owned)
@@ -220,11 +343,11 @@ fn cells(row: &Row, number: &dyn Fn(f64) -> String) -> Vec<String> {
     } else {
         row.name.clone()
     };
-    let differing = format!("{} of {}", row.differing, row.pairs);
-    let mark = if row.is_significant {
-        "significant"
-    } else {
+    let differing = row.differing.to_string();
+    let mark = if row.is_significant || row.differing == 0 {
         ""
+    } else {
+        "not sure"
     };
     vec![name, a, b, difference, interval, differing, mark.to_owned()]
 }

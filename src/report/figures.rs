@@ -4,7 +4,7 @@ use crate::stats::IfAny;
 use crate::time::Span;
 
 /// `12,000`.
-pub(super) fn grouped(count: u64) -> String {
+pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -17,7 +17,7 @@ pub(super) fn grouped(count: u64) -> String {
 }
 
 /// Whole from 100 on, else three digits, and two where less than one: `733`, `26.5`, `0.0034`.
-pub(super) fn amount(x: f64) -> String {
+pub(crate) fn amount(x: f64) -> String {
     let sign = if x < 0.0 { "-" } else { "" };
     let size = x.abs();
     if size == 0.0 {
@@ -52,7 +52,7 @@ pub(super) fn about(if_any: &IfAny) -> String {
 }
 
 /// A share as a percentage, with as many digits as keep it apart from 0 % and 100 %.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let nearest = share.min(1.0 - share) * 100.0;
     let decimals = if nearest <= 0.0 || nearest >= 9.95 {
         0
@@ -60,6 +60,11 @@ pub(super) fn percent(share: f64) -> String {
         significant_decimals(nearest, 2).min(6)
     };
     format!("{:.decimals$} %", share * 100.0)
+}
+
+/// A share that somebody gave, in all its digits: `99 %`, `99.95 %`.
+pub(super) fn exact(share: f64) -> String {
+    format!("{} %", (share * 1e6).round() / 1e4)
 }
 
 /// A confidence level: `95 %`, `99.9 %`.

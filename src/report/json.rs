@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::figures::{json_exact, json_number};
+use super::text::Screen;
 use super::{Answer, SPLIT, STATUSES, rare};
 use crate::escape;
+use crate::monte_carlo::ranking::{Means, Mover, STATUSES as STATUSES_5XX};
 use crate::monte_carlo::{Count, Forecast, Latency, Measure};
 use crate::stats::{IfAny, Proportion, Summary};
 use crate::time::Span;
@@ -12,9 +14,19 @@ use crate::verdict::Cause;
 
 /// One object, or an array of objects if there are several answers.
 pub fn render(answers: &[Answer<'_>]) -> String {
-    let value = match answers {
-        [answer] => object(answer),
-        several => several.iter().map(object).collect(),
+    written(answers.iter().map(object).collect())
+}
+
+/// As [`render`], with what else the screen says: the objective that was judged, and the assumptions ranked by what
+/// they move.
+pub fn of_screens(screens: &[Screen<'_>]) -> String {
+    written(screens.iter().map(with_screen).collect())
+}
+
+fn written(mut objects: Vec<Value>) -> String {
+    let value = match objects.len() {
+        1 => objects.remove(0),
+        _ => Value::Array(objects),
     };
     escape::json(&format!("{value:#}\n"))
 }
@@ -62,6 +74,44 @@ fn object(answer: &Answer<'_>) -> Value {
         object["rare"] = rare::object(rare, forecast.level);
     }
     object
+}
+
+fn with_screen(screen: &Screen<'_>) -> Value {
+    let mut object = object(&screen.answer);
+    if let Some((objectives, within, attainment)) = screen.goal {
+        object["objective"] = json!({
+            "max_5xx_per_rollout": objectives.max_5xx_per_rollout,
+            "probability": json_number(objectives.probability),
+            "within": proportion(Some(within)),
+            "verdict": attainment.word(),
+        });
+    }
+    if let Some(ranking) = screen.ranking {
+        object["assumptions_ranked"] = json!({
+            "looked_at": ranking.looked_at,
+            "pairs": ranking.pairs,
+            "as_assumed": means(&Means::of_forecast(screen.answer.forecast)),
+            "movers": ranking.movers.iter().map(mover).collect::<Value>(),
+        });
+    }
+    object
+}
+
+fn mover(mover: &Mover) -> Value {
+    let ends = mover.ends.iter();
+    let ends = ends.map(|end| json!({ "value": end.value, "mean": means(&end.means) }));
+    json!({
+        "key": mover.assumption.key,
+        "value": mover.assumption.value,
+        "ends": ends.collect::<Value>(),
+    })
+}
+
+fn means(means: &Means) -> Value {
+    let by_status = STATUSES_5XX.iter().zip(means.by_status);
+    let by_status = by_status.map(|(status, mean)| (status.to_string(), json_number(mean)));
+    let any = [("any_5xx".to_owned(), json_number(means.any))];
+    by_status.chain(any).collect::<Map<_, _>>().into()
 }
 
 fn statuses(forecast: &Forecast) -> Value {

@@ -2,19 +2,23 @@
 
 pub mod access_log;
 pub mod calibrate;
+mod calibrate_json;
 pub mod caption;
 pub mod check;
 pub mod chrome;
 pub mod compare;
-mod figures;
+pub(crate) mod figures;
+pub mod full;
+pub mod health_check_log;
 pub mod json;
+mod paint;
 mod rare;
 pub mod recommend;
-pub mod recommend_yaml;
 pub mod schema;
 #[cfg(test)]
 mod specimen;
 pub mod sweep;
+pub(crate) mod sweep_finding;
 pub mod sweep_page;
 pub mod sweep_points;
 pub mod text;

@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
-use super::figures::{about, amount, grouped, level, number_of, percent, range, wrapped};
+use super::figures::{amount, level, number_of, percent, range, wrapped};
+use super::sweep_finding::{answer, chosen, goal, remarks};
 use crate::escape;
-use crate::stats::zero_bound;
+use crate::scenario::objectives::Attainment;
 use crate::stats::zero_inflated::FEWEST;
-use crate::sweep::{Design, Survey, Totals};
+use crate::stats::{IfAny, zero_bound};
+use crate::sweep::{Axis, Design, Survey, Totals};
 
 /// Lines of sentences are no longer than this.
 const WIDTH: usize = 100;
@@ -16,18 +18,16 @@ const MOST_ROWS: usize = 400;
 
 /// `-o text`.
 pub fn text(survey: &Survey) -> String {
-    let mut text = format!(
-        "{}\n{}\n",
-        title(survey),
-        wrapped(&sentence(survey), 0, WIDTH)
-    );
+    let finding = format!("{} {}", answer(survey), remarks(survey));
+    let mut text = format!("{}\n", wrapped(&finding, 0, WIDTH));
     match table(survey) {
-        Some(rows) => text.push_str(&aligned(&rows)),
+        Some(rows) => text.push_str(&with_bars(survey, &rows)),
         None => text.push_str(&format!(
-            "{} points are too many to list: -o csv has them.\n",
-            grouped(survey.totals.len() as u64)
+            "-o csv has the {}.\n",
+            number_of(survey.totals.len() as u64, "point")
         )),
     }
+    let _ = write!(text, "\n{}", wrapped(&goal(survey), 0, WIDTH));
     if let Some(rows) = sensitivity(survey) {
         text.push_str(
             "\nWhich setting moves mean 5xx most: share of the variance over the sample\n",
@@ -42,9 +42,11 @@ pub fn text(survey: &Survey) -> String {
 /// `-o markdown`: `charts` are titles and the paths that they are linked by.
 pub fn markdown(survey: &Survey, charts: &[(String, String)]) -> String {
     let mut text = format!(
-        "## {}\n\n{}\n",
+        "## {}\n\n{} {}\n\n{}\n",
         escape::markdown(&title(survey)),
-        escape::markdown(&sentence(survey))
+        escape::markdown(&answer(survey)),
+        escape::markdown(&remarks(survey)),
+        escape::markdown(&goal(survey))
     );
     for (title, path) in charts {
         let _ = write!(text, "\n![{}]({path})\n", escape::markdown(title));
@@ -76,128 +78,23 @@ pub fn markdown(survey: &Survey, charts: &[(String, String)]) -> String {
             );
         }
     }
-    let _ = writeln!(text, "\n<sub>{}</sub>", footer(survey));
+    let _ = writeln!(text, "\n<sub>{}</sub>", escape::markdown(&footer(survey)));
     escape::lines(&text)
 }
 
 fn title(survey: &Survey) -> String {
-    let axes: Vec<_> = survey
-        .plan
-        .axes
-        .iter()
-        .map(super::super::sweep::axis::Axis::name)
-        .collect();
+    let axes: Vec<_> = survey.plan.axes.iter().map(Axis::words).collect();
     format!("{}: {}", escape::line(&survey.scenario), axes.join(" × "))
 }
 
-/// Whether a point keeps to the objective.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    Met,
-    Missed,
-    Unclear,
-}
-
-impl Standing {
-    /// By the one-sided bounds at the survey's level.
-    pub(super) fn of(survey: &Survey, totals: &Totals) -> Standing {
-        let two_sided = (2.0 * survey.budget.level - 1.0).max(0.02);
-        match totals.within(survey.objectives.max_5xx_per_rollout, two_sided) {
-            // What a rollout costs after its load is not known.
-            Some(within)
-                if within.low >= survey.objectives.probability && totals.cut_short.sum == 0 =>
-            {
-                Standing::Met
-            }
-            Some(within) if within.high < survey.objectives.probability => Standing::Missed,
-            _ => Standing::Unclear,
-        }
-    }
-
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Standing::Met => "met",
-            Standing::Missed => "missed",
-            Standing::Unclear => "unclear",
-        }
-    }
-}
-
-fn in_any(survey: &Survey, holds: fn(&Totals) -> bool) -> u64 {
-    survey.totals.iter().filter(|totals| holds(totals)).count() as u64
-}
-
-fn objective(survey: &Survey) -> String {
-    let share = percent(survey.objectives.probability);
-    format!(
-        "at most {} in {share} of rollouts",
-        number_of(survey.objectives.max_5xx_per_rollout, "5xx response")
-    )
-}
-
-pub(super) fn sentence(survey: &Survey) -> String {
-    let points = survey.totals.len();
-    let met: Vec<usize> = (0..points)
-        .filter(|number| Standing::of(survey, &survey.totals[*number]) == Standing::Met)
-        .collect();
-    let unclear = survey
-        .totals
-        .iter()
-        .filter(|totals| Standing::of(survey, totals) == Standing::Unclear)
-        .count();
-    let gone = |number: &usize| {
-        survey.totals[*number]
-            .old_pods_gone
-            .mean_secs()
-            .unwrap_or(f64::INFINITY)
-    };
-    let quickest = met.iter().min_by(|a, b| gone(a).total_cmp(&gone(b)));
-    let at_level = level(survey.budget.level);
-    let mut text = match quickest {
-        Some(number) => format!(
-            "{} of {} meet the objective ({}, {at_level} confidence); the one whose old pods are gone first: {}.",
-            grouped(met.len() as u64),
-            number_of(points as u64, "point"),
-            objective(survey),
-            survey.plan.points[*number].name()
-        ),
-        None => format!(
-            "No point is shown to meet the objective ({}, {at_level} confidence).",
-            objective(survey)
-        ),
-    };
-    if unclear > 0 {
-        let _ = write!(
-            text,
-            " For {} the runs do not tell.",
-            number_of(unclear as u64, "point")
-        );
-    }
-    for (count, what) in [
-        (
-            in_any(survey, |totals| totals.incomplete.sum > 0),
-            "rollouts that do not complete",
-        ),
-        (
-            in_any(survey, |totals| totals.cut_short.sum > 0),
-            "rollouts whose load ends before they are over",
-        ),
-    ] {
-        if count > 0 {
-            let _ = write!(text, " {} had {what}.", number_of(count, "point"));
-        }
-    }
-    let mean = |number: &usize| survey.totals[*number].failed.mean();
-    let worst = (0..points).max_by(|a, b| mean(a).total_cmp(&mean(b)));
-    if let Some(worst) = worst.filter(|worst| mean(worst) > 0.0) {
-        let name = survey.plan.points[worst].name();
-        let _ = write!(
-            text,
-            " Most 5xx, {} a rollout, at {name}.",
-            amount(mean(&worst))
-        );
-    }
-    text
+/// Whether a point keeps to the objective, by the one-sided bounds at the survey's level.
+pub(crate) fn attainment(survey: &Survey, totals: &Totals) -> Attainment {
+    let two_sided = (2.0 * survey.budget.level - 1.0).max(0.02);
+    let within = totals.within(survey.objectives.max_5xx_per_rollout, two_sided);
+    let is_known = totals.cut_short.sum == 0;
+    within.map_or(Attainment::Unclear, |within| {
+        survey.objectives.judge((within.low, within.high), is_known)
+    })
 }
 
 /// Rows of cells, the first of them the heading; `None` if they are too many.
@@ -205,48 +102,37 @@ pub(super) fn table(survey: &Survey) -> Option<Vec<Vec<String>>> {
     if survey.totals.len() > MOST_ROWS || survey.plan.design != Design::Grid {
         return None;
     }
-    let keys = survey
-        .plan
-        .axes
-        .iter()
-        .flat_map(|axis| axis.scales.iter().map(|scale| scale.key.clone()));
-    let interval = format!("{} interval", level(survey.budget.level));
+    let axes = survey.plan.axes.iter().map(Axis::words);
+    let interval = format!("{} of it", level(survey.budget.level));
     let numbers = [
         "5xx a rollout",
         &interval,
-        "90 % of rollouts",
         "rollouts with any",
-        "objective",
-        "old pods gone (s)",
-        "runs",
+        "goal",
+        "old pods gone after",
     ];
-    let mut rows = vec![keys.chain(numbers.map(str::to_owned)).collect::<Vec<_>>()];
+    let mut rows = vec![axes.chain(numbers.map(str::to_owned)).collect::<Vec<_>>()];
     for (point, totals) in survey.plan.points.iter().zip(&survey.totals) {
-        let values = point.settings.iter().map(|(_, value)| value.clone());
+        let axes = survey.plan.axes.iter().zip(&point.rows);
+        let values = axes.map(|(axis, row)| axis.label(*row));
         rows.push(values.chain(cells(survey, totals)).collect());
     }
     Some(rows)
 }
 
-fn cells(survey: &Survey, totals: &Totals) -> [String; 7] {
+fn cells(survey: &Survey, totals: &Totals) -> [String; 5] {
     let level = survey.budget.level;
     let none = totals.failed.sum == 0;
     let interval = match (totals.mean_interval(level), totals.if_any()) {
         (Some((low, high)), _) => range(low, high),
-        (None, Some(few)) if few.runs < FEWEST => format!("if any, {}", about(&few)),
+        (None, Some(few)) if few.runs < FEWEST => format!("{} if any", span_of(&few)),
         _ => "–".to_owned(),
     };
-    let quantiles = totals.quantile(0.05).zip(totals.quantile(0.95));
     let any = totals
         .any_5xx(level)
         .map_or_else(String::new, |any| match any.hits {
             0 => format!("at most {}", percent(zero_bound(any.n, level))),
-            _ => format!(
-                "{} ({} to {})",
-                percent(any.probability),
-                percent(any.low),
-                percent(any.high)
-            ),
+            _ => percent(any.probability),
         });
     [
         if none {
@@ -255,18 +141,100 @@ fn cells(survey: &Survey, totals: &Totals) -> [String; 7] {
             amount(totals.failed.mean())
         },
         interval,
-        quantiles.map_or_else(|| "–".to_owned(), |(low, high)| range(low, high)),
         any,
-        Standing::of(survey, totals).word().to_owned(),
+        attainment(survey, totals).word().to_owned(),
         totals
             .old_pods_gone
             .mean_secs()
-            .map_or_else(|| "never".to_owned(), amount),
-        grouped(totals.runs()),
+            .map_or_else(|| "never".to_owned(), |secs| format!("{} s", amount(secs))),
     ]
 }
 
-fn sensitivity(survey: &Survey) -> Option<Vec<Vec<String>>> {
+fn span_of(few: &IfAny) -> String {
+    if few.min == few.max {
+        amount(few.min)
+    } else {
+        range(few.min, few.max)
+    }
+}
+
+/// The table with numbers at the right of their columns, a bar for each mean, and the point that is enough marked.
+fn with_bars(survey: &Survey, rows: &[Vec<String>]) -> String {
+    let bars = Bars::of(survey.totals.iter().map(|totals| totals.failed.mean()));
+    let keys = survey.plan.axes.len();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
+    let enough = chosen(survey);
+    let mut text = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let _ = if column < keys {
+                write!(text, "{cell:<width$}  ")
+            } else {
+                write!(text, "{cell:>width$}  ")
+            };
+        }
+        match number.checked_sub(1) {
+            None => text.push_str(bars.name()),
+            Some(point) => {
+                text.push_str(&bars.bar(survey.totals[point].failed.mean()));
+                if enough == Some(point) {
+                    text.push_str(" <- enough");
+                }
+            }
+        }
+        let end = text.trim_end().len();
+        text.truncate(end);
+        text.push('\n');
+    }
+    text
+}
+
+/// Bars of `#` for means: of a logarithmic scale where they span more than a decade.
+struct Bars {
+    least: f64,
+    most: f64,
+}
+
+impl Bars {
+    const LONGEST: f64 = 14.0;
+
+    fn of(means: impl Iterator<Item = f64>) -> Bars {
+        let positive = means.filter(|mean| *mean > 0.0);
+        let (least, most) = positive.fold((f64::MAX, 0.0), |(least, most): (f64, f64), mean| {
+            (least.min(mean), most.max(mean))
+        });
+        Bars { least, most }
+    }
+
+    fn is_logarithmic(&self) -> bool {
+        self.most > 10.0 * self.least
+    }
+
+    fn name(&self) -> &'static str {
+        if self.is_logarithmic() {
+            "(log scale)"
+        } else {
+            ""
+        }
+    }
+
+    /// At least one for what is not zero.
+    fn bar(&self, mean: f64) -> String {
+        let share = match mean {
+            _ if mean <= 0.0 => return String::new(),
+            _ if self.is_logarithmic() => (mean / self.least).ln() / (self.most / self.least).ln(),
+            _ => mean / self.most,
+        };
+        "#".repeat((share * Self::LONGEST).round().max(1.0) as usize)
+    }
+}
+
+/// A row for each axis; a share that the sample is too small for is a dash. `None` of a grid.
+pub(super) fn sensitivity(survey: &Survey) -> Option<Vec<Vec<String>>> {
     let indices = survey.sensitivity()?;
     let interval = format!("{} interval", level(survey.budget.level));
     let mut rows = vec![
@@ -274,13 +242,15 @@ fn sensitivity(survey: &Survey) -> Option<Vec<Vec<String>>> {
             .map(str::to_owned)
             .to_vec(),
     ];
-    // Adding zero makes a zero of the negative one that rounding may leave.
-    let share = |value: f64| format!("{:.0} %", (value * 100.0).round() + 0.0);
+    let share = |value: f64| format!("{:.0} %", value * 100.0);
     for (axis, indices) in survey.plan.axes.iter().zip(indices) {
         let cells = [indices.first_order, indices.total].map(|estimate| {
+            let Some(known) = estimate.known() else {
+                return ["–".to_owned(), "too few rows".to_owned()];
+            };
             [
-                share(estimate.value),
-                format!("{} to {}", share(estimate.low), share(estimate.high)),
+                share(known.value),
+                format!("{} to {}", share(known.low), share(known.high)),
             ]
         });
         rows.push(
@@ -317,7 +287,8 @@ fn assumed(survey: &Survey) -> String {
 /// What proves that two people ran the same thing.
 pub(super) fn footer(survey: &Survey) -> String {
     format!(
-        "rollcast {} · seed {} · {}, {} · engine {} · scenario {} · fingerprint {}",
+        "{} · rollcast {} · seed {} · {}, {} · engine {} · scenario {} · fingerprint {}",
+        survey.scenario,
         survey.version,
         survey.seed,
         number_of(survey.totals.len() as u64, "point"),

@@ -6,16 +6,19 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::caption;
-use super::figures::{level, percent};
-use super::sweep::{footer, sentence, table};
+use super::figures::level;
+use super::sweep::{footer, sensitivity, table};
+use super::sweep_finding::{answer, goal, remarks};
 use super::sweep_points::figures;
 use crate::escape::{self, xml as escaped};
 use crate::sweep::{Design, Survey};
 
 const PAGE: &str = include_str!("sweep.html");
 
-/// The page; `lanes` is a picture of replication 0 of the scenario that the points change, as a PNG file.
-pub fn html(survey: &Survey, lanes: &[u8]) -> String {
+/// The page; `lanes` is a picture of one rollout of the scenario that the points change, as an SVG element.
+///
+/// `chart` is the one of the sensitivity, empty if there is none.
+pub fn html(survey: &Survey, lanes: &str, chart: &str) -> String {
     let words = caption::of_survey(survey);
     let assumptions = survey.assumptions.iter().map(|assumption| {
         let stated = format!("{} = {}", assumption.key, assumption.value);
@@ -27,14 +30,23 @@ pub fn html(survey: &Survey, lanes: &[u8]) -> String {
         )
     });
     let lanes = format!(
-        "<h2>Why: one replication of the scenario as it is</h2>\n<img alt=\"What pods did and what ALB nodes believed\" src=\"data:image/png;base64,{}\">",
-        base64(lanes)
+        "<h2>Why: one rollout of the scenario as it is</h2>\n<div class=\"wide\">{lanes}</div>"
     );
     // A value is never looked at for further marks, so that no name can smuggle one in.
-    let fill = |mark: &str| match mark {
+    let fill = |mark: &str| {
+        match mark {
         "TITLE" => escaped(&words.title),
         "SUBTITLE" => escaped(&words.subtitle),
-        "ANSWER" => escaped(&sentence(survey)),
+        "ANSWER" => escaped(&answer(survey)),
+        "REMARKS" => escaped(&remarks(survey)),
+        "GOAL" => escaped(&goal(survey)),
+        "SENSITIVITY" => sensitivity(survey).map_or_else(String::new, |rows| {
+            format!(
+                "<h2>Which setting moves it most</h2>\n<p>Share of the variance of mean 5xx a rollout over the \
+                 sample.</p>\n<div class=\"wide\">{chart}</div>\n<div class=\"scroll\">{}</div>",
+                html_table(&rows)
+            )
+        }),
         "LANES" => lanes.clone(),
         "TABLE" => table(survey).map_or_else(
             || "<p>Too many to list: -o csv has them.</p>".to_owned(),
@@ -45,6 +57,7 @@ pub fn html(survey: &Survey, lanes: &[u8]) -> String {
         // Within a script only the end of the script could end it.
         "JSON" => escape::json(&data(survey).to_string()).replace('<', "\\u003c"),
         _ => String::new(),
+    }
     };
     filled(PAGE, &fill)
 }
@@ -65,9 +78,11 @@ fn filled(template: &str, fill: &dyn Fn(&str) -> String) -> String {
 /// What the sliders move over; of a sample nothing, it has no grid.
 fn data(survey: &Survey) -> Value {
     let is_grid = survey.plan.design == Design::Grid;
-    let axes = survey.plan.axes.iter().filter(|_| is_grid).map(|axis| {
+    let axes = survey.plan.axes.iter().zip(&survey.as_it_is);
+    let axes = axes.filter(|_| is_grid).map(|(axis, as_it_is)| {
         let values = (0..axis.points().unwrap_or(0)).map(|row| axis.label(row));
-        json!({ "name": axis.name(), "values": values.collect::<Vec<_>>() })
+        let values: Vec<_> = values.collect();
+        json!({ "name": axis.words(), "key": axis.name(), "as_it_is": as_it_is, "values": values })
     });
     let points = survey
         .totals
@@ -78,10 +93,12 @@ fn data(survey: &Survey) -> Value {
         "axes": axes.collect::<Vec<_>>(),
         "points": points.collect::<Vec<_>>(),
         "level": level(survey.budget.level),
+        "may_fail": (survey.objectives.max_5xx_per_rollout == 0)
+            .then_some(1.0 - survey.objectives.probability),
         "objective": format!(
             "at most {} in {} of rollouts",
             survey.objectives.max_5xx_per_rollout,
-            percent(survey.objectives.probability)
+            level(survey.objectives.probability)
         ),
     })
 }
@@ -99,41 +116,9 @@ fn html_table(rows: &[Vec<String>]) -> String {
     text + "</table>"
 }
 
-/// Base 64 (RFC 4648, section 4).
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let word = three
-            .iter()
-            .fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
-            << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(word >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= three.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base_64_is_that_of_the_rfc() {
-        let check = |bytes: &str, expected: &str| assert_eq!(base64(bytes.as_bytes()), expected);
-        check("", "");
-        check("f", "Zg==");
-        check("fo", "Zm8=");
-        check("foo", "Zm9v");
-        check("foob", "Zm9vYg==");
-        check("foobar", "Zm9vYmFy");
-    }
 
     #[test]
     fn names_are_text_and_marks_are_filled_once() {

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::figures::json_number;
-use super::sweep::Standing;
+use super::sweep::attainment;
 use crate::escape;
+use crate::sweep::sensitivity::{Estimate, Indices};
 use crate::sweep::totals::{CAUSES, cause_name};
-use crate::sweep::{Design, Survey, Totals};
+use crate::sweep::{Axis, Design, Survey, Totals};
 
 /// `-o csv`: a heading, then one row a point. Keys and values are quoted where CSV needs it (RFC 4180).
 pub fn csv(survey: &Survey) -> String {
@@ -71,7 +72,7 @@ pub fn json(survey: &Survey) -> String {
         "engine": survey.engine.to_string(),
         "fingerprint": survey.fingerprint(),
         "design": match survey.plan.design { Design::Grid => "grid", Design::Sample(_) => "sample" },
-        "axes": survey.plan.axes.iter().map(super::super::sweep::axis::Axis::name).collect::<Vec<_>>(),
+        "axes": survey.plan.axes.iter().map(Axis::name).collect::<Vec<_>>(),
         "objective": {
             "max_5xx_per_rollout": survey.objectives.max_5xx_per_rollout,
             "probability": json_number(survey.objectives.probability),
@@ -109,7 +110,7 @@ pub(super) fn figures(survey: &Survey, totals: &Totals) -> Map<String, Value> {
     put("any_5xx", number(any.map(|any| any.probability)));
     put("any_5xx_low", number(any.map(|any| any.low)));
     put("any_5xx_high", number(any.map(|any| any.high)));
-    put("objective", Standing::of(survey, totals).word().into());
+    put("objective", attainment(survey, totals).word().into());
     for (sum, status) in totals.statuses.iter().zip(["502", "503", "504"]) {
         put(status, json_number(sum.mean()));
     }
@@ -131,7 +132,20 @@ fn sensitivity(survey: &Survey) -> Value {
     let Some(indices) = survey.sensitivity() else {
         return Value::Null;
     };
-    let estimate = |estimate: crate::sweep::sensitivity::Estimate| json!({ "value": json_number(estimate.value), "low": json_number(estimate.low), "high": json_number(estimate.high) });
-    let entry = |(axis, indices): (&crate::sweep::Axis, crate::sweep::sensitivity::Indices)| json!({ "axis": axis.name(), "first_order": estimate(indices.first_order), "total": estimate(indices.total) });
+    let estimate = |estimate: Estimate| {
+        json!({
+            "value": json_number(estimate.value),
+            "low": json_number(estimate.low),
+            "high": json_number(estimate.high),
+            "sample_is_large_enough": estimate.is_known(),
+        })
+    };
+    let entry = |(axis, indices): (&Axis, Indices)| {
+        json!({
+            "axis": axis.name(),
+            "first_order": estimate(indices.first_order),
+            "total": estimate(indices.total),
+        })
+    };
     survey.plan.axes.iter().zip(indices).map(entry).collect()
 }

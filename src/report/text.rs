@@ -1,551 +1,605 @@
-//! `run -o text`: the answer in a sentence, then the table it comes from, then how sure it is and of what.
+//! `run -o text`: the answer on one screen of 80 columns and 35 lines. Who reads the first sentence knows it; below
+//! it stand the causes, when it happens, what was asked, which assumptions move it, and what to do next.
 
 use std::fmt::Write;
 
-use super::figures::{about, amount, grouped, level, number_of, percent, range, span, wrapped};
-use super::{Answer, SPLIT, caption, rare, vegeta};
+use super::figures::{about, amount, grouped, level, number_of, percent, range, wrapped};
+use super::{Answer, caption, full, paint, rare};
 use crate::escape;
+use crate::monte_carlo::ranking::{Means, Mover, Ranking};
 use crate::monte_carlo::{Count, Forecast, Measure};
+use crate::scenario::objectives::{Attainment, ObjectivesSpec};
 use crate::stats::zero_inflated::FEWEST;
-use crate::stats::{self, IfAny, Proportion, Summary, VarianceSplit};
-use crate::time::Span;
+use crate::stats::{self, IfAny, Proportion, Summary};
 use crate::verdict::Cause;
 
-/// Lines are no longer than this, except where a name is.
-const WIDTH: usize = 100;
+/// Columns.
+const WIDTH: usize = 80;
+/// Lines of an answer; rare causes are left out rather than the end of it.
+const HEIGHT: usize = 35;
+/// Where the text of `When`, `Time`, `Goal` and `Next` begins.
+const LABEL: usize = 8;
+
+/// An answer with everything that its screen says.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen<'a> {
+    /// The forecast and its assumptions.
+    pub answer: Answer<'a>,
+    /// Pods of the Deployment.
+    pub replicas: u32,
+    /// What the rollout is held to, and how it was judged: `None` if nobody said what to hold it to.
+    pub goal: Option<(&'a ObjectivesSpec, Proportion, Attainment)>,
+    /// Which assumptions move it most, where that was looked at.
+    pub ranking: Option<&'a Ranking>,
+    /// What commands about the same thing take: the scenario file and the settings changed, ready for a shell.
+    pub arguments: &'a str,
+}
 
 /// All answers, one after the other; several begin with a table that has them side by side.
-pub fn render(answers: &[Answer<'_>]) -> String {
+pub fn render(screens: &[Screen<'_>], color: bool) -> String {
     let mut text = String::new();
-    if answers.len() > 1 {
-        text.push_str(&side_by_side(answers));
+    if screens.len() > 1 {
+        let answers: Vec<_> = screens.iter().map(|screen| screen.answer).collect();
+        text.push_str(&full::side_by_side(&answers));
         text.push('\n');
     }
-    let reports: Vec<_> = answers.iter().map(report).collect();
-    escape::lines(&(text + &reports.join("\n\n")))
+    let reports: Vec<_> = screens.iter().map(|screen| report(screen, color)).collect();
+    text + &reports.join("\n")
 }
 
-fn report(answer: &Answer<'_>) -> String {
-    let forecast = answer.forecast;
-    let mut text = title(forecast);
-    text.push_str(&wrapped(&sentence(forecast), 0, WIDTH));
-    text.push_str(&warning(forecast));
-    if let Some(rare) = &forecast.rare {
-        text.push('\n');
-        text.push_str(&wrapped(&rare::sentences(rare, forecast.level), 0, WIDTH));
+fn report(screen: &Screen<'_>, color: bool) -> String {
+    let forecast = screen.answer.forecast;
+    let head = [
+        title(screen),
+        sentences(forecast),
+        full::warning(forecast, WIDTH),
+    ]
+    .concat();
+    let tail = [
+        paragraph(&[when(forecast), time(forecast), goal(screen)]),
+        paragraph(&[assumptions(screen)]),
+        paragraph(&[next(screen)]),
+        footer(forecast),
+    ]
+    .concat();
+    let lines = head.lines().count() + tail.lines().count();
+    let table = table(forecast, HEIGHT.saturating_sub(lines + 1));
+    let text = escape::lines(&format!("{head}{}{tail}", paragraph(&[table])));
+    if color {
+        let cost = forecast
+            .counts(Count::Failed)
+            .map(|failed| amount(failed.mean));
+        paint::answer(&text, cost.as_deref().unwrap_or(""))
+    } else {
+        text
     }
-    text.push('\n');
-    text.push_str(&requests(forecast));
-    text.push('\n');
-    text.push_str(&rollout(forecast));
-    text.push_str(&latencies(forecast));
-    text.push_str(&certainty(forecast));
-    text.push_str(&assumptions(answer));
-    text.push_str(&vegeta_blocks(forecast));
-    text.push_str(&footer(forecast));
-    text
 }
 
-fn title(forecast: &Forecast) -> String {
-    let load = &forecast.load;
-    format!(
-        "{}: {}, rollout at {}\n",
+/// Lines below an empty one; nothing of none.
+fn paragraph(parts: &[String]) -> String {
+    let text = parts.concat();
+    if text.is_empty() {
+        text
+    } else {
+        format!("\n{text}")
+    }
+}
+
+fn title(screen: &Screen<'_>) -> String {
+    let forecast = screen.answer.forecast;
+    let text = format!(
+        "{}: {}, {}, {}",
         escape::line(&forecast.scenario),
-        caption::load(load, "at random (Poisson)"),
-        load.rollout_at
-    )
-}
-
-/// The answer.
-fn sentence(forecast: &Forecast) -> String {
-    let (Some(failed), Some(requests)) = (
-        forecast.counts(Count::Failed),
-        forecast.counts(Count::Requests),
-    ) else {
-        return "Nothing was simulated.".to_owned();
-    };
-    if requests.max == 0.0 {
-        return format!(
-            "No request was sent in {}.",
-            number_of(failed.n, "simulated rollout")
-        );
-    }
-    if failed.max == 0.0 {
-        return format!(
-            "No request failed with a 5xx in {}: at most {} of rollouts cost one ({} confidence).",
-            number_of(failed.n, "simulated rollout"),
-            percent(stats::zero_bound(failed.n, failed.level)),
-            level(failed.level)
-        );
-    }
-    if let Some(few) = failed.if_any.filter(|any| any.runs < FEWEST) {
-        return few_failed(forecast, &few, requests.mean);
-    }
-    let cost = format!(
-        "{} of {} requests{} a 5xx{}, {}; nine rollouts in ten cost {}",
-        amount(failed.mean),
-        amount(requests.mean),
-        window(forecast),
-        mean_interval(&failed),
-        percent(failed.mean / requests.mean),
-        range(failed.p05, failed.p95)
-    );
-    let cause = main_cause(forecast, failed.mean);
-    match forecast.any(Count::Failed).filter(|p| p.hits < p.n) {
-        Some(any) => {
-            let share = percent(any.probability);
-            format!(
-                "{share} of rollouts ({}) see a 5xx; on average a rollout costs {cost}. {cause}.",
-                percents(any.low, any.high)
-            )
-        }
-        None => format!("A rollout costs {cost}. {cause}."),
-    }
-}
-
-/// In which window requests were sent, where the title does not say it.
-fn window(forecast: &Forecast) -> String {
-    let lasted = forecast.measurements(Measure::Load);
-    match lasted.filter(|_| forecast.load.duration.is_none()) {
-        Some(lasted) => format!(" sent until it is over ({} s of load)", amount(lasted.mean)),
-        None => String::new(),
-    }
-}
-
-/// What the answer leaves out.
-fn warning(forecast: &Forecast) -> String {
-    let early = forecast.cut_short().filter(|early| early.hits > 0);
-    early.map_or_else(String::new, |early| {
-        let text = format!(
-            "Warning: in {} of rollouts ({}) the load ends before the rollout is over. What it costs later is not \
-             counted: leave `load.duration` out, or make it longer.",
-            percent(early.probability),
-            percents(early.low, early.high)
-        );
-        format!("\n{}", wrapped(&text, 0, WIDTH))
-    })
-}
-
-/// Where too few rollouts failed requests for an interval of the mean: how likely that is, and what it costs then.
-fn few_failed(forecast: &Forecast, few: &IfAny, requests: f64) -> String {
-    let Some(any) = Proportion::of(few.runs, forecast.runs, forecast.level) else {
-        return String::new();
-    };
-    let mean = forecast
-        .counts(Count::Failed)
-        .map_or(0.0, |failed| failed.mean);
-    format!(
-        "{} of {} ({} of all, {} interval {}) see a 5xx: if any, {} of {} requests. {}. An interval of the mean takes \
-         {FEWEST} rollouts with a 5xx.",
-        grouped(few.runs),
-        number_of(any.n, "simulated rollout"),
-        percent(any.probability),
-        level(any.level),
-        percents(any.low, any.high),
-        about(few),
-        amount(requests),
-        main_cause(forecast, mean),
-    )
-}
-
-fn mean_interval(summary: &Summary) -> String {
-    summary
-        .mean_interval
-        .map_or_else(String::new, |(low, high)| {
-            format!(
-                " ({} interval of the mean {})",
-                level(summary.level),
-                range(low, high)
-            )
-        })
-}
-
-fn percents(low: f64, high: f64) -> String {
-    format!("{} to {}", percent(low), percent(high))
-}
-
-/// The cause of most 5xx, in words, if there are so many on average.
-fn main_cause(forecast: &Forecast, failed: f64) -> String {
-    let mean = |count| forecast.counts(count).map_or(0.0, |summary| summary.mean);
-    let causes = Cause::ALL.into_iter().filter(|cause| cause.status() >= 500);
-    let by_alb = causes.map(|cause| (cause.name(), cause.status(), mean(Count::Cause(cause))));
-    let target = ("target", 503, mean(Count::Target));
-    let (name, status, mean) = by_alb.fold(
-        target,
-        |most, next| if next.2 > most.2 { next } else { most },
-    );
-    format!("{} of them are {name} ({status})", percent(mean / failed))
-}
-
-/// The table of statuses and causes.
-fn requests(forecast: &Forecast) -> String {
-    let mut text = heading(forecast, "requests a rollout", "rollouts with any");
-    text.push_str(&amount_row(forecast, "sent", Count::Requests));
-    if forecast.load.retries > 0 {
-        text.push_str(&amount_row(forecast, "sent again", Count::Repeated));
-    }
-    text.push_str(&amount_row(forecast, "200", Count::Status(200)));
-    let (mut never, mut few, gave_up) = (Vec::new(), Vec::new(), Cause::ClientGaveUp.status());
-    let mut row = |name: &str, count: Count| {
-        text.push_str(&count_row(forecast, name, count));
-        let any = forecast
-            .counts(count)
-            .and_then(|counts| counts.if_any)
-            .filter(|any| any.runs < FEWEST);
-        few.extend(any.map(|any| format!("{} {}", name.trim(), about(&any))));
-    };
-    for status in [502, 503, 504, gave_up] {
-        if status == gave_up {
-            row("any 5xx", Count::Failed);
-        } else {
-            row(&status.to_string(), Count::Status(status));
-        }
-        for (name, count) in causes_of(status) {
-            if forecast.counted.counts(count).nonzero() > 0 {
-                row(&format!("  {name}"), count);
-            } else {
-                never.push(name);
-            }
-        }
-    }
-    text.push_str(&rarely_seen(&few));
-    text.push_str(&never_seen(forecast, &never));
-    text
-}
-
-/// The causes behind a status; behind 503 also the application's own answer.
-fn causes_of(status: u16) -> Vec<(&'static str, Count)> {
-    let causes = Cause::ALL
-        .into_iter()
-        .filter(|cause| cause.status() == status);
-    causes
-        .map(|cause| (cause.name(), Count::Cause(cause)))
-        .chain((status == 503).then_some(("target", Count::Target)))
-        .collect()
-}
-
-fn heading(forecast: &Forecast, name: &str, last: &str) -> String {
-    let interval = format!("its {} interval", level(forecast.level));
-    line(name, "mean", &interval, "90 % of rollouts", last)
-}
-
-fn line(name: &str, mean: &str, interval: &str, prediction: &str, last: &str) -> String {
-    let line = format!("{name:<23}{mean:>8}  {interval:>19}  {prediction:>17}  {last}");
-    format!("{}\n", line.trim_end())
-}
-
-/// What every rollout has: nothing to say about those that have none.
-fn amount_row(forecast: &Forecast, name: &str, count: Count) -> String {
-    let summary = forecast.amounts(count);
-    summary.map_or_else(String::new, |summary| summary_row(name, &summary, ""))
-}
-
-fn count_row(forecast: &Forecast, name: &str, count: Count) -> String {
-    let (Some(summary), Some(any)) = (forecast.counts(count), forecast.any(count)) else {
-        return String::new();
-    };
-    if any.hits == 0 {
-        let bound = percent(stats::zero_bound(any.n, any.level));
-        return line(name, "none", "–", "–", &format!("at most {bound}"));
-    }
-    let share = format!(
-        "{} ({})",
-        percent(any.probability),
-        percents(any.low, any.high)
-    );
-    summary_row(name, &summary, &share)
-}
-
-fn summary_row(name: &str, summary: &Summary, last: &str) -> String {
-    let interval = match summary.mean_interval {
-        Some((low, high)) => range(low, high),
-        None if summary.n == 1 => "one run: unknown".to_owned(),
-        None => "–".to_owned(),
-    };
-    line(
-        name,
-        &amount(summary.mean),
-        &interval,
-        &range(summary.p05, summary.p95),
-        last,
-    )
-}
-
-/// What rollouts cost that are too few for an interval of the mean.
-fn rarely_seen(few: &[String]) -> String {
-    if few.is_empty() {
-        return String::new();
-    }
-    let text = format!(
-        "In fewer than {FEWEST} rollouts, so without an interval; if any: {}.",
-        few.join(", ")
+        number_of(screen.replicas.into(), "pod"),
+        caption::load(&forecast.load, "at random"),
+        number_of(forecast.runs, "rollout")
     );
     wrapped(&text, 0, WIDTH)
 }
 
-fn never_seen(forecast: &Forecast, causes: &[&str]) -> String {
-    if causes.is_empty() {
-        return String::new();
+fn sentences(forecast: &Forecast) -> String {
+    let mut text = answer(forecast);
+    if let Some(rare) = &forecast.rare {
+        let _ = write!(text, " {}", rare::sentences(rare, forecast.level));
     }
-    let bound = percent(stats::zero_bound(forecast.runs, forecast.level));
-    let confidence = level(forecast.level);
-    let text = format!(
-        "Never seen, so each in at most {bound} of rollouts ({confidence} confidence): {}.",
-        causes.join(", ")
-    );
-    wrapped(&text, 0, WIDTH)
-}
-
-/// What the rollout costs besides requests.
-fn rollout(forecast: &Forecast) -> String {
-    let mut text = heading(forecast, "the rollout", "");
-    let mut row = |name: &str, measure: Measure, otherwise: &str| {
-        text.push_str(&match forecast.measurements(measure) {
-            Some(summary) if summary.n < forecast.runs => {
-                let seen = format!(
-                    "in {} of {}",
-                    grouped(summary.n),
-                    number_of(forecast.runs, "rollout")
-                );
-                summary_row(name, &summary, &seen)
-            }
-            Some(summary) => summary_row(name, &summary, ""),
-            None => line(
-                name,
-                otherwise,
-                "–",
-                "–",
-                &format!("in {}", number_of(forecast.runs, "rollout")),
-            ),
-        });
-    };
-    row("complete after (s)", Measure::Duration, "never");
-    row("old pods gone (s)", Measure::OldPodsGone, "never");
-    row("extra pods (pod·s)", Measure::ExtraPodTime, "none");
-    row(
-        "least routable targets",
-        Measure::MinRoutableTargets,
-        "none",
-    );
-    row("first 5xx (s)", Measure::First5xx, "none");
-    row("last 5xx (s)", Measure::Last5xx, "none");
-    text + "Seconds count from the rollout's start.\n"
-}
-
-fn latencies(forecast: &Forecast) -> String {
-    let Some(l) = forecast.latency else {
-        return String::new();
-    };
-    let mean = forecast.measurements(Measure::MeanLatency);
-    let interval =
-        mean.and_then(|summary| summary.mean_interval)
-            .map_or_else(String::new, |(low, high)| {
-                let [low, high] = [low, high].map(|secs| span(Span::from_secs_f64(secs)));
-                format!(" ({low} to {high} at {})", level(forecast.level))
-            });
-    let [p50, p90, p95, p99, max] = [l.p50, l.p90, l.p95, l.p99, l.max].map(span);
-    let text = format!(
-        "Latency of all requests: mean {}{interval}, p50 {p50}, p90 {p90}, p95 {p95}, p99 {p99}, max {max}.",
-        span(l.mean)
-    );
     format!("\n{}", wrapped(&text, 0, WIDTH))
 }
 
-/// What the spread between rollouts comes from, in words.
-fn certainty(forecast: &Forecast) -> String {
-    let splits = SPLIT.map(|(name, quantity)| (name, forecast.variance_split(quantity)));
-    let varying: Vec<_> = splits
-        .into_iter()
-        .filter_map(|(name, split)| Some((name, split?)))
-        .collect();
-    let Some((_, first)) = varying.first() else {
-        return String::new();
+/// What it costs, how sure that is, and of what.
+fn answer(forecast: &Forecast) -> String {
+    let (Some(failed), Some(requests), Some(any)) = (
+        forecast.counts(Count::Failed),
+        forecast.amounts(Count::Requests),
+        forecast.any(Count::Failed),
+    ) else {
+        return "Nothing was simulated.".to_owned();
     };
-    let mut text = format!(
-        "\nWhere the spread between rollouts comes from ({} in the same environment, {} intervals)\n",
-        number_of(first.pairs, "pair"),
-        level(first.level)
-    );
-    for (name, split) in &varying {
-        let _ = writeln!(
-            text,
-            "  {:<9}{}",
-            name.replace('_', " "),
-            split_in_words(split)
+    let confidence = level(forecast.level);
+    if requests.max == 0.0 {
+        return format!("No request was sent in {}.", number_of(any.n, "rollout"));
+    }
+    if any.hits == 0 {
+        return format!(
+            "No request failed in {}: at most {} of rollouts cost one ({confidence}).",
+            number_of(any.n, "rollout"),
+            percent(stats::zero_bound(any.n, any.level)),
         );
     }
-    let known = |split: &VarianceSplit| split.between_interval.is_some_and(|(low, _)| low > 0.0);
-    let advice = if varying.iter().any(|(_, split)| known(split)) {
-        "Measuring your environment and setting what is assumed below narrows the first part; nothing narrows chance."
-    } else {
-        "No part of it can be told from chance, and nothing narrows chance."
-    };
-    text + &wrapped(advice, 0, WIDTH)
-}
-
-fn split_in_words(split: &VarianceSplit) -> String {
-    let whole = |share: f64| format!("{:.0} %", share * 100.0);
-    let interval = split
-        .between_interval
+    let cause = main_cause(forecast, failed.mean);
+    if let Some(few) = failed.if_any.filter(|few| few.runs < FEWEST) {
+        return format!("{} {cause}", few_failed(&any, &few, requests.mean));
+    }
+    let interval = failed
+        .mean_interval
         .map_or_else(String::new, |(low, high)| {
-            format!(" ({} to {})", whole(low), whole(high))
+            format!(" ({confidence}: {})", range(low, high))
         });
+    let none = if any.hits < any.n {
+        format!(
+            " {} of rollouts fail none ({confidence}: {} to {}).",
+            percent(1.0 - any.probability),
+            percent(1.0 - any.high),
+            percent(1.0 - any.low)
+        )
+    } else {
+        String::new()
+    };
     format!(
-        "{}{interval} not knowing your environment, {} chance",
-        whole(split.between),
-        whole(split.within())
+        "A rollout costs {} of {} requests a 5xx: {}{interval}.{none} Nine rollouts in ten cost {}. {cause}",
+        amount(failed.mean),
+        amount(requests.mean),
+        percent(failed.mean / requests.mean),
+        range(failed.p05, failed.p95),
     )
 }
 
-fn assumptions(answer: &Answer<'_>) -> String {
-    if answer.assumptions.is_empty() {
+/// Where too few rollouts failed requests for an interval of the mean: how likely that is, and what it costs then.
+fn few_failed(any: &Proportion, few: &IfAny, requests: f64) -> String {
+    format!(
+        "{} of {} ({}, {}: {} to {}) fail requests: if any, {} of {}.",
+        grouped(any.hits),
+        number_of(any.n, "rollout"),
+        percent(any.probability),
+        level(any.level),
+        percent(any.low),
+        percent(any.high),
+        about(few),
+        amount(requests),
+    )
+}
+
+/// A cause of 5xx as a table has it: its status and name, and how many requests of a replication it ended.
+struct Row {
+    name: String,
+    meaning: &'static str,
+    mean: f64,
+    count: Count,
+}
+
+/// Those that occurred, the most frequent first.
+fn causes(forecast: &Forecast) -> Vec<Row> {
+    let by_alb = Cause::ALL.into_iter().filter(|cause| cause.status() >= 500);
+    let own = Row {
+        name: "503 target".to_owned(),
+        meaning: "the application's own answer",
+        mean: 0.0,
+        count: Count::Target,
+    };
+    let mut rows: Vec<Row> = by_alb
+        .map(|cause| Row {
+            name: format!("{} {cause}", cause.status()),
+            meaning: cause.meaning(),
+            mean: 0.0,
+            count: Count::Cause(cause),
+        })
+        .chain([own])
+        .collect();
+    for row in &mut rows {
+        row.mean = forecast.counts(row.count).map_or(0.0, |counts| counts.mean);
+    }
+    rows.retain(|row| row.mean > 0.0);
+    rows.sort_by(|a, b| b.mean.total_cmp(&a.mean));
+    rows
+}
+
+fn main_cause(forecast: &Forecast, failed: f64) -> String {
+    causes(forecast).first().map_or_else(String::new, |row| {
+        let share = percent(row.mean / failed);
+        format!("The cause of {share} is {}: {}.", row.name, row.meaning)
+    })
+}
+
+/// Causes and their sum, in at most `height` lines; nothing where nothing failed.
+fn table(forecast: &Forecast, height: usize) -> String {
+    const FRAME: usize = 3;
+    let rows = causes(forecast);
+    let gave_up = Count::Cause(Cause::ClientGaveUp);
+    let has_left = forecast.any(gave_up).is_some_and(|any| any.hits > 0);
+    if rows.is_empty() && !has_left {
         return String::new();
     }
-    let mut text = "\nNeither given nor published, so assumed\n".to_owned();
-    for assumption in answer.assumptions {
-        let _ = writeln!(
-            text,
-            "  {} = {} ({})",
-            assumption.key, assumption.value, assumption.grade
-        );
-        text.push_str(&wrapped(assumption.source, 6, WIDTH));
+    let mut text = line(
+        "5xx a rollout",
+        "mean",
+        "90 % of rollouts",
+        "rollouts with any",
+    );
+    let fitting = height.saturating_sub(FRAME + usize::from(has_left)).max(1);
+    for row in rows.iter().take(fitting) {
+        text.push_str(&counted(forecast, &row.name, row.count, false));
+    }
+    if let Some(more @ 1..) = rows.len().checked_sub(fitting) {
+        let _ = writeln!(text, "and {more} rarer (-o full)");
+    }
+    text.push_str(&counted(forecast, "any", Count::Failed, true));
+    if has_left {
+        let name = format!("{} {}", Cause::ClientGaveUp.status(), Cause::ClientGaveUp);
+        text.push_str(&counted(forecast, &name, gave_up, false));
     }
     text
 }
 
-fn vegeta_blocks(forecast: &Forecast) -> String {
-    let mut text = String::new();
-    if let (Some(first), Some(sample)) = (&forecast.first, forecast.samples.first()) {
+fn line(name: &str, mean: &str, spread: &str, share: &str) -> String {
+    let line = format!("{name:<26}{mean:>7}{spread:>19}   {share}");
+    format!("{}\n", line.trim_end())
+}
+
+fn counted(forecast: &Forecast, name: &str, count: Count, is_sure: bool) -> String {
+    let (Some(counts), Some(any)) = (forecast.counts(count), forecast.any(count)) else {
+        return String::new();
+    };
+    let share = percent(any.probability);
+    let share = match any {
+        _ if !is_sure => share,
+        Proportion {
+            hits: 0, n, level, ..
+        } => {
+            format!("at most {}", percent(stats::zero_bound(n, level)))
+        }
+        Proportion { hits, n, low, .. } if hits == n => {
+            format!("{share} ({} or more)", percent(low))
+        }
+        Proportion { low, high, .. } => format!("{share} ({} to {})", percent(low), percent(high)),
+    };
+    match counts.if_any.filter(|few| few.runs < FEWEST) {
+        _ if any.hits == 0 => line(name, "none", "", &share),
+        // Of so few rollouts a mean says little.
+        Some(few) => line(name, "", &format!("if any {}", amount(few.median)), &share),
+        None => line(
+            name,
+            &amount(counts.mean),
+            &range(counts.p05, counts.p95),
+            &share,
+        ),
+    }
+}
+
+/// A label, and its text beside it.
+fn labelled(label: &str, text: &str) -> String {
+    let text = wrapped(text, LABEL, WIDTH);
+    format!("{label:<LABEL$}{}", text.trim_start())
+}
+
+/// When requests fail, in seconds since the rollout's start.
+fn when(forecast: &Forecast) -> String {
+    let (Some(first), Some(last)) = (
+        forecast.measurements(Measure::First5xx),
+        forecast.measurements(Measure::Last5xx),
+    ) else {
+        return String::new();
+    };
+    let middle = half_between(forecast).map_or_else(String::new, |(from, to)| {
+        format!(
+            " Half of them fail between {} s and {} s.",
+            amount(from),
+            amount(to)
+        )
+    });
+    let text = format!(
+        "The first 5xx comes {} s after the rollout's start, the last {} s (medians).{middle}",
+        amount(first.p50),
+        amount(last.p50)
+    );
+    labelled("When", &text)
+}
+
+/// The seconds since the rollout's start by which a quarter and three quarters of the 5xx have been sent.
+fn half_between(forecast: &Forecast) -> Option<(f64, f64)> {
+    let is_5xx = |row: usize| {
+        Cause::ALL
+            .get(row)
+            .is_none_or(|cause| cause.status() >= 500)
+    };
+    let seconds: Vec<f64> = forecast
+        .series
+        .mean
+        .iter()
+        .map(|causes| {
+            causes
+                .iter()
+                .enumerate()
+                .filter(|(row, _)| is_5xx(*row))
+                .map(|(_, mean)| mean)
+                .sum()
+        })
+        .collect();
+    let all: f64 = seconds.iter().sum();
+    let reached = |share: f64| {
+        let mut sum = 0.0;
+        seconds.iter().position(|mean| {
+            sum += mean;
+            sum >= share * all
+        })
+    };
+    let start = forecast.load.rollout_at.as_secs_f64();
+    // A second's requests are sent after it began.
+    let (from, to) = (
+        reached(0.25)? as f64 - start,
+        reached(0.75)? as f64 + 1.0 - start,
+    );
+    (all > 0.0 && from >= 0.0).then_some((from, to))
+}
+
+fn time(forecast: &Forecast) -> String {
+    let complete = forecast.measurements(Measure::Duration);
+    let gone = forecast.measurements(Measure::OldPodsGone);
+    let after = |summary: &Summary| format!("after {} s", amount(summary.p50));
+    let mut text = match (&complete, &gone) {
+        (Some(complete), Some(gone)) => format!(
+            "The rollout is complete {}, and the old pods are gone {} (medians).",
+            after(complete),
+            after(gone)
+        ),
+        (Some(complete), None) => format!("The rollout is complete {} (median).", after(complete)),
+        (None, _) => "The rollout is never complete.".to_owned(),
+    };
+    let stuck = |complete: &Summary| forecast.runs - complete.n;
+    if let Some(stuck @ 1..) = complete.as_ref().map(stuck) {
         let _ = write!(
             text,
-            "\nReplication 0, as vegeta would report it\n{}",
-            vegeta::of_outcome(first, sample.measures.load)
+            " In {} of {} it is not.",
+            grouped(stuck),
+            number_of(forecast.runs, "rollout")
         );
     }
-    let _ = write!(
-        text,
-        "\nThe mean of {}\n{}",
-        number_of(forecast.runs, "replication"),
-        vegeta::of_forecast(forecast)
+    labelled("Time", &text)
+}
+
+fn goal(screen: &Screen<'_>) -> String {
+    let Some((objectives, within, attainment)) = screen.goal else {
+        let text = "None is set. --objective \"0 in 95 %\" judges this (exit 1 if missed).";
+        return labelled("Goal", text);
+    };
+    let why = match attainment {
+        Attainment::Unclear => " The runs do not tell: --runs, or a longer load, may.",
+        Attainment::Met | Attainment::Missed => "",
+    };
+    let text = format!(
+        "{}: {objectives}. {} of {} keep to it (between {} and {}).{why}",
+        attainment.word(),
+        percent(within.probability),
+        number_of(within.n, "rollout"),
+        percent(within.low),
+        percent(within.high)
     );
+    labelled("Goal", &text)
+}
+
+fn assumptions(screen: &Screen<'_>) -> String {
+    let rests = match screen.answer.assumptions.len() {
+        0 => return String::new(),
+        count => format!(
+            "The answer rests on {}",
+            number_of(count as u64, "assumption")
+        ),
+    };
+    let Some(ranking) = screen.ranking else {
+        return wrapped(&format!("{rests} (-o full lists them)."), 0, WIDTH);
+    };
+    if ranking.movers.is_empty() {
+        let text =
+            format!("{rests}. None moves it: each was tried at both ends of what it may be.");
+        return wrapped(&text, 0, WIDTH);
+    }
+    let number = ["This one moves", "These two move", "These three move"];
+    let most = number
+        .get(ranking.movers.len() - 1)
+        .unwrap_or(&"These move");
+    let tried = format!(
+        "{rests}. {most} it most ({} each):",
+        number_of(ranking.pairs, "run")
+    );
+    let base = Means::of_forecast(screen.answer.forecast);
+    let movers = ranking.movers.iter().map(|mover| moved(mover, &base));
+    wrapped(&tried, 0, WIDTH) + &movers.collect::<String>()
+}
+
+fn moved(mover: &Mover, base: &Means) -> String {
+    const KEY: usize = 43;
+    let ends = mover.ends.iter().map(|end| {
+        let status = end.means.main_status();
+        let shift =
+            match status.filter(|_| base.main_status().is_some_and(|main| Some(main) != status)) {
+                Some(status) => format!(" (mostly {status})"),
+                None => String::new(),
+            };
+        format!("{} if {}{shift}", two_digits(end.means.any), end.value)
+    });
+    let key = &mover.assumption.key;
+    let ends = wrapped(&ends.collect::<Vec<_>>().join(", "), KEY + 4, WIDTH);
+    let range = mover.assumption.range();
+    let about = range.as_ref().map_or("", |range| range.about);
+    let replaced = match range.is_some_and(|range| range.is_measured_by_calibrate) {
+        true => "rollcast calibrate measures it".to_owned(),
+        false => format!("--set {key}=… replaces it"),
+    };
+    let separator = if about.is_empty() { "" } else { "; " };
+    let note = wrapped(&format!("{about}{separator}{replaced}"), 6, WIDTH);
+    format!("  {key:<KEY$}  {}{note}", ends.trim_start())
+}
+
+/// What few rollouts say is rounded to two digits.
+fn two_digits(mean: f64) -> String {
+    if mean <= 0.0 {
+        return "none".to_owned();
+    }
+    let unit = 10_f64.powi(mean.log10().floor() as i32 - 1);
+    amount((mean / unit).round() * unit)
+}
+
+fn next(screen: &Screen<'_>) -> String {
+    let arguments = screen.arguments;
+    let failed = screen
+        .answer
+        .forecast
+        .any(Count::Failed)
+        .is_some_and(|any| any.hits > 0);
+    let mut commands = vec![match failed {
+        true => (format!("rollcast recommend {arguments}"), "what removes it"),
+        false => (
+            format!("rollcast run {arguments} --rare"),
+            "how rare a 5xx is",
+        ),
+    }];
+    commands.push((format!("rollcast trace {arguments}"), "pod by pod"));
+    commands.push((format!("rollcast run {arguments} -o full"), "every number"));
+    let longest = commands
+        .iter()
+        .map(|(command, _)| command.chars().count())
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for (row, (command, why)) in commands.iter().enumerate() {
+        let label = if row == 0 { "Next" } else { "" };
+        let line = format!("{label:<LABEL$}{command:<longest$}  {why}");
+        // A command is never broken: it is to be copied.
+        let fits = line.chars().count() <= WIDTH;
+        let line = if fits {
+            line
+        } else {
+            format!("{label:<LABEL$}{command}")
+        };
+        text.push_str(&line);
+        text.push('\n');
+    }
     text
 }
 
 /// What proves that two people ran the same thing.
-fn footer(f: &Forecast) -> String {
-    let why = f
-        .refusal
-        .as_ref()
-        .map_or_else(String::new, |why| format!(" ({why})"));
+fn footer(forecast: &Forecast) -> String {
     format!(
-        "\nrollcast {} · seed {} · {} · engine {}{why}\nscenario {} · fingerprint {}\n",
-        f.version,
-        f.seed,
-        number_of(f.runs, "run"),
-        f.engine,
-        f.digest,
-        f.fingerprint
+        "seed {} · engine {} · scenario {} · {}\n",
+        forecast.seed, forecast.engine, forecast.digest, forecast.fingerprint
     )
-}
-
-/// 5xx per rollout of several scenarios.
-fn side_by_side(answers: &[Answer<'_>]) -> String {
-    let longest = answers
-        .iter()
-        .map(|answer| escape::line(&answer.forecast.scenario).chars().count())
-        .max()
-        .unwrap_or(0)
-        .max("mean a rollout".len());
-    let mut text = format!(
-        "{:<longest$}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
-        "mean a rollout", "502", "503", "504", "any 5xx", "rollouts with any 5xx"
-    );
-    for forecast in answers.iter().map(|answer| answer.forecast) {
-        let mean = |count: Count| match forecast.counts(count) {
-            Some(summary) if summary.max > 0.0 => amount(summary.mean),
-            _ => "none".to_owned(),
-        };
-        let any = forecast
-            .any(Count::Failed)
-            .map_or_else(String::new, |p| match p.hits {
-                0 => format!("at most {}", percent(stats::zero_bound(p.n, p.level))),
-                _ => format!("{} ({})", percent(p.probability), percents(p.low, p.high)),
-            });
-        let [s502, s503, s504] = [502, 503, 504].map(|status| mean(Count::Status(status)));
-        let all = mean(Count::Failed);
-        let _ = writeln!(
-            text,
-            "{:<longest$}  {s502:>9}  {s503:>9}  {s504:>9}  {all:>9}  {any}",
-            escape::line(&forecast.scenario)
-        );
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::specimen::{self, check};
+    use crate::monte_carlo::ranking::End;
+    use crate::report::specimen;
 
-    #[test]
-    fn one_scenario() {
-        let (forecast, assumptions) = (specimen::before(), specimen::assumptions());
-        check(
-            "before.txt",
-            &render(&[Answer {
-                forecast: &forecast,
-                assumptions: &assumptions,
-            }]),
-        );
+    fn ranking() -> Ranking {
+        let end = |value: &str, by_status: [f64; 3]| End {
+            value: value.to_owned(),
+            means: Means {
+                by_status,
+                any: by_status.iter().sum(),
+            },
+        };
+        let [assumption] = specimen::assumptions();
+        Ranking {
+            movers: vec![Mover {
+                assumption,
+                ends: vec![
+                    end("fast", [190.0, 0.0, 23.4]),
+                    end("slow", [26.0, 0.1, 912.3]),
+                ],
+            }],
+            looked_at: 1,
+            pairs: 83,
+        }
+    }
+
+    fn screen<'a>(forecast: &'a Forecast, arguments: &'a str) -> Screen<'a> {
+        Screen {
+            answer: Answer {
+                forecast,
+                assumptions: &[],
+            },
+            replicas: 4,
+            goal: None,
+            ranking: None,
+            arguments,
+        }
     }
 
     #[test]
-    fn attempts_are_counted_where_there_are_several() {
-        let text = render(&[Answer {
-            forecast: &specimen::retried(),
-            assumptions: &[],
-        }]);
-        let rows: Vec<&str> = text
-            .lines()
-            .filter(|line| line.starts_with("sent"))
-            .collect();
-        assert_eq!(
-            rows,
-            [
-                "sent                     12,000                    –   12,000 to 12,000",
-                "sent again                 19.5         15.8 to 23.2       1.95 to 37.0",
-            ]
+    fn an_answer_fits_a_terminal() {
+        let (forecast, assumptions, ranking) =
+            (specimen::before(), specimen::assumptions(), ranking());
+        let objectives = ObjectivesSpec::default();
+        let (within, attainment) = forecast.judge(&objectives).unwrap();
+        assert_eq!(attainment, Attainment::Missed);
+        let text = render(
+            &[Screen {
+                answer: Answer {
+                    forecast: &forecast,
+                    assumptions: &assumptions,
+                },
+                goal: Some((&objectives, within, attainment)),
+                ranking: Some(&ranking),
+                ..screen(&forecast, "before.toml")
+            }],
+            false,
         );
-    }
-
-    #[test]
-    fn several_scenarios() {
-        let forecasts = [
-            specimen::before(),
-            specimen::after(),
-            specimen::rare(),
-            specimen::stuck(),
-        ];
-        let answers = forecasts.each_ref().map(|forecast| Answer {
-            forecast,
-            assumptions: &[],
-        });
-        check("several.txt", &render(&answers));
-    }
-
-    #[test]
-    fn how_likely_a_rare_error_is_stands_below_the_answer() {
-        let text = render(&[Answer {
-            forecast: &specimen::weighed(),
-            assumptions: &[],
-        }]);
-        let (answer, rare) = (
-            text.find("No request failed").unwrap(),
-            text.find("P(any 5xx) = 4.52e-5").unwrap(),
-        );
+        assert!(text.lines().count() <= HEIGHT, "{text}");
         assert!(
-            answer < rare && rare < text.find("requests a rollout").unwrap(),
+            text.lines().all(|line| line.chars().count() <= WIDTH),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_is_not_seen_is_bounded_and_has_no_table() {
+        let forecast = specimen::after();
+        let text = render(&[screen(&forecast, "after.toml")], false);
+        assert!(text.contains(
+            "No request failed in 40 rollouts: at most 7.2 % of rollouts cost one (95 %)."
+        ));
+        assert!(
+            !text.contains("5xx a rollout") && text.contains("rollcast run after.toml --rare"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn of_few_rollouts_with_a_5xx_no_mean_is_told() {
+        let forecast = specimen::rare();
+        let text = render(&[screen(&forecast, "rare.toml")], false);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains("2 of 40 rollouts (5.0 %, 95 %: 0.61 % to 17 %) fail requests: if any, about 2 (1 to 3)"),
+            "{text}"
+        );
+        assert!(text.contains("In 3 of 40 rollouts it is not."), "{text}");
+    }
+
+    #[test]
+    fn colour_takes_no_place() {
+        let forecast = specimen::before();
+        let [plain, painted] =
+            [false, true].map(|color| render(&[screen(&forecast, "x.toml")], color));
+        assert!(painted.contains("\x1b[1m"));
+        let mut bare = String::new();
+        for (row, part) in painted.split('\x1b').enumerate() {
+            let part = if row == 0 {
+                part
+            } else {
+                part.split_once('m').unwrap().1
+            };
+            bare.push_str(part);
+        }
+        assert_eq!(bare, plain);
     }
 }

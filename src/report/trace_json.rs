@@ -1,5 +1,5 @@
-//! `trace -o json`: one replication for machines. Times are seconds since the rollout started, negative
-//! before it; what did not happen is absent.
+//! `trace -o json`: one replication for machines, with everything that its lanes show. Times are seconds since the
+//! rollout started, negative before it; what did not happen is absent. `docs/TRACE.md` lists every field.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,11 @@ use crate::aws::alb_node::Belief;
 use crate::escape;
 use crate::id::TargetId;
 use crate::monte_carlo::Sample;
-use crate::observe::timeline::{BeliefChange, PodRecord, TargetRecord, Timeline};
+use crate::observe::timeline::{BeliefChange, PodRecord, Socket, TargetRecord, Timeline};
+use crate::observe::track::{Stretch, Track, tracks};
 use crate::time::Time;
 use crate::traffic::outcome::{Failure, Outcome};
+use crate::verdict::Verdict;
 
 /// One replication, and what reproduces it.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,8 @@ pub struct Trace<'a> {
     pub outcome: &'a Outcome,
     /// The same in a nutshell.
     pub sample: &'a Sample,
+    /// Every request, in order of sending; none where nobody counts the answered ones.
+    pub requests: &'a [Failure],
 }
 
 /// One object.
@@ -58,6 +62,20 @@ pub fn render(trace: &Trace<'_>) -> String {
             .map(|(row, record)| target(timeline, TargetId(row), record, &t))
             .collect()
     };
+    let mut lanes = tracks(timeline, usize::MAX);
+    lanes.sort_by_key(|track| track.row);
+    let pods: Vec<_> = timeline
+        .pods
+        .iter()
+        .zip(&lanes)
+        .map(|(record, track)| pod(timeline, record, track, &t))
+        .collect();
+    let load = json!({
+        "begins": t(Time::ZERO),
+        "ends": t(timeline.load_until),
+        "requests": trace.outcome.requests,
+        "failed_5xx": trace.outcome.count_5xx(),
+    });
     let mut value = json!({
         "scenario": trace.scenario,
         "seed": trace.seed,
@@ -66,13 +84,18 @@ pub fn render(trace: &Trace<'_>) -> String {
         "digest": trace.digest,
         "engine": "request",
         "fingerprint": format!("{:016x}", trace.sample.fingerprint()),
-        "pods": timeline.pods.iter().map(|record| pod(timeline, record, &t)).collect::<Vec<_>>(),
+        "load": load,
+        "pods": pods,
         "rs_scale": rs_scale,
         "targets": all(&timeline.targets),
         "routing": routing(timeline, &t),
         "deployment": deployment,
         "requests_failed": trace.outcome.failures.iter().map(|failure| request(failure, &t)).collect::<Vec<_>>(),
+        "requests_answered": answered(timeline, trace.requests),
     });
+    if let Some(over) = timeline.over {
+        value["over"] = t(over);
+    }
     if !timeline.other_targets.is_empty() {
         let groups = trace
             .other_target_groups
@@ -97,7 +120,7 @@ fn with_instants(
     object.into()
 }
 
-fn pod(timeline: &Timeline, record: &PodRecord, t: &dyn Fn(Time) -> Value) -> Value {
+fn pod(timeline: &Timeline, record: &PodRecord, track: &Track, t: &dyn Fn(Time) -> Value) -> Value {
     let mut object = Map::new();
     object.insert("pod".to_owned(), record.pod.to_string().into());
     object.insert(
@@ -132,7 +155,68 @@ fn pod(timeline: &Timeline, record: &PodRecord, t: &dyn Fn(Time) -> Value) -> Va
         ("network_gone", record.network_gone),
         ("gone", record.gone),
     ];
+    object.extend(
+        track
+            .serving()
+            .map(|from| ("serving".to_owned(), json_seconds(from))),
+    );
+    let sockets = track.sockets.iter().map(|(stretch, socket)| {
+        let mut phase = from_to(*stretch);
+        phase.insert("socket".to_owned(), socket_name(*socket).into());
+        Value::Object(phase)
+    });
+    object.insert("sockets".to_owned(), sockets.collect());
+    let fields = track.disagreements.iter();
+    let fields = fields.map(|stretch| Value::Object(from_to(*stretch)));
+    object.insert("chosen_but_gone".to_owned(), fields.collect());
     with_instants(object, &instants, t)
+}
+
+/// What a connection meets, in the words of the lanes' legend.
+const fn socket_name(socket: Socket) -> &'static str {
+    match socket {
+        Socket::Serving => "serves",
+        Socket::Refusing => "answers 503",
+        Socket::Closed => "refuses",
+        Socket::Silent => "no network",
+    }
+}
+
+fn from_to((from, to): Stretch) -> Map<String, Value> {
+    [("from", from), ("to", to)]
+        .map(|(name, at)| (name.to_owned(), json_seconds(at)))
+        .into_iter()
+        .collect()
+}
+
+/// Whole microseconds, as every time is.
+fn json_seconds(seconds: f64) -> Value {
+    json_exact((seconds * 1e6).round() / 1e6)
+}
+
+/// Requests that were answered by a pod, second by second of their sending and ALB node by ALB node: how many by
+/// which pod. `t` is when the second begins.
+fn answered(timeline: &Timeline, requests: &[Failure]) -> Vec<Value> {
+    let mut counts: BTreeMap<(u64, usize), BTreeMap<usize, u64>> = BTreeMap::new();
+    let ok = requests
+        .iter()
+        .filter(|request| request.verdict == Verdict::Ok);
+    for request in ok {
+        if let Some(pod) = request.pod {
+            let second = request.sent.as_micros() / 1_000_000;
+            let row = counts.entry((second, request.node.index())).or_default();
+            *row.entry(pod.index()).or_default() += 1;
+        }
+    }
+    let row = |((second, node), pods): (&(u64, usize), &BTreeMap<usize, u64>)| {
+        let at = *second as f64 - timeline.rollout_at.as_micros() as f64 / 1e6;
+        let pods = pods.iter().map(|(row, count)| {
+            let name = timeline.pods[*row].pod.to_string();
+            (name, Value::from(*count))
+        });
+        json!({ "t": json_seconds(at), "alb_node": node, "pods": pods.collect::<Map<_, _>>() })
+    };
+    counts.iter().map(row).collect()
 }
 
 /// A target by its pod's name, or by its host's.
@@ -155,6 +239,8 @@ fn target(
         ("registered", record.registered),
         ("healthy", record.healthy),
         ("deregister_called", record.deregister_called),
+        // The API shows it as soon as the call has returned.
+        ("draining", record.deregister_called),
         ("draining_over", record.draining_over),
     ];
     with_instants(Map::from_iter([name_of(timeline, target)]), &instants, t)
@@ -254,6 +340,12 @@ mod tests {
                 initial: true,
                 node: Some(NodeId(0)),
                 terminating: Some(ms(31_250)),
+                sockets: vec![
+                    (Time::ZERO, Socket::Serving),
+                    (ms(31_300), Socket::Refusing),
+                    (ms(31_320), Socket::Closed),
+                    (ms(32_000), Socket::Silent),
+                ],
                 ..PodRecord::new(OLD)
             },
             PodRecord {
@@ -330,6 +422,10 @@ mod tests {
             verdict,
             latency: Span::from_millis(10_002),
         };
+        let answer = Failure {
+            verdict: Verdict::Ok,
+            ..failure
+        };
         outcome.failures = vec![
             failure,
             Failure {
@@ -348,6 +444,14 @@ mod tests {
             timeline: &timeline(),
             outcome: &outcome,
             sample: &Sample::default(),
+            requests: &[
+                failure,
+                answer,
+                Failure {
+                    sent: ms(33_980),
+                    ..answer
+                },
+            ],
         };
         check("trace.json", &render(&trace));
     }
@@ -367,5 +471,31 @@ mod tests {
             (TargetId(0), ms(5), None),
         ];
         assert_eq!(intervals(&changes), expected);
+    }
+
+    #[test]
+    fn every_field_is_documented() {
+        fn fields(value: &Value, found: &mut std::collections::BTreeSet<String>) {
+            match value {
+                Value::Object(object) => object.iter().for_each(|(name, value)| {
+                    found.insert(name.clone());
+                    fields(value, found);
+                }),
+                Value::Array(list) => list.iter().for_each(|value| fields(value, found)),
+                _ => {}
+            }
+        }
+        let root = env!("CARGO_MANIFEST_DIR");
+        let read = |path: &str| std::fs::read_to_string(format!("{root}/{path}")).unwrap();
+        let mut found = std::collections::BTreeSet::new();
+        let golden: Value = read("tests/golden/report/trace.json").parse().unwrap();
+        fields(&golden, &mut found);
+        let documented = read("docs/TRACE.md");
+        let missing: Vec<_> = found
+            .iter()
+            .filter(|name| !name.starts_with("old-") && !documented.contains(&format!("`{name}`")))
+            .collect();
+        assert_eq!(missing, Vec::<&String>::new());
+        assert!(found.len() > 35, "{found:?}");
     }
 }

@@ -11,7 +11,7 @@ use super::document::Layers;
 use super::layer::{Layer, Leaf};
 use super::rollout::Step;
 use super::{Revision, Scenario};
-use crate::aws::alb_node::HostUnreachableShare;
+use crate::aws::alb_node::{DeregistrationPropagation, HostUnreachableShare};
 use crate::cluster::app::AppSpec;
 use crate::cluster::deployment::Strategy;
 use crate::cluster::pod::{ExecHook, PreStop, ProbeSpec};
@@ -374,6 +374,11 @@ fn load_balancer(scenario: &Scenario, at: Places) -> Result<(), Error> {
         "AWS",
     )?;
     at.above_zero("load_balancer.connect_timeout", spec.connect_timeout)?;
+    if let DeregistrationPropagation::Measured(lag) = &spec.deregistration_propagation {
+        for share in lag.shares() {
+            at.share("load_balancer.deregistration_propagation", share)?;
+        }
+    }
     match spec.host_unreachable_share {
         HostUnreachableShare::Fixed(share) => {
             at.share("load_balancer.host_unreachable_share", share)

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::disturbances::{self, Written};
 use super::keys::{self, Kind};
 use super::layer::{Layer, Leaf, Source};
+use super::project::Settled;
 use super::target_groups;
 use crate::error::Error;
 
@@ -25,13 +26,20 @@ pub struct Document {
     pub(super) text: String,
     /// One line of TOML each, in order.
     edits: Vec<Edit>,
+    /// What of it comes from the project's own file.
+    pub settled: Option<Settled>,
 }
 
 #[derive(Debug, Clone)]
 struct Edit {
     key: String,
     line: String,
+    /// The option or the file that gave it.
+    origin: PathBuf,
 }
+
+/// What edits come from unless something else is said.
+const OPTION: &str = "--set";
 
 /// A document taken apart: keys of the file under the edits, the steps, and the weather.
 pub(super) struct Layers<'a> {
@@ -48,6 +56,11 @@ impl Document {
     /// # Errors
     /// It cannot be read, or [`Document::parse`] refuses it.
     pub fn read(path: &Path) -> Result<Document, Error> {
+        Document::open(path)?.or_empty()
+    }
+
+    /// Reads a file in which nothing need be said.
+    pub(super) fn open(path: &Path) -> Result<Document, Error> {
         let (name, bytes) = if path == Path::new("-") {
             (Path::new("<stdin>"), bytes(std::io::stdin().lock()))
         } else {
@@ -61,7 +74,7 @@ impl Document {
         let bytes = bytes.map_err(|error| {
             Error::input(format!("cannot read the scenario: {error}")).in_file(name)
         })?;
-        Document::parse(name, &decode(bytes).map_err(|error| error.in_file(name))?)
+        Document::of(name, &decode(bytes).map_err(|error| error.in_file(name))?)
     }
 
     /// Takes a text for the scenario file `path`.
@@ -69,19 +82,28 @@ impl Document {
     /// # Errors
     /// The text is no TOML, or has a key that no scenario has.
     pub fn parse(path: &Path, text: &str) -> Result<Document, Error> {
+        Document::of(path, text)?.or_empty()
+    }
+
+    fn of(path: &Path, text: &str) -> Result<Document, Error> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         let document = Document {
             path: path.to_owned(),
             text,
             edits: Vec::new(),
+            settled: None,
         };
-        let layers = document.layers()?;
-        if layers.are_empty() {
+        document.layers()?;
+        Ok(document)
+    }
+
+    fn or_empty(self) -> Result<Document, Error> {
+        if self.layers()?.are_empty() {
             return Err(Error::input("the scenario is empty")
-                .in_file(path)
+                .in_file(&self.path)
                 .hint("every key has a default, but one must be given: name = \"…\""));
         }
-        Ok(document)
+        Ok(self)
     }
 
     /// Sets a dotted key, in place of what the file says: `pod.pre_stop` to `20s`. The value is
@@ -91,10 +113,19 @@ impl Document {
     /// There is no such key, or the value is no value. Whether the value suits the key is left to
     /// [`Document::resolve`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        self.set_from(key, value, Path::new(OPTION))
+    }
+
+    /// As [`Document::set`], for a file or an option that errors name.
+    ///
+    /// # Errors
+    /// As [`Document::set`].
+    pub fn set_from(&mut self, key: &str, value: &str, origin: &Path) -> Result<(), Error> {
         let line = format!("{key} = {}", Document::value_in_toml(key, value)?);
         self.edits.push(Edit {
             key: key.to_owned(),
             line,
+            origin: origin.to_owned(),
         });
         self.layers().map(drop).inspect_err(|_| {
             self.edits.pop();
@@ -211,12 +242,17 @@ impl Document {
     ) -> Result<Document, Error> {
         let edits = edits
             .into_iter()
-            .map(|(key, line)| Edit { key, line })
+            .map(|(key, line)| Edit {
+                key,
+                line,
+                origin: PathBuf::from(OPTION),
+            })
             .collect();
         let document = Document {
             path: path.to_owned(),
             text: text.to_owned(),
             edits,
+            settled: None,
         };
         document.layers()?;
         Ok(document)
@@ -253,7 +289,7 @@ impl Document {
             let below = format!("{}.", edit.key);
             file.retain(|key, _| key != &edit.key && !key.starts_with(&below));
             let source = Source {
-                path: Path::new("--set"),
+                path: &edit.origin,
                 text: &edit.line,
             };
             source.flatten("", source.parse()?, &mut file)?;
@@ -393,11 +429,7 @@ fn sweep<'a>(source: Source<'a>, value: toml::Spanned<DeValue<'a>>) -> Result<La
     let mut layer = Layer::new();
     for (name, value) in table {
         let key = name.get_ref().to_string();
-        let swept = !["sweep", "name", "description"].contains(&key.as_str())
-            && !["step.", "disturbance.", "other_target_group."]
-                .iter()
-                .any(|list| key.starts_with(list));
-        if keys::kind(&key) != Some(Kind::Key) || !swept {
+        if !keys::is_swept(&key) {
             let hint = if keys::kind(&key) == Some(Kind::Group) {
                 format!("write the whole key in quotes: \"{key}.…\" = […]")
             } else {

@@ -19,6 +19,7 @@ use crate::cluster::pod::{PodSpec, ProbeSpec, SidecarSpec};
 use crate::cluster::service::ServiceSpec;
 use crate::cluster::spec::{ClusterSpec, LinksSpec};
 use crate::disturbance::Kind as Disturbance;
+use crate::setting::form::Form;
 use crate::setting::{Grade, Setting};
 
 /// What a dotted name stands for.
@@ -36,12 +37,16 @@ const HEAD: &[Setting] = &[
         meaning: " The scenario's name, in every output.",
         grade: Grade::Documented,
         source: "the file's name without `.toml`",
+        form: String::form,
+        range: "",
     },
     Setting {
         key: "description",
         meaning: " What the scenario is about, for people.",
         grade: Grade::Documented,
         source: "empty",
+        form: String::form,
+        range: "",
     },
 ];
 
@@ -50,6 +55,8 @@ const SWEEP: &[Setting] = &[Setting {
     meaning: " What a sweep varies: a quoted dotted key, and a list of its values or a range with a step (`\"0s..30s/5s\"`).",
     grade: Grade::Documented,
     source: "nothing",
+    form: || serde_json::json!({ "type": "object" }),
+    range: "",
 }];
 
 static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
@@ -146,6 +153,14 @@ pub(super) fn kind(key: &str) -> Option<Kind> {
     }
 }
 
+/// Whether a sweep can vary a key: settings of the one rollout, not of what stands in lists.
+pub fn is_swept(key: &str) -> bool {
+    let in_list = ["step.", "disturbance.", "other_target_group."]
+        .iter()
+        .any(|list| key.starts_with(list));
+    kind(key) == Some(Kind::Key) && !in_list && !["sweep", "name", "description"].contains(&key)
+}
+
 /// The names that may stand in a group; at the top level for `""`.
 fn children(group: &str) -> BTreeSet<&'static str> {
     let below = |section: &str| -> BTreeSet<&'static str> {
@@ -206,7 +221,7 @@ pub(super) fn dotted_suggestion(key: &str) -> String {
     }
     match nearest(key, leaves) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "docs/MODEL.md lists every key".to_owned(),
+        None => "rollcast explain settings lists the tables and their keys".to_owned(),
     }
 }
 
@@ -224,7 +239,8 @@ pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&
     (best.0 >= ALIKE).then_some(best.1)
 }
 
-fn snake_case(name: &str) -> String {
+/// `maxSurge` and `minReadySeconds` as a scenario writes them: `max_surge`, `min_ready`.
+pub fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !snake.is_empty() && !snake.ends_with('_') {

@@ -42,8 +42,19 @@ impl<'a> Source<'a> {
             .map(Spanned::into_inner)
             .map_err(|error| {
                 let span = error.span().unwrap_or(self.text.len()..self.text.len());
-                Error::input(format!("not TOML: {}", error.message()))
-                    .at(self.path, self.text, span)
+                let begins = |word: &str| self.text.lines().any(|line| line.starts_with(word));
+                let is_manifest = (begins("kind:") && begins("apiVersion:"))
+                    || (self.text.starts_with('{') && self.text.contains("\"apiVersion\""));
+                let refused = Error::input(format!("not TOML: {}", error.message()))
+                    .at(self.path, self.text, span);
+                if is_manifest {
+                    refused.hint(
+                        "this is a Kubernetes manifest: `rollcast check` takes it as it is, `rollcast import` makes \
+                         a scenario of it",
+                    )
+                } else {
+                    refused
+                }
             })
     }
 

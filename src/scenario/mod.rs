@@ -8,13 +8,16 @@ mod check;
 pub mod client;
 mod disturbances;
 pub mod document;
+pub mod ends;
 pub mod keys;
 mod layer;
 pub mod load;
+pub mod merge;
 pub mod objectives;
 mod print;
 pub mod prior;
 pub mod profile;
+pub mod project;
 mod resolve;
 pub mod rollout;
 mod target_groups;
@@ -114,11 +117,11 @@ settings! {
     /// How many replications, and how sure (`[monte_carlo]`).
     MonteCarloSpec in "monte_carlo" {
         /// Replications.
-        runs: u32 = 1000, Assumed "intervals of a few percent; raise it for rare errors";
+        runs: u32 = 1000, (at least 1) Assumed "intervals of a few percent; raise it for rare errors";
         /// Everything that chance decides follows from it.
         seed: u64 = 1, Assumed "any";
         /// Level of confidence intervals, above 0 and below 1.
-        confidence: f64 = 0.95, Assumed "customary";
+        confidence: f64 = 0.95, (above 0, below 1) Assumed "customary";
     }
 }
 

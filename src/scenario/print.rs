@@ -85,6 +85,51 @@ impl Scenario {
             .or_else(|| self.of_other_target_group(key))
     }
 
+    /// The settings in which another scenario differs: key, its value here, its value there; `none` for an absent one.
+    /// What is only about chance, objectives or a sweep is no difference.
+    pub fn differences(&self, other: &Scenario) -> Vec<(String, String, String)> {
+        let is_simulated = |key: &str| {
+            ![
+                "monte_carlo.",
+                "objectives.",
+                "sweep",
+                "step",
+                "disturbance",
+                "name",
+                "description",
+            ]
+            .iter()
+            .any(|group| key.starts_with(group))
+        };
+        let value = |scenario: &Scenario, key: &str| {
+            scenario.value_of(key).unwrap_or_else(|| "none".to_owned())
+        };
+        let keys = keys::settings().iter().map(|row| row.key);
+        let mut rows: Vec<_> = keys
+            .filter(|key| is_simulated(key))
+            .map(|key| (key.to_owned(), value(self, key), value(other, key)))
+            .filter(|(_, here, there)| here != there)
+            .collect();
+        let mut listed = |key: &str, differ: bool, here: usize, there: usize| {
+            if differ {
+                rows.push((
+                    key.to_owned(),
+                    format!("{here} listed"),
+                    format!("{there} listed"),
+                ));
+            }
+        };
+        listed(
+            "step",
+            self.steps != other.steps,
+            self.steps.len(),
+            other.steps.len(),
+        );
+        let [here, there] = [self, other].map(|scenario| &scenario.disturbances);
+        listed("disturbance", here != there, here.len(), there.len());
+        rows
+    }
+
     fn of_other_target_group(&self, key: &str) -> Option<String> {
         let group = self
             .other_target_groups

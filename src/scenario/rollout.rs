@@ -1,9 +1,11 @@
 //! What the rollout does (`[[step]]`) and what is new about the new revision (`[new_revision]`).
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::dist::Dist;
 use crate::id::RevisionId;
+use crate::setting::form::{Form as _, named};
 use crate::setting::{Grade, Setting, settings};
 use crate::time::Span;
 
@@ -67,33 +69,49 @@ pub enum Ready {
     Never,
 }
 
-const fn step(key: &'static str, meaning: &'static str) -> Setting {
+const fn step(key: &'static str, meaning: &'static str, form: fn() -> Value) -> Setting {
     Setting {
         key,
         meaning,
         grade: Grade::Documented,
         source: "without any step: the new revision at 0s",
+        form,
+        range: "",
     }
 }
 
 /// The keys of a step (`[[step]]`), of which `set` holds exactly one change.
 pub const STEP_SETTINGS: &[Setting] = &[
-    step("step.at", " How long after the rollout's start."),
+    step(
+        "step.at",
+        " How long after the rollout's start.",
+        Span::form,
+    ),
     step(
         "step.set.revision",
         " `new` (the old template overlaid with `[new_revision]`) or `old` (back to the old template); any keys of `[new_revision]` in its place make a further revision, the old template overlaid with them.",
+        || json!({ "enum": ["new", "old"] }),
     ),
     step(
         "step.set.create",
         " The Deployment is created by this step, which must be the first: no pod runs before it.",
+        || json!({ "const": true }),
     ),
     step(
         "step.set.replicas",
         " The Deployment's desired pods become this.",
+        u32::form,
     ),
-    step("step.set.paused", " Whether the Deployment is paused."),
+    step(
+        "step.set.paused",
+        " Whether the Deployment is paused.",
+        bool::form,
+    ),
     step(
         "step.set.delete_pods",
         " So many pods are deleted by hand, oldest first.",
+        u32::form,
     ),
 ];
+
+named!(Ready);

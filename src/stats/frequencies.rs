@@ -67,6 +67,12 @@ impl Frequencies {
         self.n - self.times.get(&Value(0.0)).copied().unwrap_or(0)
     }
 
+    /// How many values are at most `most`.
+    pub fn up_to(&self, most: f64) -> u64 {
+        let within = self.iter().take_while(|(value, _)| *value <= most);
+        within.map(|(_, times)| times).sum()
+    }
+
     /// Each value with how often it occurred, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = (f64, u64)> + Clone {
         self.times.iter().map(|(value, times)| (value.0, *times))

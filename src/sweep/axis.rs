@@ -120,17 +120,21 @@ impl Axis {
         keys.join(" + ")
     }
 
-    /// What a title has room for: the last words of its keys.
-    pub fn short_name(&self) -> String {
-        let last = |scale: &Scale| {
-            scale
-                .key
-                .rsplit('.')
-                .next()
-                .unwrap_or(&scale.key)
-                .to_owned()
+    /// What a title or a sentence calls it: `preStop`, `grace period`, `replicas`.
+    pub fn words(&self) -> String {
+        let words = |scale: &Scale| {
+            let last = scale.key.rsplit('.').next().unwrap_or(&scale.key);
+            match last {
+                "pre_stop" => "preStop".to_owned(),
+                "termination_grace_period" => "grace period".to_owned(),
+                _ => last.replace('_', " "),
+            }
         };
-        self.scales.iter().map(last).collect::<Vec<_>>().join(" + ")
+        self.scales
+            .iter()
+            .map(words)
+            .collect::<Vec<_>>()
+            .join(" + ")
     }
 
     /// How many values it has; `None` for a range without a step.

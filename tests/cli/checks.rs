@@ -15,7 +15,7 @@ fn ten_services_on_stdin_in_six_formats() {
     let path = |name: &str| place.join(name).to_str().unwrap().to_owned();
     let sinks = ["json", "sarif", "junit", "github", "markdown"]
         .map(|format| format!("{format}={}", path(format)));
-    let mut args = vec!["check", "-", "--runs", "8", "--rate", "20"];
+    let mut args = vec!["check", "-", "-v", "--runs", "8", "--rate", "20"];
     ["text"]
         .into_iter()
         .chain(sinks.iter().map(String::as_str))
@@ -66,7 +66,7 @@ fn ten_services_on_stdin_in_six_formats() {
     }
 }
 
-/// Flags win over the scenario, the scenario over `rollcast.toml`.
+/// Flags win over --config, that over the scenario, and the scenario over `rollcast.toml`.
 #[test]
 fn objectives_come_from_flags_the_scenario_or_the_project() {
     let place = directory("objectives");
@@ -79,7 +79,9 @@ fn objectives_come_from_flags_the_scenario_or_the_project() {
     .unwrap();
     let check = |args: &[&str], expected: i32| {
         let args = [&["check", "--fail-on", "never", "--runs", "40"], args].concat();
-        let output = rollcast(&args).current_dir(&place).output().unwrap();
+        let mut command = rollcast(&args);
+        command.current_dir(&place).env_remove("ROLLCAST_NO_CONFIG");
+        let output = command.output().unwrap();
         assert_eq!(
             output.status.code(),
             Some(expected),
@@ -103,7 +105,22 @@ fn objectives_come_from_flags_the_scenario_or_the_project() {
     )
     .unwrap();
     check(&["open.toml"], 2);
+    check(&["open.toml", "--no-config"], 1);
+    fs::remove_file(place.join("rollcast.toml")).unwrap();
     fs::write(place.join("other.toml"), lenient).unwrap();
     check(&["open.toml", "--config", "other.toml"], 0);
+    // What the command line names wins over what the scenario says.
+    check(&["strict.toml", "--config", "other.toml"], 0);
+    check(
+        &[
+            "strict.toml",
+            "--config",
+            "other.toml",
+            "--objective",
+            "0 in 99 %",
+        ],
+        1,
+    );
+    check(&["strict.toml", "--objective", "1000 in 50 %"], 0);
     check(&["open.toml", "--config", "missing.toml"], 2);
 }

@@ -23,10 +23,11 @@ fn names(directory: &Path) -> Vec<String> {
 #[test]
 fn several_formats_and_charts_in_one_run() {
     let place = directory("several_formats");
-    let (json, vegeta, charts) = (
+    let (json, vegeta, charts, drawings) = (
         place.join("a.json"),
         place.join("a.vegeta"),
         place.join("deep/charts"),
+        place.join("deep/drawings"),
     );
     let (json_sink, vegeta_sink) = (
         format!("json={}", text(&json)),
@@ -44,6 +45,8 @@ fn several_formats_and_charts_in_one_run() {
         &vegeta_sink,
         "--png",
         text(&charts),
+        "--svg",
+        text(&drawings),
     ];
     assert!(succeeds(&args).starts_with("mean a rollout"));
     assert!(fs::read_to_string(json).unwrap().starts_with("[\n"));
@@ -58,6 +61,18 @@ fn several_formats_and_charts_in_one_run() {
     let mut expected = expected.concat();
     expected.sort();
     assert_eq!(names(&charts), expected);
+    let drawn: Vec<String> = expected
+        .iter()
+        .map(|name| name.replace(".png", ".svg"))
+        .collect();
+    assert_eq!(names(&drawings), drawn);
+    for name in drawn {
+        let svg = fs::read_to_string(drawings.join(&name)).unwrap();
+        assert!(
+            svg.starts_with("<svg ") && svg.ends_with("</svg>\n"),
+            "{name}"
+        );
+    }
     for name in expected {
         let png = fs::read(charts.join(&name)).unwrap();
         assert!(
@@ -123,6 +138,7 @@ fn files_are_for_others_to_read_as_the_umask_says() {
     assert!(
         std::process::Command::new("sh")
             .args(["-c", &command])
+            .env("ROLLCAST_NO_CONFIG", "1")
             .status()
             .unwrap()
             .success()
@@ -182,7 +198,7 @@ fn a_logged_rollout_calibrates_the_scenario() {
     let (logs, fragment) = (place.join("logs"), place.join("alb.toml"));
     let larger = ["--set", "deployment.replicas=6", "--set", "load.rate=50"];
     succeeds(&[&["trace", SMALL, "--logs", text(&logs)][..], &larger].concat());
-    assert_eq!(names(&logs).len(), 3);
+    assert_eq!(names(&logs).len(), 5);
     let toml = format!("toml={}", text(&fragment));
     let told = succeeds(
         &[
@@ -192,7 +208,7 @@ fn a_logged_rollout_calibrates_the_scenario() {
         .concat(),
     );
     assert!(
-        told.contains("deregistration lag, median") && told.contains("inside"),
+        told.contains("deregistration lag, median") && told.contains("explains your logs"),
         "{told}"
     );
     let run = succeeds(&["run", SMALL, "--config", text(&fragment), "-o", "json"]);
@@ -211,4 +227,35 @@ fn a_logged_rollout_calibrates_the_scenario() {
         Some(3),
         "clients do not tell one target from another"
     );
+}
+
+#[test]
+fn an_import_replaces_nothing_unless_told() {
+    let place = directory("import_force");
+    let import = |more: &[&str]| {
+        let args = [
+            &[
+                "import",
+                "tests/manifests/eks-2048.yaml",
+                "--directory",
+                text(&place),
+            ][..],
+            more,
+        ]
+        .concat();
+        rollcast(&args).output().unwrap()
+    };
+    assert!(import(&[]).status.success());
+    let scenario = place.join("2048-game.toml");
+    fs::write(&scenario, "name = \"mine\"\n").unwrap();
+    let refused = import(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.contains("2048-game.toml") && said.contains("--force"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(&scenario).unwrap(), "name = \"mine\"\n");
+    assert!(import(&["--force"]).status.success());
+    assert!(fs::read_to_string(&scenario).unwrap().contains("replicas"));
 }

@@ -101,7 +101,13 @@ fn colour_is_for_terminals_and_for_who_insists() {
         )
         .unwrap()
     ));
-    assert!(!succeeds(&["run", SMALL, "--color=always"]).contains('\x1b'));
+    // The answer too, but never what programs read, nor a file.
+    assert!(succeeds(&["run", SMALL, "--color=always"]).contains('\x1b'));
+    assert!(!succeeds(&["run", SMALL]).contains('\x1b'));
+    assert!(!succeeds(&["run", SMALL, "--color=always", "-o", "json"]).contains('\x1b'));
+    assert!(
+        !succeeds(&["run", SMALL, "--color=always", "-o", "text=/dev/stdout"]).contains('\x1b')
+    );
 }
 
 #[test]

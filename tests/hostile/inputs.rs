@@ -58,6 +58,7 @@ fn run(case: &Case) -> Result<(), String> {
         .stderr(Stdio::piped())
         .env("RAYON_NUM_THREADS", "2")
         .env("MALLOC_ARENA_MAX", "2")
+        .env("ROLLCAST_NO_CONFIG", "1")
         .spawn()
         .unwrap();
     let (mut stdin, bytes) = (child.stdin.take().unwrap(), case.stdin.clone());
@@ -430,9 +431,14 @@ fn logs(cases: &mut Vec<Case>) {
     }
     cases.push(fed(REFUSED, calibrate, "http \"é\" x"));
     cases.push(fed(
-        &[0, 3],
+        &[0, 1, 3],
         calibrate,
-        [LINE.as_bytes(), b"\n", &LINE.as_bytes()[..99], b"\xff\n"].concat(),
+        [
+            format!("{LINE}\n").repeat(120).as_bytes(),
+            &LINE.as_bytes()[..99],
+            b"\xff\n",
+        ]
+        .concat(),
     ));
     for text in [
         "[".repeat(1 << 20),
@@ -602,6 +608,7 @@ fn files_that_are_replaced_stay_what_they_are() {
             link.display().to_string()
         };
         let status = Command::new(env!("CARGO_BIN_EXE_rollcast"))
+            .env("ROLLCAST_NO_CONFIG", "1")
             .args(command)
             .arg(sink)
             .stdout(Stdio::null())

@@ -34,6 +34,7 @@ fn directory(test: &str) -> PathBuf {
 /// Runs a command with an output in each format, and returns them.
 fn formats(place: &Path, command: &[&str], formats: &[&str]) -> Vec<(String, String)> {
     let mut rollcast = Command::new(env!("CARGO_BIN_EXE_rollcast"));
+    rollcast.env("ROLLCAST_NO_CONFIG", "1");
     rollcast
         .current_dir(place)
         .args(command)
@@ -163,7 +164,7 @@ fn every_format(place: &Path, file: &str) {
             &["check", "--runs", "4", "--fail-on", "never"],
             &["text", "json", "sarif", "junit", "github", "markdown"],
         ),
-        (&["run"], &["text", "json", "vegeta"]),
+        (&["run"], &["text", "full", "json", "vegeta"]),
         (&["trace"], &["text", "transcript", "json", "chrome"]),
         (
             &["sweep", "--vary", "pod.pre_stop=0s,1s"],
@@ -231,6 +232,7 @@ fn names_of_manifests_stay_in_their_place() {
         }
     }
     let output = Command::new(env!("CARGO_BIN_EXE_rollcast"))
+        .env("ROLLCAST_NO_CONFIG", "1")
         .current_dir(&place)
         .args(["import", name])
         .output()
@@ -243,6 +245,7 @@ fn names_of_manifests_stay_in_their_place() {
     );
     fs::write(place.join(name), "kind: [").unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_rollcast"))
+        .env("ROLLCAST_NO_CONFIG", "1")
         .current_dir(&place)
         .args(["import", name])
         .output()
@@ -305,6 +308,7 @@ fn what_manifests_say_stays_in_its_place() {
             }
         }
         let mut import = Command::new(env!("CARGO_BIN_EXE_rollcast"));
+        import.env("ROLLCAST_NO_CONFIG", "1");
         let output = import
             .current_dir(&place)
             .args(["import", "m.yaml"])

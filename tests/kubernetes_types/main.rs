@@ -26,6 +26,10 @@ use trace::{Types, trace};
 /// Words of a refusal of what the types accept, and why Kubernetes or a controller refuses it, too.
 const STRICTER: &[(&str, &str)] = &[
     (
+        "minimum_healthy_targets.count` is 0",
+        "an annotation that the AWS controller refuses",
+    ),
+    (
         "is missing",
         "validation: Required; a type of k8s-openapi takes the default for what is absent",
     ),

@@ -96,6 +96,7 @@ fn since_rollout(timeline: &mut Timeline) {
     shift(&mut timeline.rollout_at);
     shift(&mut timeline.end);
     shift(&mut timeline.load_until);
+    shift(&mut timeline.progressed);
     timeline.over.iter_mut().for_each(shift);
     for pod in &mut timeline.pods {
         let times = [

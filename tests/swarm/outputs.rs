@@ -8,7 +8,7 @@ use rollcast::compare::Comparison;
 use rollcast::error::Error;
 use rollcast::monte_carlo::{Forecast, Options, Workers, forecast};
 use rollcast::random::Streams;
-use rollcast::recommend::{Effort, Recommendation};
+use rollcast::recommend::{Effort, Prefer, Recommendation};
 use rollcast::report::{Answer, check as check_report, compare, json, recommend, sweep_points};
 use rollcast::scenario::{Document, Scenario};
 use rollcast::stats::zero_inflated::FEWEST;
@@ -45,6 +45,7 @@ fn hold(text: &str, streams: &Streams) -> Result<(), String> {
         let compared = compare::Compared {
             a,
             b,
+            differences: &[],
             seed,
             engine: "request",
             comparison: &comparison,
@@ -60,7 +61,6 @@ fn hold(text: &str, streams: &Streams) -> Result<(), String> {
     if streams.replication().is_multiple_of(CHECKED) {
         let options = check::Options {
             runs: RUNS,
-            pairs: RUNS,
             seed,
             threads: Some(1),
             engine: EngineChoice::Request,
@@ -155,10 +155,12 @@ fn recommended(document: &Document, seed: u64) -> Result<(), String> {
     };
     let effort = Effort {
         search_runs: RUNS,
+        row_runs: RUNS,
         proof_runs: RUNS,
         level: 0.95,
     };
-    let found = Recommendation::find(document, effort, &sampler, &mut |_| ()).map_err(words)?;
+    let found = Recommendation::find(document, Prefer::Balanced, effort, &sampler, &mut |_| ())
+        .map_err(words)?;
     let scenario = document.resolve().map_err(words)?;
     let json = parsed(&recommend::json(&scenario, &found))?;
     walk(&json, "recommend")?;
@@ -170,7 +172,7 @@ fn recommended(document: &Document, seed: u64) -> Result<(), String> {
     if !remaining.is_sorted_by(|a, b| a >= b) || remaining.iter().any(|mean| *mean <= 0.0) {
         return Err(format!("recommend: {remaining:?} is no order of causes"));
     }
-    let failed = found.chosen.totals.failed.mean();
+    let failed = found.chosen().totals.failed.mean();
     close(remaining.iter().sum(), failed, "causes that stay")
 }
 

@@ -1,10 +1,12 @@
 //! How long a change takes from the API to a node: nobody documents it, so it is a prior with a name.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::dist::{Dist, LogNormal};
 use crate::id::{AlbNodeId, TargetId};
 use crate::random::{Jump, Purpose, Streams, pair};
+use crate::setting::form::{self, formed};
 use crate::time::Span;
 
 /// Lag from the answer to `DeregisterTargets` until one node stops choosing the target.
@@ -13,8 +15,86 @@ use crate::time::Span;
 pub enum DeregistrationPropagation {
     /// A named prior.
     Preset(DeregistrationPreset),
+    /// The law of the presets with what was measured of one environment.
+    Measured(MeasuredLag),
     /// The user's own: drawn per target and node.
     Span(Dist),
+}
+
+/// What was measured of an environment's deregistration lag: `{ median = { p50 = "8s", p95 = "8.4s" }, jitter = "0.9s",
+/// drift = 0.05 }`, perhaps with `episodes`, the share of rollouts that they strike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasuredLag {
+    /// M, as well as it is known: one span, or log-normal.
+    median: Median,
+    /// Between targets and nodes of one rollout: up to so much more or less.
+    jitter: Span,
+    /// Between rollouts: σ of the logarithm, from 0 to 1.
+    drift: f64,
+    /// Share of rollouts that an episode strikes, from 0 to 1; absent: that of the presets.
+    #[serde(default = "episode_share")]
+    episodes: f64,
+}
+
+const fn episode_share() -> f64 {
+    EPISODE_SHARE
+}
+
+/// A median that is known, or known to follow a log-normal law.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Dist", into = "Dist")]
+struct Median {
+    written: Dist,
+    law: LogNormal,
+}
+
+impl TryFrom<Dist> for Median {
+    type Error = &'static str;
+
+    fn try_from(dist: Dist) -> Result<Median, &'static str> {
+        let law = match dist {
+            Dist::Constant(span) if span > Span::ZERO => LogNormal::new(span, 0.0),
+            Dist::LogNormal(law) => law,
+            _ => return Err("a median is a span above 0s, or log-normal"),
+        };
+        Ok(Median { written: dist, law })
+    }
+}
+
+impl From<Median> for Dist {
+    fn from(median: Median) -> Dist {
+        median.written
+    }
+}
+
+impl MeasuredLag {
+    /// Its numbers without a unit, each of which lies from 0 to 1: drift, and the share of episodes.
+    pub const fn shares(&self) -> [f64; 2] {
+        [self.drift, self.episodes]
+    }
+
+    const fn law(&self) -> Law {
+        Law {
+            medians: self.median.law,
+            drift: self.drift,
+            jitter: Some(self.jitter),
+            episodes: self.episodes,
+        }
+    }
+}
+
+/// The law of all lags of an environment.
+#[derive(Debug, Clone, Copy)]
+struct Law {
+    /// M.
+    medians: LogNormal,
+    /// σ of what a rollout multiplies M by.
+    drift: f64,
+    /// Half-width of what a target and a node add; a part of M if nothing was measured.
+    jitter: Option<Span>,
+    /// Share of rollouts that an episode strikes.
+    episodes: f64,
 }
 
 /// Named priors of the deregistration lag. Within an environment it is nearly constant: the lag of a target
@@ -75,39 +155,56 @@ impl DeregistrationPropagation {
 
     /// The lag of a change of any kind that travels like a deregistration.
     fn of(&self, purpose: Purpose, streams: &Streams, entity: u64) -> Span {
-        match self {
-            DeregistrationPropagation::Span(dist) => dist.draw(streams, purpose, entity),
-            DeregistrationPropagation::Preset(preset) => {
-                Shared::of(*preset, streams).lag(streams.at(purpose, entity).uniform())
-            }
+        match self.law() {
+            Ok(law) => Shared::of(law, streams).lag(streams.at(purpose, entity).uniform()),
+            Err(dist) => dist.draw(streams, purpose, entity),
         }
+    }
+
+    /// The law of an environment; or the user's own span.
+    fn law(&self) -> Result<Law, &Dist> {
+        match self {
+            DeregistrationPropagation::Preset(preset) => Ok(preset.law()),
+            DeregistrationPropagation::Measured(measured) => Ok(measured.law()),
+            DeregistrationPropagation::Span(dist) => Err(dist),
+        }
+    }
+
+    /// What an episode adds to all lags of this rollout: nothing in most, and nothing under the user's own span.
+    pub fn episode(&self, streams: &Streams) -> Span {
+        self.law()
+            .map_or(Span::ZERO, |law| Shared::of(law, streams).episode)
+    }
+
+    /// The share of rollouts that an episode strikes, and the most that it adds; nothing where none does.
+    pub fn episodes(&self) -> Option<(f64, Span)> {
+        let law = self.law().ok().filter(|law| law.episodes > 0.0)?;
+        Some((law.episodes, EPISODE.1))
     }
 
     /// What can be drawn from its tail to make lags long ([`DeregistrationPropagation::jump`]): of the user's own
     /// span the lag of each target at each node, of a preset the one part that all lags of a rollout share.
     pub fn jumping(&self, lags: impl Iterator<Item = (TargetId, AlbNodeId)>) -> Vec<u64> {
         let lags = lags.map(|(target, node)| entity(target, node));
-        match self {
-            DeregistrationPropagation::Span(_) => lags.collect(),
-            DeregistrationPropagation::Preset(_) => lags.take(1).map(|_| 0).collect(),
+        match self.law() {
+            Err(_) => lags.collect(),
+            Ok(_) => lags.take(1).map(|_| 0).collect(),
         }
     }
 
     /// One of [`DeregistrationPropagation::jumping`] in a replication.
     pub fn jumped(&self, streams: &Streams, entity: u64) -> Span {
-        match self {
-            DeregistrationPropagation::Span(dist) => {
-                dist.draw(streams, Purpose::Deregistration, entity)
-            }
-            DeregistrationPropagation::Preset(preset) => Shared::of(*preset, streams).middle(),
+        match self.law() {
+            Ok(law) => Shared::of(law, streams).middle(),
+            Err(dist) => dist.draw(streams, Purpose::Deregistration, entity),
         }
     }
 
     /// The jump that makes it reach `least`.
-    pub const fn jump(&self, entity: u64, least: Span) -> Jump {
-        let purpose = match self {
-            DeregistrationPropagation::Span(_) => Purpose::Deregistration,
-            DeregistrationPropagation::Preset(_) => Purpose::DeregistrationDrift,
+    pub fn jump(&self, entity: u64, least: Span) -> Jump {
+        let purpose = match self.law() {
+            Err(_) => Purpose::Deregistration,
+            Ok(_) => Purpose::DeregistrationDrift,
         };
         Jump {
             purpose,
@@ -118,9 +215,9 @@ impl DeregistrationPropagation {
 
     /// The probability that it reaches `least` by itself, over environments and rollouts.
     pub fn reach(&self, least: Span) -> f64 {
-        match self {
-            DeregistrationPropagation::Span(dist) => dist.reach(least),
-            DeregistrationPropagation::Preset(preset) => preset.reaches(least).iter().sum(),
+        match self.law() {
+            Ok(law) => law.reaches(least).iter().sum(),
+            Err(dist) => dist.reach(least),
         }
     }
 }
@@ -128,8 +225,16 @@ impl DeregistrationPropagation {
 impl DeregistrationPreset {
     /// M: what differs between environments.
     pub fn median(self, streams: &Streams) -> Span {
-        self.medians()
-            .sample(&mut streams.at(Purpose::DeregistrationMedian, 0))
+        self.law().median(streams)
+    }
+
+    fn law(self) -> Law {
+        Law {
+            medians: self.medians(),
+            drift: SIGMA_DRIFT,
+            jitter: None,
+            episodes: EPISODE_SHARE,
+        }
     }
 
     /// The law of M.
@@ -144,10 +249,23 @@ impl DeregistrationPreset {
             DeregistrationPreset::Slow => known(18),
         }
     }
+}
+
+impl Law {
+    /// M: what differs between environments.
+    fn median(self, streams: &Streams) -> Span {
+        self.medians
+            .sample(&mut streams.at(Purpose::DeregistrationMedian, 0))
+    }
+
+    /// What a rollout multiplies M by.
+    fn drifts(self) -> LogNormal {
+        LogNormal::new(Span::from_secs(1), self.drift)
+    }
 
     /// The law of a rollout's middle lag without an episode.
     fn ordinary(self) -> LogNormal {
-        self.medians().times(&drifts())
+        self.medians.times(&self.drifts())
     }
 
     /// The probability that a rollout's middle lag reaches `least` without an episode, and with one:
@@ -160,8 +278,8 @@ impl DeregistrationPreset {
         let least = least.as_secs_f64();
         let mean = (law.mean_excess(least - high) - law.mean_excess(least - low)) / (high - low);
         [
-            (1.0 - EPISODE_SHARE) * law.survival(least),
-            EPISODE_SHARE * mean,
+            (1.0 - self.episodes) * law.survival(least),
+            self.episodes * mean,
         ]
     }
 }
@@ -175,18 +293,20 @@ struct Shared {
     drifted: Span,
     /// What an episode adds; nothing in most rollouts.
     episode: Span,
+    /// Half-width of what targets and nodes add, if it was measured.
+    jitter: Option<Span>,
 }
 
 impl Shared {
-    fn of(preset: DeregistrationPreset, streams: &Streams) -> Shared {
+    fn of(law: Law, streams: &Streams) -> Shared {
         if let Some(jump) = streams.jump(Purpose::DeregistrationDrift) {
-            return Shared::beyond(preset, jump.least, streams);
+            return Shared::beyond(law, jump.least, streams);
         }
-        let median = preset.median(streams);
-        let drifted = LogNormal::new(median, SIGMA_DRIFT)
+        let median = law.median(streams);
+        let drifted = LogNormal::new(median, law.drift)
             .sample(&mut streams.at(Purpose::DeregistrationDrift, 0));
         let episode = &mut streams.at(Purpose::DeregistrationEpisode, 0);
-        let is_struck = episode.chance(EPISODE_SHARE);
+        let is_struck = episode.chance(law.episodes);
         let episode = if is_struck {
             Dist::Uniform(EPISODE.0, EPISODE.1).sample(episode)
         } else {
@@ -196,20 +316,21 @@ impl Shared {
             median,
             drifted,
             episode,
+            jitter: law.jitter,
         }
     }
 
     /// The same, given that the middle lag reaches `least`: its parts are drawn jointly, so that what is drawn is
     /// a rollout that happens to be so slow.
-    fn beyond(preset: DeregistrationPreset, least: Span, streams: &Streams) -> Shared {
+    fn beyond(law: Law, least: Span, streams: &Streams) -> Shared {
         let chance = &mut streams.at(Purpose::Jump, 1);
-        let (law, [without, with]) = (preset.ordinary(), preset.reaches(least));
+        let (ordinary, [without, with]) = (law.ordinary(), law.reaches(least));
         let episode = if chance.uniform() * (without + with) < without {
             Span::ZERO
         } else {
             // The episode's density is proportional to the chance that the rest reaches what is left.
             let excess =
-                |episode: Span| law.mean_excess(least.as_secs_f64() - episode.as_secs_f64());
+                |episode: Span| ordinary.mean_excess(least.as_secs_f64() - episode.as_secs_f64());
             let (start, share) = (excess(EPISODE.0), chance.uniform());
             let wanted = start + share * (excess(EPISODE.1) - start);
             let (mut low, mut high) = (EPISODE.0.as_micros(), EPISODE.1.as_micros());
@@ -223,15 +344,17 @@ impl Shared {
             }
             Span::from_micros(low)
         };
-        let drifted = Dist::LogNormal(law).sample_beyond(least.saturating_sub(episode), chance);
-        let median = preset
-            .medians()
-            .given_product(&drifts(), drifted.as_secs_f64())
+        let drifted =
+            Dist::LogNormal(ordinary).sample_beyond(least.saturating_sub(episode), chance);
+        let median = law
+            .medians
+            .given_product(&law.drifts(), drifted.as_secs_f64())
             .sample(chance);
         Shared {
             median,
             drifted,
             episode,
+            jitter: law.jitter,
         }
     }
 
@@ -242,17 +365,13 @@ impl Shared {
 
     /// The lag of one target at one node; `share` in [0, 1) is its own.
     fn lag(&self, share: f64) -> Span {
-        let jitter = JITTER.max(self.median.scaled(JITTER_SHARE));
+        let usual = || JITTER.max(self.median.scaled(JITTER_SHARE));
+        let jitter = self.jitter.unwrap_or_else(usual);
         (self.drifted + jitter.scaled(2.0 * share))
             .saturating_sub(jitter)
             .max(LEAST_LAG)
             + self.episode
     }
-}
-
-/// What a rollout multiplies M by.
-fn drifts() -> LogNormal {
-    LogNormal::new(Span::from_secs(1), SIGMA_DRIFT)
 }
 
 impl RegistrationPropagation {
@@ -285,6 +404,17 @@ impl RegistrationPropagation {
 /// The address of what belongs to one target and one node.
 pub(super) const fn entity(target: TargetId, node: AlbNodeId) -> u64 {
     pair(target.0 as u64, node.0 as u64)
+}
+
+formed! {
+    DeregistrationPropagation => json!({ "anyOf": [
+        { "enum": form::names::<DeregistrationPreset>() },
+        form::distribution(),
+    ] });
+    RegistrationPropagation => json!({ "anyOf": [
+        { "enum": ["published", "fast", "as_deregistration"] },
+        form::distribution(),
+    ] });
 }
 
 #[cfg(test)]
@@ -327,7 +457,7 @@ mod tests {
         let mut struck = 0;
         for run in 0..20_000 {
             let streams = Streams::new(7, run);
-            let episode = Shared::of(DeregistrationPreset::Fast, &streams).episode;
+            let episode = Shared::of(DeregistrationPreset::Fast.law(), &streams).episode;
             struck += u32::from(episode > Span::ZERO);
             if episode > Span::ZERO {
                 assert!((EPISODE.0..=EPISODE.1).contains(&episode));
@@ -364,8 +494,8 @@ mod tests {
             (DeregistrationPreset::Slow, 18.0, 1.17),
         ] {
             let mut middles = Vec::new();
-            for run in
-                (0..400).filter(|run| Shared::of(law, &Streams::new(5, *run)).episode == Span::ZERO)
+            for run in (0..400)
+                .filter(|run| Shared::of(law.law(), &Streams::new(5, *run)).episode == Span::ZERO)
             {
                 let streams = Streams::new(5, run);
                 let lags = || {
@@ -395,6 +525,7 @@ mod tests {
             median: Span::from_millis(500),
             drifted: Span::from_millis(500),
             episode: Span::ZERO,
+            jitter: None,
         };
         assert_eq!(short.lag(0.0), LEAST_LAG);
         assert!((short.lag(0.999_999).as_secs_f64() - 1.3).abs() < 1e-3);
@@ -514,7 +645,7 @@ mod tests {
         let target = TargetId(3);
         let seen = |streams: &Streams| {
             let lag = |node| law.lag(streams, target, NODES[node]).as_secs_f64();
-            let shared = Shared::of(DeregistrationPreset::Published, streams);
+            let shared = Shared::of(DeregistrationPreset::Published.law(), streams);
             let is_episode = f64::from(u8::from(shared.episode > Span::ZERO));
             [lag(0), lag(1), shared.median.as_secs_f64(), is_episode]
         };

@@ -239,11 +239,11 @@ impl Rows {
         target: TargetId,
         endpoint: Option<Endpoint>,
     ) {
-        if let Some(row) = self.of(pod, target) {
-            if self.rows[row].endpoint != endpoint {
-                self.rows[row].endpoint = endpoint;
-                self.changed.push(row as u16);
-            }
+        if let Some(row) = self.of(pod, target)
+            && self.rows[row].endpoint != endpoint
+        {
+            self.rows[row].endpoint = endpoint;
+            self.changed.push(row as u16);
         }
     }
 

@@ -3,6 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::json;
+
+use crate::setting::form::formed;
 
 /// A version of the controller: `2.13` (its latest patch) or `2.13.4`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,6 +150,12 @@ impl<'de> Deserialize<'de> for LbcVersion {
         }
         deserializer.deserialize_any(Visitor)
     }
+}
+
+formed! {
+    LbcVersion => json!({
+        "type": "string", "pattern": "^v?[2-4][.]([0-9]|[1-5][0-9]|60)([.][0-9]+)?$", "examples": ["2.13", "2.13.4"],
+    });
 }
 
 #[cfg(test)]

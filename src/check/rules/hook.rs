@@ -1,12 +1,13 @@
 //! What the rules on the preStop hook look at.
 
 use super::Found;
-use super::look::{GRACE, found, lag, shutdown, whole};
+use super::look::{GRACE, found, shutdown, whole};
 use crate::check::Severity;
 use crate::check::fix::{Edit, PRE_STOP, seconds};
 use crate::check::subject::Subject;
 use crate::cluster::pod::PreStop;
 use crate::manifest::NotRead;
+use crate::pre_stop::{self, Advice, Need};
 use crate::scenario::Scenario;
 use crate::time::Span;
 
@@ -22,24 +23,19 @@ pub(super) fn serves(scenario: &Scenario) -> Span {
 struct LongEnough {
     /// As many rollouts as the objective spares may be worse than this.
     needed: Span,
-    /// And half as many as this.
+    /// And half as many as this, as people type it.
     advised: Span,
     fix: Vec<Edit>,
 }
 
 impl LongEnough {
     fn of(scenario: &Scenario) -> LongEnough {
-        let spared = 1.0 - scenario.objectives.probability;
-        let needed = whole(lag(scenario, 1.0 - spared));
-        let advised = Span::from_secs(
-            lag(scenario, 1.0 - spared / 2.0)
-                .as_micros()
-                .div_ceil(5_000_000)
-                * 5,
-        );
+        let (need, share) = (Need::of(scenario), scenario.objectives.probability);
+        let needed = whole(need.of_all(share));
+        let advised = pre_stop::typed(need.of_all(pre_stop::with_margin(share)));
         let mut fix = vec![seconds(PRE_STOP, advised)];
         // Five seconds for what the kubelet and the application add.
-        let grace = advised + shutdown(scenario) + Span::from_secs(5);
+        let grace = pre_stop::typed_grace(advised + shutdown(scenario) + Span::from_secs(5));
         if scenario.revisions[0].pod.termination_grace_period < grace {
             fix.push(seconds(GRACE, grace));
         }
@@ -108,16 +104,8 @@ pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
         fix,
     } = LongEnough::of(scenario);
     let hook = described(subject, scenario);
-    let message = if scenario.is_by_host() {
-        format!(
-            "{hook}; kube-proxy may take {needed} until it leads nobody to a deleted pod any more"
-        )
-    } else {
-        let spared = ((1.0 - scenario.objectives.probability) * 1e4).round() / 1e2;
-        format!(
-            "{hook}; in {spared} % of rollouts a load balancer's node goes on choosing a deleted pod for more than {needed}"
-        )
-    };
+    let share = (scenario.objectives.probability * 1e6).round() / 1e4;
+    let message = format!("{hook}; {share} % of rollouts need up to {needed}");
     let found = found(
         serves(scenario) < needed,
         &[PRE_STOP, "deployment.replicas"],
@@ -125,6 +113,7 @@ pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
         fix,
     )?;
     let advice = advice(subject, advised);
+    let need = Some(Advice::of(scenario, scenario.objectives.probability));
     let grace = scenario.revisions[0].pod.termination_grace_period;
     let not_read = subject.hook().and_then(|hook| hook.not_read.as_ref());
     if not_read.is_some_and(|not_read| not_read.longest(grace) >= needed) {
@@ -132,11 +121,16 @@ pub(super) fn pre_stop_too_short(subject: &Subject) -> Option<Found> {
         return Some(Found {
             fix: Vec::new(),
             advice,
+            need,
             severity: Some(Severity::Note),
             ..found
         });
     }
-    Some(Found { advice, ..found })
+    Some(Found {
+        advice,
+        need,
+        ..found
+    })
 }
 
 pub(super) fn pre_stop_outlasts_grace(subject: &Subject) -> Option<Found> {
@@ -150,10 +144,8 @@ pub(super) fn pre_stop_outlasts_grace(subject: &Subject) -> Option<Found> {
     let fix = if hook > Span::from_secs(3600) {
         LongEnough::of(scenario).fix
     } else {
-        vec![seconds(
-            GRACE,
-            hook + shutdown(scenario) + Span::from_secs(10),
-        )]
+        let grace = hook + shutdown(scenario) + Span::from_secs(5);
+        vec![seconds(GRACE, pre_stop::typed_grace(grace))]
     };
     found(
         hook > Span::ZERO && hook >= grace,

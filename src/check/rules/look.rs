@@ -10,6 +10,7 @@ use crate::check::subject::{Spot, Subject};
 use crate::cluster::app::OnSigterm;
 use crate::cluster::deployment::Strategy;
 use crate::id::{AlbNodeId, TargetId};
+use crate::pre_stop;
 use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::time::Span;
@@ -29,30 +30,9 @@ pub(super) fn found(
         message,
         fix,
         advice: None,
+        need: None,
         severity: None,
     })
-}
-
-/// How long new connections still come to a pod of a rollout, in so many of them: the slowest lag of any
-/// node for any pod; with hosts as targets, kube-proxy's run after the one that a change just missed.
-pub(super) fn lag(scenario: &Scenario, p: f64) -> Span {
-    if scenario.is_by_host() {
-        return scenario.kube_proxy.min_sync_period
-            + scenario.kube_proxy.programming.quantile(p) * 2;
-    }
-    let propagation = &scenario.load_balancer.deregistration_propagation;
-    let slowest = |i| {
-        let streams = Streams::new(0, i);
-        let pods = 0..scenario.deployment.replicas.min(MOST_PODS) as u16;
-        let pairs =
-            pods.flat_map(|pod| (0..scenario.load_balancer.nodes).map(move |node| (pod, node)));
-        let lags =
-            pairs.map(|(pod, node)| propagation.lag(&streams, TargetId(pod), AlbNodeId(node)));
-        lags.max().unwrap_or_default()
-    };
-    let mut lags: Vec<Span> = (0..DRAWS).map(slowest).collect();
-    lags.sort();
-    lags[((p * DRAWS as f64) as usize).min(lags.len() - 1)]
 }
 
 /// How long it takes from a pod's readiness until every node chooses it, in so many rollouts: a second for notice and
@@ -85,8 +65,6 @@ fn serving(scenario: &Scenario, p: f64) -> Span {
 
 /// Enough for a 99.9 % quantile.
 const DRAWS: u64 = 4000;
-/// More pods make the slowest lag hardly longer.
-const MOST_PODS: u32 = 100;
 
 /// Rounded up to whole seconds: as exact as priors are.
 pub(super) fn whole(span: Span) -> Span {
@@ -250,7 +228,8 @@ pub(super) fn grace_too_short(subject: &Subject) -> Option<Found> {
     let needed = whole(hook + shutdown(scenario));
     let message =
         format!("the grace period is {grace}; preStop and an orderly shutdown take up to {needed}");
-    let fix = vec![seconds(GRACE, needed + Span::from_secs(5))];
+    let longer = pre_stop::typed_grace(needed + Span::from_secs(5));
+    let fix = vec![seconds(GRACE, longer)];
     found(
         hook < grace && grace < needed,
         &[GRACE, PRE_STOP],
@@ -345,6 +324,7 @@ pub(super) fn leads_nowhere(subject: &Subject) -> Option<Found> {
         message,
         fix: Vec::new(),
         advice: None,
+        need: None,
         severity: None,
     })
 }

@@ -12,6 +12,7 @@ mod tests;
 use super::Severity;
 use super::fix::Edit;
 use super::subject::{Spot, Subject};
+use crate::pre_stop::Advice;
 pub(super) use rollout::{OF_ROLLOUTS, Rollouts};
 
 /// Something to look for.
@@ -40,6 +41,8 @@ pub(super) struct Found {
     pub(super) spot: Option<Spot>,
     /// What is wrong here.
     pub(super) message: String,
+    /// What the load balancer's lag asks of preStop, where that is what is wrong.
+    pub(super) need: Option<Advice>,
     /// What to change; nothing where no setting helps.
     pub(super) fix: Vec<Edit>,
     /// What to do by hand, where no patch may.
@@ -79,7 +82,7 @@ pub const RULES: &[Rule] = &[
         name: "pre-stop-too-short",
         severity: Severity::Warning,
         summary: "preStop ends before the load balancer has stopped sending requests",
-        explanation: "A deleted pod gets SIGTERM when its preStop hook ends. The load balancer's nodes learn of the deregistration one by one, usually 5 to 20 s later; until then they send requests to a pod that closes.",
+        explanation: "A deleted pod gets SIGTERM when its preStop hook ends. The news travels to the controller and through its call to the load balancer, whose nodes learn of it usually 5 to 20 s later; until then they send requests to a pod that closes.",
         source: "LBC#2366, LBC#1064; pod-graceful-drain values.yaml",
         look: hook::pre_stop_too_short,
     },

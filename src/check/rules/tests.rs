@@ -92,6 +92,13 @@ fn a_lag_that_is_given_decides_what_is_too_short() {
         ],
         &[],
     );
+    // The way from the deletion to the controller's returned call comes on top of the lag.
+    let lag = (
+        "load_balancer.deregistration_propagation",
+        "{ uniform = [\"8.2s\", \"9.8s\"] }",
+    );
+    check(&[lag, ("pod.pre_stop", "10s")], &["RL001"]);
+    check(&[lag, ("pod.pre_stop", "20s")], &[]);
     check(
         &[("load_balancer.deregistration_propagation", "70s")],
         &["RL001"],

@@ -22,7 +22,7 @@ pub(super) struct PodCache {
     places: Vec<u32>,
     /// By pod: whether the controller has deleted it and the cache has not shown that yet.
     expected: Vec<bool>,
-    /// Memory of [`PodCache::to_delete`].
+    /// Memory of [`PodCache::first_to_delete`].
     ranked: Vec<(Rank, PodObject)>,
 }
 
@@ -184,7 +184,7 @@ impl PodCache {
     }
 
     /// So many of a ReplicaSet's active pods: those that die first, or all of them in order of creation.
-    pub(super) fn to_delete(
+    pub(super) fn first_to_delete(
         &mut self,
         revision: RevisionId,
         count: usize,

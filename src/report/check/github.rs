@@ -6,7 +6,11 @@ use crate::escape::{workflow_message as data, workflow_property as property};
 
 /// One command a finding, one for each verdict, and one for what was noticed and for what was not forecast.
 pub fn render(report: &Report) -> String {
-    let mut text = String::new();
+    let mut text: String = report
+        .settled
+        .iter()
+        .map(|words| format!("::notice title=rollcast.toml::{}\n", data(words)))
+        .collect();
     for one in &report.checked {
         for finding in one.open() {
             let spot = &finding.spot;

@@ -6,6 +6,7 @@ use crate::check::{Checked, End, Finding, HookEnds, Judgement, Omission, Remark,
 use crate::escape;
 use crate::report::figures::{json_exact, json_number};
 use crate::report::json::if_any;
+use crate::report::recommend::need;
 use crate::stats::{Proportion, Summary};
 use crate::time::Span;
 
@@ -14,6 +15,7 @@ pub fn render(report: &Report) -> String {
     let value = json!({
         "schema_version": 2,
         "version": env!("CARGO_PKG_VERSION"),
+        "settled": report.settled,
         "configurations": report.checked.iter().map(configuration).collect::<Vec<_>>(),
         "noticed": report.remarks.iter().map(noticed).collect::<Vec<_>>(),
         "left_out": report.left_out.iter().map(omission).collect::<Vec<_>>(),
@@ -64,6 +66,7 @@ fn judged(judgement: &Judgement) -> Value {
         "seed": judgement.seed,
         "5xx_per_rollout": summary(&judgement.now),
         "rollouts_within": proportion(&judgement.within),
+        "rollouts_without_5xx": proportion(&judgement.clean),
         "rollouts_complete": proportion(&judgement.completes),
         "load_ended_too_early": proportion(&judgement.cut_short),
         "hook_not_read": judgement.hook.as_ref().map(hook_ends),
@@ -121,6 +124,7 @@ fn finding(finding: &Finding) -> Value {
             "rollouts_better": proportion(&evidence.better),
             "old_pods_gone_later_s": evidence.old_pods_stay.map(json_number),
         })),
+        "lag": finding.need.as_ref().map(need),
         "rollouts_seen": finding.seen.as_ref().map(proportion),
         "fix": fix,
         "by_hand": finding.advice,

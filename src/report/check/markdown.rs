@@ -7,6 +7,9 @@ use crate::escape::{lines, markdown as cell, markdown_block};
 /// All in a table; then a table of findings for each configuration, its patch folded away beneath it.
 pub fn render(report: &Report) -> String {
     let mut text = format!("## rollcast: {}\n\n", tally(report));
+    for words in &report.settled {
+        text.push_str(&format!("{}\n\n", cell(words)));
+    }
     for (at, row) in overview(report).iter().enumerate() {
         text.push_str(&format!(
             "| {} |\n",

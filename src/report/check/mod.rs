@@ -5,9 +5,10 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod sarif;
+mod table;
 pub mod text;
 
-use super::figures::{about, amount, grouped, level, number_of, percent, range};
+use super::figures::{about, amount, exact, grouped, level, number_of, percent, range, wrapped};
 use crate::check::{
     Checked, Edit, Evidence, Finding, HookEnds, Judgement, Omission, Remark, Report, Severity,
     Spot, Verdict,
@@ -109,16 +110,9 @@ fn verdict(checked: &Checked) -> String {
             share(within)
         )
     });
-    // Rules know what is commonly wrong, not everything that a setting could do.
-    let is_left = judgement
-        .all_fixes
-        .as_ref()
-        .is_none_or(|(_, fixed)| fixed.high < checked.objectives.probability);
-    let further = match judgement.verdict {
-        Verdict::Missed if is_left => {
-            "; no fix of a rule meets it, `rollcast recommend` searches further"
-        }
-        _ => "",
+    let further = match no_fix_is_enough(checked, judgement) {
+        true => "; no fix of a rule meets it, `rollcast recommend` searches further",
+        false => "",
     };
     let Judgement {
         completes,
@@ -136,17 +130,117 @@ fn verdict(checked: &Checked) -> String {
             share(cut_short)
         ),
     };
+    let left = left(checked).map(|left| format!(", {left}"));
     format!(
-        "objective {}: {hook}{} a rollout; at most {} in {} of rollouts, {} wanted{complete}{early}{}{further}; intervals at {}",
+        "objective {}{}: {hook}{} a rollout; at most {} in {} of rollouts, {} wanted{complete}{early}{}{further}; intervals at {}",
         word(judgement.verdict),
+        left.unwrap_or_default(),
         cost(now),
         grouped(allowed),
         share(within),
-        percent(checked.objectives.probability),
+        exact(checked.objectives.probability),
         with_fixes.unwrap_or_default(),
         level(within.level),
     )
 }
+
+/// Rules know what is commonly wrong, not everything that a setting could do.
+fn no_fix_is_enough(checked: &Checked, judgement: &Judgement) -> bool {
+    let is_left = judgement
+        .all_fixes
+        .as_ref()
+        .is_none_or(|(_, fixed)| fixed.high < checked.objectives.probability);
+    judgement.verdict == Verdict::Missed && is_left
+}
+
+/// More than one rollout in a hundred that fails a request, where the goal is met for all that.
+fn left(checked: &Checked) -> Option<String> {
+    const WORTH_SAYING: f64 = 0.01;
+    let judgement = checked.judgement.as_ref().ok()?;
+    let clean = &judgement.clean;
+    let is_silent = judgement.verdict != Verdict::Met || clean.low >= 1.0 - WORTH_SAYING;
+    (!is_silent).then(|| match clean.hits < clean.n {
+        true => format!(
+            "and still {} of rollouts fail a request",
+            percent(1.0 - clean.probability)
+        ),
+        false => format!(
+            "though up to {} of rollouts may fail a request",
+            percent(1.0 - clean.low)
+        ),
+    })
+}
+
+/// `none in 99 %`, `at most 5 in 95 %`.
+fn objective(checked: &Checked) -> String {
+    let share = exact(checked.objectives.probability);
+    match checked.objectives.max_5xx_per_rollout {
+        0 => format!("none in {share}"),
+        most => format!("at most {} in {share}", grouped(most)),
+    }
+}
+
+/// Every fix as patches; nothing where there is none.
+pub fn patch(report: &Report) -> String {
+    let patches: Vec<&str> = report
+        .checked
+        .iter()
+        .filter_map(|one| one.patch.as_deref())
+        .collect();
+    escape::lines(&patches.join("---\n"))
+}
+
+/// How many miss the goal, what was found, what is assumed, and how to get the patches.
+fn closing(report: &Report, all_notes: bool) -> String {
+    let checked = &report.checked;
+    let missed = checked.iter().filter(|one| {
+        let judgement = one.judgement.as_ref();
+        judgement.is_ok_and(|judgement| judgement.verdict == Verdict::Missed)
+    });
+    let mut words = match (missed.count(), checked.len()) {
+        (_, 0) => String::new(),
+        (0, 1) | (1, 1) => String::new(),
+        (missed, all) => format!(
+            "{missed} of {} miss the goal; ",
+            number_of(all as u64, "service")
+        ),
+    };
+    words.push_str(&tally(report));
+    let hidden = || checked.iter().flat_map(Checked::open).any(text::is_free);
+    if !all_notes && hidden() {
+        words.push_str("; -v shows the notes");
+    }
+    let mut closing = wrapped(&words, 0, CLOSING);
+    let mut asked: Vec<&str> = Vec::new();
+    for key in checked.iter().flat_map(|one| &one.asked) {
+        if !asked.contains(&key.as_str()) {
+            asked.push(key);
+        }
+    }
+    if !asked.is_empty() {
+        let words = format!("Assumed where no manifest says it: {}.", asked.join(", "));
+        closing += &wrapped(&words, 0, CLOSING);
+    }
+    match checked.iter().filter(|one| one.patch.is_some()).count() {
+        0 => {}
+        1 => {
+            closing.push_str("Patch, with every fix (-o patch):\n");
+            let patch = patch(report);
+            patch
+                .lines()
+                .for_each(|line| closing += &format!("    {line}\n"));
+        }
+        patches => {
+            let words =
+                format!("Patches for {patches} of them, with every fix: rollcast check … -o patch");
+            closing += &wrapped(&words, 0, CLOSING);
+        }
+    }
+    closing
+}
+
+/// Columns of a line of the closing.
+const CLOSING: usize = 80;
 
 fn share(within: &Proportion) -> String {
     format!(
@@ -264,18 +358,26 @@ fn overview(report: &Report) -> Vec<[String; 5]> {
     rows
 }
 
+/// What leads to a service, in short.
+fn entrance(one: &Checked) -> String {
+    one.exposure.as_ref().map_or_else(
+        || "-".to_owned(),
+        |route| {
+            route
+                .split(" → ")
+                .next()
+                .unwrap_or_default()
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        },
+    )
+}
+
 fn row_of_checked(one: &Checked) -> [String; 5] {
     let nothing = || "-".to_owned();
-    let entrance = one.exposure.as_ref().map_or_else(nothing, |route| {
-        route
-            .split(" → ")
-            .next()
-            .unwrap_or_default()
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    });
+    let entrance = entrance(one);
     let (now, fixed, verdict) = match &one.judgement {
         Ok(judgement) => (
             amount(judgement.now.mean),

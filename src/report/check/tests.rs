@@ -10,7 +10,6 @@ use crate::traffic::EngineChoice;
 
 const OPTIONS: Options = Options {
     runs: 60,
-    pairs: 40,
     seed: 1,
     threads: Some(2),
     engine: EngineChoice::Request,

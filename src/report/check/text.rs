@@ -1,48 +1,57 @@
 //! `check -o text`: for people.
 
-use super::{edits, evidence, left_out, overview, place, remark, tally, verdict};
-use crate::check::{Checked, Finding, Report, Severity};
+use super::{Checked, closing, evidence, left_out, place, remark, verdict};
+use super::{cost, price, table};
+use crate::check::{Finding, Judgement, Report, Severity};
 use crate::escape;
-use crate::report::figures::wrapped;
+use crate::report::figures::{amount, percent, wrapped};
+use crate::report::recommend::phrase;
 
-/// For each configuration what leads to it, its findings with their lines, and the verdict; then all in a table.
+/// How much of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Notes that cost nothing, too.
+    pub notes: bool,
+    /// For each configuration what leads to it and the verdict in a sentence, whether or not the table says it.
+    pub sentences: bool,
+}
+
+/// What a goal that is met leaves; the findings with their lines; and all that was looked at in a table.
 pub fn render(report: &Report) -> String {
-    let mut text = String::new();
+    render_as(report, Shown::default())
+}
+
+/// The same, as much of it as is asked for.
+pub fn render_as(report: &Report, shown: Shown) -> String {
+    let settled = report.settled.iter().map(|words| paragraph(words));
+    let left = report.checked.iter().filter_map(still_fails);
+    let mut text: String = settled.chain(left).collect();
+    if !text.is_empty() {
+        text.push('\n');
+    }
     // Why a rule is one is said once.
     let mut explained: Vec<&str> = Vec::new();
     for one in &report.checked {
-        if let Some(exposure) = &one.exposure {
+        if let Some(exposure) = one.exposure.as_ref().filter(|_| shown.sentences) {
             text.push_str(&format!("{}\n\n", escape::line(exposure)));
         }
-        for finding in &one.findings {
-            let is_new = !explained.contains(&finding.rule.id);
-            text.push_str(&if is_brief(finding) {
-                line(one, finding)
-            } else {
-                block(one, finding, is_new)
-            });
+        for finding in one
+            .findings
+            .iter()
+            .filter(|one| shown.notes || !is_free(one))
+        {
+            text.push_str(&block(one, finding, !explained.contains(&finding.rule.id)));
             explained.push(finding.rule.id);
         }
-        if one.findings.last().is_some_and(is_brief) {
-            text.push('\n');
+        if shown.sentences || is_special(one) {
+            text.push_str(&paragraph(&format!("{}: {}", one.name, verdict(one))));
         }
-        text.push_str(&paragraph(&format!("{}: {}", one.name, verdict(one))));
         for noticed in &one.remarks {
             text.push_str(&paragraph(&format!("Noticed: {}", remark(noticed))));
         }
-        if !one.asked.is_empty() {
-            text.push_str(&paragraph(&format!(
-                "Assumed, since no manifest says it: {}.",
-                one.asked.join(", ")
-            )));
+        if !text.is_empty() && !text.ends_with("\n\n") {
+            text.push('\n');
         }
-        if let Some(patch) = &one.patch {
-            text.push_str("Patch, with every fix:\n");
-            patch
-                .lines()
-                .for_each(|line| text.push_str(&format!("    {line}\n")));
-        }
-        text.push('\n');
     }
     for noticed in &report.remarks {
         text.push_str(&paragraph(&format!("Noticed: {}", remark(noticed))));
@@ -53,130 +62,154 @@ pub fn render(report: &Report) -> String {
     if !(report.left_out.is_empty() && report.remarks.is_empty()) {
         text.push('\n');
     }
-    text.push_str(&table(report));
-    text.push_str(&format!("{}\n", tally(report)));
+    text.push_str(&table::render(report));
+    text.push_str(&closing(report, shown.notes));
     escape::lines(&text)
 }
 
 /// Columns of a line.
-const WIDTH: usize = 100;
+const WIDTH: usize = 80;
 
 fn paragraph(words: &str) -> String {
     wrapped(words, 0, WIDTH)
 }
 
-/// What removes nothing takes a line.
-fn is_brief(finding: &Finding) -> bool {
-    finding.ignored.is_none()
-        && finding.severity == Severity::Note
-        && finding
-            .evidence
-            .as_ref()
-            .is_some_and(|evidence| !evidence.helps())
+/// A met goal that fails a request in more than one rollout of a hundred is not passed over.
+fn still_fails(checked: &Checked) -> Option<String> {
+    let left = super::left(checked)?;
+    Some(paragraph(&format!(
+        "{} meets its goal, {left}.",
+        checked.name
+    )))
 }
 
-fn line(checked: &Checked, finding: &Finding) -> String {
-    let (id, name) = (finding.rule.id, finding.rule.name);
-    paragraph(&format!(
-        "{} {id} {name}: {}: {}; to mend it removes nothing here ({})",
-        finding.severity.name(),
-        checked.name,
-        finding.message,
-        place(&finding.spot)
-    ))
+/// A note that nobody has to act on: it costs nothing here, or nothing that can be simulated.
+pub(super) fn is_free(finding: &Finding) -> bool {
+    finding.ignored.is_none() && finding.severity == Severity::Note && finding.advice.is_none()
+}
+
+/// What the table does not say.
+fn is_special(checked: &Checked) -> bool {
+    let Ok(judgement) = &checked.judgement else {
+        return true;
+    };
+    let Judgement {
+        completes,
+        cut_short,
+        hook,
+        ..
+    } = judgement;
+    let is_left = super::no_fix_is_enough(checked, judgement);
+    hook.is_some() || completes.hits < completes.n || cut_short.hits > 0 || is_left
 }
 
 fn block(checked: &Checked, finding: &Finding, is_new: bool) -> String {
     let (rule, spot) = (finding.rule, &finding.spot);
-    let severity = if finding.ignored.is_some() {
-        "ignored"
-    } else {
-        finding.severity.name()
-    };
-    let mut text = format!(
-        "{severity} {} {}: {}: {}\n",
-        rule.id,
-        rule.name,
-        escape::line(&checked.name),
-        escape::line(&finding.message)
-    );
     let margin = " ".repeat(spot.row.to_string().len());
+    let mut text = title(checked, finding);
     text.push_str(&format!("{margin} --> {}\n", place(spot)));
-    if !spot.line.is_empty() {
-        let line: String = spot
-            .line
-            .chars()
-            .take(120)
-            .map(|letter| {
-                if escape::is_obeyed(letter) {
-                    ' '
-                } else {
-                    letter
-                }
-            })
-            .collect();
-        text.push_str(&format!("{margin} |\n{} | {line}\n{margin} |\n", spot.row));
-    }
+    text.push_str(&source_line(finding, &margin));
+    let mut entry = |head: &str, words: &str| {
+        let head = format!("{margin} = {head}");
+        let indent = head.chars().count();
+        let words = wrapped(words, indent, WIDTH);
+        text.push_str(&format!("{head}{}", words.trim_start()));
+    };
     if let Some(reason) = &finding.ignored {
-        text.push_str(&format!("{margin} = ignored: {}\n\n", escape::line(reason)));
+        entry("ignored: ", &escape::line(reason));
+        text.push('\n');
         return text;
     }
     if let Some(weighed) = &finding.evidence {
-        let words = wrapped(&evidence(weighed), 0, WIDTH - 3 - margin.len());
-        text.push_str(&format!(
-            "{margin} = {}\n",
-            words.trim_end().replace('\n', &format!("\n{margin}   "))
-        ));
+        if weighed.helps() {
+            let price = price(weighed).map(|price| format!("; the price: {price}"));
+            let (now, fixed) = (cost(&weighed.now), cost(&weighed.fixed));
+            let price = price.unwrap_or_default();
+            entry(
+                "",
+                &format!("now {now} a rollout, with the fix {fixed}{price}"),
+            );
+        } else {
+            entry("", &evidence(weighed));
+        }
     }
     if is_new {
-        let why = wrapped(rule.explanation, 0, WIDTH - 9 - margin.len());
-        text.push_str(&format!(
-            "{margin} = why: {}\n",
-            why.trim_end().replace('\n', &format!("\n{margin}        "))
-        ));
-        text.push_str(&format!("{margin} = source: {}\n", rule.source));
+        entry("why: ", rule.explanation);
+        if let Some(need) = &finding.need {
+            entry("lag: ", &need.to_string());
+        }
     }
     if !finding.fix.is_empty() {
-        text.push_str(&format!("{margin} = fix: {}\n", edits(&finding.fix)));
+        let settings = finding
+            .fix
+            .iter()
+            .map(|edit| (edit.key.to_owned(), edit.value.clone()))
+            .collect();
+        entry("fix: ", &phrase(&settings).0);
     }
     if let Some(advice) = &finding.advice {
-        let words = wrapped(advice, 0, WIDTH - 13 - margin.len());
-        text.push_str(&format!(
-            "{margin} = by hand: {}\n",
-            words
-                .trim_end()
-                .replace('\n', &format!("\n{margin}            "))
-        ));
+        entry("by hand: ", advice);
+    }
+    if is_new {
+        entry("more: ", &format!("rollcast explain {}", rule.id));
     }
     text.push('\n');
     text
 }
 
-/// All that was looked at, in columns; one alone needs none.
-fn table(report: &Report) -> String {
-    let rows: Vec<[String; 5]> = overview(report)
-        .iter()
-        .map(|row| row.each_ref().map(|cell| escape::line(cell)))
-        .collect();
-    if rows.len() < 3 {
+/// `error[RL001]: checkout: there is no preStop hook: 804 requests fail in a rollout`.
+fn title(checked: &Checked, finding: &Finding) -> String {
+    let severity = match finding.ignored {
+        Some(_) => "ignored",
+        None => finding.severity.name(),
+    };
+    let helps = finding
+        .evidence
+        .as_ref()
+        .is_some_and(crate::check::Evidence::helps);
+    let cost = match &checked.judgement {
+        Ok(judgement) if helps && finding.ignored.is_none() => format!(": {}", fails(judgement)),
+        _ => String::new(),
+    };
+    paragraph(&format!(
+        "{severity}[{}]: {}: {}{cost}",
+        finding.rule.id,
+        escape::line(&checked.name),
+        escape::line(&finding.message)
+    ))
+}
+
+/// What a rollout costs, in the words that tell most: a number where most rollouts fail requests, else how many do.
+fn fails(judgement: &Judgement) -> String {
+    let share = 1.0 - judgement.clean.probability;
+    if share >= 0.5 {
+        format!("{} requests fail in a rollout", amount(judgement.now.mean))
+    } else {
+        format!("{} of rollouts fail requests", percent(share))
+    }
+}
+
+/// The line of the file, with a mark below the value.
+fn source_line(finding: &Finding, margin: &str) -> String {
+    const LONGEST: usize = 120;
+    let spot = &finding.spot;
+    if spot.line.is_empty() {
         return String::new();
     }
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or_default()
+    let shown = |letter: char| {
+        if escape::is_obeyed(letter) {
+            ' '
+        } else {
+            letter
+        }
     };
-    let widths: [usize; 5] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in &rows {
-        let [name, entrance, now, fixed, verdict] = row;
-        let line = format!(
-            "{name:0$}  {entrance:1$}  {now:>2$}  {fixed:>3$}  {verdict}",
-            widths[0], widths[1], widths[2], widths[3]
-        );
-        text.push_str(&format!("{}\n", line.trim_end()));
-    }
-    text.push('\n');
-    text
+    let line: String = spot.line.chars().take(LONGEST).map(shown).collect();
+    let before = spot.column.saturating_sub(1);
+    let value = line.chars().skip(before);
+    let marked = value.take_while(|letter| !letter.is_whitespace()).count();
+    let marks = match before {
+        _ if marked == 0 => String::new(),
+        _ => format!(" {}{}", " ".repeat(before), "^".repeat(marked)),
+    };
+    format!("{margin} |\n{} | {line}\n{margin} |{marks}\n", spot.row)
 }

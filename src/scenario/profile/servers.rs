@@ -41,7 +41,7 @@ const fn says_close(source: &'static str) -> Row {
     measured("close_connections_on_shutdown", "true", source)
 }
 
-const MEASURED: &str = "measured on loopback, docs/VALIDATION.md";
+const MEASURED: &str = "measured on loopback with the servers themselves";
 
 const SPRING_START_UP: Row = start_up(
     "{ p50 = \"12s\", p99 = \"20s\" }",

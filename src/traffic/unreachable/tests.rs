@@ -1,3 +1,5 @@
+//! Kernels that answer for removed IPs, event by event.
+
 use super::*;
 use crate::aws::alb_node::HostUnreachableShare;
 use crate::id::RevisionId;

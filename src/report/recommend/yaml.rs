@@ -33,21 +33,39 @@ kind: Namespace
 metadata:
   name: NAME
   labels:
-    elbv2.k8s.aws/pod-readiness-gate-inject: enabled
 ";
+
+const GATE_LABEL: &str = "    elbv2.k8s.aws/pod-readiness-gate-inject: enabled\n";
 
 /// Patches of the Deployment, the Ingress and the namespace, as far as they change; what no manifest can
 /// change is a comment.
 pub fn yaml(scenario: &Scenario, found: &Recommendation) -> String {
+    let document = |(what, lines): (&'static str, String)| match what {
+        "Deployment" => format!("{DEPLOYMENT}{lines}"),
+        "Ingress" => format!("{INGRESS}{lines}"),
+        "Namespace" => format!("{NAMESPACE}{lines}"),
+        _ => {
+            let lines = lines.lines().map(|line| format!("#   {line}\n"));
+            let all: String = lines.collect();
+            format!("# In the application itself, not in a manifest:\n{all}")
+        }
+    };
+    let documents: Vec<String> = parts(scenario, found).into_iter().map(document).collect();
+    if documents.is_empty() {
+        "# Nothing to change.\n".to_owned()
+    } else {
+        documents.join("---\n")
+    }
+}
+
+/// The same without the objects' heads: what each part is of, and its lines.
+pub(super) fn parts(scenario: &Scenario, found: &Recommendation) -> Vec<(&'static str, String)> {
     let changed: BTreeMap<&str, &str> = found
         .changes
         .iter()
         .map(|change| (change.key.as_str(), change.to.as_str()))
         .collect();
     let secs = |key: &str| changed.get(key).map(|value| seconds(value));
-    let mut documents = Vec::new();
-    let spec = deployment_spec(scenario, &changed);
-    documents.extend((!spec.is_empty()).then(|| format!("{DEPLOYMENT}{spec}")));
     let annotations = [
         (
             "healthcheck-interval-seconds",
@@ -63,32 +81,29 @@ pub fn yaml(scenario: &Scenario, found: &Recommendation) -> String {
                 .map(|secs| format!("deregistration_delay.timeout_seconds={secs}")),
         ),
     ];
-    let annotations = annotations
+    let annotations: String = annotations
         .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)));
-    let lines: String = annotations
+        .filter_map(|(name, value)| Some((name, value?)))
         .map(|(name, value)| format!("    alb.ingress.kubernetes.io/{name}: \"{value}\"\n"))
         .collect();
-    documents.extend((!lines.is_empty()).then(|| format!("{INGRESS}{lines}")));
-    documents.extend(
-        changed
-            .contains_key("pod.readiness_gate")
-            .then(|| NAMESPACE.to_owned()),
-    );
+    let label = changed
+        .contains_key("pod.readiness_gate")
+        .then(|| GATE_LABEL.to_owned());
     let own: String = changed
         .iter()
         .filter(|(key, _)| key.starts_with("app."))
-        .map(|(key, value)| format!("#   {key} = {value}\n"))
+        .map(|(key, value)| format!("{key} = {value}\n"))
         .collect();
-    documents.extend(
-        (!own.is_empty())
-            .then(|| format!("# In the application itself, not in a manifest:\n{own}")),
-    );
-    if documents.is_empty() {
-        "# Nothing to change.\n".to_owned()
-    } else {
-        documents.join("---\n")
-    }
+    let parts = [
+        ("Deployment", deployment_spec(scenario, &changed)),
+        ("Ingress", annotations),
+        ("Namespace", label.unwrap_or_default()),
+        ("the application", own),
+    ];
+    parts
+        .into_iter()
+        .filter(|(_, lines)| !lines.is_empty())
+        .collect()
 }
 
 /// The changed fields below `spec`.

@@ -1,4 +1,5 @@
-//! One pod's part in a replication, cut into stretches: what a lane of [`super::lanes()`] shows.
+//! One pod's part in a replication, cut into stretches: what it was, what the load balancer took it for, and where
+//! the two differ. Lanes draw it, and `trace -o json` lists it.
 
 use crate::aws::alb_node::Belief;
 use crate::id::PodId;
@@ -6,11 +7,11 @@ use crate::observe::timeline::{PodRecord, Socket, Timeline};
 use crate::time::Time;
 
 /// From when to when, in seconds since the rollout started.
-pub(super) type Stretch = (f64, f64);
+pub type Stretch = (f64, f64);
 
 /// What the pod was, and what the load balancer took it for. Times in seconds since the rollout started.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Track {
+pub struct Track {
     /// Row of the pod in the timeline.
     pub row: usize,
     /// The pod's name.
@@ -25,6 +26,8 @@ pub(super) struct Track {
     pub deleted: Option<f64>,
     /// SIGTERM, if it was sent one.
     pub sigterm: Option<f64>,
+    /// When `DeregisterTargets` returned, with target type `ip`: from then on the API shows `draining`.
+    pub deregistered: Option<f64>,
     /// Ready, if it became so after the load started.
     pub ready: Option<f64>,
     /// When the rollout first touched it; pods that it leaves alone have none.
@@ -47,6 +50,7 @@ impl Track {
             disagreements,
             deleted: pod.terminating.map(since),
             sigterm: pod.sigterm.map(since),
+            deregistered: deregistered(timeline, pod).map(since),
             ready: pod.ready.filter(|_| !pod.initial).map(since),
             touched: if pod.initial {
                 pod.terminating.or(pod.sigterm)
@@ -54,6 +58,40 @@ impl Track {
                 pod.created.or(pod.running)
             },
         }
+    }
+
+    /// When it began to serve; one that served when the load started did so at the load's start.
+    pub fn serving(&self) -> Option<f64> {
+        self.serves().next().map(|(from, _)| from)
+    }
+
+    /// While it served.
+    fn serves(&self) -> impl Iterator<Item = Stretch> {
+        let serving = |(_, socket): &&(Stretch, Socket)| *socket == Socket::Serving;
+        self.sockets
+            .iter()
+            .filter(serving)
+            .map(|(stretch, _)| *stretch)
+    }
+
+    /// While it was deleted, but served: in preStop, or SIGTERM was still on its way.
+    pub fn leaving(&self) -> impl Iterator<Item = Stretch> {
+        let deleted = self.deleted.unwrap_or(f64::INFINITY);
+        let sigterm = self.sigterm.unwrap_or(f64::INFINITY);
+        self.serves()
+            .map(move |(from, to)| (from.max(deleted), to.min(sigterm)))
+            .filter(|(from, to)| from < to)
+    }
+
+    /// For how long altogether it was chosen and did not serve, in seconds.
+    pub fn gone_but_chosen(&self) -> f64 {
+        self.disagreements.iter().map(|(from, to)| to - from).sum()
+    }
+
+    /// When the first node chose it after the load started, if none did from the start.
+    pub fn first_chosen(&self) -> Option<f64> {
+        let begins = self.chosen.iter().flatten().map(|(from, _)| *from);
+        begins.min_by(f64::total_cmp)
     }
 
     /// Every instant that the lane shows, apart from the edges of the run.
@@ -64,7 +102,7 @@ impl Track {
             .iter()
             .flatten()
             .flat_map(|(from, to)| [*from, *to]);
-        let marks = [self.deleted, self.sigterm, self.ready]
+        let marks = [self.deleted, self.sigterm, self.deregistered, self.ready]
             .into_iter()
             .flatten();
         sockets
@@ -76,7 +114,7 @@ impl Track {
 
 /// The pods' tracks: the old revision in order of deletion, then the new one in order of creation. Of more than
 /// `most`, those that the rollout touched first.
-pub(super) fn tracks(timeline: &Timeline, most: usize) -> Vec<Track> {
+pub fn tracks(timeline: &Timeline, most: usize) -> Vec<Track> {
     let mut tracks: Vec<Track> = timeline
         .pods
         .iter()
@@ -88,6 +126,16 @@ pub(super) fn tracks(timeline: &Timeline, most: usize) -> Vec<Track> {
     tracks.truncate(most);
     tracks.sort_by_key(|track| (timeline.pods[track.row].pod.revision(), order(track)));
     tracks
+}
+
+/// An IP has one target, whoever has it: a deregistration before the pod's time was another's.
+fn deregistered(timeline: &Timeline, pod: &PodRecord) -> Option<Time> {
+    if !timeline.node_ports.is_empty() {
+        return None;
+    }
+    let target = timeline.targets.get(timeline.target_of(pod.pod).index())?;
+    let at = target.deregister_called?;
+    (at >= pod.terminating.or(pod.created)?).then_some(at)
 }
 
 fn sockets(timeline: &Timeline, pod: &PodRecord) -> Vec<(Stretch, Socket)> {
@@ -227,38 +275,4 @@ fn disagreements(sockets: &[(Stretch, Socket)], chosen: &[Vec<Stretch>]) -> Vec<
         }
     }
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plot::specimen;
-
-    #[test]
-    fn belief_outlives_truth_from_the_closed_listener_to_the_last_node() {
-        let timeline = specimen::rollout(4, 2);
-        let track = &tracks(&timeline, 16)[0];
-        let closed = timeline.pods[track.row]
-            .listener_closed
-            .expect("deleted")
-            .secs_since(timeline.rollout_at);
-        let last = track
-            .chosen
-            .iter()
-            .flatten()
-            .map(|(_, to)| *to)
-            .fold(f64::MIN, f64::max);
-        assert_eq!(track.name, "old-1");
-        assert_eq!(track.disagreements, [(closed, last)]);
-    }
-
-    #[test]
-    fn of_many_pods_the_first_touched_are_kept_in_order() {
-        let names: Vec<String> = tracks(&specimen::rollout(4, 2), 3)
-            .into_iter()
-            .map(|track| track.name)
-            .collect();
-        assert_eq!(names, ["old-1", "new-1", "new-2"]);
-        assert_eq!(tracks(&specimen::rollout(40, 2), 16).len(), 16);
-    }
 }
