@@ -225,6 +225,8 @@ fn table(forecast: &Forecast, height: usize) -> String {
         "rollouts with any",
     );
     let fitting = height.saturating_sub(FRAME + usize::from(has_left)).max(1);
+    // The line that counts the rest has room for one more.
+    let fitting = fitting + usize::from(rows.len() == fitting + 1);
     for row in rows.iter().take(fitting) {
         text.push_str(&counted(forecast, &row.name, row.count, false));
     }
